@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler flags, dependencies and the few functions the folders' CMakeLists.txt use.
+find_package(PkgConfig REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(Threads REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+add_link_options(-fuse-ld=lld)
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -fstack-protector-strong)
+add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}")
+include_directories(${PROJECT_SOURCE_DIR})
+
+# ward_library(NAME SOURCES a.cc ... DEPS b c): one static library per folder; DEPS is exactly its row in the layer table.
+function(ward_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_DEPS})
+endfunction()
+
+# ward_proto(NAME LITE|FULL|GRPC files...): generated code below the build directory, included as "ward/node/v1/x.pb.h".
+function(ward_proto name kind)
+  set(out ${CMAKE_BINARY_DIR}/generated)
+  file(MAKE_DIRECTORY ${out})
+  set(sources)
+  foreach(file ${ARGN})
+    string(REGEX REPLACE "\\.proto$" "" base ${file})
+    set(generated ${out}/${base}.pb.cc ${out}/${base}.pb.h)
+    set(options --cpp_out=${out})
+    if(kind STREQUAL "GRPC")
+      list(APPEND generated ${out}/${base}.grpc.pb.cc ${out}/${base}.grpc.pb.h)
+      list(APPEND options --grpc_out=${out} --plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin)
+    endif()
+    add_custom_command(OUTPUT ${generated}
+      COMMAND protobuf::protoc ${options} -I ${PROJECT_SOURCE_DIR}/proto ${PROJECT_SOURCE_DIR}/proto/${file}
+      DEPENDS ${PROJECT_SOURCE_DIR}/proto/${file} VERBATIM)
+    list(APPEND sources ${generated})
+  endforeach()
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} SYSTEM PUBLIC ${out})
+  target_compile_options(${name} PRIVATE -w)
+  if(kind STREQUAL "LITE")
+    target_link_libraries(${name} PUBLIC protobuf::libprotobuf-lite)
+  elseif(kind STREQUAL "FULL")
+    target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
+  else()
+    target_link_libraries(${name} PUBLIC protobuf::libprotobuf ward_grpc)
+  endif()
+endfunction()
+
+add_library(ward_grpc INTERFACE)
+pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++)
+target_link_libraries(ward_grpc INTERFACE PkgConfig::GRPCPP)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/base/log.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <ctime>
+
+#include "lib/base/escape.h"
+
+namespace ward::log {
+namespace {
+
+std::atomic<Level> threshold{Level::kInfo};
+std::atomic<int> sink{2};
+std::atomic<std::uint64_t> lost{0};
+
+std::string_view level_name(Level level) {
+  switch (level) {
+    case Level::kDebug: return "debug";
+    case Level::kInfo: return "info";
+    case Level::kWarn: return "warning";
+    case Level::kError: return "error";
+  }
+  return "info";
+}
+
+std::string quoted(std::string_view value) {
+  std::string out = "\"";
+  for (const char c : escape(value, 4096)) {
+    if (c == '"') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+void set_level(Level level) { threshold = level; }
+void set_sink(int fd) { sink = fd; }
+std::uint64_t dropped() { return lost; }
+
+void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
+  if (level < threshold.load()) return;
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm utc{};
+  ::gmtime_r(&now.tv_sec, &utc);
+  std::array<char, 64> stamp{};
+  const std::size_t n = std::strftime(stamp.data(), stamp.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::string nanos = std::to_string(now.tv_nsec);
+  nanos.insert(0, 9 - nanos.size(), '0');
+  std::string line = "time=\"" + std::string(stamp.data(), n) + "." + nanos + "Z\" level=";
+  line += level_name(level);
+  line += " msg=";
+  line += quoted(message);
+  for (const auto& [key, value] : fields) {
+    line += ' ';
+    line += key;
+    line += '=';
+    line += quoted(value);
+  }
+  line += '\n';
+  // One write per line keeps lines whole; a reader that is gone or slow must not stop us.
+  if (::write(sink.load(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) ++lost;
+}
+
+}  // namespace ward::log

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// linux.seccomp of the OCI runtime specification as plain values, and names of system calls (libseccomp's tables).
+// Used by the profile compiler, the shim's admission and the tests' evaluator. No JSON here: see bundle.h.
+// Source: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#seccomp
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ward::oci {
+
+enum class SeccompAction { kKillThread, kKillProcess, kTrap, kErrno, kTrace, kAllow, kLog, kNotify };
+enum class CompareOp { kNe, kLt, kLe, kEq, kGe, kGt, kMaskedEq };
+
+struct SeccompArg {
+  std::uint32_t index = 0;      // 0..5
+  std::uint64_t value = 0;      // kMaskedEq: the mask
+  std::uint64_t value_two = 0;  // kMaskedEq: what the masked argument must equal
+  CompareOp op = CompareOp::kEq;
+  bool operator==(const SeccompArg&) const = default;
+};
+
+struct SeccompRule {
+  std::vector<std::string> names;
+  SeccompAction action = SeccompAction::kAllow;
+  std::optional<std::uint32_t> errno_ret;
+  std::vector<SeccompArg> args;  // empty: any; several on one index are OR'ed by runc (fact 3)
+  bool operator==(const SeccompRule&) const = default;
+};
+
+struct Seccomp {
+  SeccompAction default_action = SeccompAction::kAllow;
+  std::optional<std::uint32_t> default_errno_ret;
+  std::vector<std::string> architectures;  // "SCMP_ARCH_X86_64"
+  std::vector<std::string> flags;          // "SECCOMP_FILTER_FLAG_..."
+  std::string listener_path;
+  std::string listener_metadata;
+  std::vector<SeccompRule> rules;
+  bool operator==(const Seccomp&) const = default;
+};
+
+std::string_view action_name(SeccompAction action);  // "SCMP_ACT_NOTIFY"
+std::optional<SeccompAction> find_action(std::string_view name);
+std::string_view compare_op_name(CompareOp op);  // "SCMP_CMP_MASKED_EQ"
+std::optional<CompareOp> find_compare_op(std::string_view name);
+
+// Does the scalar satisfy the condition? The one place that gives comparisons their meaning.
+bool holds(const SeccompArg& condition, std::uint64_t value);
+
+// The native architecture only (fact 5).
+std::uint32_t native_audit_arch();               // AUDIT_ARCH_X86_64
+std::string native_scmp_arch();                  // "SCMP_ARCH_X86_64"
+std::optional<int> find_syscall(std::string_view name);          // number; absent where this libseccomp does not know it
+std::optional<std::string> find_syscall_name(int nr);
+const std::map<std::string, int>& known_syscalls();              // all names that resolve natively
+std::string nearest_syscall_name(std::string_view misspelt);     // for "did you mean"
+
+}  // namespace ward::oci
