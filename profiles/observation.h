@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a recorder saw, as plain values. A recorder fills these, the store keeps them, coverage and generate read them.
+// Runs are sets that only grow: recordings of replicas and restarts merge by union on the run's id, and are never
+// summed, because the statistics need incidence (in how many windows was a call seen).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ward::profiles {
+
+enum class Origin { kWorkload, kExec };
+
+inline constexpr std::size_t kMaxArgumentValues = 32;  // distinct values of one argument kept in one run
+
+struct ArgumentValues {
+  std::set<std::uint64_t> values;  // raw register values
+  bool overflowed = false;         // there were more than kMaxArgumentValues: `values` is not the whole truth
+  bool operator==(const ArgumentValues&) const = default;
+};
+
+// The scalar arguments that are worth recording. Everything else is a pointer, a size or a descriptor.
+struct WatchedArgument {
+  std::string_view syscall;
+  std::uint32_t index;
+};
+inline constexpr std::array<WatchedArgument, 16> kWatchedArguments = {{
+    {"socket", 0},
+    {"socket", 1},
+    {"socketpair", 0},
+    {"socketpair", 1},
+    {"clone", 0},
+    {"unshare", 0},
+    {"setns", 1},
+    {"prctl", 0},
+    {"ioctl", 1},
+    {"fcntl", 1},
+    {"personality", 0},
+    {"setsockopt", 1},
+    {"setsockopt", 2},
+    {"mmap", 2},
+    {"mprotect", 2},
+    {"seccomp", 0},
+}};
+
+// One system call of one origin in one run. Times are monotonic, since the first exec of the container's own program.
+struct ObservedSyscall {
+  int nr = 0;
+  Origin origin = Origin::kWorkload;
+  std::uint64_t count = 0;
+  std::int64_t first_seen_ns = 0;
+  std::int64_t last_seen_ns = 0;
+  std::map<std::uint32_t, ArgumentValues> arguments;  // by index; only kWatchedArguments
+  bool operator==(const ObservedSyscall&) const = default;
+};
+
+// In how many windows of one length was each call of the workload seen. Only windows with at least one call count, so
+// that an idle night does not look like evidence.
+struct Incidence {
+  std::int64_t window_ns = 0;
+  std::uint32_t windows = 0;             // windows with activity
+  std::map<int, std::uint32_t> seen_in;  // by syscall number: 1..windows
+  bool operator==(const Incidence&) const = default;
+};
+inline constexpr std::int64_t kFineWindow_ns = 1'000'000'000;
+inline constexpr std::int64_t kCoarseWindow_ns = 5'000'000'000;
+
+struct ObservedCapability {
+  std::string name;  // "CAP_CHOWN"
+  Origin origin = Origin::kWorkload;
+  std::uint64_t count = 0;  // checks that were granted after the first exec
+  bool operator==(const ObservedCapability&) const = default;
+};
+
+// One container from create to exit.
+struct Run {
+  std::string id;
+  std::string container;
+  std::int64_t started_wall_ns = 0;
+  std::int64_t ended_wall_ns = 0;  // 0: still running
+  std::uint32_t exit_status = 0;
+  bool graceful = false;  // ended on its own or by SIGTERM/SIGQUIT, not by SIGKILL
+  std::string runtime_sha256;
+  bool no_new_privileges = false;
+  std::vector<ObservedSyscall> syscalls;  // the container's own program and its exec sessions
+  std::vector<ObservedSyscall> runtime;   // before the first exec: the runtime layer, kept apart
+  std::vector<ObservedCapability> capabilities;
+  std::vector<std::string> programs;  // executables seen, escaped
+  Incidence fine;                     // kFineWindow_ns
+  Incidence coarse;                   // kCoarseWindow_ns
+  std::uint64_t lost_events = 0;
+  bool operator==(const Run&) const = default;
+};
+
+struct Observations {
+  std::string workload;
+  std::string recorder;  // "ebpf", "notify"
+  std::vector<Run> runs;
+  bool operator==(const Observations&) const = default;
+};
+
+}  // namespace ward::profiles
