@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a task's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts. Pure text
+// parsing; cgroup.h opens what is found here.
+// Source: cgroups(7) "/proc files", Documentation/admin-guide/cgroup-v2.rst
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace ward {
+
+// Mount points; empty where the host has none. `*_root` is the part of the hierarchy the mount shows ("/" mostly).
+struct CgroupMounts {
+  std::filesystem::path unified;
+  std::string unified_root;
+  std::filesystem::path freezer;
+  std::string freezer_root;
+};
+CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
+
+// Paths within the hierarchies, "/a/b"; empty where the task has none there.
+struct CgroupMembership {
+  std::string unified;
+  std::string freezer;
+};
+CgroupMembership parse_cgroup_membership(std::string_view proc_pid_cgroup);
+
+// The directory of `member` below a mount; empty when the mount does not show it.
+std::filesystem::path cgroup_directory(const std::filesystem::path& mount, std::string_view root,
+                                       std::string_view member);
+
+// Is `inner` the cgroup `outer` or below it? "/a" contains "/a/b" but not "/ab".
+bool cgroup_contains(std::string_view outer, std::string_view inner);
+
+}  // namespace ward

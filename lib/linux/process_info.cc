@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/linux/process_info.h"
+
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <climits>
+#include <vector>
+
+#include "lib/base/file.h"
+
+namespace ward {
+namespace {
+
+constexpr std::size_t kMaxStatBytes = 8192;
+constexpr std::size_t kMaxStatusBytes = 65536;
+
+// Positions after the ')' of stat, counted from 0 = state (field 3 of proc(5)).
+constexpr std::size_t kParent = 1;
+constexpr std::size_t kStartTime = 19;
+constexpr std::size_t kStartStack = 25;
+
+std::vector<std::string_view> words(std::string_view text) {
+  std::vector<std::string_view> out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find_first_of(" \n", at), text.size());
+    if (end > at) out.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+template <typename Number>
+Number number(std::string_view text) {
+  Number value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string_view line_value(std::string_view text, std::string_view key) {
+  // Only a key at the start of a line counts: Name: is container-controlled (the kernel escapes newlines in it).
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    if (line.substr(0, key.size()) == key) {
+      line.remove_prefix(key.size());
+      while (!line.empty() && (line.front() == '\t' || line.front() == ' ')) line.remove_prefix(1);
+      return line;
+    }
+    at = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TaskStat> parse_stat(std::string_view text) {
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open) {
+    return fail(Code::kInternal, "/proc/<pid>/stat without a command in parentheses");
+  }
+  const auto fields = words(text.substr(close + 1));
+  if (fields.size() <= kStartStack) return fail(Code::kInternal, "/proc/<pid>/stat is too short");
+  TaskStat stat;
+  stat.pid = number<pid_t>(text);
+  stat.comm = text.substr(open + 1, close - open - 1);
+  stat.state = fields[0][0];
+  stat.parent = number<pid_t>(fields[kParent]);
+  stat.start_time_ticks = number<std::uint64_t>(fields[kStartTime]);
+  stat.start_stack = number<std::uint64_t>(fields[kStartStack]);
+  return stat;
+}
+
+Result<TaskStat> read_stat(pid_t tid, const std::filesystem::path& proc) {
+  auto text = read_file(proc / std::to_string(tid) / "stat", kMaxStatBytes);
+  if (!text) return tl::unexpected(text.error());
+  return parse_stat(*text);
+}
+
+TaskStatus parse_status(std::string_view text) {
+  TaskStatus status;
+  status.thread_group = number<pid_t>(line_value(text, "Tgid:"));
+  status.uid = line_value(text, "Uid:");
+  status.gid = line_value(text, "Gid:");
+  status.capabilities_effective = line_value(text, "CapEff:");
+  if (const auto value = line_value(text, "NoNewPrivs:"); !value.empty()) status.no_new_privileges = number<int>(value);
+  if (const auto value = line_value(text, "Seccomp:"); !value.empty()) status.seccomp = number<int>(value);
+  return status;
+}
+
+Result<TaskStatus> read_status(pid_t tid, const std::filesystem::path& proc) {
+  auto text = read_file(proc / std::to_string(tid) / "status", kMaxStatusBytes);
+  if (!text) return tl::unexpected(text.error());
+  return parse_status(*text);
+}
+
+std::string read_exe(pid_t tid, const std::filesystem::path& proc) {
+  std::array<char, PATH_MAX> target{};
+  const std::string link = (proc / std::to_string(tid) / "exe").string();
+  const ssize_t n = ::readlink(link.c_str(), target.data(), target.size());
+  return n <= 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(n));
+}
+
+Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc) {
+  struct stat exe {};
+  const std::string link = (proc / std::to_string(tid) / "exe").string();
+  if (::stat(link.c_str(), &exe) != 0) return fail_errno("stat '" + link + "'");
+  auto task = read_stat(tid, proc);
+  if (!task) return tl::unexpected(task.error());
+  return ImageIdentity{static_cast<std::uint64_t>(exe.st_dev), static_cast<std::uint64_t>(exe.st_ino),
+                       task->start_stack};
+}
+
+Result<UniqueFd> open_process(pid_t pid) {
+  UniqueFd fd(
+      static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36 declares pidfd_open without extern "C"
+  if (!fd) return fail_errno("pidfd_open(" + std::to_string(pid) + ")");
+  return fd;
+}
+
+Result<void> signal_process(const UniqueFd& process, int signal) {
+  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) return fail_errno("pidfd_send_signal");
+  return {};
+}
+
+}  // namespace ward

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bounded facts about a task from /proc/<tid>. Strings in them belong to the container: they are returned raw, must be
+// escaped before they are shown, and must never decide anything (I7). None of these reads touches the task's own
+// memory, so a task cannot make them wait; environ and cmdline can be made to wait and are read apart (see
+// shim/supervisor). Source: proc(5)
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
+
+namespace ward {
+
+struct TaskStat {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  char state = '?';
+  std::uint64_t start_time_ticks = 0;  // since boot; with the pid it names a task for ever
+  std::uint64_t start_stack = 0;       // where the stack of the present image began; 0 where we may not see it
+  std::string comm;                    // raw
+};
+
+// `comm` may hold anything, ") R 1 1 (" included: the fields are counted from the last ')'.
+Result<TaskStat> parse_stat(std::string_view text);
+Result<TaskStat> read_stat(pid_t tid, const std::filesystem::path& proc = "/proc");
+
+// The lines of /proc/<tid>/status that matter for a record.
+struct TaskStatus {
+  pid_t thread_group = 0;
+  std::string uid, gid;  // the four numbers, tab separated, as the kernel wrote them
+  std::string capabilities_effective;
+  int no_new_privileges = -1;
+  int seccomp = -1;
+};
+TaskStatus parse_status(std::string_view text);
+Result<TaskStatus> read_status(pid_t tid, const std::filesystem::path& proc = "/proc");
+
+std::string read_exe(pid_t tid,
+                     const std::filesystem::path& proc = "/proc");  // raw link; empty where it cannot be read
+
+// Which program image a task runs: the file and where its stack begins. Two execs of one file differ in the second.
+struct ImageIdentity {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  std::uint64_t start_stack = 0;
+  bool operator==(const ImageIdentity&) const = default;
+};
+Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc = "/proc");
+
+// A process by descriptor: the number may be reused, this cannot. kNotFound when it is gone.
+Result<UniqueFd> open_process(pid_t pid);
+Result<void> signal_process(const UniqueFd& process, int signal);
+
+}  // namespace ward

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/linux/cgroup_paths.h"
+
+#include <gtest/gtest.h>
+
+namespace ward {
+namespace {
+
+constexpr std::string_view kHybrid =
+    "22 28 0:20 / /proc rw - proc proc rw\n"
+    "31 28 0:27 / /sys/fs/cgroup/freezer rw,relatime shared:5 - cgroup cgroup rw,freezer\n"
+    "32 28 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+    "33 28 0:29 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
+
+TEST(CgroupPaths, HybridHostHasBothTheUnifiedHierarchyAndTheFreezer) {
+  const auto mounts = parse_cgroup_mounts(kHybrid);
+  EXPECT_EQ(mounts.unified, "/sys/fs/cgroup/unified");
+  EXPECT_EQ(mounts.freezer, "/sys/fs/cgroup/freezer");
+}
+
+TEST(CgroupPaths, UnifiedHostHasNoFreezer) {
+  const auto mounts = parse_cgroup_mounts("33 28 0:29 /kubepods /sys/fs/c\\040g rw - cgroup2 cgroup2 rw\n");
+  EXPECT_EQ(mounts.unified, "/sys/fs/c g");
+  EXPECT_EQ(mounts.unified_root, "/kubepods");
+  EXPECT_TRUE(mounts.freezer.empty());
+}
+
+TEST(CgroupPaths, MembershipIsFoundOnHybridAndOnJoinedControllers) {
+  const auto member = parse_cgroup_membership("9:name=systemd:/\n6:cpu,freezer:/a:b/c\n4:memory:/m\n0::/u\n");
+  EXPECT_EQ(member.freezer, "/a:b/c");
+  EXPECT_EQ(member.unified, "/u");
+  EXPECT_TRUE(parse_cgroup_membership("no colons\n1:x\n").unified.empty());
+}
+
+TEST(CgroupPaths, DirectoriesOutsideOfTheMountAreNotFound) {
+  EXPECT_EQ(cgroup_directory("/m", "/", "/a/b"), "/m/a/b");
+  EXPECT_EQ(cgroup_directory("/m", "/kube", "/kube/pod"), "/m/pod");
+  EXPECT_TRUE(cgroup_directory("/m", "/kube", "/kubelet").empty());
+  EXPECT_TRUE(cgroup_directory("/m", "/", "/../other").empty());
+  EXPECT_TRUE(cgroup_directory("", "/", "/a").empty());
+}
+
+TEST(CgroupPaths, ContainsComparesWholeNames) {
+  EXPECT_TRUE(cgroup_contains("/", "/a"));
+  EXPECT_TRUE(cgroup_contains("/a", "/a"));
+  EXPECT_TRUE(cgroup_contains("/a", "/a/b"));
+  EXPECT_FALSE(cgroup_contains("/a", "/ab"));
+  EXPECT_FALSE(cgroup_contains("/a/b", "/a"));
+}
+
+}  // namespace
+}  // namespace ward
