@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two judges of one system call and the filter that obeys both: a table of what is allowed, and the container's own
+// seccomp configuration. The filter has the complement form (fact 1): what is not allowed is named in NOTIFY rules, so
+// that it is seen. Values in, values out; the same judges answer in user space for calls that were notified.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/oci/seccomp.h"
+
+namespace ward::oci {
+
+using CallArgs = std::array<std::uint64_t, 6>;
+
+inline constexpr std::uint32_t kLayerRuntime = 1U << 0U;
+inline constexpr std::uint32_t kLayerBoot = 1U << 1U;
+inline constexpr std::uint32_t kLayerServing = 1U << 2U;
+inline constexpr std::uint32_t kLayerExec = 1U << 3U;
+
+// The layers of which one must allow a call, by phase and origin. In the runtime phase the table is not asked.
+inline constexpr std::uint32_t kAllowedInBoot = kLayerBoot | kLayerServing;
+inline constexpr std::uint32_t kAllowedInServing = kLayerServing;
+inline constexpr std::uint32_t kAllowedInExec = kLayerBoot | kLayerServing | kLayerExec;
+
+using Conjunction = std::vector<SeccompArg>;  // all must hold; here several on one index are AND'ed
+
+struct CallRule {
+  std::uint32_t nr = 0;
+  std::uint32_t layers = 0;
+  std::vector<Conjunction> alternatives;  // one must hold; empty: any arguments
+};
+
+// What is allowed. A call without a rule is not.
+class CallTable {
+ public:
+  CallTable() = default;
+  // In any order; several rules of one number are alternatives to each other, each in its layers.
+  CallTable(std::vector<CallRule> rules, std::vector<std::uint32_t> enosys);
+
+  // Allowed in at least one of `layers`. A number of the enosys list is never allowed.
+  [[nodiscard]] bool allows(int nr, const CallArgs& args, std::uint32_t layers) const;
+  [[nodiscard]] bool answers_enosys(int nr) const;
+  [[nodiscard]] std::vector<CallRule> rules_of(int nr) const;
+
+ private:
+  std::vector<CallRule> rules_;        // sorted by number
+  std::vector<std::uint32_t> enosys_;  // sorted
+};
+
+// What a filter answers to one call.
+struct Answer {
+  SeccompAction action = SeccompAction::kAllow;
+  std::uint32_t errno_ret = 0;  // of kErrno and kTrace
+  [[nodiscard]] bool executes() const { return action == SeccompAction::kAllow || action == SeccompAction::kLog; }
+  bool operator==(const Answer&) const = default;
+};
+
+// The container's own filter, native architecture, as the runtime would load it. Where rules overlap, the strictest
+// answer counts: never wider than what the kernel would say.
+class OwnFilter {
+ public:
+  struct Rule {
+    std::uint32_t nr = 0;
+    Answer answer;
+    Conjunction conditions;
+  };
+
+  OwnFilter() = default;  // there is none: everything is allowed
+  explicit OwnFilter(const Seccomp& seccomp);
+
+  [[nodiscard]] bool present() const { return present_; }
+  [[nodiscard]] Answer verdict(int nr, const CallArgs& args) const;
+  [[nodiscard]] const Answer& default_answer() const { return default_; }
+  [[nodiscard]] std::vector<Rule> rules_of(int nr) const;
+
+ private:
+  bool present_ = false;
+  Answer default_;
+  std::vector<Rule> rules_;  // sorted by number
+};
+
+// The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own filter does not;
+// never NOTIFY for `write`, never KILL_THREAD; always NOTIFY for execve and execveat; ENOSYS without a notification for
+// clone3, the enosys list and every number that libseccomp does not know. Listener path and metadata are the caller's.
+Seccomp complement_form(const CallTable& table, const OwnFilter& own);
+
+}  // namespace ward::oci

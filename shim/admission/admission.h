@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision about one container before runc sees it: who it is, which policy names it, what is put in force. Reads
+// compiled files only (I1), rewrites config.json, keeps nothing. Used by the Guard; the supervisor works on what comes
+// out. Blocks for local file I/O only.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/places.h"
+#include "lib/base/result.h"
+#include "lib/oci/capabilities.h"
+#include "lib/oci/seccomp_intersect.h"
+#include "ward/node/v1/compiled.pb.h"
+#include "ward/node/v1/types.pb.h"
+
+namespace ward::shim::admission {
+
+struct Request {
+  std::string containerd_namespace;
+  std::string container_id;
+  std::filesystem::path bundle;
+  std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
+};
+
+// A compiled profile as the supervisor asks it.
+struct ProfileInForce {
+  std::string name;
+  std::uint64_t version = 0;
+  std::string digest;  // of the source profile: on every event
+  std::string compiled_sha256;
+  oci::CallTable calls;
+  std::vector<std::uint32_t> danger;  // sorted; never continued in mode supervise
+  std::int64_t boundary_quiet_ms = 0;
+  std::int64_t boundary_latest_ms = 0;
+  bool no_new_privileges = false;
+  oci::CapabilitySet capabilities;
+
+  [[nodiscard]] bool is_danger(int nr) const;
+};
+
+struct Admitted {
+  node::v1::Mode mode = node::v1::MODE_OFF;
+  node::v1::Identity identity;
+  std::string policy;         // name of the rule that matched; empty: none did
+  std::string workload;       // the name recordings are kept under
+  node::v1::Actions actions;  // complete in modes supervise and enforce
+  node::v1::NodeSettings settings;
+  std::optional<ProfileInForce> profile;  // present exactly in modes supervise and enforce
+  oci::OwnFilter own;       // the filter the container asked for; own.verdict(nr, args) judges a notified call
+  bool supervised = false;  // runc must deliver a listener at listener_path, with nonce as its metadata
+  std::filesystem::path listener_path;
+  std::string nonce;
+  std::vector<std::string> notes;  // for people: what was ignored, replaced or lost; escaped
+};
+
+// Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing was changed then.
+Result<Admitted> admit(const Places& places, const Request& request);
+
+// The process document of an exec in a container admitted so: capabilities cut (I2), no_new_privs set where the profile
+// has it. Untouched, and not even read, in modes off and learn.
+Result<std::string> admit_exec(const Admitted& admitted, std::string process_json);
+
+// A compiled profile by the digest in its file name; also for a profile that is widened under a running container.
+Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256);
+
+}  // namespace ward::shim::admission
