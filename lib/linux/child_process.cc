@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/linux/child_process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+namespace ward {
+namespace {
+
+// Everything the child needs, made before fork: between fork and execve nothing is allocated.
+struct Prepared {
+  std::vector<char*> argv;
+  std::vector<char*> environment;
+  std::vector<std::pair<int, int>> descriptors;
+  int lowest_free = 3;  // above every target
+  int gate = -1;
+};
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+  std::vector<char*> result;
+  result.reserve(strings.size() + 1);
+  for (const auto& s : strings) result.push_back(const_cast<char*>(s.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+// Two rounds, because a source may be another entry's target.
+bool arrange_descriptors(Prepared& p) {
+  const int base = p.lowest_free + 1;
+  for (auto& [from, to] : p.descriptors) {
+    from = ::fcntl(from, F_DUPFD_CLOEXEC, base);
+    if (from < 0) return false;
+  }
+  if (p.gate >= 0) {
+    p.gate = ::fcntl(p.gate, F_DUPFD_CLOEXEC, base);
+    if (p.gate < 0) return false;
+  }
+  for (const auto& [from, to] : p.descriptors) {
+    if (::dup2(from, to) < 0) return false;
+  }
+  int first_to_close = p.lowest_free;
+  if (p.gate >= 0) {
+    if (::dup3(p.gate, p.lowest_free, O_CLOEXEC) < 0) return false;
+    p.gate = p.lowest_free;
+    ++first_to_close;
+  }
+  // Closes the write ends of other children's gates too: a waiting child must not keep another one's open.
+  return ::syscall(SYS_close_range, first_to_close, ~0U, 0) == 0;
+}
+
+[[noreturn]] void run_child(Prepared& p, const ChildSpec& spec, pid_t parent) {
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (spec.dies_with_parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(kExecFailedStatus);
+  }
+  if (spec.own_process_group) ::setpgid(0, 0);
+  if (!spec.directory.empty() && ::chdir(spec.directory.c_str()) != 0) ::_exit(kExecFailedStatus);
+  if (!arrange_descriptors(p)) ::_exit(kExecFailedStatus);
+  if (p.gate >= 0) {
+    char go = 0;
+    ssize_t n = 0;
+    do n = ::read(p.gate, &go, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1) ::_exit(kExecFailedStatus);
+  }
+  ::execve(spec.program.c_str(), p.argv.data(), p.environment.data());
+  ::_exit(kExecFailedStatus);
+}
+
+}  // namespace
+
+void Gate::open() {
+  const char go = 1;
+  if (write_end_) (void)!::write(write_end_.get(), &go, 1);
+  write_end_.reset();
+}
+
+Result<Child> start_child(const ChildSpec& spec) {
+  Prepared p;
+  p.argv = pointers(spec.argv);
+  p.environment = pointers(spec.environment);
+  p.descriptors = spec.descriptors;
+  UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) return fail_errno("open /dev/null");
+  for (int fd = 0; fd < 3; ++fd) {
+    const bool given =
+        std::any_of(p.descriptors.begin(), p.descriptors.end(), [fd](auto& d) { return d.second == fd; });
+    if (!given) p.descriptors.emplace_back(null.get(), fd);
+  }
+  for (const auto& d : p.descriptors) p.lowest_free = std::max(p.lowest_free, d.second + 1);
+  // A hole between the targets would show the child one of our descriptors, which all are CLOEXEC: harmless.
+
+  UniqueFd gate_read;
+  UniqueFd gate_write;
+  if (spec.gated) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe2");
+    gate_read.reset(ends[0]);
+    gate_write.reset(ends[1]);
+    p.gate = gate_read.get();
+  }
+
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return fail_errno("fork for " + spec.program);
+  if (pid == 0) run_child(p, spec, parent);
+  return Child{pid, Gate(std::move(gate_write))};
+}
+
+Result<std::string> find_program(const std::string& name) {
+  if (name.empty()) return fail(Code::kInvalidArgument, "find program: the name is empty");
+  if (name.find('/') != std::string::npos) {
+    if (::access(name.c_str(), X_OK) != 0) return fail_errno("execute " + name);
+    return name;
+  }
+  const char* path_variable = ::getenv("PATH");
+  std::string_view path =
+      path_variable != nullptr ? path_variable : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  while (!path.empty()) {
+    const auto colon = std::min(path.find(':'), path.size());
+    if (colon > 0) {
+      std::string candidate = std::string(path.substr(0, colon)) + "/" + name;
+      if (candidate[0] == '/' && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    }
+    path.remove_prefix(std::min(colon + 1, path.size()));
+  }
+  return fail(Code::kNotFound, "exec: \"" + name + "\": executable file not found in $PATH");
+}
+
+std::vector<std::string> environment_without(const std::vector<std::string>& names) {
+  std::vector<std::string> result;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const auto name = text.substr(0, text.find('='));
+    if (std::find(names.begin(), names.end(), name) == names.end()) result.emplace_back(text);
+  }
+  return result;
+}
+
+}  // namespace ward

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lib/linux/mount.h"
+
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "lib/base/file.h"
+
+namespace ward {
+namespace {
+
+struct Word {
+  std::string_view name;
+  unsigned long flag;
+  bool clears;
+};
+
+constexpr Word kFlagWords[] = {
+    {"async", MS_SYNCHRONOUS, true},
+    {"atime", MS_NOATIME, true},
+    {"bind", MS_BIND, false},
+    {"defaults", 0, false},
+    {"dev", MS_NODEV, true},
+    {"diratime", MS_NODIRATIME, true},
+    {"dirsync", MS_DIRSYNC, false},
+    {"exec", MS_NOEXEC, true},
+    {"mand", MS_MANDLOCK, false},
+    {"noatime", MS_NOATIME, false},
+    {"nodev", MS_NODEV, false},
+    {"nodiratime", MS_NODIRATIME, false},
+    {"noexec", MS_NOEXEC, false},
+    {"nomand", MS_MANDLOCK, true},
+    {"norelatime", MS_RELATIME, true},
+    {"nostrictatime", MS_STRICTATIME, true},
+    {"nosuid", MS_NOSUID, false},
+    {"rbind", MS_BIND | MS_REC, false},
+    {"relatime", MS_RELATIME, false},
+    {"remount", MS_REMOUNT, false},
+    {"ro", MS_RDONLY, false},
+    {"rw", MS_RDONLY, true},
+    {"strictatime", MS_STRICTATIME, false},
+    {"suid", MS_NOSUID, true},
+    {"sync", MS_SYNCHRONOUS, false},
+};
+
+constexpr Word kPropagationWords[] = {
+    {"private", MS_PRIVATE, false},       {"rprivate", MS_PRIVATE | MS_REC, false},
+    {"shared", MS_SHARED, false},         {"rshared", MS_SHARED | MS_REC, false},
+    {"slave", MS_SLAVE, false},           {"rslave", MS_SLAVE | MS_REC, false},
+    {"unbindable", MS_UNBINDABLE, false}, {"runbindable", MS_UNBINDABLE | MS_REC, false},
+};
+
+const Word* find_word(const Word* begin, const Word* end, std::string_view name) {
+  const Word* found = std::find_if(begin, end, [name](const Word& w) { return w.name == name; });
+  return found == end ? nullptr : found;
+}
+
+// mountinfo writes space, tab, newline and backslash as three octal digits.
+std::string unescape_octal(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+constexpr std::size_t kLargestMountinfo = 64U << 20U;
+
+}  // namespace
+
+MountOptions parse_mount_options(const std::vector<std::string>& words) {
+  MountOptions result;
+  for (const auto& word : words) {
+    if (const Word* flag = find_word(std::begin(kFlagWords), std::end(kFlagWords), word)) {
+      if (flag->clears) {
+        result.flags &= ~flag->flag;
+      } else {
+        result.flags |= flag->flag;
+      }
+    } else if (const Word* propagation = find_word(std::begin(kPropagationWords), std::end(kPropagationWords), word)) {
+      result.propagation |= propagation->flag;
+    } else if (!word.empty()) {
+      if (!result.data.empty()) result.data += ',';
+      result.data += word;
+    }
+  }
+  return result;
+}
+
+Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
+                      const std::vector<std::string>& options) {
+  const MountOptions parsed = parse_mount_options(options);
+  const std::string what = "mount " + source + " (" + type + ") at " + target.string();
+  // The kernel reads one page of data and no more; a longer list would be cut in the middle of a path.
+  if (parsed.data.size() >= static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
+    return fail(Code::kInvalidArgument, what + ": the options are longer than a page");
+  }
+  const char* fs_type = type.empty() || type == "bind" ? nullptr : type.c_str();
+  unsigned long flags = parsed.flags;
+  if (type == "bind") flags |= MS_BIND;
+  if (::mount(source.c_str(), target.c_str(), fs_type, flags, parsed.data.c_str()) != 0) return fail_errno(what);
+  // A bind mount takes no other flags at first: "bind,ro" needs a second call.
+  constexpr unsigned long kBindFlags = MS_BIND | MS_REC;
+  if ((flags & MS_BIND) != 0 && (flags & ~kBindFlags) != 0 && (flags & MS_REMOUNT) == 0 &&
+      ::mount("", target.c_str(), nullptr, (flags & ~static_cast<unsigned long>(MS_REC)) | MS_REMOUNT, nullptr) != 0) {
+    return fail_errno(what + ": remount");
+  }
+  if (parsed.propagation != 0 && ::mount("", target.c_str(), nullptr, parsed.propagation, nullptr) != 0) {
+    return fail_errno(what + ": propagation");
+  }
+  return {};
+}
+
+std::vector<std::string> find_mounts_below(std::string_view mountinfo, std::string_view path) {
+  std::vector<std::string> result;
+  while (!mountinfo.empty()) {
+    const auto end = std::min(mountinfo.find('\n'), mountinfo.size());
+    std::string_view line = mountinfo.substr(0, end);
+    mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
+    for (int field = 0; field < 4; ++field) line.remove_prefix(std::min(line.find(' '), line.size() - 1) + 1);
+    std::string point = unescape_octal(line.substr(0, line.find(' ')));
+    const bool below =
+        point.size() > path.size() && point[path.size()] == '/' && point.compare(0, path.size(), path) == 0;
+    if (point == path || below) result.push_back(std::move(point));
+  }
+  // mountinfo is in the order of mounting, so backwards is children before parents and the top of a stack first.
+  std::reverse(result.begin(), result.end());
+  return result;
+}
+
+Result<void> unmount_tree(const std::filesystem::path& path) {
+  // The usual case, one or a few stacked mounts with nothing below, needs no list of all mounts of the node.
+  bool busy = false;
+  while (!busy) {
+    if (::umount2(path.c_str(), UMOUNT_NOFOLLOW) == 0) continue;
+    if (errno == EINVAL || errno == ENOENT) return {};
+    busy = true;
+  }
+  std::error_code error;
+  const auto real = std::filesystem::weakly_canonical(path, error);
+  auto text = read_file("/proc/self/mountinfo", kLargestMountinfo);
+  if (!text) return tl::unexpected(text.error());
+  for (const auto& point : find_mounts_below(*text, error ? path.string() : real.string())) {
+    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) continue;
+    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0) return fail_errno("unmount " + point);
+  }
+  return {};
+}
+
+}  // namespace ward

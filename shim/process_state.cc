@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/process_state.h"
+
+#include <string>
+
+namespace ward::shim {
+namespace {
+
+std::string_view refusal(ProcessStep step) {
+  switch (step) {
+    case ProcessStep::kCreate: return "cannot create a";
+    case ProcessStep::kStart: return "cannot start a";
+    case ProcessStep::kPause:
+    case ProcessStep::kPaused: return "cannot pause a";
+    case ProcessStep::kResume: return "cannot resume a";
+    case ProcessStep::kExec: return "cannot exec in a";
+    case ProcessStep::kExit: return "cannot end a";
+    case ProcessStep::kDelete: return "cannot delete a";
+  }
+  return "cannot change a";
+}
+
+tl::unexpected<Error> refuse(ProcessState state, ProcessStep step) {
+  if (state == ProcessState::kDeleted) return fail(Code::kNotFound, "container not created");
+  std::string text(refusal(step));
+  text += ' ';
+  text += state_name(state);
+  text += step == ProcessStep::kExec ? " container" : " process";
+  return fail(Code::kFailedPrecondition, std::move(text));
+}
+
+}  // namespace
+
+std::string_view state_name(ProcessState state) {
+  switch (state) {
+    case ProcessState::kAdded: return "not yet created";
+    case ProcessState::kCreated: return "created";
+    case ProcessState::kRunning: return "running";
+    case ProcessState::kPausing: return "pausing";
+    case ProcessState::kPaused: return "paused";
+    case ProcessState::kStopped: return "stopped";
+    case ProcessState::kDeleted: return "deleted";
+  }
+  return "unknown";
+}
+
+Result<ProcessState> next_state(ProcessState state, ProcessStep step) {
+  using S = ProcessState;
+  switch (step) {
+    case ProcessStep::kCreate:
+      if (state == S::kAdded) return S::kCreated;
+      break;
+    case ProcessStep::kStart:
+      if (state == S::kAdded || state == S::kCreated) return S::kRunning;
+      break;
+    case ProcessStep::kPause:
+      if (state == S::kRunning) return S::kPausing;
+      break;
+    case ProcessStep::kPaused:
+      if (state == S::kPausing || state == S::kRunning) return S::kPaused;
+      break;
+    case ProcessStep::kResume:
+      if (state == S::kPaused || state == S::kPausing) return S::kRunning;
+      break;
+    case ProcessStep::kExec:
+      // A session may be registered before the init was started; its own start then waits for that.
+      if (state == S::kCreated || state == S::kRunning) return state;
+      break;
+    case ProcessStep::kExit:
+      if (state != S::kDeleted) return S::kStopped;
+      break;
+    case ProcessStep::kDelete:
+      if (state == S::kAdded || state == S::kCreated || state == S::kStopped) return S::kDeleted;
+      break;
+  }
+  return refuse(state, step);
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/pump.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+namespace ward::shim {
+namespace {
+
+constexpr std::size_t kSpliceBytes = 64U << 10U;
+// One stream of a chatty container must not keep the loop from the others.
+constexpr int kStepsPerTurn = 16;
+
+std::array<char, 16U << 10U> shared_buffer;  // one thread, and never in use across two turns of the loop
+
+}  // namespace
+
+Pump::Pump(asio::io_context& loop, UniqueFd source, UniqueFd destination, WhenBroken when_broken)
+    : loop_(loop),
+      source_(loop, source.release()),
+      destination_(loop),
+      destination_fd_(std::move(destination)),
+      when_broken_(when_broken) {}
+
+void Pump::start(std::function<void()> done) {
+  done_ = std::move(done);
+  wait(Step::kWaitSource);
+}
+
+void Pump::stop() {
+  if (std::exchange(stopped_, true)) return;
+  done_ = nullptr;
+  close();
+}
+
+void Pump::close() {
+  asio::error_code ignored;
+  source_.close(ignored);
+  if (destination_.is_open()) {
+    destination_.close(ignored);
+  } else {
+    destination_fd_.reset();
+  }
+}
+
+void Pump::wait(Step step) {
+  auto resume = [self = shared_from_this()](const asio::error_code& error) {
+    if (!error && !self->stopped_) self->run();
+  };
+  if (step == Step::kWaitSource) {
+    source_.async_wait(asio::posix::stream_descriptor::wait_read, resume);
+    return;
+  }
+  if (!destination_.is_open()) destination_.assign(destination_fd_.release());
+  destination_.async_wait(asio::posix::stream_descriptor::wait_write, resume);
+}
+
+void Pump::run() {
+  for (int i = 0; i < kStepsPerTurn; ++i) {
+    const Step step = move_some();
+    if (step == Step::kAgain) continue;
+    if (step != Step::kEnd) return wait(step);
+    stopped_ = true;
+    close();
+    if (auto done = std::exchange(done_, nullptr)) done();
+    return;
+  }
+  asio::post(loop_, [self = shared_from_this()] {
+    if (!self->stopped_) self->run();
+  });
+}
+
+Pump::Step Pump::move_some() {
+  if (!pending_.empty()) return flush();
+  return splices_ && !broken_ ? splice_some() : copy_some();
+}
+
+Pump::Step Pump::splice_some() {
+  const int to = destination_.is_open() ? destination_.native_handle() : destination_fd_.get();
+  const ssize_t n =
+      ::splice(source_.native_handle(), nullptr, to, nullptr, kSpliceBytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  if (n > 0) return Step::kAgain;
+  if (n == 0) return Step::kEnd;
+  if (errno == EINTR) return Step::kAgain;
+  if (errno == EAGAIN) {
+    int waiting = 0;
+    ::ioctl(source_.native_handle(), FIONREAD, &waiting);
+    return waiting > 0 ? Step::kWaitDestination : Step::kWaitSource;
+  }
+  // Not a pair that can be spliced (a terminal, an O_APPEND file), or broken: the copy finds out which.
+  splices_ = false;
+  return Step::kAgain;
+}
+
+Pump::Step Pump::copy_some() {
+  const ssize_t n = ::read(source_.native_handle(), shared_buffer.data(), shared_buffer.size());
+  if (n < 0 && errno == EINTR) return Step::kAgain;
+  if (n < 0 && errno == EAGAIN) return Step::kWaitSource;
+  if (n <= 0) return Step::kEnd;  // EIO is how a terminal says that its last user is gone
+  if (broken_) return Step::kAgain;
+  pending_.assign(shared_buffer.data(), static_cast<std::size_t>(n));
+  return flush();
+}
+
+Pump::Step Pump::flush() {
+  const int to = destination_.is_open() ? destination_.native_handle() : destination_fd_.get();
+  std::size_t written = 0;
+  while (written < pending_.size()) {
+    const ssize_t n = ::write(to, pending_.data() + written, pending_.size() - written);
+    if (n >= 0) {
+      written += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      pending_.erase(0, written);
+      return Step::kWaitDestination;
+    } else if (errno != EINTR) {
+      if (when_broken_ == WhenBroken::kStop) return Step::kEnd;
+      broken_ = true;
+      break;
+    }
+  }
+  // Idle pumps keep no memory.
+  std::string().swap(pending_);
+  return Step::kAgain;
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one place that waits for children. Runtime helpers, container processes that were orphaned to us (we are their
+// subreaper) and strangers all end here; a status goes to whoever watches the pid. Container processes end before
+// anyone knows their pid when they are quick: while a Hold lives, statuses nobody watches are kept and replayed by
+// watch(). One thread; callbacks come from the loop, never from inside watch().
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "lib/base/result.h"
+
+namespace ward::shim {
+
+struct Exit {
+  int wait_status = 0;       // as of waitpid(2)
+  std::int64_t wall_ns = 0;  // when it was reaped
+
+  [[nodiscard]] std::uint32_t code() const;  // the exit code, or 128 + the signal
+};
+
+class Reaper {
+ public:
+  using Watcher = std::function<void(Exit)>;
+
+  explicit Reaper(asio::io_context& loop);
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+
+  // Blocks SIGCHLD and the signals that end us, and makes us the subreaper. Call before the first child.
+  Result<void> start(std::function<void(int signal)> on_termination);
+  void stop();
+
+  // Once, when the child ends; at once (by way of the loop) where its status was kept.
+  void watch(pid_t pid, Watcher watcher);
+
+  // Alive from before a runtime helper may make a container process until that process is watched.
+  using Hold = std::shared_ptr<void>;
+  [[nodiscard]] Hold hold();
+
+ private:
+  void wait_for_signal();
+  void reap();
+  [[nodiscard]] bool still_our_child(pid_t pid) const;
+
+  asio::io_context& loop_;
+  asio::posix::stream_descriptor signals_;
+  std::function<void(int)> on_termination_;
+  std::unordered_map<pid_t, Watcher> watchers_;
+  std::unordered_map<pid_t, Exit> unplaced_;
+  std::weak_ptr<void> held_;
+};
+
+}  // namespace ward::shim

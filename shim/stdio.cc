@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/stdio.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/post.hpp>
+#include <filesystem>
+
+#include "lib/linux/pty.h"
+
+namespace ward::shim {
+namespace {
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe2");
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// The two ends are two open files: only ours becomes non-blocking, the container's stays as programs expect it.
+void make_non_blocking(const UniqueFd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+
+bool is_fifo(const UniqueFd& fd) {
+  struct stat status = {};
+  return ::fstat(fd.get(), &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+Result<UniqueFd> open_path(const std::string& path, int flags, mode_t mode = 0) {
+  UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, mode));
+  if (!fd) return fail_errno("open " + path);
+  return fd;
+}
+
+// "file:///log" is {"file", "/log"}, a bare path has the scheme "fifo". The query is cut off.
+std::pair<std::string, std::string> split_uri(const std::string& uri) {
+  const auto separator = uri.find("://");
+  if (separator == std::string::npos) return {"fifo", uri};
+  const auto path = uri.substr(separator + 3);
+  return {uri.substr(0, separator), path.substr(0, path.find('?'))};
+}
+
+}  // namespace
+
+Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
+
+Stdio::~Stdio() { close(); }
+
+Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec) {
+  std::unique_ptr<Stdio> stdio(new Stdio(loop));
+  if (auto ok = stdio->open_streams(spec); !ok) return tl::unexpected(ok.error());
+  if (spec.terminal) return stdio;
+  if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
+  return stdio;
+}
+
+Result<void> Stdio::open_streams(const StdioSpec& spec) {
+  if (!spec.in.empty()) {
+    if (auto ok = open_input(spec.in); !ok) return ok;
+  }
+  if (!spec.out.empty()) {
+    auto fd = open_output(spec.out);
+    if (!fd) return tl::unexpected(fd.error());
+    client_out_ = std::move(*fd);
+  }
+  // A terminal has one output; a file scheme in stdout is for both streams.
+  const std::string& err = split_uri(spec.out).first == "file" ? spec.out : spec.err;
+  if (!err.empty() && !spec.terminal) {
+    auto fd = open_output(err);
+    if (!fd) return tl::unexpected(fd.error());
+    client_err_ = std::move(*fd);
+  }
+  return {};
+}
+
+Result<void> Stdio::open_input(const std::string& path) {
+  auto fd = open_path(path, O_RDONLY);
+  if (!fd) return tl::unexpected(fd.error());
+  if (is_fifo(*fd)) {
+    auto keeper = open_path(path, O_WRONLY);
+    if (!keeper) return tl::unexpected(keeper.error());
+    stdin_keeper_ = std::move(*keeper);
+  }
+  client_in_ = std::move(*fd);
+  return {};
+}
+
+Result<UniqueFd> Stdio::open_output(const std::string& where) {
+  const auto [scheme, path] = split_uri(where);
+  if (scheme == "file") {
+    std::error_code ignored;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+    return open_path(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
+  }
+  if (scheme == "binary") return fail(Code::kUnimplemented, "logging by a binary is not supported yet: " + where);
+  if (scheme != "fifo") return fail(Code::kInvalidArgument, "unknown STDIO scheme " + scheme);
+  struct stat status = {};
+  if (::stat(path.c_str(), &status) != 0) return fail_errno("open " + path);
+  if (!S_ISFIFO(status.st_mode)) return open_path(path, O_WRONLY | O_APPEND);
+  // Our own reader first: then opening for writing succeeds at once, whether or not the client is there yet.
+  auto keeper = open_path(path, O_RDONLY);
+  if (!keeper) return keeper;
+  output_keepers_.push_back(std::move(*keeper));
+  return open_path(path, O_WRONLY);
+}
+
+Result<void> Stdio::make_pipes(const StdioSpec& spec) {
+  struct Stream {
+    UniqueFd& client;
+    int target;
+  };
+  for (const Stream stream : {Stream{client_in_, 0}, Stream{client_out_, 1}, Stream{client_err_, 2}}) {
+    if (!stream.client) continue;
+    auto pipe = make_pipe();
+    if (!pipe) return tl::unexpected(pipe.error());
+    const bool input = stream.target == 0;
+    UniqueFd& ours = input ? pipe->write : pipe->read;
+    UniqueFd& theirs = input ? pipe->read : pipe->write;
+    if (::fchown(theirs.get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
+    make_non_blocking(ours);
+    if (input) {
+      pumps_.push_back(
+          std::make_shared<Pump>(loop_, std::move(stream.client), std::move(ours), Pump::WhenBroken::kStop));
+      pumps_.back()->start(nullptr);
+    } else {
+      pump_output(std::move(ours), std::move(stream.client));
+    }
+    child_ends_.emplace_back(std::move(theirs), stream.target);
+  }
+  return {};
+}
+
+void Stdio::pump_output(UniqueFd source, UniqueFd destination) {
+  ++running_outputs_;
+  pumps_.push_back(
+      std::make_shared<Pump>(loop_, std::move(source), std::move(destination), Pump::WhenBroken::kDiscard));
+  pumps_.back()->start([this] { output_ended(); });
+}
+
+std::vector<std::pair<int, int>> Stdio::child_descriptors() const {
+  std::vector<std::pair<int, int>> result;
+  for (const auto& [fd, target] : child_ends_) result.emplace_back(fd.get(), target);
+  return result;
+}
+
+void Stdio::release_child_descriptors() { child_ends_.clear(); }
+
+Result<void> Stdio::attach_terminal(UniqueFd master) {
+  master_ = std::move(master);
+  make_non_blocking(master_);
+  // The loop knows a descriptor by its number, so each direction has one of its own.
+  const auto duplicate = [this] { return UniqueFd(::fcntl(master_.get(), F_DUPFD_CLOEXEC, 3)); };
+  UniqueFd reads = duplicate();
+  UniqueFd writes = duplicate();
+  if (!reads || !writes) return fail_errno("duplicate the terminal");
+  if (!client_out_) {
+    // Somebody must read, or a process that writes to its terminal stops when that is full.
+    client_out_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!client_out_) return fail_errno("open /dev/null");
+  }
+  pump_output(std::move(reads), std::move(client_out_));
+  if (client_in_) {
+    pumps_.push_back(std::make_shared<Pump>(loop_, std::move(client_in_), std::move(writes), Pump::WhenBroken::kStop));
+    pumps_.back()->start(nullptr);
+  }
+  return {};
+}
+
+Result<void> Stdio::resize(std::uint16_t columns, std::uint16_t rows) {
+  if (!master_) return {};
+  return resize_terminal(master_, columns, rows);
+}
+
+void Stdio::close_stdin() { stdin_keeper_.reset(); }
+
+void Stdio::output_ended() {
+  if (--running_outputs_ > 0) return;
+  // Every terminal left open costs a pty of the node, and the input's pump holds it too.
+  if (master_) {
+    for (const auto& pump : pumps_) pump->stop();
+  }
+  master_.reset();
+  drain_limit_.cancel();
+  if (auto done = std::exchange(drained_, nullptr)) done();
+}
+
+void Stdio::drain(std::chrono::nanoseconds limit, std::function<void()> done) {
+  if (running_outputs_ == 0) {
+    asio::post(loop_, std::move(done));
+    return;
+  }
+  drained_ = std::move(done);
+  drain_limit_.expires_after(limit);
+  drain_limit_.async_wait([this](const asio::error_code& error) {
+    if (error) return;
+    if (auto late = std::exchange(drained_, nullptr)) late();
+  });
+}
+
+void Stdio::close() {
+  for (const auto& pump : pumps_) pump->stop();
+  pumps_.clear();
+  running_outputs_ = 0;
+  drained_ = nullptr;
+  drain_limit_.cancel();
+  child_ends_.clear();
+  output_keepers_.clear();
+  stdin_keeper_.reset();
+  client_in_.reset();
+  client_out_.reset();
+  client_err_.reset();
+  master_.reset();
+}
+
+}  // namespace ward::shim

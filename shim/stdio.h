@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// The standard streams of one process: pipes or a terminal on the container's side, what the client asked for (FIFOs,
+// a file, nothing) on the other, pumps between. Both ends of every FIFO are held, so that a client or containerd may
+// come and go without the container noticing (shim contract, section 6). Nothing here ever blocks the loop.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
+#include "shim/pump.h"
+
+namespace ward::shim {
+
+struct StdioSpec {
+  std::string in;
+  std::string out;
+  std::string err;
+  bool terminal = false;
+  uid_t uid = 0;  // owner of the container's ends
+  gid_t gid = 0;
+};
+
+class Stdio {
+ public:
+  // Opens the client's side, and pipes where there is no terminal.
+  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec);
+  ~Stdio();
+  Stdio(const Stdio&) = delete;
+  Stdio& operator=(const Stdio&) = delete;
+
+  // For the runtime's 0, 1 and 2. With a terminal: none, all are /dev/null.
+  [[nodiscard]] std::vector<std::pair<int, int>> child_descriptors() const;
+
+  // The runtime came back: lets go of the container's ends, so that end of file can be seen.
+  void release_child_descriptors();
+  Result<void> attach_terminal(UniqueFd master);
+  Result<void> resize(std::uint16_t columns, std::uint16_t rows);  // success where there is no terminal
+  void close_stdin();                                              // CloseIO; again is fine
+
+  // `done` when all output of the process has reached the client's side, or `limit` has passed. One caller at a time.
+  void drain(std::chrono::nanoseconds limit, std::function<void()> done);
+  void close();
+
+ private:
+  explicit Stdio(asio::io_context& loop);
+  Result<void> open_streams(const StdioSpec& spec);
+  Result<void> make_pipes(const StdioSpec& spec);
+  Result<UniqueFd> open_output(const std::string& where);
+  Result<void> open_input(const std::string& path);
+  void pump_output(UniqueFd source, UniqueFd destination);
+  void output_ended();
+
+  asio::io_context& loop_;
+  asio::steady_timer drain_limit_;
+  std::function<void()> drained_;
+  UniqueFd client_in_, client_out_, client_err_;  // until a pump takes them
+  UniqueFd stdin_keeper_;                         // write end of the stdin FIFO: no end of file before CloseIO
+  std::vector<UniqueFd> output_keepers_;          // read ends of the output FIFOs: no EPIPE, nothing unread is lost
+  std::vector<std::pair<UniqueFd, int>> child_ends_;
+  UniqueFd master_;
+  std::vector<std::shared_ptr<Pump>> pumps_;
+  int running_outputs_ = 0;
+};
+
+}  // namespace ward::shim
