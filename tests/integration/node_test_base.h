@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the integration tests share: one private node for each test suite, with the image `box`.
+// Life cycle tests are parametrised over the runtime: what they demand of Ward, the stock shim must give as well, or
+// the test is wrong.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/node.h"
+
+namespace ward::test {
+
+class NodeTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    node_ = std::make_unique<Node>();
+    node_->start_containerd();
+    node_->import_image("box");
+  }
+  static void TearDownTestSuite() {
+    node_->stop();
+    node_.reset();
+  }
+  static Node& node() { return *node_; }
+
+ private:
+  static inline std::unique_ptr<Node> node_;
+};
+
+// A test per runtime; the parameter is the runtime's name.
+class RuntimeTest : public NodeTest, public testing::WithParamInterface<const char*> {
+ protected:
+  void SetUp() override {
+    if (is_ward() && !std::filesystem::exists(shim_binary()))
+      GTEST_SKIP() << shim_binary().filename().string() << " is not built";
+  }
+  [[nodiscard]] static bool is_ward() { return GetParam() == std::string(kWardRuntime); }
+
+  static std::string runtime() { return GetParam(); }
+
+  // "ctr run [flags] --runtime R IMAGE ID COMMAND..."
+  static std::vector<std::string> run_arguments(const std::string& id, const std::vector<std::string>& flags,
+                                                const std::vector<std::string>& command) {
+    std::vector<std::string> arguments{"run", "--runtime", runtime()};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    arguments.insert(arguments.end(), {kBoxImage, id});
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    return arguments;
+  }
+  static Output run_box(const std::string& id, const std::vector<std::string>& flags,
+                        const std::vector<std::string>& command, std::string_view input = {}) {
+    return node().ctr(run_arguments(id, flags, command), input);
+  }
+  // Starts a container in the background and waits until it runs.
+  static std::string start_box(const std::string& prefix, const std::vector<std::string>& command) {
+    std::string id = node().unique(prefix);
+    const Output started = run_box(id, {"-d"}, command);
+    EXPECT_EQ(started.status, 0) << started.err;
+    EXPECT_EQ(node().task_status(id), "RUNNING");
+    return id;
+  }
+};
+
+inline std::string runtime_name(const testing::TestParamInfo<const char*>& info) {
+  return info.param == std::string(kWardRuntime) ? "ward" : "runc";
+}
+
+}  // namespace ward::test

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+namespace ward::test {
+namespace {
+
+struct Pipe {
+  UniqueFd read, write;
+};
+
+Pipe make_pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) != 0) std::abort();
+  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command, const Child::Options& options) {
+  for (const std::string& variable : options.environment) {
+    const std::size_t equals = variable.find('=');
+    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  }
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  ::execvp(arguments[0], arguments.data());
+  ::dprintf(2, "%s: %s\n", arguments[0], std::strerror(errno));
+  ::_exit(127);
+}
+
+// Appends what can be read now; false, and the descriptor closed, at the end. EIO is the end of a pty.
+bool drain(UniqueFd& fd, std::string& text) {
+  std::array<char, 16384> buffer;
+  const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+  if (n > 0) {
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+    return true;
+  }
+  if (n < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+  fd.reset();
+  return false;
+}
+
+int remaining_ms(Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  return left < 0 ? 0 : static_cast<int>(left);
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& command) : Child(command, Options{}) {}
+
+Child::Child(const std::vector<std::string>& command, const Options& options) {
+  if (options.terminal) {
+    int master = -1;
+    pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
+    if (pid_ == 0) become(command, options);
+    ::fcntl(master, F_SETFD, FD_CLOEXEC);
+    out_.reset(master);
+    in_.reset(::fcntl(master, F_DUPFD_CLOEXEC, 0));
+  } else {
+    Pipe in = make_pipe(), out = make_pipe(), err = make_pipe();
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(in.read.get(), 0);
+      ::dup2(out.write.get(), 1);
+      ::dup2(err.write.get(), 2);
+      become(command, options);
+    }
+    in_ = std::move(in.write);
+    out_ = std::move(out.read);
+    err_ = std::move(err.read);
+  }
+  if (pid_ < 0) std::abort();
+  pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+}
+
+Child::~Child() {
+  if (status_) return;
+  signal(SIGKILL);
+  reap(true);
+}
+
+void Child::write(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(in_.get(), text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return;  // the reader has gone: the test sees that in the output
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void Child::close_input() { in_.reset(); }
+
+void Child::signal(int number) const {
+  if (!status_) ::kill(pid_, number);
+}
+
+void Child::reap(bool block) {
+  if (status_) return;
+  int status = 0;
+  if (::waitpid(pid_, &status, block ? 0 : WNOHANG) != pid_) return;
+  status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+bool Child::collect(Clock::time_point deadline) {
+  reap(false);
+  std::array<pollfd, 3> fds{pollfd{out_.get(), POLLIN, 0}, pollfd{err_.get(), POLLIN, 0},
+                            pollfd{status_ ? -1 : pidfd_.get(), POLLIN, 0}};
+  // After the exit only what is already there counts: a descendant may hold the pipe for ever.
+  const int ready = ::poll(fds.data(), fds.size(), status_ ? 0 : remaining_ms(deadline));
+  if (ready <= 0) return !status_ && Clock::now() < deadline;
+  if (fds[0].revents != 0) drain(out_, out_text_);
+  if (fds[1].revents != 0) drain(err_, err_text_);
+  return Clock::now() < deadline;
+}
+
+bool Child::await_output(std::string_view text, std::size_t from, std::chrono::milliseconds patience) {
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (out_text_.find(text, from) == std::string::npos) {
+    if (!collect(deadline)) return out_text_.find(text, from) != std::string::npos;
+  }
+  return true;
+}
+
+bool Child::await_size(std::size_t bytes, std::chrono::milliseconds patience) {
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (out_text_.size() < bytes && collect(deadline)) continue;
+  return out_text_.size() >= bytes;
+}
+
+std::optional<int> Child::wait(std::chrono::milliseconds patience) {
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (collect(deadline)) continue;
+  return status_;
+}
+
+Output run(const std::vector<std::string>& command, const Child::Options& options, std::string_view input,
+           std::chrono::milliseconds patience) {
+  Child child(command, options);
+  child.write(input);
+  if (!options.terminal) child.close_input();
+  const std::optional<int> status = child.wait(patience);
+  return Output{status.value_or(-1), child.out(), child.err()};
+}
+
+void short_pause() { ::poll(nullptr, 0, 5); }
+
+}  // namespace ward::test

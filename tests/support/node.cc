@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/node.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "tests/support/node_remains.h"
+
+namespace ward::test {
+namespace fs = std::filesystem;
+namespace {
+
+bool answers(const fs::path& socket_path) {
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  socket_path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+void stop_child(std::unique_ptr<Child>& child, int signal, const char* what) {
+  if (!child) return;
+  child->signal(signal);
+  if (!child->wait()) ADD_FAILURE() << what << " did not end within 30 s of signal " << signal << ":\n" << child->err();
+  child.reset();
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  const auto written = write_file_atomically(path, text, 0644, Durability::kNone);
+  if (!written) ADD_FAILURE() << written.error().message;
+}
+
+// The line of `ctr task ls` about one task, in columns: id, pid, status.
+std::vector<std::string> task_line(const Node& node, const std::string& id) {
+  std::istringstream lines(node.ctr({"task", "ls"}).out);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream columns(line);
+    std::vector<std::string> words;
+    for (std::string word; columns >> word;) words.push_back(word);
+    if (!words.empty() && words[0] == id) return words;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string isolate_mounts() {
+  if (::geteuid() != 0) return "integration tests need root";
+  const auto failed = [](const char* what) { return std::string(what) + ": " + std::strerror(errno); };
+  if (::unshare(CLONE_NEWNS) != 0) return failed("unshare a mount namespace");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("make mounts private");
+  fs::create_directories("/run/containerd");
+  if (::mount("tmpfs", "/run/containerd", "tmpfs", MS_NOSUID | MS_NODEV, "mode=711") != 0)
+    return failed("mount /run/containerd");
+  if (::mount("bpf", "/sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0)
+    return failed("mount /sys/fs/bpf");
+  return {};
+}
+
+fs::path shim_binary() { return fs::path(WARD_BUILD_DIR) / "shim" / "containerd-shim-ward-v1"; }
+fs::path wardd_binary() { return fs::path(WARD_BUILD_DIR) / "enforcer" / "wardd"; }
+fs::path ward_binary() { return fs::path(WARD_BUILD_DIR) / "cli" / "ward"; }
+
+Node::Node() : name_("ward-test-" + random_hex(4)) {
+  directory_ = fs::temp_directory_path() / name_;
+  for (const char* part : {"", "containerd", "etc/profiles", "etc/policies", "var", "run"})
+    fs::create_directories(directory_ / part);
+  fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
+  fs::permissions(directory_ / "run", fs::perms::owner_all);
+  fs::permissions(directory_ / "var", fs::perms::owner_all);
+  write_containerd_config();
+}
+
+Node::~Node() { stop(); }
+
+void Node::write_containerd_config() const {
+  const fs::path own = directory_ / "containerd";
+  // Only what `ctr run` needs. CRI would want a network, and the other snapshotters look at every file system.
+  write_text(directory_ / "containerd.toml",
+             "version = 2\nroot = \"" + (own / "root").string() + "\"\nstate = \"" + (own / "state").string() +
+                 "\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.snapshotter.v1.btrfs\", "
+                 "\"io.containerd.snapshotter.v1.zfs\", \"io.containerd.snapshotter.v1.devmapper\", "
+                 "\"io.containerd.snapshotter.v1.aufs\"]\n[grpc]\n  address = \"" +
+                 (own / "containerd.sock").string() + "\"\n");
+}
+
+fs::path Node::bundle(const std::string& id) const {
+  return directory_ / "containerd/state/io.containerd.runtime.v2.task" / name_ / id;
+}
+
+std::string Node::shim_socket(const std::string& id) const {
+  return "/run/containerd/s/" + sha256_hex((directory_ / "containerd/containerd.sock" / name_ / id).string());
+}
+
+Child::Options Node::environment(bool terminal) const {
+  const char* path = std::getenv("PATH");
+  return Child::Options{{"PATH=" + shim_binary().parent_path().string() + ":" +
+                             (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
+                         "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
+                         "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_},
+                        terminal};
+}
+
+void Node::start_containerd() {
+  containerd_ = std::make_unique<Child>(
+      std::vector<std::string>{"containerd", "-c", (directory_ / "containerd.toml").string(), "-l", "info"},
+      environment());
+  const bool up =
+      await([&] { return containerd_->wait(std::chrono::milliseconds(0)) || ctr({"version"}).status == 0; });
+  if (!up || containerd_->wait(std::chrono::milliseconds(0)))
+    ADD_FAILURE() << "containerd does not answer:\n" << containerd_->err();
+}
+
+void Node::stop_containerd(int signal) { stop_child(containerd_, signal, "containerd"); }
+
+void Node::start_wardd() {
+  wardd_ = std::make_unique<Child>(std::vector<std::string>{wardd_binary().string()}, environment());
+  const bool up =
+      await([&] { return wardd_->wait(std::chrono::milliseconds(0)) || answers(directory_ / "run/api/api.sock"); });
+  if (!up || wardd_->wait(std::chrono::milliseconds(0))) ADD_FAILURE() << "wardd does not answer:\n" << wardd_->err();
+}
+
+void Node::stop_wardd(int signal) { stop_child(wardd_, signal, "wardd"); }
+
+void Node::import_image(const std::string& name) {
+  const Output built =
+      run({std::string(WARD_SOURCE_DIR) + "/scripts/build-image", name}, {}, {}, std::chrono::minutes(5));
+  ASSERT_EQ(built.status, 0) << built.err;
+  const Output imported = ctr({"image", "import", built.out.substr(0, built.out.find('\n'))});
+  ASSERT_EQ(imported.status, 0) << imported.err;
+}
+
+void Node::write_policy(const std::string& name, const std::string& yaml) const {
+  write_text(config() / "policies" / (name + ".yaml"), yaml);
+}
+void Node::write_profile(const std::string& name, const std::string& yaml) const {
+  write_text(config() / "profiles" / (name + ".yaml"), yaml);
+}
+
+std::vector<std::string> Node::ctr_command(std::vector<std::string> arguments) const {
+  std::vector<std::string> command{"ctr", "--address", (directory_ / "containerd/containerd.sock").string(),
+                                   "--namespace", name_};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
+
+Output Node::ctr(const std::vector<std::string>& arguments, std::string_view input) const {
+  return run(ctr_command(arguments), environment(), input);
+}
+
+Output Node::ward(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), ward_binary().string());
+  return run(arguments, environment());
+}
+
+std::string Node::unique(const std::string& prefix) {
+  std::string id = prefix + "-" + std::to_string(++counter_);
+  ids_.insert(id);
+  return id;
+}
+
+std::string Node::task_status(const std::string& id) const {
+  const std::vector<std::string> line = task_line(*this, id);
+  return line.size() >= 3 ? line[2] : "";
+}
+
+pid_t Node::task_pid(const std::string& id) const {
+  const std::vector<std::string> line = task_line(*this, id);
+  return line.size() >= 3 ? std::atoi(line[1].c_str()) : -1;
+}
+
+pid_t Node::shim_pid(const std::string& id) const { return find_shim(name_, id); }
+
+void Node::poke(const std::string& id, const std::string& attack) const {
+  std::ofstream fifo("/proc/" + std::to_string(task_pid(id)) + "/root/trigger");
+  fifo << attack << std::endl;
+  if (!fifo) ADD_FAILURE() << "cannot poke " << id;
+}
+
+void Node::remove(const std::string& id) const {
+  if (const std::string status = task_status(id); !status.empty()) {
+    if (status != "STOPPED") ctr({"task", "kill", "-s", "KILL", "-a", id});
+    await([&] { return task_status(id) == "STOPPED" || task_status(id).empty(); });
+    ctr({"task", "delete", "-f", id});
+  }
+  ctr({"container", "delete", id});
+}
+
+std::vector<std::string> Node::processes() const { return processes_of(name_); }
+
+std::vector<std::string> Node::leftovers() const {
+  std::vector<std::string> found = processes_of(name_);
+  for (const auto& part : {mounts_below(directory_), cgroups_of(name_)})
+    found.insert(found.end(), part.begin(), part.end());
+  for (const std::string& id : ids_)
+    if (fs::exists(shim_socket(id))) found.push_back("socket of the shim of " + id);
+  return found;
+}
+
+void Node::stop() {
+  if (directory_.empty()) return;
+  if (containerd_) {
+    std::istringstream ids(ctr({"container", "ls", "-q"}).out);
+    for (std::string id; std::getline(ids, id);) remove(id);
+  }
+  stop_wardd(SIGTERM);
+  stop_containerd(SIGTERM);
+  await([&] { return leftovers().empty(); }, std::chrono::seconds(5));
+  for (const std::string& left : leftovers()) ADD_FAILURE() << "left behind: " << left;
+  remove_remains(name_, directory_);
+  directory_.clear();
+}
+
+Events::Events(Node& node) : child_(node.ctr_command({"events"}), node.environment()) {
+  // The stream says nothing when it is ready; a harmless event is repeated until it comes through.
+  unsigned round = 0;
+  const bool ready = test::await([&] {
+    node.ctr({"namespaces", "label", node.name(), "round=" + std::to_string(++round)});
+    return child_.await_output("/namespaces/update", 0, std::chrono::milliseconds(50));
+  });
+  if (!ready) ADD_FAILURE() << "ctr events delivers nothing: " << child_.err();
+}
+
+std::vector<std::string> Events::of(const std::string& id) const {
+  std::vector<std::string> topics;
+  std::istringstream lines(child_.out());
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t topic = line.find(" /tasks/");
+    if (topic == std::string::npos || line.find("\"container_id\":\"" + id + "\"") == std::string::npos) continue;
+    const std::size_t begin = topic + std::strlen(" /tasks/");
+    topics.push_back(line.substr(begin, line.find(' ', begin) - begin));
+  }
+  return topics;
+}
+
+std::vector<std::string> Events::await(const std::string& id, const std::string& last_topic) {
+  const Clock::time_point deadline = Clock::now() + kPatience;
+  while (Clock::now() < deadline) {
+    std::vector<std::string> topics = of(id);
+    if (!topics.empty() && topics.back() == last_topic) return topics;
+    child_.await_output("\n", child_.out().size(), std::chrono::milliseconds(100));
+  }
+  return of(id);
+}
+
+}  // namespace ward::test

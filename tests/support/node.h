@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// A private node for an integration test: its own containerd (root, state, socket, configuration), its own containerd
+// namespace, and on request its own wardd, all below one temporary directory. It is stopped by pid, and leftovers()
+// says what is still there afterwards. Failures are reported through GoogleTest.
+//
+// isolate_mounts() must have run once in the test program: /run/containerd and /sys/fs/bpf are then private, so that
+// sockets, runc's state and pins that are found there can only be the node's own.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/support/child.h"
+
+namespace ward::test {
+
+inline constexpr char kWardRuntime[] = "io.containerd.ward.v1";
+inline constexpr char kRuncRuntime[] = "io.containerd.runc.v2";
+inline constexpr char kBoxImage[] = "docker.io/ward/box:demo";
+
+// A mount namespace of its own for this program. Needs root; an empty string, or why it cannot be had.
+std::string isolate_mounts();
+
+std::filesystem::path shim_binary();
+std::filesystem::path wardd_binary();
+std::filesystem::path ward_binary();
+
+class Node {
+ public:
+  Node();
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }  // the containerd namespace, unique
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  [[nodiscard]] std::filesystem::path config() const { return directory_ / "etc"; }
+  [[nodiscard]] std::filesystem::path state() const { return directory_ / "var"; }
+  [[nodiscard]] std::filesystem::path bundle(const std::string& id) const;
+  [[nodiscard]] std::string shim_socket(const std::string& id) const;
+
+  void start_containerd();           // and waits until it answers
+  void stop_containerd(int signal);  // and waits until it is gone; containers live on
+  void start_wardd();
+  void stop_wardd(int signal);
+  [[nodiscard]] pid_t containerd_pid() const { return containerd_ ? containerd_->pid() : -1; }
+  [[nodiscard]] pid_t wardd_pid() const { return wardd_ ? wardd_->pid() : -1; }
+
+  void import_image(const std::string& name);  // box, nginx, redis; built by scripts/build-image where it is not cached
+  void write_policy(const std::string& name, const std::string& yaml) const;
+  void write_profile(const std::string& name, const std::string& yaml) const;
+
+  [[nodiscard]] std::vector<std::string> ctr_command(std::vector<std::string> arguments) const;
+  Output ctr(const std::vector<std::string>& arguments, std::string_view input = {}) const;
+  Output ward(std::vector<std::string> arguments) const;
+  [[nodiscard]] Child::Options environment(bool terminal = false) const;
+
+  [[nodiscard]] std::string unique(const std::string& prefix);  // a container id; its socket is checked at the end
+  // The status column of `ctr task ls` (RUNNING, PAUSED, STOPPED), empty where there is none; its pid, or -1.
+  [[nodiscard]] std::string task_status(const std::string& id) const;
+  [[nodiscard]] pid_t task_pid(const std::string& id) const;
+  [[nodiscard]] pid_t shim_pid(const std::string& id) const;  // of the shim that has the container, or -1
+  // Writes one line to the fifo that `box entry` watches inside the container.
+  void poke(const std::string& id, const std::string& attack) const;
+  void remove(const std::string& id) const;  // kill, delete the task and the container; silent where there is none
+
+  // Everything of this node that exists now: processes, mounts, cgroups, sockets. For use between tests and at the end.
+  [[nodiscard]] std::vector<std::string> processes() const;
+  [[nodiscard]] std::vector<std::string> leftovers() const;
+  void stop();  // removes all containers, stops everything, checks leftovers() and deletes the directory
+
+ private:
+  void write_containerd_config() const;
+
+  std::string name_;
+  std::filesystem::path directory_;
+  std::unique_ptr<Child> containerd_, wardd_;
+  std::set<std::string> ids_;
+  unsigned counter_ = 0;
+};
+
+// `ctr events` of a node. Lines that arrive are kept; `await` looks at all that came since construction.
+class Events {
+ public:
+  explicit Events(Node& node);  // returns when the stream is known to deliver
+
+  // One word an event, for this container: "create start exec-added exec-started exit delete ...".
+  std::vector<std::string> await(const std::string& id, const std::string& last_topic);
+  [[nodiscard]] std::vector<std::string> of(const std::string& id) const;
+  [[nodiscard]] const std::string& text() const { return child_.out(); }
+
+ private:
+  Child child_;
+};
+
+}  // namespace ward::test

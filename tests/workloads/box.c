@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// `box`: one static program that is everything a test container needs, so that images need no shell and no libc.
+// Used by the integration tests, the demo and the benchmark; never part of an installation.
+//
+//   box entry FIFO PROGRAM [ARG...]   starts a watcher, then becomes PROGRAM. The watcher sleeps on FIFO; each line
+//   written
+//                                     to it is the name of an attack, which a forked process of the workload then
+//                                     tries.
+//   box attack NAME...                tries each attack and prints "NAME RESULT ERRNO"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct attack {
+  const char* name;
+  long (*run)(void);
+};
+
+static long try_unshare(void) { return unshare(CLONE_NEWUSER | CLONE_NEWNS); }
+static long try_af_alg(void) { return socket(AF_ALG, SOCK_SEQPACKET, 0); }
+static long try_packet(void) { return socket(AF_PACKET, SOCK_RAW, 0); }
+static long try_vsock(void) { return socket(AF_VSOCK, SOCK_STREAM, 0); }
+static long try_mount(void) { return mount("none", "/", "tmpfs", 0, NULL); }
+static long try_pivot_root(void) { return syscall(SYS_pivot_root, ".", "."); }
+static long try_bpf(void) {
+  char attr[128] = {0};
+  return syscall(SYS_bpf, 0, attr, sizeof attr);
+}
+static long try_ptrace(void) { return ptrace(PTRACE_ATTACH, 1, NULL, NULL); }
+static long try_process_vm(void) { return syscall(SYS_process_vm_readv, 1, NULL, 0UL, NULL, 0UL, 0UL); }
+static long try_io_uring(void) {
+  char params[256] = {0};
+  return syscall(SYS_io_uring_setup, 8, params);
+}
+static long try_clone_ns(void) {
+  const long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+  if (pid == 0) _exit(0);
+  return pid;
+}
+static long try_clone3_ns(void) {
+  uint64_t args[11] = {CLONE_NEWUSER, 0, 0, 0, SIGCHLD};
+  const long pid = syscall(SYS_clone3, args, sizeof args);
+  if (pid == 0) _exit(0);
+  return pid;
+}
+static long try_setns(void) { return setns(0, CLONE_NEWNS); }
+static long try_keyctl(void) { return syscall(SYS_keyctl, 0, -3, 0, 0, 0); }
+static long try_personality(void) { return personality(ADDR_NO_RANDOMIZE); }
+static long try_userfaultfd(void) { return syscall(SYS_userfaultfd, 0); }
+static long try_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0UL); }
+static long try_module(void) { return syscall(SYS_init_module, NULL, 0UL, ""); }
+static long try_kexec(void) { return syscall(SYS_kexec_load, 0UL, 0UL, NULL, 0UL); }
+static long try_handle(void) { return syscall(SYS_open_by_handle_at, -1, NULL, 0); }
+static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
+static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
+static long try_x32(void) { return syscall(0x40000000L | SYS_getpid); }
+static long try_unknown(void) { return syscall(1000); }
+static long try_int80(void) {
+  long result = 20;  // getpid of i386
+  __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+  return result;
+}
+
+static const struct attack kAttacks[] = {
+    {"unshare", try_unshare},
+    {"af_alg", try_af_alg},
+    {"packet", try_packet},
+    {"vsock", try_vsock},
+    {"mount", try_mount},
+    {"pivot_root", try_pivot_root},
+    {"bpf", try_bpf},
+    {"ptrace", try_ptrace},
+    {"process_vm", try_process_vm},
+    {"io_uring", try_io_uring},
+    {"clone-ns", try_clone_ns},
+    {"clone3-ns", try_clone3_ns},
+    {"setns", try_setns},
+    {"keyctl", try_keyctl},
+    {"personality", try_personality},
+    {"userfaultfd", try_userfaultfd},
+    {"perf", try_perf},
+    {"module", try_module},
+    {"kexec", try_kexec},
+    {"handle", try_handle},
+    {"novel", try_novel},
+    {"mkdir", try_mkdir},
+    {"x32", try_x32},
+    {"unknown", try_unknown},
+    {"int80", try_int80},
+};
+
+static int attack(const char* name) {
+  for (size_t i = 0; i < sizeof kAttacks / sizeof kAttacks[0]; ++i) {
+    if (strcmp(kAttacks[i].name, name) != 0) continue;
+    errno = 0;
+    const long result = kAttacks[i].run();
+    dprintf(1, "%s %ld %d\n", name, result, errno);
+    return 0;
+  }
+  dprintf(2, "box: no attack '%s'\n", name);
+  return 2;
+}
+
+// Sleeps in read() until poked. It forks for each line, so that the violation comes from a process of the workload that
+// is not its first one, and so that the watcher itself survives a denied call.
+static _Noreturn void watch(const char* fifo) {
+  char line[64];
+  const int fd = open(fifo, O_RDWR | O_CLOEXEC);  // read and write: no end of file when a writer leaves
+  if (fd < 0) _exit(1);
+  for (;;) {
+    const ssize_t n = read(fd, line, sizeof line - 1);
+    if (n <= 0) continue;
+    line[n] = '\0';
+    char* end = strchr(line, '\n');
+    if (end != NULL) *end = '\0';
+    if (fork() == 0) _exit(strcmp(line, "noop") == 0 ? 0 : attack(line));
+  }
+}
+
+static int entry(int argc, char** argv) {
+  if (argc < 2) return 2;
+  if (fork() == 0) watch(argv[0]);
+  execv(argv[1], argv + 1);
+  dprintf(2, "box: %s: %s\n", argv[1], strerror(errno));
+  return 127;
+}
+
+static int cat(void) {
+  char buffer[4096];
+  ssize_t n;
+  while ((n = read(0, buffer, sizeof buffer)) > 0)
+    if (write(1, buffer, (size_t)n) != n) return 1;
+  return n < 0;
+}
+
+// The lines of /proc/self/status about what the process may do.
+static int status(void) {
+  char line[256];
+  FILE* file = fopen("/proc/self/status", "r");
+  if (file == NULL) return 1;
+  while (fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "Seccomp:", 8) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+      dprintf(1, "%s", line);
+  return fclose(file);
+}
+
+static int tick(int count) {
+  for (int i = 0; count == 0 || i < count; ++i) {
+    dprintf(1, "tick %d\n", i);
+    poll(NULL, 0, 10);
+  }
+  return 0;
+}
+
+static void on_term(int signal_number) {
+  (void)signal_number;
+  _exit(42);
+}
+
+static int fork_many(int count) {
+  for (int i = 0; i < count; ++i)
+    if (fork() == 0) _exit(0);
+  while (wait(NULL) > 0) continue;
+  dprintf(1, "forked %d\n", count);
+  return 0;
+}
+
+// count children that stay, then "ready": something to freeze and to kill.
+static _Noreturn void crowd(int count) {
+  for (int i = 0; i < count; ++i)
+    if (fork() == 0)
+      for (;;) pause();
+  dprintf(1, "ready\n");
+  for (;;) pause();
+}
+
+static int flood(int count) {
+  for (int i = 0; i < count; ++i) syscall(SYS_unshare, CLONE_NEWNS);
+  dprintf(1, "flooded %d\n", count);
+  return 0;
+}
+
+int main(int argc, char** argv) {
+  const char* verb = argc > 1 ? argv[1] : "";
+  const int number = argc > 2 ? atoi(argv[2]) : 0;
+  if (strcmp(verb, "entry") == 0) return entry(argc - 2, argv + 2);
+  if (strcmp(verb, "true") == 0) return 0;
+  if (strcmp(verb, "exit") == 0) return number;
+  if (strcmp(verb, "cat") == 0) return cat();
+  if (strcmp(verb, "ask") == 0) {
+    dprintf(1, "ready\n");
+    return cat();
+  }
+  if (strcmp(verb, "status") == 0) return status();
+  if (strcmp(verb, "tick") == 0) return tick(number);
+  if (strcmp(verb, "fork") == 0) return fork_many(number);
+  if (strcmp(verb, "crowd") == 0) crowd(number);
+  if (strcmp(verb, "flood") == 0) return flood(number);
+  if (strcmp(verb, "spin") == 0)
+    for (;;) continue;
+  if (strcmp(verb, "wait") == 0) {  // says ready, ends with 42 at SIGTERM
+    signal(SIGTERM, on_term);
+    dprintf(1, "ready\n");
+    for (;;) pause();
+  }
+  if (strcmp(verb, "crash") == 0) __builtin_trap();
+  if (strcmp(verb, "holder") == 0) {  // a grandchild keeps stdout open after the first process has gone
+    dprintf(1, "held\n");
+    if (fork() == 0)
+      for (;;) pause();
+    return 0;
+  }
+  if (strcmp(verb, "tty") == 0) {
+    dprintf(1, "%s\n", isatty(0) && isatty(1) ? "terminal" : "no terminal");
+    return 0;
+  }
+  if (strcmp(verb, "echo") == 0) {
+    for (int i = 2; i < argc; ++i) dprintf(1, i + 1 < argc ? "%s " : "%s\n", argv[i]);
+    return 0;
+  }
+  if (strcmp(verb, "err") == 0) {
+    dprintf(1, "to stdout\n");
+    dprintf(2, "to stderr\n");
+    return 0;
+  }
+  if (strcmp(verb, "attack") == 0) {
+    int result = 0;
+    for (int i = 2; i < argc; ++i) result |= attack(argv[i]);
+    return result;
+  }
+  dprintf(2,
+          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask echo err status tick fork crowd flood "
+          "spin wait "
+          "crash holder tty [N]\n");
+  return 2;
+}
