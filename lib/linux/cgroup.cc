@@ -11,7 +11,7 @@
 #include "lib/base/file.h"
 #include "lib/base/scope_exit.h"
 #include "lib/linux/cgroup_paths.h"
-#include "lib/linux/process_info.h"
+#include "lib/linux/pidfd.h"
 
 namespace ward {
 namespace {
@@ -147,7 +147,7 @@ Result<void> Cgroup::kill() {
     const std::size_t to = std::min(members->size(), from + kKillBatch);
     std::vector<std::pair<pid_t, UniqueFd>> handles;
     for (std::size_t i = from; i < to; ++i) {
-      if (auto process = open_process((*members)[i])) handles.emplace_back((*members)[i], std::move(*process));
+      if (auto process = open_pidfd((*members)[i])) handles.emplace_back((*members)[i], std::move(*process));
     }
     // A number may have changed its owner since it was listed: only what is still listed after its descriptor was
     // taken is a member.
@@ -155,7 +155,7 @@ Result<void> Cgroup::kill() {
     if (!still) return tl::unexpected(still.error());
     std::sort(still->begin(), still->end());
     for (const auto& [pid, handle] : handles) {
-      if (std::binary_search(still->begin(), still->end(), pid)) (void)signal_process(handle, SIGKILL);
+      if (std::binary_search(still->begin(), still->end(), pid)) (void)send_signal(handle, SIGKILL);
     }
   }
   if (kind_ == CgroupKind::kFreezerV1) {

@@ -2,7 +2,6 @@
 #include "lib/linux/process_info.h"
 
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -115,18 +114,6 @@ Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc) {
   if (!task) return tl::unexpected(task.error());
   return ImageIdentity{static_cast<std::uint64_t>(exe.st_dev), static_cast<std::uint64_t>(exe.st_ino),
                        task->start_stack};
-}
-
-Result<UniqueFd> open_process(pid_t pid) {
-  UniqueFd fd(
-      static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36 declares pidfd_open without extern "C"
-  if (!fd) return fail_errno("pidfd_open(" + std::to_string(pid) + ")");
-  return fd;
-}
-
-Result<void> signal_process(const UniqueFd& process, int signal) {
-  if (::syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) != 0) return fail_errno("pidfd_send_signal");
-  return {};
 }
 
 }  // namespace ward

@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "lib/base/result.h"
-#include "lib/base/unique_fd.h"
 
 namespace ward {
 
@@ -52,9 +51,5 @@ struct ImageIdentity {
   bool operator==(const ImageIdentity&) const = default;
 };
 Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc = "/proc");
-
-// A process by descriptor: the number may be reused, this cannot. kNotFound when it is gone.
-Result<UniqueFd> open_process(pid_t pid);
-Result<void> signal_process(const UniqueFd& process, int signal);
 
 }  // namespace ward

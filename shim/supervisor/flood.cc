@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/flood.h"
+
+#include <algorithm>
+
+namespace ward::shim {
+
+bool DetailLimiter::count_number(const CallKey& call, std::int64_t now_ns) {
+  const auto found = numbers_.find(call.nr);
+  if (found == numbers_.end()) {
+    if (numbers_.size() >= kNumbers) {
+      ++overflow_;
+      overflow_example_ = call;
+      return false;
+    }
+    numbers_[call.nr] = Number{now_ns, 1, 0, call};
+    return true;
+  }
+  Number& number = found->second;
+  // A minute with something folded stays until its summary was taken, so that no count is lost.
+  if (number.folded == 0 && now_ns - number.minute_began_ns >= kMinute_ns) number = Number{now_ns, 0, 0, call};
+  if (number.details < kDetailsPerMinute) {
+    ++number.details;
+    return true;
+  }
+  ++number.folded;
+  number.example = call;
+  return false;
+}
+
+bool DetailLimiter::wants_detail(const CallKey& call, std::int64_t now_ns) {
+  for (auto& recent : recent_) {
+    if (recent.call == call && now_ns - recent.first_ns < kRepeatWindow_ns) {
+      ++recent.folded;
+      return false;
+    }
+  }
+  if (!count_number(call, now_ns)) return false;
+  if (recent_.size() < kRecentCalls) {
+    recent_.push_back({call, now_ns, 0});
+    return true;
+  }
+  // Reuse the place of one that has nothing to tell; if all have, this call just does not fold its repeats here.
+  const auto idle = std::find_if(recent_.begin(), recent_.end(), [](const Recent& r) { return r.folded == 0; });
+  if (idle != recent_.end()) *idle = {call, now_ns, 0};
+  return true;
+}
+
+std::vector<Summary> DetailLimiter::take_summaries(std::int64_t now_ns, bool all) {
+  std::vector<Summary> summaries;
+  for (auto& recent : recent_) {
+    if (recent.folded > 0 && (all || now_ns - recent.first_ns >= kRepeatWindow_ns)) {
+      summaries.push_back({recent.call, true, recent.folded});
+    }
+  }
+  recent_.erase(std::remove_if(recent_.begin(), recent_.end(),
+                               [&](const Recent& r) { return all || now_ns - r.first_ns >= kRepeatWindow_ns; }),
+                recent_.end());
+  for (auto& [nr, number] : numbers_) {
+    if (number.folded > 0 && (all || now_ns - number.minute_began_ns >= kMinute_ns)) {
+      summaries.push_back({number.example, false, number.folded});
+      number = Number{now_ns, 0, 0, number.example};
+    }
+  }
+  if (overflow_ > 0) {
+    summaries.push_back({overflow_example_, false, overflow_});
+    overflow_ = 0;
+  }
+  return summaries;
+}
+
+std::optional<std::int64_t> DetailLimiter::next_summary_ns() const {
+  std::optional<std::int64_t> next;
+  const auto consider = [&next](std::int64_t at) { next = next ? std::min(*next, at) : at; };
+  for (const auto& recent : recent_) {
+    if (recent.folded > 0) consider(recent.first_ns + kRepeatWindow_ns);
+  }
+  for (const auto& [nr, number] : numbers_) {
+    if (number.folded > 0) consider(number.minute_began_ns + kMinute_ns);
+  }
+  if (overflow_ > 0) consider(0);
+  return next;
+}
+
+double TokenBucket::level(std::int64_t now_ns) const {
+  const double gained = static_cast<double>(std::max<std::int64_t>(0, now_ns - updated_ns_)) * 1e-9 * per_second_;
+  return std::min(burst_, tokens_ + gained);
+}
+
+void TokenBucket::take(std::int64_t now_ns) {
+  tokens_ = level(now_ns) - 1;
+  updated_ns_ = now_ns;
+}
+
+std::int64_t TokenBucket::wait_ns(std::int64_t now_ns) const {
+  const double present = level(now_ns);
+  if (present >= 0) return 0;
+  return static_cast<std::int64_t>(-present / per_second_ * 1e9) + 1;
+}
+
+std::uint32_t DenialWindow::count(std::int64_t now_ns, std::int64_t window_ns) const {
+  return static_cast<std::uint32_t>(
+      std::count_if(times_.begin(), times_.end(), [&](std::int64_t at) { return now_ns - at < window_ns; }));
+}
+
+void DenialWindow::add(std::int64_t now_ns, std::uint32_t keep) {
+  if (keep == 0) return;
+  times_.push_back(now_ns);
+  if (times_.size() > keep) times_.erase(times_.begin());
+}
+
+}  // namespace ward::shim

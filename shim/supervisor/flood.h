@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// What keeps a flood of violations from costing memory, disk or the loop's time, and still loses no count (I4): which
+// violation gets a record of its own, which is folded into a later one, and how fast let-run calls may come.
+// Everything here is bounded by constants and has no clock of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "lib/oci/seccomp_intersect.h"
+
+namespace ward::shim {
+
+struct CallKey {
+  pid_t tid = 0;
+  int nr = 0;
+  oci::CallArgs args{};
+  bool operator==(const CallKey&) const = default;
+};
+
+// Violations that got no record of their own: one summary stands for `count` of them. `key` is one example; with
+// `identical` all were that very call, else they only share the number.
+struct Summary {
+  CallKey key;
+  bool identical = false;
+  std::uint64_t count = 0;
+};
+
+class DetailLimiter {
+ public:
+  static constexpr std::uint32_t kDetailsPerMinute = 10;
+  static constexpr std::int64_t kRepeatWindow_ns = 1'000'000'000;
+  static constexpr std::int64_t kMinute_ns = 60'000'000'000;
+  static constexpr std::size_t kRecentCalls = 64;
+  static constexpr std::size_t kNumbers = 512;
+
+  // True: write a record of its own. False: it was counted here and will come out of take_summaries().
+  bool wants_detail(const CallKey& call, std::int64_t now_ns);
+
+  // Folded violations whose window is over; with `all`, every one there is (the listener ends).
+  std::vector<Summary> take_summaries(std::int64_t now_ns, bool all = false);
+
+  // When take_summaries() has something; nothing while nothing is folded.
+  [[nodiscard]] std::optional<std::int64_t> next_summary_ns() const;
+
+ private:
+  struct Recent {
+    CallKey call;
+    std::int64_t first_ns = 0;
+    std::uint64_t folded = 0;
+  };
+  struct Number {
+    std::int64_t minute_began_ns = 0;
+    std::uint32_t details = 0;
+    std::uint64_t folded = 0;
+    CallKey example;
+  };
+  bool count_number(const CallKey& call, std::int64_t now_ns);
+  std::vector<Recent> recent_;
+  std::map<int, Number> numbers_;
+  std::uint64_t overflow_ = 0;  // beyond kNumbers different numbers
+  CallKey overflow_example_;
+};
+
+// How fast calls outside the profile are let run (action log): the caller's own thread is what waits, because the
+// supervisor simply does not fetch its next question before a token is there.
+class TokenBucket {
+ public:
+  TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
+  // Takes one token, into debt if need be: the answer at hand is never delayed.
+  void take(std::int64_t now_ns);
+  // How long to leave the next questions with the kernel; 0 while there are tokens.
+  [[nodiscard]] std::int64_t wait_ns(std::int64_t now_ns) const;
+
+ private:
+  [[nodiscard]] double level(std::int64_t now_ns) const;
+  double per_second_;
+  double burst_;
+  double tokens_;
+  std::int64_t updated_ns_ = 0;
+};
+
+// Denials of the workload within the window that a policy sets (deny three times in ten minutes, then ...).
+class DenialWindow {
+ public:
+  [[nodiscard]] std::uint32_t count(std::int64_t now_ns, std::int64_t window_ns) const;
+  void add(std::int64_t now_ns, std::uint32_t keep);  // keeps the last `keep`
+
+ private:
+  std::vector<std::int64_t> times_;
+};
+
+}  // namespace ward::shim

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/verdict.h"
+
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+
+namespace ward::shim {
+namespace {
+
+constexpr std::uint64_t kNamespaceFlags = 0x7E020000;  // CLONE_NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET
+
+std::uint32_t layers_of(Phase phase) {
+  switch (phase) {
+    case Phase::kRuntime: return ~0U;
+    case Phase::kBoot: return oci::kAllowedInBoot;
+    case Phase::kServing: return oci::kAllowedInServing;
+    case Phase::kExec: return oci::kAllowedInExec;
+  }
+  return 0;
+}
+
+bool names(const oci::CallTable& calls, Phase phase, int nr) {
+  const auto rules = calls.rules_of(nr);
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](const oci::CallRule& rule) { return (rule.layers & layers_of(phase)) != 0; });
+}
+
+std::string_view phase_word(Phase phase) {
+  switch (phase) {
+    case Phase::kRuntime: return "runtime";
+    case Phase::kBoot: return "boot";
+    case Phase::kServing: return "serving";
+    case Phase::kExec: return "exec";
+  }
+  return "?";
+}
+
+Effect effect_of(Action action) {
+  switch (action) {
+    case Action::kLog: return Effect::kContinue;
+    case Action::kDeny: return Effect::kDeny;
+    case Action::kKill: return Effect::kKill;
+    case Action::kQuarantine: return Effect::kQuarantine;
+  }
+  return Effect::kDeny;
+}
+
+// What is done about a call that the profile does not allow.
+void judge(const Question& question, bool dangerous, const ActionSet& actions, Verdict& verdict) {
+  Action action = question.origin == Origin::kExec ? actions.exec : actions.workload;
+  if (question.mode == Mode::kSupervise) action = Action::kLog;
+  // Letting a call run is never the answer to one of the danger set, nor to one the container's own filter forbids.
+  if (action == Action::kLog && (dangerous || verdict.own_filter_denies)) action = Action::kDeny;
+  if (action == Action::kDeny && question.mode == Mode::kEnforce && question.origin == Origin::kWorkload &&
+      actions.escalate_after > 0 && question.recent_denials + 1 >= actions.escalate_after) {
+    action = actions.escalate_to;
+    verdict.escalated = true;
+  }
+  verdict.violation = true;
+  verdict.action = action;
+  verdict.effect = effect_of(action);
+  if (verdict.effect != Effect::kContinue && verdict.error_number == 0) verdict.error_number = EPERM;
+}
+
+}  // namespace
+
+bool is_dangerous(int nr, const oci::CallArgs& args, const std::vector<std::uint32_t>& danger) {
+  if (std::binary_search(danger.begin(), danger.end(), static_cast<std::uint32_t>(nr))) return true;
+  if (nr == SYS_clone) return (args[0] & kNamespaceFlags) != 0;
+  if (nr == SYS_socket || nr == SYS_socketpair) {
+    // The kernel looks at the lower half only.
+    const auto family = static_cast<int>(args[0]);
+    return family == AF_ALG || family == AF_PACKET || family == AF_NETLINK || family == AF_VSOCK;
+  }
+  return false;
+}
+
+Verdict decide(const Question& question, const Law& law) {
+  Verdict verdict;
+  const oci::Answer own = law.own.verdict(question.nr, question.args);
+  const bool own_denies = !own.executes();
+  verdict.own_filter_denies = own_denies;
+  if (own_denies) verdict.error_number = own.errno_ret != 0 ? static_cast<int>(own.errno_ret) : EPERM;
+
+  if (question.contained) {
+    verdict.why = Why::kContained;
+    verdict.violation = true;
+    verdict.error_number = EPERM;
+    return verdict;
+  }
+  if (question.arch != oci::native_audit_arch()) {
+    // The filter lists the native architecture only, so this cannot come; if it does, no table fits it.
+    verdict.why = Why::kForeignAbi;
+    judge(question, true, law.actions, verdict);
+    return verdict;
+  }
+  const bool runtime = question.phase == Phase::kRuntime || question.runtime_image;
+  if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
+    verdict.why = own_denies ? Why::kOwnFilter : runtime ? Why::kRuntimeLayer : Why::kAllowedByPhase;
+    verdict.effect = own_denies ? Effect::kDeny : Effect::kContinue;
+    verdict.boot_call = !own_denies && !runtime && question.phase == Phase::kBoot &&
+                        !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);
+    return verdict;
+  }
+  if (law.calls.allows(question.nr, question.args, oci::kAllowedInExec)) {
+    verdict.why = Why::kNotInPhase;
+  } else if (names(law.calls, question.phase, question.nr)) {
+    verdict.why = Why::kArguments;
+  }
+  judge(question, is_dangerous(question.nr, question.args, law.danger), law.actions, verdict);
+  return verdict;
+}
+
+std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase) {
+  std::string text = syscall;
+  const std::string in_phase(phase_word(phase));
+  switch (verdict.why) {
+    case Why::kRuntimeLayer: return text + " belongs to the runtime";
+    case Why::kAllowedByPhase: return text + " is allowed in phase " + in_phase;
+    case Why::kOwnFilter: return text + " is denied by the container's own seccomp profile";
+    case Why::kNotInProfile: text += " is not in profile " + profile; break;
+    case Why::kNotInPhase: text += " is not allowed in phase " + in_phase + " by profile " + profile; break;
+    case Why::kArguments: text += " is not allowed with these arguments by profile " + profile; break;
+    case Why::kForeignAbi: text += " came through a foreign ABI"; break;
+    case Why::kContained: text += " came from a container that is contained already"; break;
+  }
+  if (verdict.escalated) text += "; escalated after repeated denials";
+  return text;
+}
+
+}  // namespace ward::shim

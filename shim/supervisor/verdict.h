@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision about one notified call, as data. Pure: it sees number, scalar arguments, phase and origin, never memory
+// or strings of the container (I7). The supervisor carries it out, in one switch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lib/oci/seccomp_intersect.h"
+#include "shim/supervisor/phase.h"
+
+namespace ward::shim {
+
+enum class Mode { kSupervise, kEnforce };
+
+// Ordered from mild to strict; the numbers are those of ward.node.v1.Action.
+enum class Action { kLog = 1, kDeny = 2, kKill = 3, kQuarantine = 4 };
+
+struct ActionSet {
+  Action workload = Action::kQuarantine;
+  Action exec = Action::kDeny;
+  // After so many denials of the workload within the window, the next is answered by `escalate_to`. 0: never.
+  Action escalate_to = Action::kQuarantine;
+  std::uint32_t escalate_after = 0;
+  std::int64_t escalate_window_ns = 0;
+};
+
+// What a container is judged by. Borrowed.
+struct Law {
+  const oci::CallTable& calls;
+  const oci::OwnFilter& own;
+  const std::vector<std::uint32_t>& danger;  // sorted
+  const ActionSet& actions;
+};
+
+struct Question {
+  Mode mode = Mode::kEnforce;
+  Phase phase = Phase::kRuntime;
+  Origin origin = Origin::kWorkload;
+  // The thread still runs the runtime's own image (one that is being replaced by the first execve).
+  bool runtime_image = false;
+  // The container is being killed or is quarantined: nothing runs any more and nothing further is done to it.
+  bool contained = false;
+  std::uint32_t arch = 0;
+  int nr = 0;
+  oci::CallArgs args{};
+  // Denials of the workload in the present window, this one not counted.
+  std::uint32_t recent_denials = 0;
+};
+
+enum class Effect { kContinue, kDeny, kKill, kQuarantine };  // the last two answer EPERM as well
+
+enum class Why {
+  kRuntimeLayer,    // the runtime's own call
+  kAllowedByPhase,  // the profile allows it in this phase
+  kOwnFilter,       // the profile allows it, the container's own filter does not
+  kNotInProfile,
+  kNotInPhase,  // allowed in another phase
+  kArguments,   // the number is allowed in this phase, these arguments are not
+  kForeignAbi,
+  kContained,
+};
+
+struct Verdict {
+  Effect effect = Effect::kDeny;
+  int error_number = 0;  // of a denial
+  bool violation = false;
+  Action action = Action::kDeny;  // what the record says was decided; only of a violation
+  bool own_filter_denies = false;
+  bool escalated = false;
+  bool boot_call = false;  // let run although serving does not allow it: boot is not over
+  Why why = Why::kNotInProfile;
+};
+
+Verdict decide(const Question& question, const Law& law);
+
+// The danger set of the design: the profile's list, and the arguments that make an everyday call one of them (namespace
+// flags of clone, odd socket families). Never let run unless the profile allows it.
+bool is_dangerous(int nr, const oci::CallArgs& args, const std::vector<std::uint32_t>& danger);
+
+// For people: "unshare is not in profile nginx".
+std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase);
+
+}  // namespace ward::shim

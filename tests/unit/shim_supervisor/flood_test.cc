@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/flood.h"
+
+#include <gtest/gtest.h>
+
+namespace ward::shim {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+TEST(DetailLimiter, IdenticalCallsWithinASecondFoldIntoOneSummary) {
+  DetailLimiter limiter;
+  const CallKey call{.tid = 7, .nr = 272, .args = {1}};
+  EXPECT_TRUE(limiter.wants_detail(call, 0));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(limiter.wants_detail(call, i));
+  EXPECT_TRUE(limiter.take_summaries(kSecond / 2).empty());
+  EXPECT_EQ(limiter.next_summary_ns(), kSecond);
+  const auto summaries = limiter.take_summaries(kSecond);
+  ASSERT_EQ(summaries.size(), 1U);
+  EXPECT_TRUE(summaries[0].identical);
+  EXPECT_EQ(summaries[0].count, 5U);
+  EXPECT_FALSE(limiter.next_summary_ns());
+}
+
+TEST(DetailLimiter, I4_EveryCallOfAFloodIsADetailOrInASummary) {
+  DetailLimiter limiter;
+  std::uint64_t details = 0;
+  std::uint64_t summed = 0;
+  constexpr std::uint64_t kCalls = 300'000;
+  for (std::uint64_t i = 0; i < kCalls; ++i) {
+    const auto now = static_cast<std::int64_t>(i) * kSecond / 1000;
+    if (limiter.wants_detail({.tid = static_cast<pid_t>(i % 977), .nr = static_cast<int>(i % 700), .args = {i % 13}},
+                             now)) {
+      ++details;
+    }
+    if (i % 1000 == 0) {
+      for (const auto& s : limiter.take_summaries(now)) summed += s.count;
+    }
+  }
+  for (const auto& s : limiter.take_summaries(0, true)) summed += s.count;
+  EXPECT_EQ(details + summed, kCalls);
+  EXPECT_LE(details, 5U * 512U * DetailLimiter::kDetailsPerMinute + 512U);
+}
+
+TEST(DetailLimiter, TenDetailsANumberAMinute) {
+  DetailLimiter limiter;
+  int details = 0;
+  for (pid_t tid = 1; tid <= 100; ++tid) details += limiter.wants_detail({.tid = tid, .nr = 41, .args = {}}, 0) ? 1 : 0;
+  EXPECT_EQ(details, 10);
+  const auto summaries = limiter.take_summaries(60 * kSecond);
+  ASSERT_EQ(summaries.size(), 1U);
+  EXPECT_FALSE(summaries[0].identical);
+  EXPECT_EQ(summaries[0].count, 90U);
+  EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, 61 * kSecond));
+}
+
+TEST(TokenBucket, LetsTheBurstThroughAndThenPaces) {
+  TokenBucket bucket(1000, 10);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(bucket.wait_ns(0), 0);
+    bucket.take(0);
+  }
+  bucket.take(0);
+  EXPECT_GT(bucket.wait_ns(0), 0);
+  EXPECT_LE(bucket.wait_ns(0), 2 * kSecond / 1000) << "far below the second of I5";
+  EXPECT_EQ(bucket.wait_ns(kSecond), 0);
+}
+
+TEST(DenialWindow, ForgetsWhatIsOlderThanTheWindow) {
+  DenialWindow window;
+  window.add(0, 3);
+  window.add(5 * kSecond, 3);
+  EXPECT_EQ(window.count(6 * kSecond, 10 * kSecond), 2U);
+  EXPECT_EQ(window.count(11 * kSecond, 10 * kSecond), 1U);
+  for (int i = 0; i < 1000; ++i) window.add(11 * kSecond, 3);
+  EXPECT_EQ(window.count(11 * kSecond, 10 * kSecond), 3U);
+}
+
+}  // namespace
+}  // namespace ward::shim
