@@ -94,7 +94,8 @@ struct Run {
   Incidence fine;                     // kFineWindow_ns
   Incidence coarse;                   // kCoarseWindow_ns
   std::uint64_t lost_events = 0;
-  std::uint64_t foreign_calls = 0;    // through another ABI (int 0x80, x32): never mixed with native numbers, not learnable
+  std::uint64_t foreign_calls =
+      0;  // through another ABI (int 0x80, x32): never mixed with native numbers, not learnable
   bool operator==(const Run&) const = default;
 };
 

@@ -20,16 +20,16 @@ enum class Missing { kRefuse, kBaseline, kLearn };
 // A condition on one scalar argument. Exactly one form is used:
 //  one_of: the argument equals one of the values; masked: (argument & mask) is one of the values.
 struct ArgFilter {
-  std::uint32_t index = 0;                // 0..5
-  std::optional<std::uint64_t> mask;      // absent: all bits
-  std::vector<std::uint64_t> one_of;      // sorted, unique, not empty
+  std::uint32_t index = 0;            // 0..5
+  std::optional<std::uint64_t> mask;  // absent: all bits
+  std::vector<std::uint64_t> one_of;  // sorted, unique, not empty
   bool operator==(const ArgFilter&) const = default;
 };
 
 // One syscall in one layer. No filters: any arguments. Filters on several indexes must all hold.
 struct SyscallEntry {
   std::string name;
-  std::vector<ArgFilter> args;            // sorted by index, one per index
+  std::vector<ArgFilter> args;  // sorted by index, one per index
   bool operator==(const SyscallEntry&) const = default;
 };
 
@@ -46,8 +46,8 @@ struct Accept {
 struct Reaction {
   Action action = Action::kQuarantine;
   std::optional<Action> escalate_to;
-  std::uint32_t escalate_after = 0;             // denials ...
-  std::chrono::seconds escalate_window{0};      // ... within this time
+  std::uint32_t escalate_after = 0;         // denials ...
+  std::chrono::seconds escalate_window{0};  // ... within this time
   bool operator==(const Reaction&) const = default;
 };
 
@@ -60,20 +60,20 @@ struct Boundary {
 struct Profile {
   std::string name;
   std::uint64_t version = 1;
-  std::vector<std::string> extends;             // names of baselines
-  std::vector<std::string> architectures;       // "x86_64"
+  std::vector<std::string> extends;        // names of baselines
+  std::vector<std::string> architectures;  // "x86_64"
   bool no_new_privileges = true;
   Boundary boundary;
-  std::map<Layer, SyscallSet> syscalls;         // kBoot, kServing, kExec
+  std::map<Layer, SyscallSet> syscalls;  // kBoot, kServing, kExec
   std::vector<Accept> accept;
-  std::vector<std::string> capabilities;        // "CAP_CHOWN", sorted, unique
+  std::vector<std::string> capabilities;  // "CAP_CHOWN", sorted, unique
   Reaction on_workload{Action::kQuarantine, {}, 0, {}};
   Reaction on_exec{Action::kDeny, {}, 0, {}};
   std::map<std::string, std::string> provenance;  // never interpreted, not part of the identity
   bool operator==(const Profile&) const = default;
 };
 
-struct Selector {                                // each list: empty matches all; else globs, one must match
+struct Selector {  // each list: empty matches all; else globs, one must match
   std::vector<std::string> containerd_namespaces, kubernetes_namespaces, pods, containers, images;
   bool include_sandboxes = false, include_privileged = false, include_kube_system = false;
   bool operator==(const Selector&) const = default;
@@ -82,16 +82,16 @@ struct Selector {                                // each list: empty matches all
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
-  std::string profile;                           // name; may use {container}, {pod}, {namespace}; empty with off and learn
-  std::string workload;                          // name recordings are kept under, same templates; default {container}
+  std::string profile;   // name; may use {container}, {pod}, {namespace}; empty with off and learn
+  std::string workload;  // name recordings are kept under, same templates; default {container}
   Missing missing = Missing::kRefuse;
-  std::optional<Action> on_workload, on_exec;    // override the profile's
+  std::optional<Action> on_workload, on_exec;  // override the profile's
   bool operator==(const PolicyRule&) const = default;
 };
 
 struct Policy {
   std::string name;
-  std::vector<PolicyRule> rules;                 // first match wins, over all policies in order of file name
+  std::vector<PolicyRule> rules;  // first match wins, over all policies in order of file name
   bool operator==(const Policy&) const = default;
 };
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The danger set: calls, and values of arguments, that learning alone never allows. A profile that allows one needs an
+// `accept` with a reason. docs/threat-model.md gives the reason for each.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "profiles/profile.h"
+
+namespace ward::profiles {
+
+inline constexpr std::uint64_t kNamespaceFlags = 0x7E020000;  // CLONE_NEWNS, CGROUP, UTS, IPC, USER, PID, NET
+
+// Dangerous whatever its arguments: mount, ptrace, bpf, ...
+bool is_dangerous_call(std::string_view syscall);
+const std::vector<std::string_view>& dangerous_calls();  // sorted
+
+// Dangerous with this value: socket(AF_ALG), prctl(PR_SET_SECCOMP), clone with a namespace flag.
+bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint64_t value);
+
+// What of the entry is dangerous, for people: "" where nothing is. An entry without a filter on an argument that has
+// dangerous values allows them all; clone is the exception, because the compiler filters its namespace flags.
+std::string describe_danger(const SyscallEntry& entry);
+
+// The same for what no `accept` covers. A signature covers the whole call where it has no arguments, else the values it
+// names; one for socket(AF_NETLINK) says nothing about AF_ALG.
+std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept);
+
+// io_uring runs operations that no filter sees: a profile that allows it can be walked round.
+bool is_bypassable(const Profile& profile);
+
+}  // namespace ward::profiles

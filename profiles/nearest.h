@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// "Did you mean" for the short, fixed vocabularies of the YAML forms.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/oci/nearest.h"
+
+namespace ward::profiles {
+
+inline std::string nearest(std::string_view misspelt, const std::vector<std::string_view>& candidates) {
+  oci::Nearest search(misspelt);
+  for (const std::string_view candidate : candidates) search.offer(candidate);
+  return search.best();
+}
+
+}  // namespace ward::profiles

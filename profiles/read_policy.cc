@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "profiles/read_yaml.h"
+#include "profiles/validate.h"
+#include "profiles/words.h"
+#include "profiles/yaml_fields.h"
+
+namespace ward::profiles {
+namespace {
+
+void read_globs(Reading& reading, const Fields& fields, std::string_view key, std::vector<std::string>& out) {
+  const YamlNode* node = fields.find(key);
+  if (node == nullptr) return;
+  const auto* items = read_list(reading, *node, key);
+  if (items == nullptr) return;
+  if (items->empty()) reading.complain(node->at, std::string(key) + " is empty: remove it to match everything");
+  for (const YamlNode& item : *items) {
+    const auto text = read_text(reading, item, "an entry of " + std::string(key));
+    if (text && text->empty()) reading.complain(item.at, "an empty pattern matches nothing: use '*' for everything");
+    if (text) out.push_back(*text);
+  }
+}
+
+void read_flag(Reading& reading, const Fields& fields, std::string_view key, bool& out) {
+  if (const YamlNode* node = fields.find(key)) out = read_bool(reading, *node, key).value_or(out);
+}
+
+Selector read_selector(Reading& reading, const YamlNode& node) {
+  const Fields fields(reading, node, "match",
+                      {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",
+                       "includeSandboxes", "includePrivileged", "includeKubeSystem"});
+  Selector selector;
+  read_globs(reading, fields, "containerdNamespaces", selector.containerd_namespaces);
+  read_globs(reading, fields, "kubernetesNamespaces", selector.kubernetes_namespaces);
+  read_globs(reading, fields, "pods", selector.pods);
+  read_globs(reading, fields, "containers", selector.containers);
+  read_globs(reading, fields, "images", selector.images);
+  read_flag(reading, fields, "includeSandboxes", selector.include_sandboxes);
+  read_flag(reading, fields, "includePrivileged", selector.include_privileged);
+  read_flag(reading, fields, "includeKubeSystem", selector.include_kube_system);
+  return selector;
+}
+
+std::optional<Action> read_action(Reading& reading, const Fields& on_violation, std::string_view who) {
+  const YamlNode* node = on_violation.find(who);
+  if (node == nullptr) return std::nullopt;
+  const Fields fields(reading, *node, "onViolation." + std::string(who), {"action"});
+  const YamlNode* action = fields.require("action");
+  if (action == nullptr) return std::nullopt;
+  const auto choice = read_choice(reading, *action, "action", action_names());
+  if (!choice) return std::nullopt;
+  return static_cast<Action>(*choice);
+}
+
+PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
+                     std::map<std::string, Position>& positions) {
+  const Fields fields(reading, node, "a rule", {"match", "mode", "profile", "workload", "missing", "onViolation"});
+  positions[subject] = node.at;
+  PolicyRule rule;
+  if (const YamlNode* match = fields.find("match")) rule.selector = read_selector(reading, *match);
+  if (const YamlNode* mode = fields.require("mode")) {
+    if (const auto choice = read_choice(reading, *mode, "mode", mode_names())) rule.mode = static_cast<Mode>(*choice);
+  }
+  if (const YamlNode* profile = fields.find("profile")) {
+    positions[subject + ".profile"] = profile->at;
+    rule.profile = read_text(reading, *profile, "profile").value_or("");
+  }
+  if (const YamlNode* workload = fields.find("workload")) {
+    positions[subject + ".workload"] = workload->at;
+    rule.workload = read_text(reading, *workload, "workload").value_or("");
+  }
+  if (const YamlNode* missing = fields.find("missing")) {
+    if (const auto choice = read_choice(reading, *missing, "missing", missing_names())) {
+      rule.missing = static_cast<Missing>(*choice);
+    }
+  }
+  if (const YamlNode* on_violation = fields.find("onViolation")) {
+    const Fields reactions(reading, *on_violation, "onViolation", {"workload", "exec"});
+    rule.on_workload = read_action(reading, reactions, "workload");
+    rule.on_exec = read_action(reading, reactions, "exec");
+  }
+  return rule;
+}
+
+}  // namespace
+
+Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
+  const auto root = parse_yaml(text, file_name);
+  if (!root) return tl::unexpected<Error>(root.error());
+  Reading reading(file_name);
+  Policy policy;
+  std::map<std::string, Position> positions = {{"metadata.name", root->at}, {"rules", root->at}};
+  const Fields fields(reading, *root, "the document", {"apiVersion", "kind", "metadata", "spec"});
+  check_document(reading, fields, "Policy");
+  if (const YamlNode* metadata = fields.require("metadata")) {
+    const Fields inner(reading, *metadata, "metadata", {"name"});
+    if (const YamlNode* name = inner.require("name")) {
+      positions["metadata.name"] = name->at;
+      policy.name = read_text(reading, *name, "name").value_or("");
+    }
+  }
+  if (const YamlNode* spec = fields.require("spec")) {
+    const Fields inner(reading, *spec, "spec", {"rules"});
+    const YamlNode* rules = inner.require("rules");
+    const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
+    if (items != nullptr) {
+      positions["rules"] = rules->at;
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        policy.rules.push_back(read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
+      }
+    }
+  }
+  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+  for (const Finding& finding : validate(policy)) {
+    if (finding.severity == Finding::Severity::kError) reading.complain(positions[finding.subject], finding.message);
+  }
+  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+  return policy;
+}
+
+}  // namespace ward::profiles

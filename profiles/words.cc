@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/words.h"
+
+#include <algorithm>
+
+namespace ward::profiles {
+
+const std::vector<std::string_view>& mode_names() {
+  static const std::vector<std::string_view> names = {"off", "learn", "supervise", "enforce"};
+  return names;
+}
+
+const std::vector<std::string_view>& action_names() {
+  static const std::vector<std::string_view> names = {"log", "deny", "kill", "quarantine"};
+  return names;
+}
+
+const std::vector<std::string_view>& missing_names() {
+  static const std::vector<std::string_view> names = {"refuse", "baseline", "learn"};
+  return names;
+}
+
+std::string_view layer_name(Layer layer) {
+  switch (layer) {
+    case Layer::kRuntime: return "runtime";
+    case Layer::kBoot: return "boot";
+    case Layer::kServing: return "serving";
+    case Layer::kExec: return "exec";
+  }
+  return "?";
+}
+
+std::string_view mode_name(Mode mode) { return mode_names()[static_cast<std::size_t>(mode)]; }
+std::string_view action_name(Action action) { return action_names()[static_cast<std::size_t>(action)]; }
+std::string_view missing_name(Missing missing) { return missing_names()[static_cast<std::size_t>(missing)]; }
+
+bool is_name(std::string_view text) {
+  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (text.empty() || text.size() > 63 || !is_alphanumeric(text.front())) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+}  // namespace ward::profiles
