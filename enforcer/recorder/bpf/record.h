@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
+/* What the BPF programs write and the recorder reads: plain structs with fixed sizes, included by both sides. Times are
+ * CLOCK_MONOTONIC. A change here is another layout: recordings pinned by an older wardd are then dropped aloud. */
+#pragma once
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+enum {
+  WARD_RUNS = 256,
+  WARD_RUN_ID_BYTES = 128,
+  WARD_NRS = 512, /* native numbers; what is above is counted as unknown */
+  WARD_CAPS = 64,
+  WARD_SETS = 32,        /* watched (syscall, argument) pairs */
+  WARD_SET_VALUES = 32,  /* distinct values kept of each */
+  WARD_WATCHED_ARGS = 3, /* watched arguments of one syscall, at most */
+  WARD_PROGRAMS = 64,
+  WARD_PROGRAM_BYTES = 112,
+
+  /* Which table an event of a task belongs to. */
+  WARD_BANK_WORKLOAD = 0,
+  WARD_BANK_EXEC = 1,
+  WARD_BANK_RUNTIME_WORKLOAD = 2, /* under the filter, before the container's own program */
+  WARD_BANK_RUNTIME_EXEC = 3,
+  WARD_BANKS = 4,
+
+  /* A run has so many cells: one per bank and number, one per origin and capability, one for any call. */
+  WARD_FIRST_CAP = WARD_BANKS * WARD_NRS,         /* + origin * WARD_CAPS + capability */
+  WARD_ANY_CALL = WARD_FIRST_CAP + 2 * WARD_CAPS, /* any call of the workload: its windows are those with activity */
+  WARD_CELLS = WARD_ANY_CALL + 1,
+};
+
+/* In the task-local storage of every task of a run. */
+struct ward_tag {
+  __u32 slot;
+  __u32 generation;   /* of the slot: a task that outlived its run must not write into the next one */
+  __u32 base_filters; /* seccomp filters of the runtime process when it was tagged; more: the container's is in force */
+  __u32 user_ns;      /* the container's: grants in user namespaces of the program's making are not its capabilities */
+  __u32 exec;         /* 1: an exec session */
+  __u32 program;      /* 1: the runtime has handed over to the container's own program */
+};
+
+struct ward_run {
+  __u64 generation; /* 0: the slot is free */
+  __u64 begun_ns;
+  __s64 begun_wall_ns;
+  __u64 program_ns; /* first exec of the container's own program; 0: not yet */
+  __u64 lost;       /* tasks that could not be tagged, events without a place */
+  __u64 foreign;    /* calls through another ABI */
+  __u64 unknown;    /* native numbers >= WARD_NRS */
+  __u64 programs_overflowed;
+  __u64 misses_at_begin; /* of all programs, see bpf_prog_info.recursion_misses */
+  char id[WARD_RUN_ID_BYTES];
+};
+
+/* One per CPU and cell: all that most events touch. */
+struct ward_count {
+  __u64 count;
+  __u64 tick;          /* jiffies of the last event */
+  __u64 last_ns;       /* to a tick */
+  __u64 window_end_ns; /* before it, this CPU has nothing new to say about the cell but its count */
+};
+
+/* Shared by the CPUs, written once per CPU, cell and fine window. */
+struct ward_mark {
+  __u64 first_ns;
+  __u32 fine_window; /* 1 + index of the last window it was seen in */
+  __u32 fine_seen;   /* in so many windows */
+  __u32 coarse_window;
+  __u32 coarse_seen;
+};
+
+/* Filled from the front with cmpxchg, never emptied. Values are stored XOR WARD_VALUE_KEY, so that 0 means free. */
+struct ward_values {
+  __u64 overflowed;
+  __u64 stored[WARD_SET_VALUES];
+};
+#define WARD_VALUE_KEY 0x9e3779b97f4a7c15ULL
+
+struct ward_program {
+  __u64 key; /* hash of the name; 0: free */
+  char name[WARD_PROGRAM_BYTES];
+};
+
+struct ward_detail {
+  struct ward_mark marks[WARD_CELLS];
+  struct ward_values values[2][WARD_SETS]; /* by origin; the runtime layer's arguments are nobody's business */
+  struct ward_program programs[WARD_PROGRAMS];
+};
+
+/* Which arguments of one syscall are watched, and in which set each goes. */
+struct ward_watch {
+  __u8 count;
+  __u8 index[WARD_WATCHED_ARGS];
+  __u8 set[WARD_WATCHED_ARGS];
+  __u8 unused;
+};

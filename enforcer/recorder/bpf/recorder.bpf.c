@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+// The recorder's kernel side. Tasks of a recorded run carry a tag in their task-local storage, copied to every child;
+// all others leave at the first load. A call counts from the moment the container's filter is in force. What a call
+// costs a recorded task is ward_sys_enter's fast path: one per-CPU cell until the window is over.
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "record.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
+#define X32_SYSCALL_BIT 0x40000000
+
+// Set by the loader; see WatchedArgument and the windows of profiles/observation.h.
+const volatile struct ward_watch watches[WARD_NRS];
+const volatile __u64 fine_window_ns = 1;
+const volatile __u64 coarse_window_ns = 1;
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct ward_tag);
+} tags SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, WARD_RUNS);
+  __type(key, __u32);
+  __type(value, struct ward_run);
+} runs SEC(".maps");
+
+// What the maps mean; compared before pinned ones are adopted.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u64);
+} layout SEC(".maps");
+
+struct counts_of_run {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, WARD_CELLS);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct ward_count));
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, WARD_RUNS);
+  __type(key, __u32);
+  __array(values, struct counts_of_run);
+} counts SEC(".maps");
+
+struct detail_of_run {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __uint(key_size, sizeof(__u32));
+  __uint(value_size, sizeof(struct ward_detail));
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, WARD_RUNS);
+  __type(key, __u32);
+  __array(values, struct detail_of_run);
+} details SEC(".maps");
+
+static __always_inline struct ward_tag* tag_of(struct task_struct* task) {
+  if (!task->bpf_storage) return 0;  // most of the machine: no helper call for it
+  return bpf_task_storage_get(&tags, task, 0, 0);
+}
+
+static __always_inline struct ward_run* run_of(const struct ward_tag* tag) {
+  __u32 slot = tag->slot;
+  struct ward_run* run = bpf_map_lookup_elem(&runs, &slot);
+  return run && run->generation == tag->generation ? run : 0;
+}
+
+static __always_inline struct ward_detail* detail_of(__u32 slot) {
+  void* inner = bpf_map_lookup_elem(&details, &slot);
+  __u32 zero = 0;
+  return inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+}
+
+static __always_inline int filtered(const struct task_struct* task, const struct ward_tag* tag) {
+  return (__u32)task->seccomp.filter_count.counter > tag->base_filters;
+}
+
+static __always_inline void note_window(__u32* last, __u32* seen, __u32 window) {
+  __u32 before = *last;
+  // Forward only, and one winner: two CPUs in the same window count it once.
+  if (before < window && __sync_val_compare_and_swap(last, before, window) == before) __sync_fetch_and_add(seen, 1);
+}
+
+static __always_inline void note_mark(struct ward_mark* mark, __u64 now) {
+  if (!mark->first_ns) __sync_val_compare_and_swap(&mark->first_ns, 0, now);
+  note_window(&mark->fine_window, &mark->fine_seen, now / fine_window_ns + 1);
+  note_window(&mark->coarse_window, &mark->coarse_seen, now / coarse_window_ns + 1);
+}
+
+static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 cell, int workload_call) {
+  void* inner = bpf_map_lookup_elem(&counts, &slot);
+  struct ward_count* count = inner ? bpf_map_lookup_elem(inner, &cell) : 0;
+  if (!count) {
+    __sync_fetch_and_add(&run->lost, 1);
+    return;
+  }
+  count->count++;
+  // Jiffies are one load, the clock is not (and tracing programs may not use the coarse one): once a tick is enough.
+  __u64 tick = bpf_jiffies64();
+  if (count->tick == tick) return;
+  count->tick = tick;
+  __u64 now = bpf_ktime_get_ns();
+  count->last_ns = now;
+  if (now < count->window_end_ns) return;
+  struct ward_detail* detail = detail_of(slot);
+  if (!detail || cell >= WARD_ANY_CALL) {
+    __sync_fetch_and_add(&run->lost, 1);
+    return;
+  }
+  count->window_end_ns = (now / fine_window_ns + 1) * fine_window_ns;
+  note_mark(&detail->marks[cell], now);
+  if (workload_call) note_mark(&detail->marks[WARD_ANY_CALL], now);
+}
+
+static __always_inline __u64 argument(const struct pt_regs* regs, __u8 index) {
+#if defined(__TARGET_ARCH_x86)
+  switch (index) {
+    case 0: return regs->di;
+    case 1: return regs->si;
+    case 2: return regs->dx;
+    case 3: return regs->r10;
+    case 4: return regs->r8;
+    default: return regs->r9;
+  }
+#elif defined(__TARGET_ARCH_arm64)
+  switch (index) {
+    case 0: return regs->orig_x0;
+    case 1: return regs->regs[1];
+    case 2: return regs->regs[2];
+    case 3: return regs->regs[3];
+    case 4: return regs->regs[4];
+    default: return regs->regs[5];
+  }
+#else
+#error "which registers hold the arguments of a system call on this architecture?"
+#endif
+}
+
+static __always_inline void note_value(struct ward_values* values, __u64 value) {
+  __u64 stored = value ^ WARD_VALUE_KEY;
+  for (int i = 0; i < WARD_SET_VALUES && stored; i++) {
+    __u64 there = values->stored[i];
+    if (!there) there = __sync_val_compare_and_swap(&values->stored[i], 0, stored);
+    if (!there || there == stored) return;
+  }
+  values->overflowed = 1;  // full, or the one value that cannot be told from a free place
+}
+
+static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u32 origin, __u32 nr,
+                                           const struct pt_regs* regs) {
+  __u32 watched = watches[nr].count;
+  if (!watched) return;
+  struct ward_detail* detail = detail_of(slot);
+  if (!detail) {
+    __sync_fetch_and_add(&run->lost, 1);
+    return;
+  }
+  for (__u32 i = 0; i < WARD_WATCHED_ARGS; i++) {
+    if (i >= watched) break;
+    __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
+    note_value(&detail->values[origin & 1][set], argument(regs, watches[nr].index[i]));
+  }
+}
+
+static __always_inline int is_foreign(const struct task_struct* task, long id) {
+#if defined(__TARGET_ARCH_x86)
+  return (id & X32_SYSCALL_BIT) || (task->thread_info.status & TS_COMPAT);
+#else
+  return 0;
+#endif
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(ward_sys_enter, struct pt_regs* regs, long id) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct ward_tag* tag = tag_of(task);
+  if (!tag || !filtered(task, tag)) return 0;
+  struct ward_run* run = run_of(tag);
+  if (!run) return 0;
+  if (is_foreign(task, id)) {
+    __sync_fetch_and_add(&run->foreign, 1);
+    return 0;
+  }
+  __u32 nr = id;
+  if (nr >= WARD_NRS) {
+    __sync_fetch_and_add(&run->unknown, 1);
+    return 0;
+  }
+  __u32 origin = tag->exec & 1;
+  __u32 bank = tag->program ? origin : WARD_BANK_RUNTIME_WORKLOAD + origin;
+  note_cell(run, tag->slot, bank * WARD_NRS + nr, bank == WARD_BANK_WORKLOAD);
+  if (tag->program) note_arguments(run, tag->slot, origin, nr, regs);
+  return 0;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(ward_task_newtask, struct task_struct* child, u64 clone_flags) {
+  struct ward_tag* tag = tag_of(bpf_get_current_task_btf());
+  if (!tag) return 0;
+  struct ward_run* run = run_of(tag);
+  if (!run) return 0;
+  if (!bpf_task_storage_get(&tags, child, tag, BPF_LOCAL_STORAGE_GET_F_CREATE)) __sync_fetch_and_add(&run->lost, 1);
+  return 0;
+}
+
+static __always_inline void note_program(struct ward_run* run, __u32 slot, const char* name) {
+  char copy[WARD_PROGRAM_BYTES] = {};
+  struct ward_detail* detail = detail_of(slot);
+  if (!detail || bpf_probe_read_kernel_str(copy, sizeof(copy), name) < 0) {
+    __sync_fetch_and_add(&run->lost, 1);
+    return;
+  }
+  __u64 key = 0xcbf29ce484222325ULL;  // FNV-1a over the whole field
+  for (int i = 0; i < WARD_PROGRAM_BYTES; i++) key = (key ^ (__u8)copy[i]) * 0x100000001b3ULL;
+  key |= 1;
+  for (int i = 0; i < WARD_PROGRAMS; i++) {
+    __u64 there = __sync_val_compare_and_swap(&detail->programs[i].key, 0, key);
+    if (there == key) return;
+    if (there) continue;
+    __builtin_memcpy(detail->programs[i].name, copy, sizeof(copy));
+    return;
+  }
+  __sync_fetch_and_add(&run->programs_overflowed, 1);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ward_exec, struct task_struct* task, pid_t old_pid, struct linux_binprm* bprm) {
+  struct ward_tag* tag = tag_of(task);
+  if (!tag || !filtered(task, tag)) return 0;  // the runtime's own execs come before its filter
+  struct ward_run* run = run_of(tag);
+  if (!run) return 0;
+  if (!tag->program) {
+    tag->user_ns = task->cred->user_ns->ns.inum;
+    tag->program = 1;
+    if (!tag->exec) __sync_val_compare_and_swap(&run->program_ns, 0, bpf_ktime_get_ns());
+  }
+  note_program(run, tag->slot, bprm->filename);
+  return 0;
+}
+
+SEC("tp_btf/cap_capable")
+int BPF_PROG(ward_cap_capable, const struct cred* cred, struct user_namespace* target_ns,
+             const struct user_namespace* capable_ns, int cap, int ret) {
+  if (ret) return 0;
+  struct ward_tag* tag = tag_of(bpf_get_current_task_btf());
+  if (!tag || !tag->program) return 0;
+  // Granted for owning a child user namespace, or within one: nothing the container's capability sets need.
+  __u32 capability = cap;
+  if (capability >= WARD_CAPS || !((cred->cap_effective.val >> capability) & 1)) return 0;
+  if (cred->user_ns->ns.inum != tag->user_ns) return 0;
+  struct ward_run* run = run_of(tag);
+  if (run) note_cell(run, tag->slot, WARD_FIRST_CAP + (tag->exec & 1) * WARD_CAPS + capability, 0);
+  return 0;
+}

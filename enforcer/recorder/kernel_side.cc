@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/recorder/kernel_side.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+
+#include "lib/base/file.h"
+#include "lib/oci/seccomp.h"
+#include "profiles/observation.h"
+
+#ifdef WARD_RECORDER_HAS_BPF
+#include "recorder.skel.h"
+#endif
+
+namespace ward::recorder {
+namespace {
+
+static_assert(profiles::kWatchedArguments.size() <= WARD_SETS);
+static_assert(profiles::kMaxArgumentValues == WARD_SET_VALUES);
+// A new coarse window always begins with a new fine one: the programs look at the clock once per fine window.
+static_assert(profiles::kCoarseWindow_ns % profiles::kFineWindow_ns == 0);
+
+// libbpf explains itself line by line on stderr; the last line that is not verifier chatter is the one for people.
+std::string& last_complaint() {
+  static std::string line;
+  return line;
+}
+
+int keep_complaint(enum libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  std::array<char, 512> text{};
+  std::vsnprintf(text.data(), text.size(), format, arguments);
+  std::string line = text.data();
+  while (!line.empty() && line.back() == '\n') line.pop_back();
+  if (last_complaint().empty()) last_complaint() = line.substr(0, line.find('\n'));
+  return 0;
+}
+
+std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
+  for (int byte = 0; byte < 8; ++byte, value >>= 8U) hash = (hash ^ (value & 0xffU)) * 0x100000001b3ULL;
+  return hash;
+}
+
+Result<UniqueFd> own(int fd, std::string_view what) {
+  if (fd < 0) return fail_errno(what);
+  return UniqueFd(fd);
+}
+
+#ifdef WARD_RECORDER_HAS_BPF
+
+void fill_watches(recorder_bpf& skeleton) {
+  skeleton.rodata->fine_window_ns = profiles::kFineWindow_ns;
+  skeleton.rodata->coarse_window_ns = profiles::kCoarseWindow_ns;
+  const auto sets = watched_sets();
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    const auto [nr, index] = sets[set];
+    if (nr < 0 || nr >= WARD_NRS) continue;
+    ward_watch& watch = skeleton.rodata->watches[nr];
+    if (watch.count == WARD_WATCHED_ARGS) std::abort();  // the list in observation.h outgrew record.h
+    watch.index[watch.count] = static_cast<std::uint8_t>(index);
+    watch.set[watch.count] = static_cast<std::uint8_t>(set);
+    ++watch.count;
+  }
+}
+
+// The skeleton goes away with its own descriptors; ours are copies.
+Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) {
+  const std::pair<UniqueFd*, int> all[] = {
+      {&kernel.tags, bpf_map__fd(skeleton.maps.tags)},
+      {&kernel.runs, bpf_map__fd(skeleton.maps.runs)},
+      {&kernel.layout, bpf_map__fd(skeleton.maps.layout)},
+      {&kernel.counts, bpf_map__fd(skeleton.maps.counts)},
+      {&kernel.details, bpf_map__fd(skeleton.maps.details)},
+      {&kernel.links[0], bpf_link__fd(skeleton.links.ward_sys_enter)},
+      {&kernel.links[1], bpf_link__fd(skeleton.links.ward_task_newtask)},
+      {&kernel.links[2], bpf_link__fd(skeleton.links.ward_exec)},
+      {&kernel.links[3], bpf_link__fd(skeleton.links.ward_cap_capable)},
+  };
+  for (const auto& [fd, original] : all) {
+    fd->reset(::fcntl(original, F_DUPFD_CLOEXEC, 3));
+    if (!*fd) return fail_errno("copy a BPF descriptor");
+  }
+  return {};
+}
+
+#endif
+
+std::uint32_t seccomp_filters(pid_t pid) {
+  auto status = read_file("/proc/" + std::to_string(pid) + "/status");
+  if (!status) return 0;
+  constexpr std::string_view kKey = "\nSeccomp_filters:";
+  const auto at = status->find(kKey);
+  return at == std::string::npos
+             ? 0
+             : static_cast<std::uint32_t>(std::strtoul(status->c_str() + at + kKey.size(), nullptr, 10));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, UniqueFd*>> KernelSide::objects() {
+  return {{"tags", &tags},          {"runs", &runs},
+          {"counts", &counts},      {"details", &details},
+          {"sys_enter", &links[0]}, {"task_newtask", &links[1]},
+          {"exec", &links[2]},      {"cap_capable", &links[3]},
+          {"layout", &layout}};
+}
+
+std::vector<std::pair<int, std::uint32_t>> watched_sets() {
+  std::vector<std::pair<int, std::uint32_t>> sets;
+  for (const auto& watched : profiles::kWatchedArguments)
+    sets.emplace_back(oci::find_syscall(watched.syscall).value_or(-1), watched.index);
+  return sets;
+}
+
+std::uint64_t layout_fingerprint() {
+  std::uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const std::uint64_t size : {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark),
+                                   sizeof(ward_values), sizeof(ward_program), sizeof(ward_detail)})
+    hash = mix(hash, size);
+  hash = mix(hash, profiles::kFineWindow_ns);
+  hash = mix(hash, profiles::kCoarseWindow_ns);
+  for (const auto& [nr, index] : watched_sets()) hash = mix(mix(hash, static_cast<std::uint64_t>(nr)), index);
+  return hash;
+}
+
+Result<KernelSide> load_kernel_side() {
+#ifdef WARD_RECORDER_HAS_BPF
+  libbpf_set_print(keep_complaint);
+  last_complaint().clear();
+  const auto refused = [](std::string_view what) {
+    const int error = errno;
+    std::string why(what);
+    if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
+    return fail_errno(why, error);
+  };
+  std::unique_ptr<recorder_bpf, void (*)(recorder_bpf*)> skeleton(recorder_bpf::open(), recorder_bpf::destroy);
+  if (!skeleton) return refused("read the BPF programs");
+  fill_watches(*skeleton);
+  if (recorder_bpf::load(skeleton.get()) != 0) return refused("load the BPF programs");
+  // Before the first event: what the tables mean does not change afterwards.
+  const std::uint32_t zero = 0;
+  const std::uint64_t layout = layout_fingerprint();
+  if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.layout), &zero, &layout, BPF_ANY) != 0)
+    return fail_errno("write the layout of the BPF maps");
+  if (recorder_bpf::attach(skeleton.get()) != 0) return refused("attach the BPF programs");
+  KernelSide kernel;
+  if (auto copied = copy_descriptors(*skeleton, kernel); !copied) return tl::unexpected(copied.error());
+  return kernel;
+#else
+  return fail(Code::kUnimplemented, "this wardd was built without BPF programs (no kernel types on the build machine)");
+#endif
+}
+
+Result<std::uint64_t> read_layout(const KernelSide& kernel) {
+  const std::uint32_t zero = 0;
+  std::uint64_t layout = 0;
+  // The size first: the kernel copies as many bytes as the map has, whatever we expected.
+  bpf_map_info info{};
+  std::uint32_t size = sizeof(info);
+  if (bpf_obj_get_info_by_fd(kernel.layout.get(), &info, &size) != 0) return fail_errno("look at the pinned layout");
+  if (info.value_size != sizeof(layout)) return fail(Code::kFailedPrecondition, "the pinned layout is not a layout");
+  if (bpf_map_lookup_elem(kernel.layout.get(), &zero, &layout) != 0) return fail_errno("read the pinned layout");
+  return layout;
+}
+
+Result<ward_run> read_run(const KernelSide& kernel, std::uint32_t slot) {
+  ward_run run{};
+  if (bpf_map_lookup_elem(kernel.runs.get(), &slot, &run) != 0) return fail_errno("read the run");
+  run.id[WARD_RUN_ID_BYTES - 1] = '\0';
+  return run;
+}
+
+Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_run& run) {
+  if (bpf_map_update_elem(kernel.runs.get(), &slot, &run, BPF_ANY) != 0) return fail_errno("write the run");
+  return {};
+}
+
+Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot) {
+  auto counts =
+      own(bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ward_counts", 4, sizeof(ward_count), WARD_CELLS, nullptr),
+          "create the run's counters");
+  if (!counts) return tl::unexpected(counts.error());
+  auto detail = own(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ward_detail", 4, sizeof(ward_detail), 1, nullptr),
+                    "create the run's tables");
+  if (!detail) return tl::unexpected(detail.error());
+  const int counts_fd = counts->get();
+  const int detail_fd = detail->get();
+  if (bpf_map_update_elem(kernel.counts.get(), &slot, &counts_fd, BPF_ANY) != 0 ||
+      bpf_map_update_elem(kernel.details.get(), &slot, &detail_fd, BPF_ANY) != 0) {
+    const int error = errno;
+    drop_tables(kernel, slot);
+    return fail_errno("install the run's tables", error);
+  }
+  return {};
+}
+
+void drop_tables(const KernelSide& kernel, std::uint32_t slot) {
+  bpf_map_delete_elem(kernel.counts.get(), &slot);
+  bpf_map_delete_elem(kernel.details.get(), &slot);
+}
+
+Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag) {
+  auto pidfd = own(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "open process " + std::to_string(pid));
+  if (!pidfd) {
+    if (pidfd.error().sys_errno == ESRCH) pidfd.error().code = Code::kNotFound;
+    return tl::unexpected(pidfd.error());
+  }
+  // Filters that are there already (a containerd that runs in a container) are not the container's.
+  tag.base_filters = seccomp_filters(pid);
+  const int key = pidfd->get();
+  if (bpf_map_update_elem(kernel.tags.get(), &key, &tag, BPF_ANY) != 0) {
+    const int error = errno;
+    if (error == ESRCH || error == ENOENT) return fail(Code::kNotFound, "process " + std::to_string(pid) + " is gone");
+    return fail_errno("tag process " + std::to_string(pid), error);
+  }
+  return {};
+}
+
+std::uint64_t missed_events(const KernelSide& kernel) {
+  std::uint64_t missed = 0;
+  for (const UniqueFd& link : kernel.links) {
+    bpf_link_info link_info{};
+    std::uint32_t size = sizeof(link_info);
+    if (bpf_obj_get_info_by_fd(link.get(), &link_info, &size) != 0) continue;
+    UniqueFd program(bpf_prog_get_fd_by_id(link_info.prog_id));
+    bpf_prog_info info{};
+    size = sizeof(info);
+    if (program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0) missed += info.recursion_misses;
+  }
+  return missed;
+}
+
+}  // namespace ward::recorder

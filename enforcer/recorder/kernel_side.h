@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recorder's maps and attached programs as descriptors, however they came to be: loaded now or taken over from the
+// pins of an earlier wardd. Used by recorder.cc and observe.cc; knows what is in the maps, not what it means.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "enforcer/recorder/bpf/record.h"
+#include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
+
+namespace ward::recorder {
+
+struct KernelSide {
+  UniqueFd tags, runs, layout, counts, details;
+  std::array<UniqueFd, 4> links;
+
+  // Every object with the name it is pinned under. The layout is last: where it is pinned, all the others are.
+  std::vector<std::pair<std::string, UniqueFd*>> objects();
+};
+
+// Loads and attaches; about 20 ms. The error says what the kernel lacks, or ends in the verifier's last line.
+Result<KernelSide> load_kernel_side();
+
+// Which layout this build reads and writes: sizes, windows and watched arguments.
+std::uint64_t layout_fingerprint();
+Result<std::uint64_t> read_layout(const KernelSide& kernel);
+
+Result<ward_run> read_run(const KernelSide& kernel, std::uint32_t slot);
+Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_run& run);
+
+// Gives the slot empty tables, or takes them away; what the slot's tasks do without tables is not recorded.
+Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot);
+void drop_tables(const KernelSide& kernel, std::uint32_t slot);
+
+// Tags a process with one thread. kNotFound where it is gone.
+Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag);
+
+// Events that the kernel kept from our programs because one was running on that CPU already; over all programs.
+std::uint64_t missed_events(const KernelSide& kernel);
+
+// The watched arguments by set: (syscall number, argument index); number -1 where this machine lacks the syscall.
+std::vector<std::pair<int, std::uint32_t>> watched_sets();
+
+}  // namespace ward::recorder

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program whose system calls the recorder's tests know: each word on its command line is one thing it does, in order.
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <thread>
+
+namespace {
+
+int failed(const char* what) {
+  std::perror(what);
+  return 3;
+}
+
+void in_child(void (*work)()) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+}
+
+// int $0x80 with number 20: getpid of i386, writev of x86_64.
+void call_as_i386() {
+#if defined(__x86_64__)
+  long result = 20;
+  __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+#endif
+}
+
+int act(std::string_view word) {
+  if (word == "rare") ::syscall(SYS_sched_get_priority_max, SCHED_RR);
+  if (word == "thread") std::thread([] { ::syscall(SYS_sched_get_priority_min, SCHED_RR); }).join();
+  if (word == "grandchild")
+    in_child([] {
+      in_child([] {
+        timespec interval{};
+        ::syscall(SYS_sched_rr_get_interval, 0, &interval);
+      });
+    });
+  if (word == "sockets") {
+    ::close(::socket(AF_INET, SOCK_DGRAM, 0));
+    ::close(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+  if (word == "prctl") ::prctl(PR_GET_DUMPABLE);
+  if (word == "personality") ::personality(0xffffffff);
+  if (word == "ioctls")
+    for (unsigned long request = 0; request < 100; ++request) ::ioctl(-1, 0x5000 + request);
+  if (word == "zero") ::ioctl(-1, 0UL);
+  if (word == "foreign") call_as_i386();
+  if (word == "setgroups" && ::setgroups(0, nullptr) != 0) return failed("setgroups");
+  if (word == "own-user-namespace")
+    in_child([] {
+      if (::unshare(CLONE_NEWUSER) == 0 && ::chroot("/") == 0) ::syscall(SYS_sched_get_priority_max, SCHED_RR);
+    });
+  if (word == "wait") {  // for the end of standard input
+    char byte = 0;
+    while (::read(0, &byte, 1) > 0) {
+    }
+  }
+  if (word == "byte") {  // tells that what came before is done
+    if (::write(1, "x", 1) != 1) return failed("write");
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  for (int i = 1; i < count; ++i)
+    if (const int status = act(words[i]); status != 0) return status;
+  return 0;
+}

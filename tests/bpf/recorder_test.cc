@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/recorder/recorder.h"
+
+#include <bpf/bpf.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "enforcer/recorder/pins.h"
+#include "lib/base/clock.h"
+#include "recorded_process.h"
+
+namespace ward::recorder {
+namespace {
+
+using profiles::Origin;
+using testing::AllOf;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// A bpf file system of our own, so that the tests run where none is mounted and meet nobody else's pins.
+class RecorderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string directory = testing::TempDir() + "ward-bpf-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory.data()), nullptr);
+    mount_ = directory;
+    if (::mount("bpf", mount_.c_str(), "bpf", 0, "mode=0700") != 0) {
+      std::filesystem::remove(mount_);
+      mount_.clear();
+      GTEST_SKIP() << "a bpf file system cannot be mounted: " << std::strerror(errno);
+    }
+    pins_ = mount_ / "pins";
+    recorder_ = Recorder::open(pins_);
+    if (!recorder_->available()) GTEST_SKIP() << "no BPF here: " << recorder_->status();
+  }
+
+  void TearDown() override {
+    if (recorder_) recorder_->shutdown(Pins::kRemove);
+    recorder_.reset();
+    if (mount_.empty()) return;
+    EXPECT_EQ(::umount(mount_.c_str()), 0) << std::strerror(errno);
+    std::filesystem::remove(mount_);
+  }
+
+  // From tag to exit, and what was seen.
+  profiles::Run record(std::vector<std::string> words) {
+    RecordedProcess process(std::move(words));
+    EXPECT_TRUE(recorder_->begin("run", process.pid()));
+    process.open_gate();
+    EXPECT_EQ(process.finish(), 0);
+    auto run = recorder_->end("run");
+    EXPECT_TRUE(run) << run.error().message;
+    return run ? *run : profiles::Run();
+  }
+
+  std::filesystem::path mount_, pins_;
+  std::unique_ptr<Recorder> recorder_;
+};
+
+std::set<int> numbers(const std::vector<profiles::ObservedSyscall>& syscalls, Origin origin = Origin::kWorkload) {
+  std::set<int> found;
+  for (const auto& syscall : syscalls)
+    if (syscall.origin == origin) found.insert(syscall.nr);
+  return found;
+}
+
+profiles::ObservedSyscall one(const profiles::Run& run, int nr) {
+  for (const auto& syscall : run.syscalls)
+    if (syscall.nr == nr && syscall.origin == Origin::kWorkload) return syscall;
+  ADD_FAILURE() << "number " << nr << " was not recorded";
+  return {};
+}
+
+std::set<std::string> capability_names(const profiles::Run& run) {
+  std::set<std::string> names;
+  for (const auto& capability : run.capabilities) names.insert(capability.name);
+  return names;
+}
+
+std::vector<std::uint32_t> attached_programs(const std::filesystem::path& pins) {
+  std::vector<std::uint32_t> ids;
+  auto kernel = find_pinned(pins);
+  if (!kernel || !*kernel) return ids;
+  for (const UniqueFd& link : (*kernel)->links) {
+    bpf_link_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0) ids.push_back(info.prog_id);
+  }
+  return ids;
+}
+
+// The kernel frees a program some time after its last reference is gone.
+bool gone_within(std::uint32_t program, std::int64_t deadline_ns) {
+  do {
+    const UniqueFd fd(bpf_prog_get_fd_by_id(program));
+    if (!fd) return true;
+    ::poll(nullptr, 0, 5);
+  } while (monotonic_ns() < deadline_ns);
+  return false;
+}
+
+TEST_F(RecorderTest, SeesTheProgramItsThreadsAndItsDescendants) {
+  const auto run = record({"rare", "thread", "grandchild"});
+  EXPECT_THAT(numbers(run.syscalls), AllOf(Contains(SYS_sched_get_priority_max), Contains(SYS_sched_get_priority_min),
+                                           Contains(SYS_sched_rr_get_interval), Contains(SYS_exit_group)));
+  EXPECT_EQ(one(run, SYS_sched_get_priority_max).count, 1U);
+  EXPECT_EQ(run.lost_events, 0U);
+  EXPECT_EQ(run.foreign_calls, 0U);
+  EXPECT_EQ(run.id, "run");
+}
+
+TEST_F(RecorderTest, SeesNothingOfAnUntaggedNeighbour) {
+  RecordedProcess neighbour({"rare", "byte", "wait"});
+  RecordedProcess process({"thread"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  neighbour.open_gate();
+  neighbour.await_byte();
+  process.open_gate();
+  EXPECT_EQ(process.finish(), 0);
+  EXPECT_EQ(neighbour.finish(), 0);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run);
+  EXPECT_THAT(numbers(run->syscalls),
+              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+}
+
+TEST_F(RecorderTest, CountsNothingBeforeTheFilterAndKeepsTheRuntimeLayerApart) {
+  const auto run = record({"rare"});
+  EXPECT_THAT(numbers(run.runtime), AllOf(Contains(SYS_getpgid), Contains(SYS_execve), Not(Contains(SYS_umask)),
+                                          Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(run.syscalls),
+              AllOf(Not(Contains(SYS_getpgid)), Not(Contains(SYS_execve)), Not(Contains(SYS_umask))));
+  EXPECT_GE(one(run, SYS_exit_group).first_seen_ns, 0);
+}
+
+TEST_F(RecorderTest, KeepsTwoRunsApart) {
+  RecordedProcess a({"rare"});
+  RecordedProcess b({"thread"});
+  ASSERT_TRUE(recorder_->begin("a", a.pid()));
+  ASSERT_TRUE(recorder_->begin("b", b.pid()));
+  EXPECT_EQ(recorder_->begin("b", b.pid()).error().code, Code::kAlreadyExists);
+  a.open_gate();
+  b.open_gate();
+  EXPECT_EQ(a.finish() + b.finish(), 0);
+  const auto seen_a = recorder_->end("a");
+  const auto seen_b = recorder_->end("b");
+  ASSERT_TRUE(seen_a && seen_b);
+  EXPECT_THAT(numbers(seen_a->syscalls),
+              AllOf(Contains(SYS_sched_get_priority_max), Not(Contains(SYS_sched_get_priority_min))));
+  EXPECT_THAT(numbers(seen_b->syscalls),
+              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+}
+
+TEST_F(RecorderTest, ATaskThatOutlivesItsRunDoesNotWriteIntoTheNextOne) {
+  RecordedProcess old({"byte", "wait", "rare"});
+  ASSERT_TRUE(recorder_->begin("old", old.pid()));
+  RecordedProcess other({"byte", "wait"});  // keeps the recorder attached
+  ASSERT_TRUE(recorder_->begin("other", other.pid()));
+  old.open_gate();
+  old.await_byte();
+  ASSERT_TRUE(recorder_->end("old"));
+  RecordedProcess next({"thread"});
+  ASSERT_TRUE(recorder_->begin("next", next.pid()));  // takes the slot of "old"
+  EXPECT_EQ(old.finish(), 0);
+  next.open_gate();
+  EXPECT_EQ(next.finish(), 0);
+  const auto run = recorder_->end("next");
+  ASSERT_TRUE(run);
+  EXPECT_THAT(numbers(run->syscalls),
+              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+}
+
+TEST_F(RecorderTest, KeepsExecSessionsApart) {
+  RecordedProcess process({"rare", "byte", "wait"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  process.await_byte();
+  RecordedProcess session({"thread"});
+  ASSERT_TRUE(recorder_->add_exec("run", session.pid()));
+  EXPECT_EQ(recorder_->add_exec("unknown", session.pid()).error().code, Code::kNotFound);
+  session.open_gate();
+  EXPECT_EQ(session.finish(), 0);
+  EXPECT_EQ(process.finish(), 0);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run);
+  EXPECT_THAT(numbers(run->syscalls, Origin::kExec),
+              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(run->syscalls, Origin::kWorkload),
+              AllOf(Contains(SYS_sched_get_priority_max), Not(Contains(SYS_sched_get_priority_min))));
+  EXPECT_THAT(numbers(run->runtime, Origin::kExec), Contains(SYS_getpgid));
+  EXPECT_EQ(run->fine.seen_in.count(SYS_sched_get_priority_min), 0U) << "incidence is the workload's";
+}
+
+TEST_F(RecorderTest, KeepsTheValuesOfScalarArguments) {
+  const auto run = record({"sockets", "prctl", "personality", "zero"});
+  const auto socket = one(run, SYS_socket);
+  EXPECT_EQ(socket.arguments.at(0).values, (std::set<std::uint64_t>{AF_INET, AF_UNIX}));
+  EXPECT_EQ(socket.arguments.at(1).values, (std::set<std::uint64_t>{SOCK_DGRAM, SOCK_STREAM | SOCK_CLOEXEC}));
+  EXPECT_FALSE(socket.arguments.at(0).overflowed);
+  EXPECT_THAT(one(run, SYS_prctl).arguments.at(0).values, Contains(PR_GET_DUMPABLE));
+  EXPECT_EQ(one(run, SYS_personality).arguments.at(0).values, (std::set<std::uint64_t>{0xffffffff}));
+  EXPECT_THAT(one(run, SYS_ioctl).arguments.at(1).values, Contains(0U)) << "zero is a value, not a free place";
+}
+
+TEST_F(RecorderTest, SaysWhenASetOfValuesOverflowed) {
+  const auto run = record({"ioctls", "sockets"});
+  const auto requests = one(run, SYS_ioctl).arguments.at(1);
+  EXPECT_TRUE(requests.overflowed);
+  EXPECT_EQ(requests.values.size(), profiles::kMaxArgumentValues);
+  EXPECT_GE(one(run, SYS_ioctl).count, 100U);
+  EXPECT_EQ(run.lost_events, 0U) << "an overflowed set is no lost event";
+}
+
+TEST_F(RecorderTest, CountsCallsThroughAForeignAbiApart) {
+  const auto run = record({"foreign", "rare"});
+  if (run.foreign_calls == 0) GTEST_SKIP() << "this kernel has no 32-bit calls";
+  EXPECT_EQ(run.foreign_calls, 1U);
+  EXPECT_THAT(numbers(run.syscalls), Not(Contains(20))) << "20 is getpid there and writev here";
+}
+
+TEST_F(RecorderTest, SeesCapabilitiesThatTheProgramUsedAndNotTheRuntimes) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const auto run = record({"setgroups"});
+  EXPECT_THAT(capability_names(run), AllOf(Contains("CAP_SETGID"), Not(Contains("CAP_SYS_CHROOT"))));
+}
+
+TEST_F(RecorderTest, GrantsInAUserNamespaceOfItsOwnAreNotTheContainersCapabilities) {
+  const auto run = record({"own-user-namespace"});
+  if (numbers(run.syscalls).count(SYS_sched_get_priority_max) == 0) GTEST_SKIP() << "no user namespaces here";
+  EXPECT_THAT(capability_names(run), Not(Contains("CAP_SYS_CHROOT")));
+}
+
+TEST_F(RecorderTest, I7_NamesOfProgramsAreEscapedData) {
+  const auto hostile = std::filesystem::path(testing::TempDir()) / "ward-\x1b[2J\n%s%n";
+  std::filesystem::copy_file(RECORDED_PROGRAM, hostile, std::filesystem::copy_options::overwrite_existing);
+  RecordedProcess process({"rare"}, hostile);
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  EXPECT_EQ(process.finish(), 0);
+  const auto run = recorder_->end("run");
+  std::filesystem::remove(hostile);
+  ASSERT_TRUE(run);
+  ASSERT_EQ(run->programs.size(), 1U);
+  EXPECT_THAT(run->programs[0], AllOf(HasSubstr("\\x1b[2J\\x0a%s%n"), Not(HasSubstr("\x1b")), Not(HasSubstr("\n"))));
+}
+
+TEST_F(RecorderTest, WindowsCountOnlyThoseWithActivity) {
+  const auto run = record({"rare", "rare", "rare"});
+  EXPECT_EQ(run.fine.window_ns, profiles::kFineWindow_ns);
+  EXPECT_GE(run.fine.windows, 1U);
+  EXPECT_LE(run.fine.windows, 5U);
+  EXPECT_LE(run.coarse.windows, run.fine.windows);
+  for (const auto& [nr, windows] : run.fine.seen_in) EXPECT_TRUE(windows >= 1 && windows <= run.fine.windows) << nr;
+  EXPECT_EQ(one(run, SYS_sched_get_priority_max).count, 3U);
+}
+
+TEST_F(RecorderTest, ARecordingOutlivesARestart) {
+  RecordedProcess process({"byte", "wait", "rare"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  ASSERT_EQ(recorder_->status(), "ebpf");
+  process.open_gate();
+  process.await_byte();
+  recorder_.reset();               // as by a crash: nothing is said to anyone
+  EXPECT_EQ(process.finish(), 0);  // "rare" happens while nobody is there
+  recorder_ = Recorder::open(pins_);
+  EXPECT_THAT(recorder_->open_runs(), testing::ElementsAre("run")) << recorder_->note();
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run) << run.error().message;
+  EXPECT_THAT(numbers(run->syscalls), Contains(SYS_sched_get_priority_max));
+  EXPECT_EQ(run->lost_events, 0U);
+}
+
+TEST_F(RecorderTest, PinsThatAreIncompleteAreRemovedAloud) {
+  RecordedProcess process({"rare"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  recorder_.reset();
+  ASSERT_TRUE(std::filesystem::remove(pins_ / "exec"));
+  recorder_ = Recorder::open(pins_);
+  EXPECT_THAT(recorder_->open_runs(), IsEmpty());
+  EXPECT_THAT(recorder_->note(), HasSubstr("'exec' is missing"));
+  EXPECT_FALSE(std::filesystem::exists(pins_));
+  EXPECT_TRUE(recorder_->available());
+}
+
+TEST_F(RecorderTest, LeavesNoProgramAndNoPinBehind) {
+  RecordedProcess process({"rare"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  const auto programs = attached_programs(pins_);
+  ASSERT_EQ(programs.size(), 4U);
+  process.open_gate();
+  EXPECT_EQ(process.finish(), 0);
+  ASSERT_TRUE(recorder_->end("run"));
+  EXPECT_FALSE(std::filesystem::exists(pins_));
+  const auto deadline_ns = monotonic_ns() + 10'000'000'000;
+  for (const auto program : programs) EXPECT_TRUE(gone_within(program, deadline_ns)) << program;
+}
+
+TEST_F(RecorderTest, EventsWithoutAPlaceAreCountedAsLost) {
+  RecordedProcess process({"byte", "wait", "rare"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  process.await_byte();
+  auto kernel = find_pinned(pins_);
+  ASSERT_TRUE(kernel && *kernel);
+  drop_tables(**kernel, 0);  // what a run whose tables are gone looks like
+  EXPECT_EQ(process.finish(), 0);
+  const auto run = read_run(**kernel, 0);
+  ASSERT_TRUE(run);
+  EXPECT_GT(run->lost, 0U);
+  EXPECT_FALSE(recorder_->end("run")) << "no tables: an error, not an empty recording";
+  EXPECT_THAT(recorder_->open_runs(), IsEmpty());
+}
+
+TEST_F(RecorderTest, AProcessThatIsGoneIsNotRecorded) {
+  RecordedProcess process({});
+  const pid_t pid = process.pid();
+  process.open_gate();
+  process.finish();
+  EXPECT_EQ(recorder_->begin("run", pid).error().code, Code::kNotFound);
+  EXPECT_THAT(recorder_->open_runs(), IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(pins_)) << "nothing stays attached for a run that did not begin";
+}
+
+TEST_F(RecorderTest, RefusesIdsThatCannotBeKept) {
+  EXPECT_EQ(recorder_->begin("", ::getpid()).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(recorder_->begin(std::string(kMaxRunIdBytes + 1, 'x'), ::getpid()).error().code, Code::kInvalidArgument);
+}
+
+TEST(Pinning, SaysWhatItLacks) {
+  EXPECT_THAT(what_pinning_lacks(""), HasSubstr("no directory"));
+  EXPECT_THAT(what_pinning_lacks("/proc/ward"), HasSubstr("mount -t bpf bpf /proc"));
+  EXPECT_THAT(what_pinning_lacks("/nowhere/at/all"), HasSubstr("does not exist"));
+}
+
+}  // namespace
+}  // namespace ward::recorder
