@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ward's main job, end to end, on a private containerd with real nginx and redis. Nothing is printed that was not checked."""
+import os
+import re
+import signal
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workloads")]
+from driver import Nginx, Redis, capability_names, status  # noqa: E402
+from private_node import WARD, Broken, PrivateNode, enter_mount_namespace, read, wait_for  # noqa: E402
+
+POLICY = """\
+apiVersion: ward.dev/v1alpha1
+kind: Policy
+metadata: {name: demo}
+spec:
+  rules:
+    - {match: {containers: ["nginx-*"]}, mode: enforce, profile: nginx, workload: nginx, missing: learn}
+    - match: {containers: ["redis-*"]}
+      mode: enforce
+      profile: redis
+      workload: redis
+      missing: learn
+      onViolation: {workload: {action: kill}}
+"""
+STARTED = time.monotonic()
+
+
+def step(number, title):
+    print(f"\n[{number}/7] {title}  ({time.monotonic() - STARTED:.0f} s)", flush=True)
+
+
+def claim(holds, text, otherwise=""):
+    if not holds:
+        raise Broken(f"does not hold: {text}\n{otherwise}")
+    print(f"  ok  {text}", flush=True)
+
+
+def show(command, text, lines=14):
+    print(f"  $ {command}")
+    shown = text.strip().splitlines()
+    for line in shown[:lines]:
+        print("    " + line[:150])
+    if len(shown) > lines:
+        print(f"    ... {len(shown) - lines} more lines")
+    sys.stdout.flush()
+
+
+def container(node, name):
+    """The row of `ward ps`."""
+    return next((row for row in node.ward_json("ps")["containers"] if row["id"] == name), None)
+
+
+def violations(node, name):
+    return [event for event in node.events(name) if event["kind"] == "violation"]
+
+
+def learn(node, workload, program, life):
+    for run in (1, 2):
+        instance = program(node, f"{workload}-{run}", WARD)
+        row = container(node, instance.name)
+        claim(row and row["mode"] == "learn" and row["recording_id"], f"{instance.name} runs in mode learn, recording {row and row['recording_id'][:12]}", str(row))
+        said = life(instance)
+        claim(instance.quit() == 0, f"{instance.name}: {said}, stopped gracefully with exit code 0")
+    show(f"ward learn show {workload}", node.ward("learn", "show", workload).stdout, 18)
+
+
+def generate(node, workload):
+    path = os.path.join(node.directory, workload + ".yaml")
+    done = node.ward("profile", "generate", workload, "-o", path)
+    show(f"ward profile generate {workload} -o {workload}.yaml", (done.stdout + done.stderr).replace(node.directory + "/", ""))
+    yaml = read(path)
+    claim("kind: Profile" in yaml, f"{workload}.yaml is a profile of {len(yaml)} bytes")
+    done = node.ward("profile", "apply", path)
+    show(f"ward profile apply {workload}.yaml", done.stdout + done.stderr, 4)
+    row = next(p for p in node.ward_json("profile", "list")["profiles"] if p["name"] == workload)
+    claim(30 <= row["syscalls"] < 292, f"it allows {row['syscalls']} syscalls; Docker's default allows 292")
+    return set(re.findall(r"CAP_\w+", yaml.split("capabilities:", 1)[-1].split("onViolation", 1)[0]))
+
+
+def check_enforced(instance, pid, capabilities, who):
+    facts = status(pid)
+    bounding = capability_names(facts["CapBnd"])
+    claim(facts["Seccomp"] == "2", f"/proc/{pid}/status of {who} says Seccomp: 2")
+    claim(bounding == capabilities, f"and its bounding set is the profile's: {' '.join(sorted(bounding)) or 'none'}",
+          f"profile: {sorted(capabilities)}, process: {sorted(bounding)}")
+    for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+        if not capability_names(facts[name]) <= capabilities:
+            raise Broken(f"{instance.name}: {name} is more than the profile allows: {facts[name]}")
+
+
+def quarantine(node, instance, attack):
+    namespaces = os.readlink(f"/proc/{instance.pid}/ns/user")
+    node.poke(instance.name, attack)
+    wait_for(lambda: (node.task(instance.name) or (0, ""))[1] == "PAUSED", f"{instance.name} to be frozen", 10)
+    claim(True, f"`ctr task ls` shows {instance.name} PAUSED")
+    everybody = [os.readlink(f"/proc/{pid}/ns/user") for pid in [instance.pid, *instance.children()]]
+    claim(set(everybody) == {namespaces}, "the call did not execute: no process has another user namespace")
+
+
+def show_violation(node, name, call):
+    event = wait_for(lambda: next(iter(violations(node, name)), None), f"the violation of {name} in `ward events`", 10)
+    claim(event["syscall"] == call, f"`ward events` names the call: {call}({', '.join(event['args_text'] or map(str, event['args']))})", str(event))
+    claim(event["pid"] > 0 and event["comm"] and event["profile_digest"], f"pid {event['pid']}, command {event['comm']}, profile {event['profile_digest'][:12]}")
+    claim(event["contained_us"] > 0, f"action {event['action']}: {event['outcome']}, contained {event['contained_us']} us after the notification", str(event))
+    return event
+
+
+def main():
+    print("Ward demo: a private containerd, a real nginx, a real redis.", flush=True)
+    with PrivateNode(os.path.join(ROOT, "build", "release")) as node:
+        step(1, "containerd, wardd, images out of Debian's packages")
+        node.write_policy("demo", POLICY)
+        node.start_containerd()
+        node.start_wardd()
+        claim(node.ctr("version").returncode == 0, "containerd answers: " + node.command(["containerd", "--version"]).stdout.strip())
+        claim(not node.ward_json("status")["problems"], "wardd answers, recorder: " + node.ward_json("status")["recorder"])
+        for image in ("nginx", "redis"):
+            node.import_image(image)
+            claim(f"docker.io/ward/{image}:demo" in node.ctr("image", "ls", "-q").stdout, f"image docker.io/ward/{image}:demo imported")
+
+        step(2, "learn: what does nginx really do?")
+
+        def nginx_life(nginx):
+            rate = nginx.load()
+            nginx.reload()
+            nginx.load(1)
+            return f"{rate:.0f} requests/s, reloaded"
+        learn(node, "nginx", Nginx, nginx_life)
+
+        step(3, "generate: a profile out of what was seen")
+        capabilities = generate(node, "nginx")
+
+        step(4, "enforce: the same life, no violation")
+        nginx = Nginx(node, "nginx-3", WARD)
+        claim(container(node, nginx.name)["mode"] == "enforce", "nginx-3 runs in mode enforce from its start")
+        check_enforced(nginx, nginx.workers()[0], capabilities, "its worker")
+        said = nginx_life(nginx)
+        claim(not violations(node, nginx.name) and container(node, nginx.name)["violations"] == 0, f"{said}, zero violations",
+              str(node.events(nginx.name)))
+
+        step(5, "quarantine: inside nginx a process calls unshare(CLONE_NEWUSER|CLONE_NEWNS)")
+        quarantine(node, nginx, "unshare")
+        event = show_violation(node, nginx.name, "unshare")
+        row = wait_for(lambda: (r := container(node, nginx.name)) and r["state"] == "QUARANTINED" and r, "`ward ps` to show QUARANTINED", 5)
+        claim(row["note"], f"`ward ps` shows QUARANTINED: {row['note']}")
+        evidence = wait_for(lambda: next(iter(violations(node, nginx.name)))["evidence"], "evidence", 5)
+        directory = os.path.join(node.state, "evidence", os.path.basename(evidence))
+        claim(os.path.isdir(directory) and os.listdir(directory), "evidence: " + " ".join(sorted(os.listdir(directory))), directory)
+        begin = time.monotonic()
+        nginx.signal("KILL")
+        claim(nginx.wait(5) == 137 and node.task(nginx.name) is None, f"`ctr task kill -s KILL` and delete worked at once ({time.monotonic() - begin:.2f} s)")
+
+        step(6, "kill: the same with redis and the action kill")
+        learn(node, "redis", Redis, lambda redis: f"{redis.load()['SET']:.0f} SET/s, saved in the background")
+        capabilities = generate(node, "redis")
+        redis = Redis(node, "redis-3", WARD)
+        check_enforced(redis, redis.pid, capabilities, "redis")
+        redis.load()
+        claim(not violations(node, redis.name), "redis-3 serves the same load, zero violations", str(node.events(redis.name)))
+        processes = [redis.pid, *redis.children()]
+        node.poke(redis.name, "af_alg")
+        claim(redis.wait(5) == 137, "socket(AF_ALG): containerd reports the exit, 137")
+        claim(not any(os.path.exists(f"/proc/{pid}") for pid in processes), f"all {len(processes)} processes of the container are dead")
+        event = show_violation(node, redis.name, "socket")
+        claim(event["reason"], f"the event says why: {event['reason']}")
+
+        step(7, "without the daemon")
+        running = Nginx(node, "nginx-5", WARD)
+        node.stop("wardd", signal.SIGKILL)
+        claim(running.wrk("/", 1) > 0 and status(running.workers()[0])["Seccomp"] == "2", "wardd is dead (SIGKILL); nginx-5 serves on, Seccomp: 2")
+        nginx = Nginx(node, "nginx-6", WARD)
+        claim(status(nginx.workers()[0])["Seccomp"] == "2", "nginx-6 starts enforced all the same")
+        quarantine(node, nginx, "unshare")
+        node.start_wardd()
+        show_violation(node, nginx.name, "unshare")
+        claim(len(violations(node, nginx.name)) == 1, "wardd is back; the spooled event is in `ward events`, once", str(node.events(nginx.name)))
+        claim(running.wrk("/", 1) > 0, "nginx-5 never noticed")
+
+        left = node.end()
+        claim(not left, "\n  ok  nothing is left: no process, mount, cgroup, socket, BPF pin or file".lstrip(), "\n".join(" ".join(x) for x in left))
+    claim(not os.path.exists(node.directory), f"done in {time.monotonic() - STARTED:.0f} s")
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(130))
+    try:
+        enter_mount_namespace()
+        main()
+    except Broken as broken:
+        sys.exit(f"\nFAILED: {broken}")
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; everything was cleared away")
