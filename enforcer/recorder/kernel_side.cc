@@ -30,7 +30,7 @@ static_assert(profiles::kCoarseWindow_ns % profiles::kFineWindow_ns == 0);
 
 // libbpf explains itself line by line on stderr; the last line that is not verifier chatter is the one for people.
 std::string& last_complaint() {
-  static std::string line;
+  static thread_local std::string line;
   return line;
 }
 
