@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// One ListEvents call: a cursor into the journal. Nothing is queued for a slow reader, it is read from the journal when
+// the reader has taken what came before. Lives on the core loop; gRPC's threads only post to it.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <asio/io_context.hpp>
+#include <deque>
+#include <memory>
+#include <set>
+
+#include "enforcer/journal/journal.h"
+#include "ward/v1/api.grpc.pb.h"
+
+namespace ward::enforcer {
+
+class EventStream;
+
+// The streams that are open, so that they can be ended at shutdown. Core loop only.
+struct OpenStreams {
+  std::set<EventStream*> streams;
+  int followers = 0;
+  bool closing = false;
+};
+
+class EventStream : public grpc::ServerWriteReactor<v1::Event> {
+ public:
+  EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,
+              v1::ListEventsRequest request);
+
+  void begin();                   // core loop
+  void end(grpc::Status status);  // core loop; once it is over, more calls do nothing
+
+  // Called by gRPC.
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  ~EventStream() override = default;
+  void advance();
+
+  asio::io_context& core_;
+  Journal& journal_;
+  std::shared_ptr<OpenStreams> open_;
+  const v1::ListEventsRequest request_;
+  std::uint64_t after_ = 0;
+  std::deque<JournalRecord> page_;
+  v1::Event writing_;
+  bool write_in_flight_ = false;
+  bool over_ = false;
+  bool counted_ = false;
+  std::uint64_t subscription_ = 0;
+};
+
+}  // namespace ward::enforcer

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the API can ask of wardd. Each call runs on the core loop and answers there, at once or later; the API itself
+// knows nothing of stores, shims and recorders. Filled by the composition root.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "enforcer/journal/journal.h"
+#include "enforcer/node_link/container_table.h"
+#include "lib/base/result.h"
+#include "ward/v1/api.pb.h"
+
+namespace ward::enforcer {
+
+struct Operations {
+  template <typename Request, typename Response>
+  using Call = std::function<Result<Response>(const Request&)>;
+  template <typename Request, typename Response>
+  using LongCall = std::function<void(const Request&, std::function<void(Result<Response>)>)>;
+
+  Call<v1::GetStatusRequest, v1::NodeStatus> status;
+  Call<v1::ListContainersRequest, v1::ListContainersResponse> containers;
+  Call<v1::ListQuarantineRequest, v1::ListContainersResponse> quarantine;
+  Call<v1::ListRecordingsRequest, v1::ListRecordingsResponse> recordings;
+  Call<v1::GetRecordingRequest, v1::Recording> recording;
+  Call<v1::GenerateProfileRequest, v1::GenerateProfileResponse> generate;
+  Call<v1::ListProfilesRequest, v1::ListProfilesResponse> profiles;
+  Call<v1::GetProfileRequest, v1::ProfileDocument> profile;
+  LongCall<v1::ApplyProfileRequest, v1::ApplyProfileResponse> apply;
+  LongCall<v1::ContainerRequest, v1::ContainerResponse> release;
+  LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
+};
+
+}  // namespace ward::enforcer

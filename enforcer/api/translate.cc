@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/api/translate.h"
+
+#include <linux/audit.h>
+
+namespace ward::enforcer {
+namespace {
+
+std::string arch_name(std::uint32_t arch) {
+  switch (arch) {
+    case 0: return "";
+    case AUDIT_ARCH_X86_64: return "x86_64";
+    case AUDIT_ARCH_I386: return "i386";
+    case AUDIT_ARCH_AARCH64: return "aarch64";
+    case AUDIT_ARCH_ARM: return "arm";
+    default: return "arch-" + std::to_string(arch);
+  }
+}
+
+// Rounded up: a violation that was contained never shows as "0 us", which means "does not apply".
+std::int64_t microseconds(std::int64_t ns) { return ns <= 0 ? 0 : (ns + 999) / 1000; }
+
+}  // namespace
+
+std::string state_name(node::v1::ContainerState state) {
+  switch (state) {
+    case node::v1::CONTAINER_STATE_CREATED: return "CREATED";
+    case node::v1::CONTAINER_STATE_RUNNING: return "RUNNING";
+    case node::v1::CONTAINER_STATE_PAUSED: return "PAUSED";
+    case node::v1::CONTAINER_STATE_QUARANTINED: return "QUARANTINED";
+    case node::v1::CONTAINER_STATE_STOPPED: return "STOPPED";
+    default: return "UNKNOWN";
+  }
+}
+
+std::string mode_name(node::v1::Mode mode) {
+  switch (mode) {
+    case node::v1::MODE_OFF: return "off";
+    case node::v1::MODE_LEARN: return "learn";
+    case node::v1::MODE_SUPERVISE: return "supervise";
+    case node::v1::MODE_ENFORCE: return "enforce";
+    default: return "";
+  }
+}
+
+std::string action_name(node::v1::Action action) {
+  switch (action) {
+    case node::v1::ACTION_LOG: return "log";
+    case node::v1::ACTION_DENY: return "deny";
+    case node::v1::ACTION_KILL: return "kill";
+    case node::v1::ACTION_QUARANTINE: return "quarantine";
+    default: return "";
+  }
+}
+
+std::string phase_name(node::v1::Phase phase) {
+  switch (phase) {
+    case node::v1::PHASE_RUNTIME: return "runtime";
+    case node::v1::PHASE_BOOT: return "boot";
+    case node::v1::PHASE_SERVING: return "serving";
+    case node::v1::PHASE_EXEC: return "exec";
+    default: return "";
+  }
+}
+
+std::string origin_name(node::v1::Origin origin) {
+  switch (origin) {
+    case node::v1::ORIGIN_WORKLOAD: return "workload";
+    case node::v1::ORIGIN_EXEC: return "exec";
+    default: return "";
+  }
+}
+
+v1::Container to_api(const ContainerEntry& entry) {
+  const node::v1::ContainerStatus& status = entry.status;
+  const node::v1::Identity& identity = status.identity();
+  v1::Container out;
+  out.set_containerd_namespace(identity.containerd_namespace());
+  out.set_id(identity.container_id());
+  out.set_kubernetes_namespace(identity.kubernetes_namespace());
+  out.set_pod(identity.pod());
+  out.set_name(identity.container_name());
+  out.set_image(identity.image());
+  out.set_state(state_name(status.state()));
+  out.set_mode(mode_name(status.mode()));
+  out.set_policy(status.policy());
+  out.set_profile(status.profile_name());
+  out.set_profile_digest(status.profile_digest());
+  out.set_phase(phase_name(status.phase()));
+  out.set_pid(status.pid());
+  out.set_shim_pid(entry.shim_pid);
+  out.set_workload(status.workload());
+  out.set_recording_id(status.recording_id());
+  out.set_note(status.note());
+  out.set_violations(status.violations());
+  out.set_continued(status.continued());
+  out.set_since_wall_ns(status.since_wall_ns());
+  return out;
+}
+
+v1::Event to_api(const JournalRecord& record) {
+  const node::v1::Violation& body = record.entry.body;
+  v1::Event out;
+  out.set_id(body.event_id());
+  out.set_sequence(record.sequence);
+  out.set_wall_ns(body.wall_ns());
+  out.set_kind(record.entry.kind);
+  out.set_containerd_namespace(body.identity().containerd_namespace());
+  out.set_container(body.identity().container_id());
+  out.set_kubernetes_namespace(body.identity().kubernetes_namespace());
+  out.set_pod(body.identity().pod());
+  out.set_container_name(body.identity().container_name());
+  out.set_exec_id(body.exec_id());
+  out.set_origin(origin_name(body.origin()));
+  out.set_phase(phase_name(body.phase()));
+  out.set_mode(mode_name(body.mode()));
+  out.set_profile(body.profile_name());
+  out.set_profile_digest(body.profile_digest());
+  out.set_action(action_name(body.action()));
+  out.set_outcome(body.outcome());
+  out.set_arch(arch_name(body.arch()));
+  out.set_syscall_nr(body.syscall_nr());
+  out.set_syscall(body.syscall());
+  for (const std::uint64_t value : body.args()) out.add_args(value);
+  for (const std::string& text : body.args_text()) out.add_args_text(text);
+  out.set_pid(body.pid());
+  out.set_tid(body.tid());
+  out.set_comm(body.comm());
+  out.set_exe(body.exe());
+  out.set_answered_us(microseconds(body.answered_ns()));
+  out.set_contained_us(microseconds(body.contained_ns()));
+  out.set_repeats(body.repeats());
+  out.set_dropped_before(body.dropped_before());
+  out.set_evidence(body.evidence());
+  out.set_reason(body.reason());
+  return out;
+}
+
+}  // namespace ward::enforcer

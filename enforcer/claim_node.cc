@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "enforcer/daemon.h"
+
+namespace ward::enforcer {
+namespace {
+
+// Sockets and state below these are protected by the directories' modes: one that another user could have prepared is
+// not used.
+Result<void> make_private_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create '" + path.string() + "'");
+  const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return fail_errno("open directory '" + path.string() + "'");
+  struct stat status {};
+  if (::fstat(directory.get(), &status) != 0) return fail_errno("stat '" + path.string() + "'");
+  if (status.st_uid != ::geteuid()) {
+    return fail(Code::kPermissionDenied, "'" + path.string() + "' belongs to uid " + std::to_string(status.st_uid) +
+                                             ", not to us: remove it or name another directory");
+  }
+  if ((status.st_mode & 0777U) != 0700 && ::fchmod(directory.get(), 0700) != 0) {
+    return fail_errno("chmod '" + path.string() + "'");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<UniqueFd> claim_node(const Places& places) {
+  for (const auto& path : {places.state, places.run, places.compiled(), places.spool(), places.evidence(),
+                           places.api_socket().parent_path()}) {
+    if (auto made = make_private_directory(path); !made) return tl::unexpected<Error>(made.error());
+  }
+  const std::string lock_path = places.run / "wardd.lock";
+  UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock) return fail_errno("open '" + lock_path + "'");
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return fail_errno("lock '" + lock_path + "'");
+    std::array<char, 32> holder{};
+    const ssize_t n = ::pread(lock.get(), holder.data(), holder.size() - 1, 0);
+    return fail(Code::kAlreadyExists,
+                "another wardd serves '" + places.run.string() + "'" +
+                    (n > 0 ? " (process " + std::string(holder.data(), static_cast<std::size_t>(n)) + ")" : ""));
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
+    return fail_errno("write '" + lock_path + "'");
+  }
+  return lock;
+}
+
+}  // namespace ward::enforcer

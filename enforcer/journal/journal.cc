@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/journal/journal.h"
+
+#include <memory>
+
+#include "lib/base/clock.h"
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+
+namespace ward::enforcer {
+namespace {
+
+constexpr std::uint64_t kExpireEvery = 1000;  // events between two looks at the limits
+
+struct Added {
+  std::uint64_t events = 0;
+  std::uint64_t dropped = 0;
+};
+
+Result<void> add_to_counter(Connection& connection, std::string_view name, std::uint64_t by) {
+  if (by == 0) return {};
+  auto statement = connection.prepare(
+      "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2");
+  if (!statement) return tl::unexpected<Error>(statement.error());
+  return statement->bind(name).bind(static_cast<std::int64_t>(by)).run();
+}
+
+Result<void> insert(Connection& connection, const std::vector<JournalEntry>& entries, Added& added) {
+  auto statement = connection.prepare(
+      "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, body)"
+      " VALUES (?, ?, ?, ?, ?, ?)");
+  if (!statement) return tl::unexpected<Error>(statement.error());
+  for (const JournalEntry& entry : entries) {
+    const node::v1::Violation& body = entry.body;
+    const std::string bytes = body.SerializeAsString();
+    // Without an id its content is its id: still once, however often it is sent.
+    const std::string id = body.event_id().empty() ? "content-" + sha256_hex(bytes) : body.event_id();
+    statement->reset();
+    statement->bind(id).bind(body.wall_ns()).bind(entry.kind);
+    statement->bind(body.identity().containerd_namespace()).bind(body.identity().container_id()).bind_blob(bytes);
+    if (auto done = statement->run(); !done) return done;
+    if (connection.changes() == 0) continue;  // known already
+    ++added.events;
+    added.dropped += body.dropped_before();
+  }
+  if (auto done = add_to_counter(connection, "events", added.events); !done) return done;
+  return add_to_counter(connection, "dropped", added.dropped);
+}
+
+Result<std::uint64_t> remove_expired(Connection& connection, const JournalLimits& limits, std::int64_t now_ns) {
+  auto by_number = connection.prepare(
+      "DELETE FROM events WHERE sequence <= (SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?)");
+  if (!by_number) return tl::unexpected<Error>(by_number.error());
+  if (auto done = by_number->bind(static_cast<std::int64_t>(limits.max_events)).run(); !done) {
+    return tl::unexpected<Error>(done.error());
+  }
+  auto removed = static_cast<std::uint64_t>(connection.changes());
+  auto by_age = connection.prepare("DELETE FROM events WHERE wall_ns < ?");
+  if (!by_age) return tl::unexpected<Error>(by_age.error());
+  if (auto done = by_age->bind(now_ns - limits.max_age_ns).run(); !done) return tl::unexpected<Error>(done.error());
+  removed += static_cast<std::uint64_t>(connection.changes());
+  if (auto done = add_to_counter(connection, "expired", removed); !done) return tl::unexpected<Error>(done.error());
+  return removed;
+}
+
+}  // namespace
+
+Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits limits)
+    : writer_(writer), database_(std::move(database)), limits_(limits) {
+  if (auto id = read_file("/proc/sys/kernel/random/boot_id")) boot_id_ = id->substr(0, id->find('\n'));
+  load_counts();
+}
+
+Result<Connection*> Journal::reader() {
+  if (!reader_) {
+    auto opened = Connection::open(database_, Access::kReadOnly);
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    reader_.emplace(std::move(*opened));
+  }
+  return &*reader_;
+}
+
+void Journal::load_counts() {
+  auto connection = reader();
+  if (!connection) return;
+  auto statement = (*connection)->prepare("SELECT name, value FROM counters");
+  if (!statement) return;
+  for (auto row = statement->step(); row && *row; row = statement->step()) {
+    const auto value = static_cast<std::uint64_t>(statement->integer(1));
+    const std::string name = statement->text(0);
+    if (name == "events") counts_.events = value;
+    if (name == "dropped") counts_.dropped = value;
+    if (name == "expired") counts_.expired = value;
+  }
+}
+
+void Journal::append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed) {
+  auto added = std::make_shared<Added>();
+  writer_.submit(
+      [entries = std::move(entries), added](Connection& connection) { return insert(connection, entries, *added); },
+      [this, added, committed = std::move(committed)](const Result<void>& result) {
+        if (result && added->events > 0) {
+          counts_.events += added->events;
+          counts_.dropped += added->dropped;
+          appended_since_expiry_ += added->events;
+          if (appended_since_expiry_ >= kExpireEvery) expire();
+        }
+        committed(result);
+        if (result && added->events > 0) wake();
+      });
+}
+
+void Journal::note(JournalEntry entry) {
+  node::v1::Violation& body = entry.body;
+  if (body.event_id().empty()) body.set_event_id("wardd-" + random_hex(12));
+  if (body.wall_ns() == 0) body.set_wall_ns(wall_ns());
+  if (body.monotonic_ns() == 0) body.set_monotonic_ns(monotonic_ns());
+  if (body.boot_id().empty()) body.set_boot_id(boot_id_);
+  const std::string kind = entry.kind;
+  const std::string reason = body.reason();
+  append({std::move(entry)}, [kind, reason](const Result<void>& result) {
+    if (!result)
+      log::error("event not journalled", {{"kind", kind}, {"reason", reason}, {"error", result.error().message}});
+  });
+}
+
+Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, const std::string& container,
+                                                 std::uint32_t limit) {
+  auto connection = reader();
+  if (!connection) return tl::unexpected<Error>(connection.error());
+  auto statement =
+      (*connection)
+          ->prepare(container.empty() ? "SELECT sequence, kind, body FROM events WHERE sequence > ?1 ORDER BY "
+                                        "sequence LIMIT ?2"
+                                      : "SELECT sequence, kind, body FROM events WHERE sequence > ?1 AND "
+                                        "container = ?3 ORDER BY sequence LIMIT ?2");
+  if (!statement) return tl::unexpected<Error>(statement.error());
+  statement->bind(static_cast<std::int64_t>(after_sequence)).bind(static_cast<std::int64_t>(limit));
+  if (!container.empty()) statement->bind(container);
+  std::vector<JournalRecord> records;
+  for (;;) {
+    auto row = statement->step();
+    if (!row) return tl::unexpected<Error>(row.error());
+    if (!*row) return records;
+    JournalRecord record;
+    record.sequence = static_cast<std::uint64_t>(statement->integer(0));
+    record.entry.kind = statement->text(1);
+    if (!record.entry.body.ParseFromString(statement->text(2))) {
+      record.entry.body.set_reason("the journal's record " + std::to_string(record.sequence) + " is damaged");
+    }
+    records.push_back(std::move(record));
+  }
+}
+
+Result<std::uint64_t> Journal::sequence_before_newest(std::uint32_t count, const std::string& container) {
+  auto connection = reader();
+  if (!connection) return tl::unexpected<Error>(connection.error());
+  auto statement =
+      (*connection)
+          ->prepare(container.empty()
+                        ? "SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
+                        : "SELECT sequence FROM events WHERE container = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?1");
+  if (!statement) return tl::unexpected<Error>(statement.error());
+  statement->bind(static_cast<std::int64_t>(count));
+  if (!container.empty()) statement->bind(container);
+  auto row = statement->step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  return *row ? static_cast<std::uint64_t>(statement->integer(0)) : 0;
+}
+
+std::uint64_t Journal::subscribe(std::function<void()> woken) {
+  subscribers_.emplace(next_subscription_, std::move(woken));
+  return next_subscription_++;
+}
+
+void Journal::unsubscribe(std::uint64_t subscription) { subscribers_.erase(subscription); }
+
+void Journal::wake() {
+  // Over a copy: a subscriber may come or go in the middle of it.
+  for (const auto& [id, woken] : std::map(subscribers_)) {
+    if (subscribers_.count(id) != 0) woken();
+  }
+}
+
+void Journal::expire() {
+  appended_since_expiry_ = 0;
+  auto removed = std::make_shared<std::uint64_t>(0);
+  writer_.submit(
+      [limits = limits_, removed](Connection& connection) -> Result<void> {
+        auto count = remove_expired(connection, limits, wall_ns());
+        if (!count) return tl::unexpected<Error>(count.error());
+        *removed = *count;
+        return {};
+      },
+      [this, removed](const Result<void>& result) {
+        if (!result || *removed == 0) return;
+        counts_.expired += *removed;
+        log::info("journal: old events removed", {{"events", std::to_string(*removed)}});
+      });
+}
+
+}  // namespace ward::enforcer

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal of one node: violations as the shims report them, and what wardd itself did, in one numbered sequence.
+// Written through the database's writer, read on the core loop through a connection of its own. All calls from the
+// core. I4: an event is acknowledged only when it is on disk, and one that comes twice is kept once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "enforcer/database/writer.h"
+#include "ward/node/v1/types.pb.h"
+
+namespace ward::enforcer {
+
+// The body of every kind is a Violation message: kinds of wardd's own leave empty what does not apply to them.
+struct JournalEntry {
+  std::string kind;  // "violation", "quarantined", "released", "killed", "profile-applied", "rejected",
+                     // "recording-started", ...
+  node::v1::Violation body;
+};
+
+struct JournalRecord {
+  std::uint64_t sequence = 0;
+  JournalEntry entry;
+};
+
+struct JournalLimits {
+  std::uint64_t max_events = 200'000;
+  std::int64_t max_age_ns = 30LL * 24 * 3600 * 1'000'000'000;
+};
+
+struct JournalCounts {
+  std::uint64_t events = 0;   // ever journalled
+  std::uint64_t dropped = 0;  // violation details that shims lost, as they tell
+  std::uint64_t expired = 0;  // events removed by the limits
+};
+
+class Journal {
+ public:
+  Journal(Writer& writer, std::filesystem::path database, JournalLimits limits);
+
+  // `committed` runs when all of them are on disk (or were there already), or with the reason why not.
+  void append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed);
+
+  // For an event of wardd's own: fills what is empty of event_id, wall_ns, monotonic_ns and boot_id. A failure is
+  // logged.
+  void note(JournalEntry entry);
+
+  // At most `limit` events after that sequence number, oldest first; of one container where `container` is not empty.
+  Result<std::vector<JournalRecord>> read(std::uint64_t after_sequence, const std::string& container,
+                                          std::uint32_t limit);
+  // Where to start reading so that the newest `count` events of the container come.
+  Result<std::uint64_t> sequence_before_newest(std::uint32_t count, const std::string& container);
+
+  // Called after each commit that added events, until unsubscribed. The callback may unsubscribe itself.
+  std::uint64_t subscribe(std::function<void()> woken);
+  void unsubscribe(std::uint64_t subscription);
+
+  [[nodiscard]] const JournalCounts& counts() const { return counts_; }
+  void set_limits(JournalLimits limits) { limits_ = limits; }
+  void expire();  // drops what is past the limits, and counts it
+
+ private:
+  Result<Connection*> reader();
+  void load_counts();
+  void wake();
+
+  Writer& writer_;
+  std::filesystem::path database_;
+  JournalLimits limits_;
+  std::optional<Connection> reader_;
+  JournalCounts counts_;
+  std::map<std::uint64_t, std::function<void()>> subscribers_;
+  std::uint64_t next_subscription_ = 1;
+  std::uint64_t appended_since_expiry_ = 0;
+  std::string boot_id_;
+};
+
+}  // namespace ward::enforcer

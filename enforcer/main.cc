@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardd, one per node: see --help.
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+
+#include "enforcer/daemon.h"
+#include "lib/base/log.h"
+
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+constexpr int kExitSecondInstance = 3;
+
+constexpr const char* kFooter =
+    "Signals: SIGTERM and SIGINT stop it, SIGHUP reads configuration, profiles and policies again.\n"
+    "Containers that are enforced stay so while wardd is away; their violations are journalled when it is back.\n"
+    "Exit status: 0 stopped by a signal, 1 it could not start or go on, 2 wrong usage, 3 another wardd serves this run "
+    "directory.";
+
+// Every shim is a connection and a pidfd.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void tell_ready(int ready_fd) {
+  constexpr std::string_view kReady = "ready\n";
+  if (ready_fd < 0) return;
+  (void)!::write(ready_fd, kReady.data(), kReady.size());
+  ::close(ready_fd);
+}
+
+int serve(const ward::Places& places, int ready_fd) {
+  const auto lock = ward::enforcer::claim_node(places);
+  if (!lock) {
+    ward::log::error("cannot start", {{"error", lock.error().message}});
+    return lock.error().code == ward::Code::kAlreadyExists ? kExitSecondInstance : kExitFailure;
+  }
+  asio::io_context core(1);
+  auto daemon = ward::enforcer::Daemon::start(core, places);
+  if (!daemon) {
+    ward::log::error("cannot start", {{"error", daemon.error().message}});
+    return kExitFailure;
+  }
+  asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
+  bool stopping = false;
+  std::function<void()> await_signal = [&] {
+    signals.async_wait([&](const asio::error_code& error, int signal) {
+      if (error) return;
+      await_signal();
+      if (signal == SIGHUP) return (*daemon)->reload();
+      if (stopping) return;
+      stopping = true;
+      ward::log::info("stopping", {{"signal", std::to_string(signal)}});
+      (*daemon)->stop([&] { core.stop(); });
+    });
+  };
+  await_signal();
+  ward::log::info("ready", {{"version", WARD_VERSION}, {"run", places.run.string()}, {"state", places.state.string()}});
+  tell_ready(ready_fd);
+  core.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ward::Places places = ward::places_from_environment();
+  int ready_fd = -1;
+  bool verbose = false;
+  bool foreground = true;
+  CLI::App app{"wardd: the node daemon of Ward. Records, compiles profiles, keeps the journal, serves the API."};
+  app.footer(kFooter);
+  app.add_option("--config-dir", places.config, "profiles/, policies/ and wardd.yaml are here")
+      ->capture_default_str()
+      ->envname("WARD_CONFIG_DIR");
+  app.add_option("--state-dir", places.state, "journal, compiled profiles, spool and evidence")
+      ->capture_default_str()
+      ->envname("WARD_STATE_DIR");
+  app.add_option("--run-dir", places.run, "sockets")->capture_default_str()->envname("WARD_RUN_DIR");
+  app.add_flag("--foreground", foreground, "stay in the foreground (the default; wardd never forks)");
+  app.add_option("--ready-fd", ready_fd, "write \"ready\" and a newline to this descriptor when the sockets are served")
+      ->check(CLI::Range(3, 1 << 20));
+  app.add_flag("-v,--verbose", verbose, "log more");
+  app.set_version_flag("--version", "wardd " WARD_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  for (auto* path : {&places.config, &places.state, &places.run}) *path = std::filesystem::absolute(*path);
+  if (verbose) ward::log::set_level(ward::log::Level::kDebug);
+  ::umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  return serve(places, ready_fd);
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person can do to a running container: release it from quarantine, or kill it. The shim does it; the journal
+// says who asked for what. Core loop only.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "enforcer/journal/journal.h"
+#include "enforcer/node_link/container_table.h"
+#include "enforcer/node_link/shim_links.h"
+
+namespace ward::enforcer {
+
+enum class ContainerCommandKind { kRelease, kKill };
+
+struct ContainerCommandRequest {
+  ContainerCommandKind kind = ContainerCommandKind::kRelease;
+  std::string containerd_namespace;  // empty: whichever has it
+  std::string container;
+  std::string reason;
+};
+
+// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: release of one that is not
+// quarantined, kill of one that has stopped.
+void command_container(const ContainerCommandRequest& request, ContainerTable& containers, ShimLinks& shims,
+                       Journal& journal, std::function<void(Result<ContainerEntry>)> done);
+
+}  // namespace ward::enforcer

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/node_link/container_table.h"
+
+#include <algorithm>
+
+namespace ward::enforcer {
+namespace {
+
+ContainerTable::Key key_of(const node::v1::ContainerStatus& status) {
+  return {status.identity().containerd_namespace(), status.identity().container_id()};
+}
+
+}  // namespace
+
+void ContainerTable::put(ContainerEntry entry) {
+  const Key key = key_of(entry.status);
+  auto found = entries_.find(key);
+  if (found == entries_.end()) {
+    auto added = entries_.emplace(key, std::move(entry)).first;
+    if (observer_) observer_(nullptr, &added->second);
+    return;
+  }
+  std::swap(found->second, entry);
+  if (observer_) observer_(&entry, &found->second);
+}
+
+void ContainerTable::erase(const Key& key) {
+  auto found = entries_.find(key);
+  if (found == entries_.end()) return;
+  const ContainerEntry gone = std::move(found->second);
+  entries_.erase(found);
+  if (observer_) observer_(&gone, nullptr);
+}
+
+void ContainerTable::replace_shim(int shim_pid, const std::string& address,
+                                  const std::vector<node::v1::ContainerStatus>& containers) {
+  std::set<Key> present;
+  for (const auto& status : containers) present.insert(key_of(status));
+  std::vector<Key> gone;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.shim_address == address && present.count(key) == 0) gone.push_back(key);
+  }
+  for (const Key& key : gone) erase(key);
+  for (const auto& status : containers) update(shim_pid, address, status);
+}
+
+void ContainerTable::update(int shim_pid, const std::string& address, const node::v1::ContainerStatus& container) {
+  if (container.state() == node::v1::CONTAINER_STATE_GONE) {
+    // A successor under the same id may have another shim already: only its own shim may take it away.
+    auto found = entries_.find(key_of(container));
+    if (found != entries_.end() && found->second.shim_address == address) erase(key_of(container));
+    return;
+  }
+  put({container, shim_pid, address});
+}
+
+void ContainerTable::remove_shim(const std::string& address) {
+  std::vector<Key> gone;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.shim_address == address) gone.push_back(key);
+  }
+  for (const Key& key : gone) erase(key);
+}
+
+Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace, const std::string& id) const {
+  const ContainerEntry* found = nullptr;
+  for (const auto& [key, entry] : entries_) {
+    if (key.second != id || (!containerd_namespace.empty() && key.first != containerd_namespace)) continue;
+    if (found != nullptr) {
+      return fail(Code::kFailedPrecondition, "container '" + id + "' exists in the containerd namespaces '" +
+                                                 found->status.identity().containerd_namespace() + "' and '" +
+                                                 key.first + "': name one of them");
+    }
+    found = &entry;
+  }
+  if (found == nullptr) {
+    return fail(
+        Code::kNotFound,
+        "no container '" + id + "' runs under Ward" +
+            (containerd_namespace.empty() ? "" : " in the containerd namespace '" + containerd_namespace + "'"));
+  }
+  return *found;
+}
+
+std::vector<ContainerEntry> ContainerTable::list() const {
+  std::vector<ContainerEntry> all;
+  all.reserve(entries_.size());
+  for (const auto& [key, entry] : entries_) all.push_back(entry);
+  return all;
+}
+
+std::size_t ContainerTable::count(node::v1::ContainerState state) const {
+  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(),
+                                                [&](const auto& item) { return item.second.status.state() == state; }));
+}
+
+std::set<std::string> ContainerTable::profile_digests() const {
+  std::set<std::string> digests;
+  for (const auto& [key, entry] : entries_) {
+    if (entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) digests.insert(entry.status.profile_digest());
+  }
+  digests.erase("");
+  return digests;
+}
+
+}  // namespace ward::enforcer

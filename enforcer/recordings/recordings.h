@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recordings of a node: which runs are open in the recorder, and everything that was ever recorded, run by run, in
+// the database. Runs are kept as they are and never summed. Core loop only.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "enforcer/database/writer.h"
+#include "enforcer/journal/journal.h"
+#include "lib/base/result.h"
+#include "profiles/observation.h"
+#include "ward/node/v1/node.pb.h"
+
+namespace ward::enforcer {
+
+// The recorder as the recordings see it: see enforcer/recorder/recorder.h for what the calls mean.
+class RunRecorder {
+ public:
+  virtual ~RunRecorder() = default;
+  virtual Result<void> begin(const std::string& run_id, pid_t pid) = 0;
+  virtual Result<void> add_exec(const std::string& run_id, pid_t pid) = 0;
+  virtual Result<profiles::Run> snapshot(const std::string& run_id) = 0;
+  virtual Result<profiles::Run> end(const std::string& run_id) = 0;
+};
+
+// Everything recorded for one workload. `notes`: what people must know of single runs.
+struct WorkloadRecording {
+  profiles::Observations observations;
+  std::vector<std::string> notes;
+};
+
+class Recordings {
+ public:
+  // `alive`: does a container that has not stopped say it is this run? An open run that nobody claims is ended.
+  Recordings(RunRecorder& recorder, Writer& writer, Journal& journal, std::filesystem::path database,
+             std::function<bool(const std::string& run_id)> alive);
+
+  // After a restart: `open_runs` go on in the recorder; a run that the database has open and the recorder has not was
+  // cut off, and is closed with a loss.
+  void adopt(const std::vector<std::string>& open_runs);
+  // What a container says of its run fills in what an adopted run lacks.
+  void identify(const node::v1::ContainerStatus& status);
+
+  Result<void> begin(const node::v1::BeginRecordingRequest& request);
+  Result<void> end(const node::v1::EndRecordingRequest& request);
+
+  void persist();  // writes what open runs saw since the last time; ends those that nobody claims
+  void set_runs_per_workload(std::uint32_t runs) { runs_per_workload_ = runs; }
+
+  [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
+  Result<std::vector<std::string>> workloads();
+  Result<WorkloadRecording> find(const std::string& workload);  // kNotFound where nothing was recorded
+
+ private:
+  struct Entry {
+    std::string workload;  // empty: adopted, and not yet identified
+    std::string containerd_namespace;
+    profiles::Run run;
+    std::string note;
+    std::string stored;        // what the database has
+    int unclaimed_checks = 0;  // in a row
+  };
+
+  void close(const std::string& run_id, std::uint32_t exit_status, bool graceful, const std::string& note);
+  void refresh(const std::string& run_id, Entry& entry);
+  void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);
+  void store_closed(const std::string& run_id);
+  Result<Connection*> reader();
+
+  RunRecorder& recorder_;
+  Writer& writer_;
+  Journal& journal_;
+  std::filesystem::path database_;
+  std::function<bool(const std::string&)> alive_;
+  std::uint32_t runs_per_workload_ = 64;
+  std::map<std::string, Entry> open_;    // by run id
+  std::map<std::string, Entry> closed_;  // not yet known to be in the database
+  std::optional<Connection> reader_;
+};
+
+}  // namespace ward::enforcer

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/recordings/run_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace ward::enforcer {
+namespace {
+
+using nlohmann::json;
+using profiles::Incidence;
+using profiles::ObservedSyscall;
+using profiles::Origin;
+using profiles::Run;
+
+json to_json(const std::vector<ObservedSyscall>& syscalls) {
+  json out = json::array();
+  for (const ObservedSyscall& call : syscalls) {
+    json arguments = json::array();
+    for (const auto& [index, seen] : call.arguments) {
+      arguments.push_back({{"index", index}, {"values", seen.values}, {"overflowed", seen.overflowed}});
+    }
+    out.push_back({{"nr", call.nr},
+                   {"exec", call.origin == Origin::kExec},
+                   {"count", call.count},
+                   {"first_ns", call.first_seen_ns},
+                   {"last_ns", call.last_seen_ns},
+                   {"arguments", std::move(arguments)}});
+  }
+  return out;
+}
+
+std::vector<ObservedSyscall> syscalls_from(const json& in) {
+  std::vector<ObservedSyscall> out;
+  for (const json& call : in) {
+    ObservedSyscall seen;
+    seen.nr = call.at("nr").get<int>();
+    seen.origin = call.at("exec").get<bool>() ? Origin::kExec : Origin::kWorkload;
+    seen.count = call.at("count").get<std::uint64_t>();
+    seen.first_seen_ns = call.at("first_ns").get<std::int64_t>();
+    seen.last_seen_ns = call.at("last_ns").get<std::int64_t>();
+    for (const json& argument : call.at("arguments")) {
+      profiles::ArgumentValues values;
+      values.values = argument.at("values").get<std::set<std::uint64_t>>();
+      values.overflowed = argument.at("overflowed").get<bool>();
+      seen.arguments.emplace(argument.at("index").get<std::uint32_t>(), std::move(values));
+    }
+    out.push_back(std::move(seen));
+  }
+  return out;
+}
+
+json to_json(const Incidence& incidence) {
+  json seen = json::array();
+  for (const auto& [nr, windows] : incidence.seen_in) seen.push_back({nr, windows});
+  return {{"window_ns", incidence.window_ns}, {"windows", incidence.windows}, {"seen_in", std::move(seen)}};
+}
+
+Incidence incidence_from(const json& in) {
+  Incidence out;
+  out.window_ns = in.at("window_ns").get<std::int64_t>();
+  out.windows = in.at("windows").get<std::uint32_t>();
+  for (const json& pair : in.at("seen_in")) out.seen_in.emplace(pair.at(0).get<int>(), pair.at(1).get<std::uint32_t>());
+  return out;
+}
+
+}  // namespace
+
+std::string write_run_json(const Run& run) {
+  json capabilities = json::array();
+  for (const auto& capability : run.capabilities) {
+    capabilities.push_back(
+        {{"name", capability.name}, {"exec", capability.origin == Origin::kExec}, {"count", capability.count}});
+  }
+  const json out = {{"id", run.id},
+                    {"container", run.container},
+                    {"started_wall_ns", run.started_wall_ns},
+                    {"ended_wall_ns", run.ended_wall_ns},
+                    {"exit_status", run.exit_status},
+                    {"graceful", run.graceful},
+                    {"runtime_sha256", run.runtime_sha256},
+                    {"no_new_privileges", run.no_new_privileges},
+                    {"syscalls", to_json(run.syscalls)},
+                    {"runtime", to_json(run.runtime)},
+                    {"capabilities", std::move(capabilities)},
+                    {"programs", run.programs},
+                    {"fine", to_json(run.fine)},
+                    {"coarse", to_json(run.coarse)},
+                    {"lost_events", run.lost_events},
+                    {"foreign_calls", run.foreign_calls}};
+  // Strings are the recorder's, escaped; a byte that is no UTF-8 is replaced rather than losing the run.
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<Run> read_run_json(std::string_view text) {
+  try {
+    const json in = json::parse(text);
+    Run run;
+    run.id = in.at("id").get<std::string>();
+    run.container = in.at("container").get<std::string>();
+    run.started_wall_ns = in.at("started_wall_ns").get<std::int64_t>();
+    run.ended_wall_ns = in.at("ended_wall_ns").get<std::int64_t>();
+    run.exit_status = in.at("exit_status").get<std::uint32_t>();
+    run.graceful = in.at("graceful").get<bool>();
+    run.runtime_sha256 = in.at("runtime_sha256").get<std::string>();
+    run.no_new_privileges = in.at("no_new_privileges").get<bool>();
+    run.syscalls = syscalls_from(in.at("syscalls"));
+    run.runtime = syscalls_from(in.at("runtime"));
+    for (const json& capability : in.at("capabilities")) {
+      run.capabilities.push_back({capability.at("name").get<std::string>(),
+                                  capability.at("exec").get<bool>() ? Origin::kExec : Origin::kWorkload,
+                                  capability.at("count").get<std::uint64_t>()});
+    }
+    run.programs = in.at("programs").get<std::vector<std::string>>();
+    run.fine = incidence_from(in.at("fine"));
+    run.coarse = incidence_from(in.at("coarse"));
+    run.lost_events = in.at("lost_events").get<std::uint64_t>();
+    run.foreign_calls = in.at("foreign_calls").get<std::uint64_t>();
+    return run;
+  } catch (const json::exception& error) {
+    return fail(Code::kInternal, std::string("damaged record of a run: ") + error.what());
+  }
+}
+
+}  // namespace ward::enforcer
