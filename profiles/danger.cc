@@ -8,20 +8,6 @@
 namespace ward::profiles {
 namespace {
 
-struct DangerousValue {
-  std::string_view syscall;
-  std::uint32_t index;
-  std::uint32_t value;
-};
-
-constexpr DangerousValue kDangerousValues[] = {
-    {"socket", 0, 16},  // AF_NETLINK: wide kernel attack surface, reconfigures the network with CAP_NET_ADMIN
-    {"socket", 0, 17},  // AF_PACKET
-    {"socket", 0, 38},  // AF_ALG
-    {"socket", 0, 40},  // AF_VSOCK: reaches the hypervisor
-    {"prctl", 0, 22},   // PR_SET_SECCOMP: a nested filter that answers an errno hides violations
-};
-
 // Is there an argument that the filter admits and the kernel takes for `value`? These arguments are ints, so the kernel
 // looks at the lower half only, and an exact 64-bit value such as 0x100000026 is AF_ALG to it.
 bool admits(const ArgFilter& filter, std::uint32_t value) {
@@ -47,6 +33,17 @@ std::string describe_clone(const SyscallEntry& entry) {
 }
 
 }  // namespace
+
+const std::vector<DangerousValue>& dangerous_values() {
+  static const std::vector<DangerousValue> values = {
+      {"socket", 0, 16},  // AF_NETLINK: wide kernel attack surface, reconfigures the network with CAP_NET_ADMIN
+      {"socket", 0, 17},  // AF_PACKET
+      {"socket", 0, 38},  // AF_ALG
+      {"socket", 0, 40},  // AF_VSOCK: reaches the hypervisor
+      {"prctl", 0, 22},   // PR_SET_SECCOMP: a nested filter that answers an errno hides violations
+  };
+  return values;
+}
 
 const std::vector<std::string_view>& dangerous_calls() {
   static const std::vector<std::string_view> calls = {"add_key",
@@ -91,7 +88,7 @@ bool is_dangerous_call(std::string_view syscall) {
 
 bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint64_t value) {
   if (syscall == "clone" && index == 0) return (value & kNamespaceFlags) != 0;
-  return std::any_of(std::begin(kDangerousValues), std::end(kDangerousValues), [&](const DangerousValue& d) {
+  return std::any_of(dangerous_values().begin(), dangerous_values().end(), [&](const DangerousValue& d) {
     // Arguments of these calls are ints: the kernel drops the upper half, so must we.
     return d.syscall == syscall && d.index == index && d.value == (value & 0xFFFFFFFFU);
   });
@@ -100,7 +97,7 @@ bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint
 std::string describe_danger(const SyscallEntry& entry) {
   if (is_dangerous_call(entry.name)) return entry.name;
   if (entry.name == "clone") return describe_clone(entry);
-  for (const DangerousValue& dangerous : kDangerousValues) {
+  for (const DangerousValue& dangerous : dangerous_values()) {
     if (dangerous.syscall != entry.name) continue;
     const ArgFilter* filter = find_filter(entry.args, dangerous.index);
     if (filter == nullptr || admits(*filter, dangerous.value)) {

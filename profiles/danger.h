@@ -18,6 +18,14 @@ inline constexpr std::uint64_t kNamespaceFlags = 0x7E020000;  // CLONE_NEWNS, CG
 bool is_dangerous_call(std::string_view syscall);
 const std::vector<std::string_view>& dangerous_calls();  // sorted
 
+struct DangerousValue {
+  std::string_view syscall;
+  std::uint32_t index;
+  std::uint32_t value;
+};
+const std::vector<DangerousValue>&
+dangerous_values();  // clone's flags are a mask, so they are not here: kNamespaceFlags
+
 // Dangerous with this value: socket(AF_ALG), prctl(PR_SET_SECCOMP), clone with a namespace flag.
 bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint64_t value);
 

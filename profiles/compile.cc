@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/compile.h"
+
+#include <algorithm>
+
+#include "lib/base/digest.h"
+#include "lib/oci/seccomp_intersect.h"
+#include "profiles/canonical.h"
+#include "profiles/constants.h"
+#include "profiles/danger.h"
+#include "profiles/effective.h"
+#include "profiles/merge.h"
+#include "profiles/validate.h"
+
+namespace ward::profiles {
+namespace {
+
+using node::v1::ArgCondition;
+using node::v1::CompiledProfile;
+using node::v1::SyscallRule;
+
+// An exec session may do what the workload may, at any time (docs/architecture.md, "who continues what").
+std::uint32_t layers_of(Layer layer) {
+  switch (layer) {
+    case Layer::kRuntime: return oci::kLayerRuntime;
+    case Layer::kBoot: return oci::kLayerBoot | oci::kLayerExec;
+    case Layer::kServing: return oci::kLayerBoot | oci::kLayerServing | oci::kLayerExec;
+    case Layer::kExec: return oci::kLayerExec;
+  }
+  return 0;
+}
+
+void add_condition(node::v1::Alternative& alternative, const ArgFilter& filter, std::uint64_t value) {
+  ArgCondition& condition = *alternative.add_conditions();
+  condition.set_index(filter.index);
+  if (filter.mask) {
+    condition.set_op(ArgCondition::MASKED_EQ);
+    condition.set_value(*filter.mask);
+    condition.set_value_two(value);
+  } else {
+    condition.set_op(ArgCondition::EQ);
+    condition.set_value(value);
+  }
+}
+
+// Every combination of one value for each filtered index; validate() keeps their number small.
+void add_alternatives(SyscallRule& rule, const std::vector<ArgFilter>& args) {
+  if (args.empty()) return;
+  std::vector<std::size_t> chosen(args.size(), 0);
+  while (true) {
+    node::v1::Alternative& alternative = *rule.add_alternatives();
+    for (std::size_t i = 0; i < args.size(); ++i) add_condition(alternative, args[i], args[i].one_of[chosen[i]]);
+    std::size_t i = 0;
+    while (i < args.size() && ++chosen[i] == args[i].one_of.size()) chosen[i++] = 0;
+    if (i == args.size()) return;
+  }
+}
+
+void add_layer(CompiledProfile& compiled, const SyscallSet& entries, Layer layer, const SyscallSet& covered_by) {
+  for (const auto& [name, entry] : entries) {
+    const auto wider = covered_by.find(name);
+    if (wider != covered_by.end() && covers(wider->second.args, entry.args)) continue;
+    const auto nr = oci::find_syscall(name);
+    if (!nr) continue;  // validate() has refused it, and baselines leave such names out
+    SyscallRule& rule = *compiled.add_syscalls();
+    rule.set_nr(static_cast<std::uint32_t>(*nr));
+    rule.set_layers(layers_of(layer));
+    add_alternatives(rule, entry.args);
+  }
+}
+
+SyscallRule& add_dangerous_call(CompiledProfile& compiled, std::string_view name) {
+  SyscallRule& rule = *compiled.add_danger_values();
+  rule.set_nr(static_cast<std::uint32_t>(oci::find_syscall(name).value_or(0)));
+  return rule;
+}
+
+// For mode supervise, which continues what the profile does not allow: never these.
+void add_danger(CompiledProfile& compiled) {
+  for (const std::string_view name : dangerous_calls()) {
+    if (const auto nr = oci::find_syscall(name)) compiled.add_danger(static_cast<std::uint32_t>(*nr));
+  }
+  std::sort(compiled.mutable_danger()->begin(), compiled.mutable_danger()->end());
+  constexpr std::uint64_t kIntArgument = 0xFFFFFFFF;
+  for (const DangerousValue& dangerous : dangerous_values()) {
+    SyscallRule& rule = add_dangerous_call(compiled, dangerous.syscall);
+    add_condition(*rule.add_alternatives(), ArgFilter{dangerous.index, kIntArgument, {}}, dangerous.value);
+  }
+  SyscallRule& clone = add_dangerous_call(compiled, "clone");
+  for (std::uint64_t flag = 1; flag <= kNamespaceFlags; flag <<= 1U) {
+    if ((kNamespaceFlags & flag) != 0) add_condition(*clone.add_alternatives(), ArgFilter{0, flag, {}}, flag);
+  }
+}
+
+std::string errors_of(const Profile& profile) {
+  std::string text;
+  for (const Finding& finding : validate(profile)) {
+    if (finding.severity != Finding::Severity::kError) continue;
+    text += (text.empty() ? "" : "\n") + profile.name + ": " + finding.subject + ": " + finding.message;
+  }
+  return text;
+}
+
+SealedBytes seal(std::string_view magic, const google::protobuf::MessageLite& message) {
+  node::v1::SealedFile file;
+  file.set_magic(std::string(magic));
+  file.set_payload(message.SerializeAsString());
+  file.set_sha256(sha256_hex(file.payload()));
+  SealedBytes sealed;
+  sealed.bytes = file.SerializeAsString();
+  sealed.sha256 = sha256_hex(sealed.bytes);
+  return sealed;
+}
+
+}  // namespace
+
+Result<CompiledProfile> compile(const Profile& given) {
+  if (const std::string errors = errors_of(given); !errors.empty()) return fail(Code::kInvalidArgument, errors);
+  const Profile profile = normalize(given);
+  CompiledProfile compiled;
+  compiled.set_format(1);
+  compiled.set_name(profile.name);
+  compiled.set_version(profile.version);
+  compiled.set_digest(digest(profile));
+  compiled.set_arch(oci::native_audit_arch());
+  compiled.set_no_new_privileges(profile.no_new_privileges);
+  for (const std::string& capability : profile.capabilities) compiled.add_capabilities(capability);
+  const SyscallSet serving = effective_layer(profile, Layer::kServing);
+  const SyscallSet boot = effective_layer(profile, Layer::kBoot);
+  add_layer(compiled, serving, Layer::kServing, {});
+  add_layer(compiled, boot, Layer::kBoot, serving);
+  add_layer(compiled, effective_layer(profile, Layer::kExec), Layer::kExec, merge(serving, boot));
+  std::stable_sort(compiled.mutable_syscalls()->begin(), compiled.mutable_syscalls()->end(),
+                   [](const SyscallRule& a, const SyscallRule& b) { return a.nr() < b.nr(); });
+  if (const auto clone3 = oci::find_syscall("clone3")) compiled.add_enosys(static_cast<std::uint32_t>(*clone3));
+  add_danger(compiled);
+  compiled.set_boundary_quiet_ms(profile.boundary.quiet.count());
+  compiled.set_boundary_latest_ms(profile.boundary.latest.count());
+  *compiled.mutable_actions() = to_proto(profile.on_workload, profile.on_exec);
+  return compiled;
+}
+
+SealedBytes seal(const CompiledProfile& profile) { return seal("ward-profile-1", profile); }
+SealedBytes seal(const node::v1::CompiledIndex& index) { return seal("ward-index-1", index); }
+
+node::v1::Action to_proto(Action action) {
+  switch (action) {
+    case Action::kLog: return node::v1::ACTION_LOG;
+    case Action::kDeny: return node::v1::ACTION_DENY;
+    case Action::kKill: return node::v1::ACTION_KILL;
+    case Action::kQuarantine: return node::v1::ACTION_QUARANTINE;
+  }
+  return node::v1::ACTION_UNSPECIFIED;
+}
+
+node::v1::Mode to_proto(Mode mode) {
+  switch (mode) {
+    case Mode::kOff: return node::v1::MODE_OFF;
+    case Mode::kLearn: return node::v1::MODE_LEARN;
+    case Mode::kSupervise: return node::v1::MODE_SUPERVISE;
+    case Mode::kEnforce: return node::v1::MODE_ENFORCE;
+  }
+  return node::v1::MODE_UNSPECIFIED;
+}
+
+node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec) {
+  node::v1::Actions actions;
+  actions.set_workload(to_proto(workload.action));
+  actions.set_exec(to_proto(exec.action));
+  if (workload.escalate_to) {
+    actions.set_escalate_to(to_proto(*workload.escalate_to));
+    actions.set_escalate_after(workload.escalate_after);
+    actions.set_escalate_window_s(static_cast<std::uint32_t>(workload.escalate_window.count()));
+  }
+  return actions;
+}
+
+}  // namespace ward::profiles

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/resolve.h"
+
+#include <map>
+#include <set>
+
+#include "profiles/baselines/baselines.h"
+#include "profiles/canonical.h"
+#include "profiles/words.h"
+
+namespace ward::profiles {
+namespace {
+
+using node::v1::CompiledIndex;
+using node::v1::ProfileRef;
+using node::v1::Rule;
+
+constexpr std::string_view kDefaultWorkload = "{container}";
+
+bool is_template(std::string_view text) { return text.find('{') != std::string_view::npos; }
+
+node::v1::Missing to_proto(Missing missing) {
+  switch (missing) {
+    case Missing::kRefuse: return node::v1::MISSING_REFUSE;
+    case Missing::kBaseline: return node::v1::MISSING_BASELINE;
+    case Missing::kLearn: return node::v1::MISSING_LEARN;
+  }
+  return node::v1::MISSING_UNSPECIFIED;
+}
+
+void set_selector(node::v1::Selector& out, const Selector& selector) {
+  out.mutable_containerd_namespaces()->Assign(selector.containerd_namespaces.begin(),
+                                              selector.containerd_namespaces.end());
+  out.mutable_kubernetes_namespaces()->Assign(selector.kubernetes_namespaces.begin(),
+                                              selector.kubernetes_namespaces.end());
+  out.mutable_pods()->Assign(selector.pods.begin(), selector.pods.end());
+  out.mutable_containers()->Assign(selector.containers.begin(), selector.containers.end());
+  out.mutable_images()->Assign(selector.images.begin(), selector.images.end());
+  out.set_include_sandboxes(selector.include_sandboxes);
+  out.set_include_privileged(selector.include_privileged);
+  out.set_include_kube_system(selector.include_kube_system);
+}
+
+Result<ProfileRef> compile_into(const Profile& profile, std::vector<SealedBytes>& files) {
+  const auto compiled = compile(profile);
+  if (!compiled) return tl::unexpected<Error>(compiled.error());
+  SealedBytes sealed = seal(*compiled);
+  ProfileRef ref;
+  ref.set_name(profile.name);
+  ref.set_digest(compiled->digest());
+  ref.set_compiled_sha256(sealed.sha256);
+  *ref.mutable_actions() = compiled->actions();
+  files.push_back(std::move(sealed));
+  return ref;
+}
+
+// The policy's words first. Escalation stays the profile's, unless the policy's action is already as strict.
+void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
+  if (rule.on_workload) actions.set_workload(profiles::to_proto(*rule.on_workload));
+  if (rule.on_exec) actions.set_exec(profiles::to_proto(*rule.on_exec));
+  if (actions.escalate_to() > actions.workload()) return;
+  actions.clear_escalate_to();
+  actions.clear_escalate_after();
+  actions.clear_escalate_window_s();
+}
+
+class Resolver {
+ public:
+  Resolver(Resolved& out, const std::map<std::string, ProfileRef>& refs) : out_(out), refs_(refs) {}
+
+  void add(const Policy& policy, std::size_t number) {
+    const PolicyRule& rule = policy.rules[number];
+    Rule& compiled = *out_.index.add_rules();
+    compiled.set_policy(policy.name);
+    set_selector(*compiled.mutable_selector(), rule.selector);
+    compiled.set_mode(profiles::to_proto(rule.mode));
+    compiled.set_missing(to_proto(rule.missing));
+    compiled.set_workload(rule.workload.empty() ? std::string(kDefaultWorkload) : rule.workload);
+    compiled.set_profile_name(rule.profile);
+    if (rule.profile.empty()) return;
+    const auto ref = refs_.find(rule.profile);
+    if (ref != refs_.end()) {
+      compiled.set_profile_digest(ref->second.digest());
+      compiled.set_compiled_sha256(ref->second.compiled_sha256());
+      *compiled.mutable_actions() = ref->second.actions();
+    } else if (!is_template(rule.profile)) {
+      *compiled.mutable_actions() = profiles::to_proto(Profile().on_workload, Profile().on_exec);
+      out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
+                              ": there is no profile '" + rule.profile +
+                              "'; until there is, missing: " + std::string(missing_name(rule.missing)));
+    }
+    override_actions(*compiled.mutable_actions(), rule);
+  }
+
+ private:
+  Resolved& out_;
+  const std::map<std::string, ProfileRef>& refs_;
+};
+
+}  // namespace
+
+Result<Resolved> resolve(const std::vector<Policy>& policies, const std::vector<Profile>& profiles,
+                         const node::v1::NodeSettings& settings, std::uint64_t generation) {
+  Resolved out;
+  out.index.set_format(1);
+  out.index.set_generation(generation);
+  *out.index.mutable_settings() = settings;
+  std::map<std::string, ProfileRef> refs;
+  for (const Profile& profile : profiles) {
+    auto ref = compile_into(profile, out.files);
+    if (!ref) return tl::unexpected<Error>(ref.error());
+    if (!refs.emplace(profile.name, std::move(*ref)).second) {
+      return fail(Code::kAlreadyExists, "two profiles are named '" + profile.name + "': rename one of them");
+    }
+  }
+  auto baseline = compile_into(baseline_profile(), out.files);
+  if (!baseline) return tl::unexpected<Error>(baseline.error());
+  *out.index.mutable_baseline() = std::move(*baseline);
+  for (const auto& [name, ref] : refs) *out.index.add_profiles() = ref;
+  std::set<std::string> names;
+  Resolver resolver(out, refs);
+  for (const Policy& policy : policies) {
+    if (!names.insert(policy.name).second) {
+      return fail(Code::kAlreadyExists, "two policies are named '" + policy.name + "': rename one of them");
+    }
+    for (std::size_t i = 0; i < policy.rules.size(); ++i) resolver.add(policy, i);
+  }
+  return out;
+}
+
+}  // namespace ward::profiles
