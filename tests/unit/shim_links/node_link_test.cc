@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/node_link.h"
+
+#include <fstream>
+#include <memory>
+
+#include "lib/spool/spool.h"
+#include "tests/unit/shim_links/fake_wardd.h"
+
+namespace ward::shim {
+namespace {
+
+using std::chrono::milliseconds;
+
+node::v1::Violation violation(int number) {
+  node::v1::Violation made;
+  made.set_event_id("e" + std::to_string(number));
+  made.set_syscall("unshare");
+  return made;
+}
+
+node::v1::ContainerStatus container(const std::string& id, node::v1::ContainerState state) {
+  node::v1::ContainerStatus status;
+  status.mutable_identity()->set_containerd_namespace("ns");
+  status.mutable_identity()->set_container_id(id);
+  status.set_state(state);
+  return status;
+}
+
+class Linked : public LinkTest {
+ protected:
+  void SetUp() override {
+    LinkTest::SetUp();
+    link_ = std::make_unique<NodeLink>(loop_,
+                                       NodeLinkConfig{places_, "/shim.sock", "shim-1", [this] { return containers_; }});
+    link_->start();
+  }
+  void start_wardd() {
+    std::filesystem::create_directories(places_.run);
+    wardd_.start();
+  }
+  bool connected() {
+    return run_until([&] { return link_->connected(); });
+  }
+  void report(int from, int to) {
+    for (int i = from; i < to; ++i) link_->report(violation(i));
+  }
+  bool journal_has(int count) {
+    return run_until([&] { return wardd_.journal.size() >= static_cast<std::size_t>(count); });
+  }
+  void expect_journal_in_order(int count) {
+    ASSERT_EQ(wardd_.journal.size(), static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i)
+      EXPECT_EQ(wardd_.journal[static_cast<std::size_t>(i)].event_id(), "e" + std::to_string(i));
+  }
+  [[nodiscard]] std::filesystem::path spool_file() const { return places_.spool() / "shim-1.spool"; }
+
+  Places places_{directory_ / "etc", directory_ / "state", directory_ / "run"};
+  FakeWardd wardd_{loop_, places_.node_socket()};
+  std::vector<node::v1::ContainerStatus> containers_;
+  std::unique_ptr<NodeLink> link_;
+};
+
+TEST_F(Linked, FindsAWarddThatStartsLateWithoutPolling) {
+  run_for(milliseconds(50));
+  EXPECT_TRUE(std::filesystem::is_directory(places_.run));  // made, so that it can be watched
+  containers_.push_back(container("c1", node::v1::CONTAINER_STATE_RUNNING));
+  const auto before = std::chrono::steady_clock::now();
+  start_wardd();
+  ASSERT_TRUE(connected());
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));  // the fallback is 30 s away
+  ASSERT_EQ(wardd_.registrations.size(), 1U);
+  EXPECT_EQ(wardd_.registrations[0].shim_address(), "/shim.sock");
+  EXPECT_EQ(wardd_.registrations[0].containers(0).identity().container_id(), "c1");
+}
+
+TEST_F(Linked, IsNotBusyWhileWarddIsAway) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.die();
+  ASSERT_TRUE(run_until([&] { return !link_->connected(); }));
+  int handlers = 0;
+  const auto until = std::chrono::steady_clock::now() + milliseconds(1000);
+  while (std::chrono::steady_clock::now() < until) {
+    loop_.restart();
+    handlers += static_cast<int>(loop_.run_one_until(until));
+  }
+  EXPECT_LT(handlers, 60);
+}
+
+TEST_F(Linked, RegistersEverythingAgainAfterWarddCameBack) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.die();
+  ASSERT_TRUE(run_until([&] { return !link_->connected(); }));
+  containers_.push_back(container("c2", node::v1::CONTAINER_STATE_CREATED));
+  link_->update(containers_.back());  // goes nowhere, and is not needed
+  start_wardd();
+  ASSERT_TRUE(connected());
+  ASSERT_EQ(wardd_.registrations.size(), 2U);
+  EXPECT_EQ(wardd_.registrations[1].containers_size(), 1);
+  EXPECT_TRUE(wardd_.updates.empty());
+}
+
+TEST_F(Linked, FindsWarddAfterTheRunDirectoryWasReplaced) {
+  run_for(milliseconds(20));
+  std::filesystem::remove_all(places_.run);
+  run_for(milliseconds(20));
+  start_wardd();
+  ASSERT_TRUE(connected());
+}
+
+TEST_F(Linked, UpdatesArriveInOrderAndOnlyTheNewestOfAContainerIsKept) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.silent = true;
+  link_->update(container("c1", node::v1::CONTAINER_STATE_CREATED));
+  ASSERT_TRUE(run_until([&] { return wardd_.updates.size() == 1; }));
+  for (int i = 0; i < 1000; ++i) link_->update(container("c1", node::v1::CONTAINER_STATE_RUNNING));
+  link_->update(container("c2", node::v1::CONTAINER_STATE_RUNNING));
+  link_->update(container("c1", node::v1::CONTAINER_STATE_GONE));
+  wardd_.silent = false;
+  wardd_.kept.at(0).reply(node::v1::Ack());
+  ASSERT_TRUE(run_until([&] { return wardd_.updates.size() == 3; }));
+  EXPECT_EQ(wardd_.updates[1].identity().container_id(), "c1");
+  EXPECT_EQ(wardd_.updates[1].state(), node::v1::CONTAINER_STATE_GONE);
+  EXPECT_EQ(wardd_.updates[2].identity().container_id(), "c2");
+}
+
+TEST_F(Linked, I4_ViolationsReachTheJournalAndNoFileIsMadeWhileWarddAnswers) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  report(0, 200);
+  ASSERT_TRUE(journal_has(200));
+  expect_journal_in_order(200);
+  EXPECT_FALSE(std::filesystem::exists(places_.spool()));
+}
+
+TEST_F(Linked, I4_ViolationsWhileWarddIsAwayAreSpooledAndReplayedOnceInOrder) {
+  report(0, 10);
+  EXPECT_TRUE(std::filesystem::exists(spool_file()));
+  start_wardd();
+  ASSERT_TRUE(connected());
+  report(10, 20);
+  ASSERT_TRUE(journal_has(20));
+  wardd_.die();
+  report(20, 150);  // the link does not know yet
+  ASSERT_TRUE(run_until([&] { return !link_->connected(); }));
+  report(150, 300);
+  start_wardd();
+  ASSERT_TRUE(journal_has(300));
+  expect_journal_in_order(300);
+  EXPECT_TRUE(run_until([&] { return !std::filesystem::exists(spool_file()); }));
+  EXPECT_EQ(link_->violations_dropped(), 0U);
+}
+
+TEST_F(Linked, I4_ASilentWarddCostsTwoSecondsOfMemoryAndThenTheDiskHasThem) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.silent = true;
+  report(0, 5);
+  EXPECT_FALSE(std::filesystem::exists(spool_file()));
+  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
+  report(5, 10);
+  wardd_.silent = false;
+  ASSERT_TRUE(journal_has(10));
+  expect_journal_in_order(10);
+}
+
+TEST_F(Linked, I4_AFloodDuringASilenceIsBoundedInMemory) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.silent = true;
+  report(0, 2000);
+  EXPECT_TRUE(std::filesystem::exists(spool_file()));
+  wardd_.silent = false;
+  ASSERT_TRUE(journal_has(2000));
+  expect_journal_in_order(2000);
+}
+
+TEST_F(Linked, I4_AJournalThatAcceptsNothingLosesNothing) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.full_disk = true;
+  report(0, 5);
+  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }));
+  wardd_.full_disk = false;
+  ASSERT_TRUE(journal_has(5));
+  expect_journal_in_order(5);
+}
+
+TEST_F(Linked, I4_OneViolationThatIsRefusedDoesNotStopTheOthers) {
+  wardd_.poison = "e1";
+  wardd_.poison_refusals = 2;
+  report(0, 4);
+  start_wardd();
+  ASSERT_TRUE(journal_has(4));
+  EXPECT_EQ(wardd_.journal[0].event_id(), "e0");
+  EXPECT_EQ(wardd_.journal[1].event_id(), "e2");
+  EXPECT_EQ(wardd_.journal.back().event_id(), "e1");
+}
+
+TEST_F(Linked, I4_WhatTheDiskCouldNotTakeIsCountedInTheNextRecord) {
+  std::filesystem::create_directories(places_.state);
+  { std::ofstream(places_.spool()) << "a file where the directory should be"; }
+  report(0, 3);
+  EXPECT_EQ(link_->violations_dropped(), 3U);
+  std::filesystem::remove(places_.spool());
+  link_->report(violation(3));
+  start_wardd();
+  ASSERT_TRUE(journal_has(1));
+  EXPECT_EQ(wardd_.journal[0].event_id(), "e3");
+  EXPECT_EQ(wardd_.journal[0].dropped_before(), 3U);
+}
+
+TEST_F(Linked, I4_AnOrderlyEndLeavesUndeliveredViolationsOnDisk) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.silent = true;
+  report(0, 3);
+  run_for(milliseconds(20));
+  link_->stop();
+  link_->report(violation(3));
+  link_.reset();
+  const auto left = Spool::take_over(spool_file());
+  ASSERT_TRUE(left) << left.error().message;
+  EXPECT_EQ(left->read(0, 100, 1U << 20U)->records.size(), 4U);
+}
+
+TEST_F(Linked, I7_AHostileStringDoesNotLoseTheViolation) {
+  auto hostile = violation(0);
+  hostile.set_comm("\xff\xfe");
+  hostile.add_args_text("\x80");
+  link_->report(hostile);
+  start_wardd();
+  ASSERT_TRUE(journal_has(1));
+  EXPECT_EQ(wardd_.journal[0].comm(), "\\xff\\xfe");
+}
+
+TEST_F(Linked, BeginRecordingIsBounded) {
+  const auto begin = [&](milliseconds timeout) {
+    std::optional<Result<node::v1::BeginRecordingResponse>> result;
+    link_->begin_recording({}, timeout, [&](auto answer) { result = std::move(answer); });
+    EXPECT_FALSE(result);
+    EXPECT_TRUE(run_until([&] { return result.has_value(); }));
+    return std::move(*result);
+  };
+  EXPECT_EQ(begin(milliseconds(300)).error().code, Code::kUnavailable);
+  start_wardd();
+  ASSERT_TRUE(connected());
+  EXPECT_TRUE(begin(milliseconds(10'000))->recording());
+  wardd_.silent = true;
+  EXPECT_EQ(begin(milliseconds(50)).error().code, Code::kDeadlineExceeded);
+}
+
+TEST_F(Linked, TheEndOfARecordingWaitsForWardd) {
+  for (const char* run : {"r1", "r2"}) {
+    node::v1::EndRecordingRequest request;
+    request.set_run_id(run);
+    link_->end_recording(request);
+  }
+  start_wardd();
+  ASSERT_TRUE(run_until([&] { return wardd_.ended.size() == 2; }));
+  EXPECT_EQ(wardd_.ended, (std::vector<std::string>{"r1", "r2"}));
+}
+
+TEST_F(Linked, TheLoopRunsDryAfterStop) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  link_->update(container("c1", node::v1::CONTAINER_STATE_RUNNING));
+  wardd_.die();
+  link_->stop();
+  link_.reset();
+  loop_.restart();
+  const auto before = std::chrono::steady_clock::now();
+  loop_.run_for(std::chrono::seconds(10));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));
+}
+
+}  // namespace
+}  // namespace ward::shim
