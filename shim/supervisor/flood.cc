@@ -5,44 +5,47 @@
 
 namespace ward::shim {
 
-bool DetailLimiter::count_number(const CallKey& call, std::int64_t now_ns) {
+bool DetailLimiter::count_number(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
   const auto found = numbers_.find(call.nr);
   if (found == numbers_.end()) {
     if (numbers_.size() >= kNumbers) {
       ++overflow_;
       overflow_example_ = call;
+      overflow_context_ = context;
       return false;
     }
-    numbers_[call.nr] = Number{now_ns, 1, 0, call};
+    numbers_[call.nr] = Number{now_ns, 1, 0, call, context};
     return true;
   }
   Number& number = found->second;
   // A minute with something folded stays until its summary was taken, so that no count is lost.
-  if (number.folded == 0 && now_ns - number.minute_began_ns >= kMinute_ns) number = Number{now_ns, 0, 0, call};
+  if (number.folded == 0 && now_ns - number.minute_began_ns >= kMinute_ns) number = Number{now_ns, 0, 0, call, context};
   if (number.details < kDetailsPerMinute) {
     ++number.details;
     return true;
   }
   ++number.folded;
   number.example = call;
+  number.context = context;
   return false;
 }
 
-bool DetailLimiter::wants_detail(const CallKey& call, std::int64_t now_ns) {
+bool DetailLimiter::wants_detail(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
   for (auto& recent : recent_) {
     if (recent.call == call && now_ns - recent.first_ns < kRepeatWindow_ns) {
       ++recent.folded;
+      recent.context = context;
       return false;
     }
   }
-  if (!count_number(call, now_ns)) return false;
+  if (!count_number(call, context, now_ns)) return false;
   if (recent_.size() < kRecentCalls) {
-    recent_.push_back({call, now_ns, 0});
+    recent_.push_back({call, context, now_ns, 0});
     return true;
   }
   // Reuse the place of one that has nothing to tell; if all have, this call just does not fold its repeats here.
   const auto idle = std::find_if(recent_.begin(), recent_.end(), [](const Recent& r) { return r.folded == 0; });
-  if (idle != recent_.end()) *idle = {call, now_ns, 0};
+  if (idle != recent_.end()) *idle = {call, context, now_ns, 0};
   return true;
 }
 
@@ -50,7 +53,7 @@ std::vector<Summary> DetailLimiter::take_summaries(std::int64_t now_ns, bool all
   std::vector<Summary> summaries;
   for (auto& recent : recent_) {
     if (recent.folded > 0 && (all || now_ns - recent.first_ns >= kRepeatWindow_ns)) {
-      summaries.push_back({recent.call, true, recent.folded});
+      summaries.push_back({recent.call, recent.context, true, recent.folded});
     }
   }
   recent_.erase(std::remove_if(recent_.begin(), recent_.end(),
@@ -58,12 +61,12 @@ std::vector<Summary> DetailLimiter::take_summaries(std::int64_t now_ns, bool all
                 recent_.end());
   for (auto& [nr, number] : numbers_) {
     if (number.folded > 0 && (all || now_ns - number.minute_began_ns >= kMinute_ns)) {
-      summaries.push_back({number.example, false, number.folded});
-      number = Number{now_ns, 0, 0, number.example};
+      summaries.push_back({number.example, number.context, false, number.folded});
+      number = Number{now_ns, 0, 0, number.example, number.context};
     }
   }
   if (overflow_ > 0) {
-    summaries.push_back({overflow_example_, false, overflow_});
+    summaries.push_back({overflow_example_, overflow_context_, false, overflow_});
     overflow_ = 0;
   }
   return summaries;

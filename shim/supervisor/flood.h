@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/oci/seccomp_intersect.h"
+#include "shim/supervisor/verdict.h"
 
 namespace ward::shim {
 
@@ -22,10 +23,18 @@ struct CallKey {
   bool operator==(const CallKey&) const = default;
 };
 
+// What was decided about it, for the summary's record.
+struct CallContext {
+  Phase phase = Phase::kServing;
+  Origin origin = Origin::kWorkload;
+  Verdict verdict;
+};
+
 // Violations that got no record of their own: one summary stands for `count` of them. `key` is one example; with
 // `identical` all were that very call, else they only share the number.
 struct Summary {
   CallKey key;
+  CallContext context;  // of the last one
   bool identical = false;
   std::uint64_t count = 0;
 };
@@ -39,7 +48,7 @@ class DetailLimiter {
   static constexpr std::size_t kNumbers = 512;
 
   // True: write a record of its own. False: it was counted here and will come out of take_summaries().
-  bool wants_detail(const CallKey& call, std::int64_t now_ns);
+  bool wants_detail(const CallKey& call, const CallContext& context, std::int64_t now_ns);
 
   // Folded violations whose window is over; with `all`, every one there is (the listener ends).
   std::vector<Summary> take_summaries(std::int64_t now_ns, bool all = false);
@@ -50,6 +59,7 @@ class DetailLimiter {
  private:
   struct Recent {
     CallKey call;
+    CallContext context;
     std::int64_t first_ns = 0;
     std::uint64_t folded = 0;
   };
@@ -58,12 +68,14 @@ class DetailLimiter {
     std::uint32_t details = 0;
     std::uint64_t folded = 0;
     CallKey example;
+    CallContext context;
   };
-  bool count_number(const CallKey& call, std::int64_t now_ns);
+  bool count_number(const CallKey& call, const CallContext& context, std::int64_t now_ns);
   std::vector<Recent> recent_;
   std::map<int, Number> numbers_;
   std::uint64_t overflow_ = 0;  // beyond kNumbers different numbers
   CallKey overflow_example_;
+  CallContext overflow_context_;
 };
 
 // How fast calls outside the profile are let run (action log): the caller's own thread is what waits, because the

@@ -11,8 +11,8 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 TEST(DetailLimiter, IdenticalCallsWithinASecondFoldIntoOneSummary) {
   DetailLimiter limiter;
   const CallKey call{.tid = 7, .nr = 272, .args = {1}};
-  EXPECT_TRUE(limiter.wants_detail(call, 0));
-  for (int i = 0; i < 5; ++i) EXPECT_FALSE(limiter.wants_detail(call, i));
+  EXPECT_TRUE(limiter.wants_detail(call, {}, 0));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(limiter.wants_detail(call, {}, i));
   EXPECT_TRUE(limiter.take_summaries(kSecond / 2).empty());
   EXPECT_EQ(limiter.next_summary_ns(), kSecond);
   const auto summaries = limiter.take_summaries(kSecond);
@@ -30,7 +30,7 @@ TEST(DetailLimiter, I4_EveryCallOfAFloodIsADetailOrInASummary) {
   for (std::uint64_t i = 0; i < kCalls; ++i) {
     const auto now = static_cast<std::int64_t>(i) * kSecond / 1000;
     if (limiter.wants_detail({.tid = static_cast<pid_t>(i % 977), .nr = static_cast<int>(i % 700), .args = {i % 13}},
-                             now)) {
+                             {}, now)) {
       ++details;
     }
     if (i % 1000 == 0) {
@@ -45,13 +45,14 @@ TEST(DetailLimiter, I4_EveryCallOfAFloodIsADetailOrInASummary) {
 TEST(DetailLimiter, TenDetailsANumberAMinute) {
   DetailLimiter limiter;
   int details = 0;
-  for (pid_t tid = 1; tid <= 100; ++tid) details += limiter.wants_detail({.tid = tid, .nr = 41, .args = {}}, 0) ? 1 : 0;
+  for (pid_t tid = 1; tid <= 100; ++tid)
+    details += limiter.wants_detail({.tid = tid, .nr = 41, .args = {}}, {}, 0) ? 1 : 0;
   EXPECT_EQ(details, 10);
   const auto summaries = limiter.take_summaries(60 * kSecond);
   ASSERT_EQ(summaries.size(), 1U);
   EXPECT_FALSE(summaries[0].identical);
   EXPECT_EQ(summaries[0].count, 90U);
-  EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, 61 * kSecond));
+  EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, {}, 61 * kSecond));
 }
 
 TEST(TokenBucket, LetsTheBurstThroughAndThenPaces) {

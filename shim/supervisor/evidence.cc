@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/evidence.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <csignal>
+#include <memory>
+
+#include "lib/base/file.h"
+#include "lib/linux/pidfd.h"
+
+namespace ward::shim {
+namespace {
+
+constexpr rlim_t kCollectorMemoryBytes = 256U << 20U;
+
+// Not fork(2): with exit signal 0 the child is invisible to wait4(-1) of the shim's reaper. One thread, so the child
+// may allocate.
+pid_t fork_quietly(int* pidfd) {
+  return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PIDFD, nullptr, pidfd, nullptr, nullptr));
+}
+
+[[noreturn]] void run_collector(const EvidenceRequest& request) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Above all the listeners: a copy of one in a child would keep a dead supervisor's calls waiting.
+  ::syscall(SYS_close_range, 3U, ~0U, 0U);
+  const rlimit memory{kCollectorMemoryBytes, kCollectorMemoryBytes};
+  ::setrlimit(RLIMIT_DATA, &memory);
+  ::setpriority(PRIO_PROCESS, 0, 10);
+  const auto written = write_evidence(request);
+  if (!written) {
+    (void)write_file_atomically(request.directory / "incomplete.txt", written.error().message + "\n", 0600,
+                                Durability::kNone);
+  }
+  ::_exit(written ? 0 : 1);
+}
+
+struct Collector : std::enable_shared_from_this<Collector> {
+  Collector(asio::io_context& loop, UniqueFd pidfd, std::filesystem::path d, std::function<void(Result<void>)> f)
+      : process(std::move(pidfd)),
+        ended(loop, process.get()),
+        timer(loop),
+        directory(std::move(d)),
+        done(std::move(f)) {}
+  ~Collector() { ended.release(); }
+
+  void wait(std::chrono::nanoseconds deadline) {
+    ended.async_wait(asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](const asio::error_code&) { self->finish(); });
+    timer.expires_after(deadline);
+    timer.async_wait([self = shared_from_this()](const asio::error_code& error) {
+      if (error) return;
+      self->killed = true;
+      (void)send_signal(self->process, SIGKILL);
+    });
+  }
+
+  void finish() {
+    timer.cancel();
+    siginfo_t info{};
+    ::waitid(P_PIDFD, static_cast<id_t>(process.get()), &info, WEXITED | WNOHANG | __WALL);
+    if (killed) {
+      const std::string why = "the collector did not finish in time and was killed";
+      (void)write_file_atomically(directory / "incomplete.txt", why + "\n", 0600, Durability::kNone);
+      done(fail(Code::kDeadlineExceeded, why));
+    } else if (info.si_code != CLD_EXITED || info.si_status != 0) {
+      done(fail(Code::kUnknown, "the evidence collector failed, see incomplete.txt in '" + directory.string() + "'"));
+    } else {
+      done({});
+    }
+  }
+
+  UniqueFd process;
+  asio::posix::stream_descriptor ended;
+  asio::steady_timer timer;
+  std::filesystem::path directory;
+  std::function<void(Result<void>)> done;
+  bool killed = false;
+};
+
+}  // namespace
+
+Result<std::filesystem::path> make_evidence_directory(const std::filesystem::path& root, const std::string& event_id) {
+  std::error_code error;
+  std::filesystem::create_directories(root.parent_path(), error);
+  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + root.string() + "'");
+  std::size_t count = 0;
+  for (auto it = std::filesystem::directory_iterator(root, error); !error && it != std::filesystem::end(it);
+       it.increment(error)) {
+    if (++count >= kMaxEvidenceDirectories) {
+      return fail(Code::kResourceExhausted, "'" + root.string() + "' holds " + std::to_string(count) +
+                                                " evidence directories: remove old ones to get new evidence");
+    }
+  }
+  auto directory = root / event_id;
+  if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir '" + directory.string() + "'");
+  return directory;
+}
+
+void collect_evidence(asio::io_context& loop, EvidenceRequest request, std::chrono::nanoseconds deadline,
+                      std::function<void(Result<void>)> done) {
+  int pidfd = -1;
+  const pid_t pid = fork_quietly(&pidfd);
+  if (pid == 0) run_collector(request);
+  if (pid < 0) {
+    const Error error = fail_errno("fork the evidence collector").value();
+    asio::post(loop, [done = std::move(done), error] { done(tl::unexpected(error)); });
+    return;
+  }
+  ::fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+  std::make_shared<Collector>(loop, UniqueFd(pidfd), request.directory, std::move(done))->wait(deadline);
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/listener_socket.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <list>
+
+#include "lib/base/digest.h"
+#include "lib/base/log.h"
+#include "lib/linux/unix_socket.h"
+
+namespace ward::shim {
+namespace {
+
+constexpr auto kDeadline = std::chrono::seconds(2);
+constexpr std::size_t kMaxConnections = 16;
+constexpr std::size_t kMaxMessageBytes = 64U << 10U;
+
+// One sender. Owned by the list from accept to its verdict; a timer that fired in the same turn may outlive it, so
+// callbacks hold it weakly.
+struct Connection {
+  Connection(asio::io_context& loop, UniqueFd fd, PeerCredentials credentials)
+      : socket(std::move(fd)), readable(loop, socket.get()), timer(loop), peer(credentials) {}
+  ~Connection() { readable.release(); }
+  UniqueFd socket;
+  asio::posix::stream_descriptor readable;
+  asio::steady_timer timer;
+  PeerCredentials peer;
+  std::string bytes;
+  std::vector<UniqueFd> descriptors;
+};
+
+}  // namespace
+
+struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::State> {
+  State(asio::io_context& l, std::filesystem::path p, UniqueFd fd, Accept a)
+      : loop(l), path(std::move(p)), socket(std::move(fd)), acceptable(l, socket.get()), accept(std::move(a)) {}
+  ~State() { acceptable.release(); }
+
+  using Place = std::shared_ptr<Connection>;
+
+  void wait_for_connection() {
+    acceptable.async_wait(asio::posix::stream_descriptor::wait_read,
+                          [weak = weak_from_this()](const asio::error_code& error) {
+                            const auto self = weak.lock();
+                            if (!self || error) return;
+                            self->take_connections();
+                            self->wait_for_connection();
+                          });
+  }
+
+  void take_connections() {
+    for (;;) {
+      auto accepted = accept_unix(socket);
+      if (!accepted) return;
+      auto peer = peer_credentials(*accepted);
+      if (!peer || peer->uid != ::geteuid() || connections.size() >= kMaxConnections) {
+        log::warn("refused a connection to the seccomp listener socket",
+                  {{"uid", peer ? std::to_string(peer->uid) : "?"}, {"pid", peer ? std::to_string(peer->pid) : "?"}});
+        continue;
+      }
+      const Place place = std::make_shared<Connection>(loop, std::move(*accepted), *peer);
+      connections.push_back(place);
+      place->timer.expires_after(kDeadline);
+      place->timer.async_wait(
+          [weak = weak_from_this(), weak_place = std::weak_ptr(place)](const asio::error_code& error) {
+            const auto self = weak.lock();
+            const auto late = weak_place.lock();
+            if (self && late && !error)
+              self->refuse(late, fail(Code::kDeadlineExceeded, "no whole message within 2 s").value());
+          });
+      wait_for_bytes(place);
+    }
+  }
+
+  void wait_for_bytes(const Place& place) {
+    place->readable.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [weak = weak_from_this(), weak_place = std::weak_ptr(place)](const asio::error_code& error) {
+          const auto self = weak.lock();
+          const auto ready = weak_place.lock();
+          if (self && ready && !error) self->read(ready);
+        });
+  }
+
+  void read(const Place& place) {
+    auto message = receive_descriptors(place->socket, kMaxMessageBytes);
+    if (!message) {
+      const Error& error = message.error();
+      if (error.sys_errno == EAGAIN) return wait_for_bytes(place);
+      // The sender closes after its message: now there is all of it.
+      if (error.sys_errno == ECONNRESET && !place->bytes.empty()) return judge(place);
+      return refuse(place, error);
+    }
+    place->bytes += message->bytes;
+    for (auto& fd : message->descriptors) place->descriptors.push_back(std::move(fd));
+    if (place->bytes.size() > kMaxMessageBytes || place->descriptors.size() > 1) {
+      return refuse(place,
+                    fail(Code::kResourceExhausted, "the message is too large or has several descriptors").value());
+    }
+    // Whole when it parses; else more is to come, or the deadline decides.
+    if (place->bytes.back() == '}' && parse_process_state(place->bytes)) return judge(place);
+    wait_for_bytes(place);
+  }
+
+  void judge(const Place& place) {
+    auto state = parse_process_state(place->bytes);
+    if (!state) return refuse(place, state.error());
+    if (place->descriptors.size() != 1) {
+      return refuse(place, fail(Code::kInvalidArgument, "the message carries no descriptor").value());
+    }
+    auto listener = SeccompListener::adopt(std::move(place->descriptors.front()));
+    if (!listener) return refuse(place, listener.error());
+    const std::string id = state->container_id;
+    auto accepted = accept({std::move(*state), place->peer.pid, std::move(*listener)});
+    if (!accepted) return refuse(place, with_context("container '" + id + "'", accepted.error()));
+    connections.remove(place);
+  }
+
+  void refuse(const Place& place, const Error& why) {
+    log::warn("refused a seccomp listener", {{"pid", std::to_string(place->peer.pid)}, {"error", why.message}});
+    connections.remove(place);
+  }
+
+  asio::io_context& loop;
+  std::filesystem::path path;
+  UniqueFd socket;
+  asio::posix::stream_descriptor acceptable;
+  Accept accept;
+  std::list<Place> connections;
+};
+
+ListenerSocket::ListenerSocket(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<ListenerSocket>> ListenerSocket::open(asio::io_context& loop, const std::filesystem::path& path,
+                                                             Accept accept) {
+  auto socket = listen_unix(path);
+  if (!socket) return fail_with("seccomp listener socket", socket.error());
+  auto state = std::make_shared<State>(loop, path, std::move(*socket), std::move(accept));
+  state->wait_for_connection();
+  return std::unique_ptr<ListenerSocket>(new ListenerSocket(std::move(state)));
+}
+
+ListenerSocket::~ListenerSocket() {
+  ::unlink(state_->path.c_str());
+  state_->connections.clear();
+}
+
+Result<std::filesystem::path> make_private_directory(const std::filesystem::path& run) {
+  const auto parent = run / "shims";
+  std::error_code error;
+  std::filesystem::create_directories(run, error);
+  if (::mkdir(run.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + run.string() + "'");
+  if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + parent.string() + "'");
+  for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+    // "<pid>.<random>": a shim that was killed could not tidy up after itself.
+    const std::string name = entry.path().filename().string();
+    pid_t pid = 0;
+    std::from_chars(name.data(), name.data() + name.size(), pid);
+    std::error_code ignored;
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
+  }
+  const auto directory = parent / (std::to_string(::getpid()) + "." + random_hex(4));
+  if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir '" + directory.string() + "'");
+  return directory;
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The socket over which the runtime hands us seccomp listeners. Anyone on the node may try to reach it, so each message
+// is proved before it is believed: the sender is root, it brings exactly one live listener, and the owner recognises
+// id, nonce and sender. What fails is closed and logged; a connection has two seconds.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "lib/base/result.h"
+#include "lib/linux/seccomp_listener.h"
+#include "shim/supervisor/listener_offer.h"
+
+namespace ward::shim {
+
+struct ListenerOffer {
+  ProcessState state;
+  pid_t sender = 0;
+  SeccompListener listener;
+};
+
+class ListenerSocket {
+ public:
+  // An error refuses the offer: the listener is closed, and what it asked about fails with ENOSYS.
+  using Accept = std::function<Result<void>(ListenerOffer)>;
+
+  // The directory of `path` must be private (0700). The socket's file is removed with the object.
+  static Result<std::unique_ptr<ListenerSocket>> open(asio::io_context& loop, const std::filesystem::path& path,
+                                                      Accept accept);
+  ~ListenerSocket();
+  ListenerSocket(const ListenerSocket&) = delete;
+  ListenerSocket& operator=(const ListenerSocket&) = delete;
+
+ private:
+  struct State;
+  explicit ListenerSocket(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
+};
+
+// 0700 directory of our own below `<run>/shims`; removes those of shims that are gone.
+Result<std::filesystem::path> make_private_directory(const std::filesystem::path& run);
+
+}  // namespace ward::shim

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the record of a violation that goes to the journal. Strings that the container controls enter it escaped.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "lib/linux/process_info.h"
+#include "lib/linux/seccomp_listener.h"
+#include "shim/supervisor/verdict.h"
+#include "ward/node/v1/types.pb.h"
+
+namespace ward::shim {
+
+// The task that asked, while it is parked in its call. Empty where /proc had nothing any more.
+struct Offender {
+  pid_t tid = 0;
+  pid_t pid = 0;
+  std::string comm;  // escaped
+  std::string exe;   // escaped
+};
+Offender read_offender(pid_t tid);
+
+// Ids that are unique for ever: a random prefix of this process and a counter.
+std::string next_event_id();
+
+std::string syscall_name(int nr);  // "syscall_512" where libseccomp has no name
+
+node::v1::Mode to_proto(Mode mode);
+node::v1::Phase to_proto(Phase phase);
+node::v1::Origin to_proto(Origin origin);
+node::v1::Action to_proto(Action action);
+
+// Everything but who (identity, profile), the times after the answer and the outcome.
+node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase, Origin origin,
+                                   const std::string& profile);
+
+// A process ended by SIGSYS: the kernel itself stopped a call for which there is no notification (fact 4).
+node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin origin);
+
+}  // namespace ward::shim

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One supervised container: its listeners, and what is done when a call breaks the profile. The order of a quarantine
+// is the one of the design: count, cut the network, request the freeze, capture, answer, wait for frozen, evidence,
+// report. Lives on the loop; nothing here waits.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/oci/seccomp_intersect.h"
+#include "shim/supervisor/evidence_bundle.h"
+#include "shim/supervisor/listener_socket.h"
+#include "shim/supervisor/verdict.h"
+#include "ward/node/v1/types.pb.h"
+
+namespace ward::shim {
+
+// What admission decided, as the supervisor needs it.
+struct Charge {
+  node::v1::Identity identity;
+  Mode mode = Mode::kEnforce;
+  std::string profile_name;
+  std::string profile_digest;
+  oci::CallTable calls;
+  oci::OwnFilter own;
+  std::vector<std::uint32_t> danger;  // sorted
+  ActionSet actions;
+  std::chrono::nanoseconds boundary_quiet{0};
+  std::chrono::nanoseconds boundary_latest{0};
+  std::chrono::nanoseconds quarantine_ttl{0};  // then killed; 0: held until released
+  std::filesystem::path evidence_root;
+  EvidenceLimits evidence_limits;
+};
+
+class Supervisor {
+ public:
+  struct Callbacks {
+    std::function<void(node::v1::Violation)> report;
+    std::function<void(bool frozen)> frozen_changed;
+    std::function<void()> changed;   // phase, counters that people watch, quarantine
+    std::function<void()> kill_all;  // where there is no cgroup of its own to kill
+  };
+
+  Supervisor(asio::io_context& loop, Charge charge, Callbacks callbacks);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // A proved listener. exec_id empty: the container's own.
+  void adopt(const std::string& exec_id, pid_t pid, SeccompListener listener);
+  [[nodiscard]] bool has_session(const std::string& exec_id) const;
+  void end_session(const std::string& exec_id);
+  // The process ended by SIGSYS.
+  void foreign_abi(const std::string& exec_id, pid_t pid);
+
+  Result<void> quarantine(const std::string& reason);  // by a person
+  Result<void> release();                              // thaw, network back, go on enforcing
+  Result<void> kill(std::function<void(Result<void>)> done = {});
+  void set_mode(Mode mode);
+  // A wider version of the profile for the running container; what the installed filter never asks about stays allowed.
+  void set_law(oci::CallTable calls, std::vector<std::uint32_t> danger, std::string profile_digest);
+
+  [[nodiscard]] bool is_quarantined() const;  // also while it is being frozen
+  [[nodiscard]] Phase phase() const;          // of the workload
+  [[nodiscard]] Mode mode() const;
+  [[nodiscard]] std::uint64_t violations() const;
+  [[nodiscard]] std::uint64_t continued() const;
+  [[nodiscard]] std::string note() const;  // "quarantined: unshare is not in profile web"
+
+  // Reports what is still folded; called before the container is forgotten.
+  void flush();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ward::shim
