@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/explain.h"
+
+#include <algorithm>
+
+#include "lib/base/escape.h"
+#include "lib/oci/seccomp.h"
+#include "profiles/baselines/baselines.h"
+#include "profiles/danger.h"
+#include "profiles/diff.h"
+#include "profiles/effective.h"
+#include "profiles/words.h"
+
+namespace ward::profiles {
+namespace {
+
+std::vector<std::string> sources_of(const Profile& profile, Layer layer, const std::string& syscall) {
+  std::vector<std::string> sources;
+  const auto own = profile.syscalls.find(layer);
+  if (own != profile.syscalls.end() && own->second.contains(syscall)) {
+    sources.push_back("listed in " + std::string(layer_name(layer)));
+  }
+  if (layer != Layer::kServing) return sources;
+  std::vector<std::string> baselines = {"ward-baseline"};
+  for (const std::string& name : profile.extends) {
+    if (name != "ward-baseline") baselines.push_back(name);
+  }
+  for (const std::string& name : baselines) {
+    const SyscallSet* baseline = find_baseline(name);
+    if (baseline != nullptr && baseline->contains(syscall)) sources.push_back("baseline " + name);
+  }
+  return sources;
+}
+
+std::string verdict_of(const Profile& profile, const Explanation& e) {
+  if (e.syscall == "clone3")
+    return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a pointer; libc falls back "
+           "to clone.";
+  if (e.allowed.empty()) {
+    return e.syscall + " is not allowed: the workload is met with " +
+           std::string(action_name(profile.on_workload.action)) + ", an exec session with " +
+           std::string(action_name(profile.on_exec.action)) + ".";
+  }
+  const auto in = [&](Layer layer) {
+    return std::any_of(e.allowed.begin(), e.allowed.end(), [&](const Allowance& a) { return a.layer == layer; });
+  };
+  if (in(Layer::kServing)) return e.syscall + " is allowed at any time.";
+  if (in(Layer::kBoot)) return e.syscall + " is allowed until the workload serves, and to exec sessions.";
+  return e.syscall + " is allowed to exec sessions only.";
+}
+
+}  // namespace
+
+Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
+  if (!oci::find_syscall(syscall)) {
+    return fail(Code::kInvalidArgument, "unknown syscall '" + escape(syscall, 60) + "' (did you mean '" +
+                                            oci::nearest_syscall_name(syscall) + "'?)");
+  }
+  Explanation e;
+  e.syscall = syscall;
+  for (const Layer layer : {Layer::kServing, Layer::kBoot, Layer::kExec}) {
+    const SyscallSet effective = effective_layer(profile, layer);
+    const auto found = effective.find(e.syscall);
+    if (found == effective.end()) continue;
+    e.allowed.push_back({layer, describe_arguments(found->second), sources_of(profile, layer, e.syscall)});
+  }
+  e.danger = describe_danger(SyscallEntry{e.syscall, {}});
+  for (const Accept& accept : profile.accept) {
+    if (accept.syscall == e.syscall) e.signature += (e.signature.empty() ? "" : "; ") + accept.reason;
+  }
+  const SyscallSet& docker = *find_baseline("docker-default");
+  if (const auto found = docker.find(e.syscall); found != docker.end())
+    e.in_docker_default = describe_arguments(found->second);
+  e.family = family_of(e.syscall);
+  std::erase(e.family, e.syscall);
+  e.verdict = verdict_of(profile, e);
+  return e;
+}
+
+std::string format_explanation(const Explanation& e) {
+  std::string text = e.verdict + "\n";
+  for (const Allowance& allowance : e.allowed) {
+    text += "  " + std::string(layer_name(allowance.layer)) + ": " + allowance.arguments;
+    for (std::size_t i = 0; i < allowance.sources.size(); ++i) text += (i == 0 ? " (" : ", ") + allowance.sources[i];
+    text += allowance.sources.empty() ? "\n" : ")\n";
+  }
+  if (!e.danger.empty())
+    text += "  danger set: " + e.danger + (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";
+  text +=
+      "  Docker's default: " + (e.in_docker_default.empty() ? std::string("not allowed") : e.in_docker_default) + "\n";
+  if (!e.family.empty()) {
+    text += "  learned together with:";
+    for (const std::string& name : e.family) text += " " + name;
+    text += "\n";
+  }
+  return text;
+}
+
+}  // namespace ward::profiles

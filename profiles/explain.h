@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// One call under one profile: allowed or not, where, why, and who else allows it. For `ward profile explain` and for
+// reasons in events; text for people.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "profiles/profile.h"
+
+namespace ward::profiles {
+
+struct Allowance {
+  Layer layer = Layer::kServing;
+  std::string arguments;             // "any arguments", "argument 0 is AF_UNIX"
+  std::vector<std::string> sources;  // "listed in serving", "baseline ward-baseline"
+};
+
+struct Explanation {
+  std::string syscall;
+  std::vector<Allowance> allowed;   // empty: nowhere
+  std::string danger;               // what of the call is in the danger set; empty where nothing is
+  std::string signature;            // the reason of its accept, if any
+  std::string in_docker_default;    // arguments Docker's default allows; empty: it does not
+  std::vector<std::string> family;  // other calls that are learned with it
+  std::string verdict;              // one sentence
+};
+
+Result<Explanation> explain(const Profile& profile,
+                            std::string_view syscall);  // kInvalidArgument: unknown name, with the nearest
+std::string format_explanation(const Explanation& explanation);
+
+}  // namespace ward::profiles

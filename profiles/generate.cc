@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/generate.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "lib/base/escape.h"
+#include "lib/oci/seccomp.h"
+#include "profiles/baselines/baselines.h"
+#include "profiles/canonical.h"
+#include "profiles/constants.h"
+#include "profiles/coverage.h"
+#include "profiles/danger.h"
+#include "profiles/diff.h"
+#include "profiles/merge.h"
+#include "profiles/validate.h"
+#include "profiles/words.h"
+
+namespace ward::profiles {
+namespace {
+
+constexpr std::uint64_t kIntMask = 0xFFFFFFFF;
+constexpr std::uint64_t kSocketTypeMask = 0xF;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+
+// What all runs together saw of one call, of one origin.
+struct Seen {
+  std::uint64_t count = 0;
+  std::set<std::string> runs;
+  std::map<std::uint32_t, ArgumentValues> arguments;
+  std::set<std::uint32_t> incomplete;  // an index that some run did not record
+};
+
+using SeenByName = std::map<std::string, Seen>;
+
+void add_observation(Seen& seen, const ObservedSyscall& observed, const std::string& run_id) {
+  for (const auto& [index, known] : seen.arguments) {
+    if (!observed.arguments.contains(index)) seen.incomplete.insert(index);
+  }
+  for (const auto& [index, values] : observed.arguments) {
+    if (seen.count > 0 && !seen.arguments.contains(index)) seen.incomplete.insert(index);
+    ArgumentValues& all = seen.arguments[index];
+    all.values.insert(values.values.begin(), values.values.end());
+    all.overflowed = all.overflowed || values.overflowed;
+  }
+  seen.count += observed.count;
+  seen.runs.insert(run_id);
+}
+
+SeenByName collect(const Observations& observations, Origin origin, std::set<int>& unknown) {
+  SeenByName all;
+  for (const Run& run : observations.runs) {
+    for (const ObservedSyscall& observed : run.syscalls) {
+      if (observed.origin != origin) continue;
+      if (const auto name = oci::find_syscall_name(observed.nr)) {
+        add_observation(all[*name], observed, run.id);
+      } else {
+        unknown.insert(observed.nr);
+      }
+    }
+  }
+  return all;
+}
+
+class Generator {
+ public:
+  Generator(const Observations& observations, Generated& out) : observations_(observations), out_(out) {}
+
+  void run() {
+    const SyscallSet serving = make_layer(Origin::kWorkload);
+    const SyscallSet exec = make_layer(Origin::kExec);
+    Profile& profile = out_.profile;
+    profile.syscalls[Layer::kServing] = serving;
+    const SyscallSet& base = *find_baseline("ward-baseline");
+    for (const auto& [name, entry] : exec) {
+      const auto also = serving.find(name);
+      const bool covered = base.contains(name) || (also != serving.end() && covers(also->second.args, entry.args));
+      if (!covered) profile.syscalls[Layer::kExec].emplace(name, entry);
+    }
+    add_capabilities();
+    decide_privileges();
+    for (const int nr : unknown_) {
+      out_.warnings.push_back("call number " + std::to_string(nr) +
+                              " has no name here: it cannot be in a profile and will be answered ENOSYS");
+    }
+  }
+
+ private:
+  SyscallSet make_layer(Origin origin) {
+    SyscallSet set;
+    for (const auto& [name, seen] : collect(observations_, origin, unknown_)) {
+      if (is_dangerous_call(name)) {
+        leave_out(name, name, origin, seen);
+        continue;
+      }
+      // clone3 is answered ENOSYS, and libc falls back to its family.
+      const auto family = name == "clone3" ? family_of("clone") : family_of(name);
+      for (const std::string& member : family) set.emplace(member, SyscallEntry{member, {}});
+      if (name != "clone3") filter_arguments(set, name, seen, origin);
+      if (name == "clone") report_namespaces(seen, origin);
+    }
+    return set;
+  }
+
+  // Which arguments are worth a filter: few values, each with a meaning of its own. clone has the compiler's filter of
+  // namespace flags; its other flags vary with the C library and say nothing about harm.
+  void filter_arguments(SyscallSet& set, const std::string& name, const Seen& seen, Origin origin) {
+    SyscallEntry& entry = set[name];
+    if (name == "socket" || name == "socketpair") {
+      const auto families = values_of(seen, 0);
+      if (!families)
+        out_.warnings.push_back(name + ": not all families are known, so AF_UNIX, AF_INET and AF_INET6 are allowed");
+      const std::set<std::uint64_t> usual = {1, 2, 10};
+      add_filter(entry, make_filter(name, 0, families.value_or(usual), seen, origin));
+      // Which of stream and datagram is used is the moment's choice (DNS over TCP, syslog).
+      if (auto types = masked(values_of(seen, 1), kSocketTypeMask)) {
+        types->insert({1, 2});
+        add_filter(entry, ArgFilter{1, kSocketTypeMask, {types->begin(), types->end()}});
+      }
+      if (!entry.args.empty() && entry.args.front().one_of.empty()) set.erase(name);
+    } else if (name == "prctl" || name == "setsockopt") {
+      const std::uint32_t index = name == "prctl" ? 0 : 1;
+      const auto values = values_of(seen, index);
+      if (!values) {
+        if (name == "prctl")
+          out_.warnings.emplace_back(
+              "prctl: not all options are known, so only those kept by the recorder are allowed");
+        if (name != "prctl") return;
+      }
+      const auto found = seen.arguments.find(index);
+      const std::set<std::uint64_t> kept =
+          found == seen.arguments.end() ? std::set<std::uint64_t>() : found->second.values;
+      add_filter(entry, make_filter(name, index, values.value_or(kept), seen, origin));
+      if (entry.args.front().one_of.empty()) set.erase(name);
+    }
+  }
+
+  static void add_filter(SyscallEntry& entry, ArgFilter filter) { entry.args.push_back(std::move(filter)); }
+
+  // Absent where the values are not the whole truth.
+  static std::optional<std::set<std::uint64_t>> values_of(const Seen& seen, std::uint32_t index) {
+    const auto found = seen.arguments.find(index);
+    if (found == seen.arguments.end() || found->second.overflowed || seen.incomplete.contains(index))
+      return std::nullopt;
+    return found->second.values;
+  }
+
+  static std::optional<std::set<std::uint64_t>> masked(const std::optional<std::set<std::uint64_t>>& values,
+                                                       std::uint64_t mask) {
+    if (!values) return std::nullopt;
+    std::set<std::uint64_t> result;
+    for (const std::uint64_t value : *values) result.insert(value & mask);
+    return result;
+  }
+
+  // The values without the dangerous ones. Where a program left rubbish in the upper half of an int argument, which the
+  // kernel ignores, the lower half alone is compared.
+  ArgFilter make_filter(const std::string& name, std::uint32_t index, const std::set<std::uint64_t>& values,
+                        const Seen& seen, Origin origin) {
+    ArgFilter filter{index, std::nullopt, {}};
+    if (std::any_of(values.begin(), values.end(), [](std::uint64_t v) { return v > kIntMask; })) filter.mask = kIntMask;
+    std::set<std::uint64_t> kept;
+    for (const std::uint64_t raw : values) {
+      const std::uint64_t value = raw & kIntMask;
+      if (is_dangerous_value(name, index, value)) {
+        leave_out(name + "(" + format_argument_value(name, index, value) + ")", name, origin, seen);
+      } else {
+        kept.insert(value);
+      }
+    }
+    filter.one_of.assign(kept.begin(), kept.end());
+    return filter;
+  }
+
+  void report_namespaces(const Seen& seen, Origin origin) {
+    const auto flags = seen.arguments.find(0);
+    if (flags == seen.arguments.end()) return;
+    for (const std::uint64_t value : flags->second.values) {
+      if ((value & kNamespaceFlags) == 0) continue;
+      leave_out("clone(" + format_argument_value("clone", 0, value & kNamespaceFlags) + ")", "clone", origin, seen);
+    }
+  }
+
+  void leave_out(const std::string& what, const std::string& syscall, Origin origin, const Seen& seen) {
+    const bool known = std::any_of(out_.left_out.begin(), out_.left_out.end(),
+                                   [&](const LeftOut& l) { return l.what == what && l.origin == origin; });
+    if (!known)
+      out_.left_out.push_back({what, syscall, origin, seen.count, static_cast<std::uint32_t>(seen.runs.size())});
+  }
+
+  void add_capabilities() {
+    std::set<std::string> workload, exec_only;
+    for (const Run& run : observations_.runs) {
+      for (const ObservedCapability& seen : run.capabilities) {
+        (seen.origin == Origin::kWorkload ? workload : exec_only).insert(seen.name);
+      }
+    }
+    for (const std::string& name : workload) exec_only.erase(name);
+    out_.profile.capabilities.assign(workload.begin(), workload.end());
+    for (const std::string& name : exec_only) {
+      out_.warnings.push_back(name + " was used by exec sessions only and is left out: the workload would have it too");
+    }
+  }
+
+  // A program that gains privileges by its file's mode stops working under noNewPrivileges.
+  void decide_privileges() {
+    static const std::set<std::string, std::less<>> gaining = {"su",     "sudo",   "doas",   "ping",   "mount",
+                                                               "umount", "passwd", "newgrp", "crontab"};
+    bool recorded_with = true;
+    for (const Run& run : observations_.runs) {
+      recorded_with = recorded_with && run.no_new_privileges;
+      for (const std::string& program : run.programs) {
+        const std::string base = program.substr(program.rfind('/') + 1);
+        if (run.no_new_privileges || !gaining.contains(base)) continue;
+        out_.profile.no_new_privileges = false;
+        out_.warnings.push_back("noNewPrivileges is false, because " + program +
+                                " was run, which gains privileges by its file's mode");
+        return;
+      }
+    }
+    if (!recorded_with) {
+      out_.warnings.emplace_back(
+          "noNewPrivileges is true, but was false while recording: set it to false if the image relies on setuid "
+          "programs");
+    }
+  }
+
+  const Observations& observations_;
+  Generated& out_;
+  std::set<int> unknown_;
+};
+
+Result<void> check_recording(const Observations& observations, const GenerateOptions& options, Generated& out) {
+  std::uint64_t lost = 0, foreign = 0;
+  bool any = false;
+  for (const Run& run : observations.runs) {
+    lost += run.lost_events;
+    foreign += run.foreign_calls;
+    any = any || !run.syscalls.empty();
+  }
+  if (!any) {
+    return fail(Code::kFailedPrecondition, "nothing was recorded of '" + escape(observations.workload, 80) +
+                                               "': run it in mode learn, drive it, stop it, and generate again");
+  }
+  if (lost > 0 && !options.allow_lossy) {
+    return fail(
+        Code::kFailedPrecondition,
+        "the recording lost " + std::to_string(lost) +
+            " events, so calls may be missing: record again, or generate with --allow-lossy and review the result");
+  }
+  if (lost > 0) out.warnings.push_back("the recording lost " + std::to_string(lost) + " events: calls may be missing");
+  if (foreign > 0) {
+    out.warnings.push_back(
+        std::to_string(foreign) +
+        " calls came through a foreign ABI (int 0x80 or x32): these end the process under every profile");
+  }
+  return {};
+}
+
+std::map<std::string, std::string> provenance_of(const Observations& observations) {
+  std::set<std::string> runtimes;
+  std::uint64_t lost = 0;
+  for (const Run& run : observations.runs) {
+    if (!run.runtime_sha256.empty()) runtimes.insert(run.runtime_sha256.substr(0, 12));
+    lost += run.lost_events;
+  }
+  std::string runtime_list;
+  for (const std::string& runtime : runtimes) runtime_list += (runtime_list.empty() ? "" : " ") + runtime;
+  std::map<std::string, std::string> provenance = {{"workload", escape(observations.workload)},
+                                                   {"recorder", escape(observations.recorder)},
+                                                   {"runs", std::to_string(observations.runs.size())},
+                                                   {"lostEvents", std::to_string(lost)},
+                                                   {"generator", "ward " WARD_VERSION},
+                                                   {"coverage", coverage(observations).verdict}};
+  if (!runtime_list.empty()) provenance["runtime"] = escape(runtime_list);
+  return provenance;
+}
+
+std::string make_header(const Generated& generated) {
+  std::string text = "Generated by ward from recordings of a workload. Review it like code.";
+  if (generated.left_out.empty()) return text;
+  text += "\nSeen, but left out, because it is in the danger set; each is a violation until a person allows it:";
+  for (const LeftOut& left_out : generated.left_out) text += "\n  " + describe(left_out);
+  text +=
+      "\nTo allow one: list it under syscalls, and sign for it: accept: [{syscall: NAME, reason: why it is needed}]";
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const LeftOut& left_out) {
+  return left_out.what + ", " + std::to_string(left_out.count) + (left_out.count == 1 ? " time in " : " times in ") +
+         std::to_string(left_out.runs) + (left_out.runs == 1 ? " run" : " runs") +
+         (left_out.origin == Origin::kExec ? ", by exec sessions" : "");
+}
+
+Result<Generated> generate(const Observations& observations, const GenerateOptions& options) {
+  Generated out;
+  if (auto checked = check_recording(observations, options, out); !checked)
+    return tl::unexpected<Error>(checked.error());
+  Profile& profile = out.profile;
+  profile.name = options.name.empty() ? observations.workload : options.name;
+  if (!is_name(profile.name)) {
+    return fail(Code::kInvalidArgument,
+                "'" + escape(profile.name, 80) +
+                    "' is not a name for a profile: give one with --name (a-z, 0-9, '.', '_', '-')");
+  }
+  profile.version = std::max<std::uint64_t>(options.version, 1);
+  profile.extends = {"ward-baseline"};
+  profile.architectures = {"x86_64"};
+  Generator(observations, out).run();
+  profile = normalize(profile);
+  profile.provenance = provenance_of(observations);
+  out.header = make_header(out);
+  // A generated profile that does not read back would be our own fault: find it here, not at the person's desk.
+  for (const Finding& finding : validate(profile)) {
+    if (finding.severity != Finding::Severity::kError) continue;
+    return fail(Code::kInternal, "generated profile is not valid: " + finding.subject + ": " + finding.message);
+  }
+  return out;
+}
+
+}  // namespace ward::profiles
