@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/node.h"
+#include "tests/support/node_remains.h"
 
 namespace ward::test {
 

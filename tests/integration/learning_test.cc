@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// From what a container does to a profile under which it does the same without a violation.
+#include <csignal>
+#include <fstream>
+#include <sstream>
+
+#include "tests/integration/guarded_test_base.h"
+
+namespace ward::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class Learning : public GuardedTest {
+ protected:
+  void SetUp() override {
+    GuardedTest::SetUp();
+    if (IsSkipped()) return;
+    const std::string recorder = ward_json({"status"})["recorder"];
+    if (recorder.find("none") == 0) GTEST_SKIP() << "this machine cannot record: " << recorder;
+  }
+
+  // Reads until "served" as a client in the container's own network namespace; empty where it does not serve.
+  static Output request(pid_t pid, const std::vector<std::string>& tail) {
+    std::vector<std::string> command{"nsenter", "-t", std::to_string(pid), "-n"};
+    command.insert(command.end(), tail.begin(), tail.end());
+    return run(command);
+  }
+
+  // One life of nginx: start, traffic, reload, traffic, graceful stop. Returns its exit status.
+  static int live(const std::string& id) {
+    Child child(node().ctr_command({"run", "--rm", "--runtime", kWardRuntime, "docker.io/ward/nginx:demo", id}),
+                node().environment());
+    EXPECT_TRUE(await([&] { return node().task_status(id) == "RUNNING" || child.wait(std::chrono::milliseconds(0)); }))
+        << child.err();
+    const pid_t pid = node().task_pid(id);
+    EXPECT_EQ(request(pid, {"ip", "link", "set", "lo", "up"}).status, 0);
+    const auto listens = [&] {
+      std::ifstream table("/proc/" + std::to_string(pid) + "/net/tcp");
+      std::stringstream text;
+      text << table.rdbuf();
+      return text.str().find(":0050 00000000:0000 0A") != std::string::npos;
+    };
+    EXPECT_TRUE(await(listens)) << child.err();
+    const auto children = [&] {
+      std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+      std::set<std::string> pids;
+      for (std::string word; file >> word;) pids.insert(word);
+      return pids;
+    };
+    EXPECT_TRUE(await([&] { return children().size() == 3; }));  // the watcher and two workers
+    traffic(pid);
+    const std::set<std::string> before = children();
+    node().ctr({"task", "kill", "-s", "HUP", id});
+    EXPECT_TRUE(await([&] {  // of the old ones only the watcher is still there
+      const std::set<std::string> now = children();
+      return now.size() == 3 &&
+             std::count_if(now.begin(), now.end(), [&](const std::string& p) { return before.count(p) > 0; }) == 1;
+    }));
+    traffic(pid);
+    node().ctr({"task", "kill", "-s", "QUIT", id});
+    return child.wait().value_or(-1);
+  }
+
+  static void traffic(pid_t pid) {
+    for (const char* path : {"/", "/large.html"}) {
+      const Output output = request(pid, {"wrk", "-t1", "-c16", "-d1s", std::string("http://127.0.0.1") + path});
+      EXPECT_EQ(output.status, 0) << output.err;
+      EXPECT_THAT(output.out, Not(HasSubstr("Non-2xx")));
+      EXPECT_THAT(output.out, Not(HasSubstr("Socket errors")));
+    }
+  }
+};
+
+TEST_F(Learning, I8_ALearningContainerIsNoMoreRestrictedThanWithoutWard) {
+  const Output learning =
+      run_box(node().unique("learn"), {"/box", "attack", "novel", "mkdir", "unshare", "personality"});
+  const Output plain = run_box(node().unique("off"), {"/box", "attack", "novel", "mkdir", "unshare", "personality"});
+  EXPECT_EQ(learning.out, plain.out) << learning.err;
+}
+
+TEST_F(Learning, ARecordingShowsTheCallsAndWarnsOfWhatIsUnseen) {
+  const std::string id = node().unique("learn");
+  EXPECT_EQ(run_box(id, {"/box", "attack", "novel"}).status, 0);
+  ASSERT_TRUE(await([&] { return ward_json({"learn", "list"}).dump().find("\"learned\"") != std::string::npos; }));
+  const Json recording = ward_json({"learn", "show", "learned"});
+  const auto saw = [&](const std::string& name) {
+    return std::any_of(recording["syscalls"].begin(), recording["syscalls"].end(),
+                       [&](const Json& call) { return call["name"] == name; });
+  };
+  EXPECT_TRUE(saw("sched_rr_get_interval")) << recording.dump(1);
+  EXPECT_TRUE(saw("write"));
+  EXPECT_FALSE(saw("pivot_root")) << "what runc does before the filter is in force is not the workload's";
+  EXPECT_FALSE(recording["coverage"]["reliable"].get<bool>()) << "one short run is no ground for certainty";
+  EXPECT_EQ(recording["lost_events"], 0);
+}
+
+TEST_F(Learning, TheDangerSetIsLeftOutOfAGeneratedProfile) {
+  EXPECT_EQ(run_box(node().unique("learn"), {"/box", "attack", "unshare"}).status, 0);
+  ASSERT_TRUE(await([&] {
+    return ward_json({"learn", "show", "learned"}).dump().find("\"unshare\"") != std::string::npos;
+  }));
+  const Json generated = ward_json({"profile", "generate", "learned"});
+  EXPECT_THAT(generated["left_out"].dump(), HasSubstr("unshare"));
+  EXPECT_THAT(generated["yaml"].get<std::string>(), Not(HasSubstr("- unshare")));
+}
+
+TEST_F(Learning, WhatWasLearnedFromNginxIsEnforcedOnItTenTimesWithoutAViolation) {
+  node().import_image("nginx");
+  for (int run = 0; run < 2; ++run) EXPECT_EQ(live(node().unique("nginx")), 0);
+  const std::string file = (node().directory() / "nginx.yaml").string();
+  const Output generated = node().ward({"profile", "generate", "nginx", "-o", file});
+  ASSERT_EQ(generated.status, 0) << generated.err;
+  const Output applied = node().ward({"profile", "apply", file});
+  ASSERT_EQ(applied.status, 0) << applied.err;
+  for (int run = 0; run < 10; ++run) {
+    const std::string id = node().unique("nginx");
+    EXPECT_EQ(live(id), 0) << id;
+    std::string seen;
+    for (const Json& event : events(id))
+      seen += event["syscall"].get<std::string>() + " " + event["args"].dump() + "\n";
+    ASSERT_EQ(seen, "") << "run " << run;
+  }
+}
+
+}  // namespace
+}  // namespace ward::test
