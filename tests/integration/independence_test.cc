@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Enforcement while parts of Ward or of containerd are dead.
 #include <csignal>
+#include <fstream>
 
 #include "tests/integration/guarded_test_base.h"
 

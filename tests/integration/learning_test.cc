@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // From what a container does to a profile under which it does the same without a violation.
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "tests/integration/guarded_test_base.h"
