@@ -28,7 +28,7 @@ static_assert(profiles::kMaxArgumentValues == WARD_SET_VALUES);
 // A new coarse window always begins with a new fine one: the programs look at the clock once per fine window.
 static_assert(profiles::kCoarseWindow_ns % profiles::kFineWindow_ns == 0);
 
-// libbpf explains itself line by line on stderr; the last line that is not verifier chatter is the one for people.
+// libbpf explains itself line by line on stderr; the first line that is a warning is the one for people.
 std::string& last_complaint() {
   static thread_local std::string line;
   return line;
@@ -55,6 +55,12 @@ Result<UniqueFd> own(int fd, std::string_view what) {
 }
 
 #ifdef WARD_RECORDER_HAS_BPF
+
+tl::unexpected<Error> refused(std::string why) {
+  const int error = errno;
+  if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
+  return fail_errno(why, error);
+}
 
 void fill_watches(recorder_bpf& skeleton) {
   skeleton.rodata->fine_window_ns = profiles::kFineWindow_ns;
@@ -131,33 +137,62 @@ std::uint64_t layout_fingerprint() {
   return hash;
 }
 
-Result<KernelSide> load_kernel_side() {
 #ifdef WARD_RECORDER_HAS_BPF
+
+struct LoadedPrograms::Skeleton {
+  std::unique_ptr<recorder_bpf, void (*)(recorder_bpf*)> object{recorder_bpf::open(), recorder_bpf::destroy};
+};
+
+Result<LoadedPrograms> LoadedPrograms::load() {
   libbpf_set_print(keep_complaint);
   last_complaint().clear();
-  const auto refused = [](std::string_view what) {
-    const int error = errno;
-    std::string why(what);
-    if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
-    return fail_errno(why, error);
-  };
-  std::unique_ptr<recorder_bpf, void (*)(recorder_bpf*)> skeleton(recorder_bpf::open(), recorder_bpf::destroy);
-  if (!skeleton) return refused("read the BPF programs");
-  fill_watches(*skeleton);
-  if (recorder_bpf::load(skeleton.get()) != 0) return refused("load the BPF programs");
-  // Before the first event: what the tables mean does not change afterwards.
+  auto skeleton = std::make_unique<Skeleton>();
+  recorder_bpf* object = skeleton->object.get();
+  if (object == nullptr) return refused("read the BPF programs");
+  fill_watches(*object);
+  if (recorder_bpf::load(object) != 0) return refused("load the BPF programs");
   const std::uint32_t zero = 0;
   const std::uint64_t layout = layout_fingerprint();
-  if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.layout), &zero, &layout, BPF_ANY) != 0)
+  if (bpf_map_update_elem(bpf_map__fd(object->maps.layout), &zero, &layout, BPF_ANY) != 0)
     return fail_errno("write the layout of the BPF maps");
-  if (recorder_bpf::attach(skeleton.get()) != 0) return refused("attach the BPF programs");
-  KernelSide kernel;
-  if (auto copied = copy_descriptors(*skeleton, kernel); !copied) return tl::unexpected(copied.error());
-  return kernel;
-#else
-  return fail(Code::kUnimplemented, "this wardd was built without BPF programs (no kernel types on the build machine)");
-#endif
+  return LoadedPrograms(std::move(skeleton));
 }
+
+Result<KernelSide> LoadedPrograms::attach() {
+  last_complaint().clear();
+  if (recorder_bpf::attach(skeleton_->object.get()) != 0) {
+    auto error = refused("attach the BPF programs");
+    detach();
+    return error;
+  }
+  KernelSide kernel;
+  if (auto copied = copy_descriptors(*skeleton_->object, kernel); !copied) {
+    detach();
+    return tl::unexpected(copied.error());
+  }
+  return kernel;
+}
+
+void LoadedPrograms::detach() { recorder_bpf::detach(skeleton_->object.get()); }
+
+#else
+
+struct LoadedPrograms::Skeleton {};
+
+Result<LoadedPrograms> LoadedPrograms::load() {
+  return fail(Code::kUnimplemented, "this wardd was built without BPF programs (no kernel types on the build machine)");
+}
+
+Result<KernelSide> LoadedPrograms::attach() { return fail(Code::kUnimplemented, "built without BPF programs"); }
+
+void LoadedPrograms::detach() {}
+
+#endif
+
+LoadedPrograms::LoadedPrograms(std::unique_ptr<Skeleton> skeleton) : skeleton_(std::move(skeleton)) {}
+LoadedPrograms::LoadedPrograms(LoadedPrograms&& other) noexcept = default;
+LoadedPrograms& LoadedPrograms::operator=(LoadedPrograms&& other) noexcept = default;
+LoadedPrograms::~LoadedPrograms() = default;
 
 Result<std::uint64_t> read_layout(const KernelSide& kernel) {
   const std::uint32_t zero = 0;

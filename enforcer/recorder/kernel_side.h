@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,8 +26,24 @@ struct KernelSide {
   std::vector<std::pair<std::string, UniqueFd*>> objects();
 };
 
-// Loads and attaches; about 20 ms. The error says what the kernel lacks, or ends in the verifier's last line.
-Result<KernelSide> load_kernel_side();
+// The programs in the kernel, verified but idle: loading takes about 100 ms, attaching one. Move-only.
+class LoadedPrograms {
+ public:
+  // The error says what the kernel lacks, or quotes libbpf's first complaint.
+  static Result<LoadedPrograms> load();
+  LoadedPrograms(LoadedPrograms&& other) noexcept;
+  LoadedPrograms& operator=(LoadedPrograms&& other) noexcept;
+  ~LoadedPrograms();  // what is attached by descriptors of a KernelSide, or pinned, stays
+
+  // They run until detach() was called and the KernelSide and its pins are gone.
+  Result<KernelSide> attach();
+  void detach();
+
+ private:
+  struct Skeleton;
+  explicit LoadedPrograms(std::unique_ptr<Skeleton> skeleton);
+  std::unique_ptr<Skeleton> skeleton_;
+};
 
 // Which layout this build reads and writes: sizes, windows and watched arguments.
 std::uint64_t layout_fingerprint();

@@ -21,10 +21,13 @@ struct Recorder::State {
   std::string pinning_lacks;  // "": recordings outlive us
   std::string why_not;        // "": can record
   std::string note;
-  std::optional<KernelSide> kernel;  // while a run is open
+  std::optional<LoadedPrograms> programs;  // idle between runs
+  std::optional<KernelSide> kernel;        // while a run is open
   std::map<std::string, std::uint32_t> slots;
 
+  Result<void> load();
   Result<void> attach();
+  void close(std::uint32_t slot);  // already taken out of `slots`
   void detach();
   Result<std::uint32_t> slot_of(const std::string& run_id) const;
   void adopt();
@@ -68,15 +71,21 @@ std::optional<std::uint32_t> find_free_slot(const std::map<std::string, std::uin
 
 }  // namespace
 
+Result<void> Recorder::State::load() {
+  if (programs) return {};
+  auto loaded = LoadedPrograms::load();
+  why_not = loaded ? "" : loaded.error().message;
+  if (!loaded) return tl::unexpected(loaded.error());
+  programs = std::move(*loaded);
+  return {};
+}
+
 Result<void> Recorder::State::attach() {
   if (kernel) return {};
-  auto loaded = load_kernel_side();
-  if (!loaded) {
-    why_not = loaded.error().message;
-    return fail_with("start the recorder", loaded.error());
-  }
-  kernel = std::move(*loaded);
-  why_not.clear();
+  if (auto loaded = load(); !loaded) return loaded;
+  auto attached = programs->attach();
+  if (!attached) return tl::unexpected(attached.error());
+  kernel = std::move(*attached);
   pinning_lacks = what_pinning_lacks(pin_dir);
   if (!pinning_lacks.empty()) return {};
   // Not pinned is not a reason to refuse the recording; it only ends with this process.
@@ -84,8 +93,16 @@ Result<void> Recorder::State::attach() {
   return {};
 }
 
+void Recorder::State::close(std::uint32_t slot) {
+  // Where this fails, the slot's tables are gone all the same, and the next begin() writes over both.
+  static_cast<void>(write_run(*kernel, slot, ward_run{}));
+  drop_tables(*kernel, slot);
+  if (slots.empty()) detach();
+}
+
 void Recorder::State::detach() {
   if (!pin_dir.empty()) unpin(pin_dir);
+  if (programs) programs->detach();
   kernel.reset();
   slots.clear();
 }
@@ -124,10 +141,7 @@ std::unique_ptr<Recorder> Recorder::open(const std::filesystem::path& pin_dir) {
   if (state->pinning_lacks.empty()) state->adopt();
   // Whether this kernel takes the programs is known only by trying; an answer at start beats one at the first
   // container.
-  if (!state->kernel) {
-    auto tried = load_kernel_side();
-    if (!tried) state->why_not = tried.error().message;
-  }
+  if (!state->kernel) static_cast<void>(state->load());
   return std::unique_ptr<Recorder>(new Recorder(std::move(state)));
 }
 
@@ -160,12 +174,7 @@ Result<void> Recorder::begin(const std::string& run_id, pid_t pid) {
     state_->slots[run_id] = *slot;
     return {};
   }
-  if (state_->slots.empty()) {
-    state_->detach();
-  } else {
-    static_cast<void>(write_run(kernel, *slot, ward_run{}));
-    drop_tables(kernel, *slot);
-  }
+  state_->close(*slot);
   return fail_with("record '" + run_id + "'", begun.error());
 }
 
@@ -192,12 +201,7 @@ Result<profiles::Run> Recorder::end(const std::string& run_id) {
   if (!last && last.error().code == Code::kNotFound && state_->slots.count(run_id) == 0) return last;
   const std::uint32_t slot = state_->slots.at(run_id);
   state_->slots.erase(run_id);
-  if (state_->slots.empty()) {
-    state_->detach();
-  } else {
-    static_cast<void>(write_run(*state_->kernel, slot, ward_run{}));
-    drop_tables(*state_->kernel, slot);
-  }
+  state_->close(slot);
   return last;
 }
 
@@ -208,9 +212,14 @@ std::vector<std::string> Recorder::open_runs() const {
 }
 
 void Recorder::shutdown(Pins pins) {
-  if (pins == Pins::kRemove) return state_->detach();
-  state_->kernel.reset();  // where it is pinned, it goes on; begin() and the others find no open run here any more
-  state_->slots.clear();
+  if (pins == Pins::kRemove) {
+    state_->detach();
+  } else if (state_->kernel) {
+    if (state_->programs) state_->programs->detach();
+    state_->kernel.reset();  // where it is pinned, it goes on
+    state_->slots.clear();
+  }
+  state_->programs.reset();
 }
 
 }  // namespace ward::recorder

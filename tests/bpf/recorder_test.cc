@@ -92,22 +92,26 @@ std::set<std::string> capability_names(const profiles::Run& run) {
   return names;
 }
 
-std::vector<std::uint32_t> attached_programs(const std::filesystem::path& pins) {
-  std::vector<std::uint32_t> ids;
+struct Attached {
+  std::uint32_t link, program;
+};
+
+std::vector<Attached> attached_now(const std::filesystem::path& pins) {
+  std::vector<Attached> all;
   auto kernel = find_pinned(pins);
-  if (!kernel || !*kernel) return ids;
+  if (!kernel || !*kernel) return all;
   for (const UniqueFd& link : (*kernel)->links) {
     bpf_link_info info{};
     std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0) ids.push_back(info.prog_id);
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0) all.push_back({info.id, info.prog_id});
   }
-  return ids;
+  return all;
 }
 
-// The kernel frees a program some time after its last reference is gone.
-bool gone_within(std::uint32_t program, std::int64_t deadline_ns) {
+// The kernel frees an object some time after its last reference is gone, and tells nobody.
+bool gone_within(int (*open_by_id)(std::uint32_t), std::uint32_t id, std::int64_t deadline_ns) {
   do {
-    const UniqueFd fd(bpf_prog_get_fd_by_id(program));
+    const UniqueFd fd(open_by_id(id));
     if (!fd) return true;
     ::poll(nullptr, 0, 5);
   } while (monotonic_ns() < deadline_ns);
@@ -297,17 +301,30 @@ TEST_F(RecorderTest, PinsThatAreIncompleteAreRemovedAloud) {
   EXPECT_TRUE(recorder_->available());
 }
 
-TEST_F(RecorderTest, LeavesNoProgramAndNoPinBehind) {
+TEST_F(RecorderTest, IsAttachedOnlyWhileARunIsOpenAndLeavesNothingBehind) {
   RecordedProcess process({"rare"});
   ASSERT_TRUE(recorder_->begin("run", process.pid()));
-  const auto programs = attached_programs(pins_);
-  ASSERT_EQ(programs.size(), 4U);
+  const auto attached = attached_now(pins_);
+  ASSERT_EQ(attached.size(), 4U);
   process.open_gate();
   EXPECT_EQ(process.finish(), 0);
   ASSERT_TRUE(recorder_->end("run"));
   EXPECT_FALSE(std::filesystem::exists(pins_));
   const auto deadline_ns = monotonic_ns() + 10'000'000'000;
-  for (const auto program : programs) EXPECT_TRUE(gone_within(program, deadline_ns)) << program;
+  for (const auto& [link, program] : attached) {
+    EXPECT_TRUE(gone_within(bpf_link_get_fd_by_id, link, deadline_ns)) << "link " << link;
+    EXPECT_TRUE(UniqueFd(bpf_prog_get_fd_by_id(program))) << "idle until the next run";
+  }
+  recorder_->shutdown(Pins::kRemove);
+  for (const auto& [link, program] : attached)
+    EXPECT_TRUE(gone_within(bpf_prog_get_fd_by_id, program, deadline_ns)) << "program " << program;
+}
+
+TEST_F(RecorderTest, RecordsAgainAfterTheLastRunEnded) {
+  EXPECT_THAT(numbers(record({"rare"}).syscalls), Contains(SYS_sched_get_priority_max));
+  const auto again = record({"thread"});
+  EXPECT_THAT(numbers(again.syscalls),
+              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
 }
 
 TEST_F(RecorderTest, EventsWithoutAPlaceAreCountedAsLost) {
