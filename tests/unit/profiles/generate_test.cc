@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/generate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include "profiles/baselines/baselines.h"
+#include "profiles/effective.h"
+#include "profiles/read_yaml.h"
+#include "profiles/write_yaml.h"
+
+namespace ward::profiles {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Key;
+using ::testing::Not;
+
+ObservedSyscall seen(int nr, Origin origin = Origin::kWorkload,
+                     std::map<std::uint32_t, ArgumentValues> arguments = {}) {
+  return {nr, origin, 3, 10, 20, std::move(arguments)};
+}
+
+Run run_of(const std::string& id, std::vector<ObservedSyscall> syscalls) {
+  Run run;
+  run.id = id;
+  run.no_new_privileges = true;
+  run.syscalls = std::move(syscalls);
+  return run;
+}
+
+Generated generated(std::vector<Run> runs) {
+  auto result = generate({"web", "ebpf", std::move(runs)}, {});
+  EXPECT_TRUE(result) << result.error().message;
+  return result.value_or(Generated{});
+}
+
+const SyscallSet& serving(const Generated& g) { return g.profile.syscalls.at(Layer::kServing); }
+
+TEST(Generate, ANothingIsNotAProfile) {
+  const auto result = generate({"web", "ebpf", {}}, {});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(result.error().message, HasSubstr("run it in mode learn"));
+}
+
+TEST(Generate, ALossyRecordingIsRefusedUnlessAskedFor) {
+  profiles::Run run = run_of("a", {seen(SYS_read)});
+  run.lost_events = 7;
+  EXPECT_THAT(generate({"web", "ebpf", {run}}, {}).error().message, HasSubstr("lost 7 events"));
+  const auto lossy = generate({"web", "ebpf", {run}}, {"", 1, true});
+  ASSERT_TRUE(lossy);
+  EXPECT_THAT(lossy->warnings, Contains(HasSubstr("lost 7 events")));
+  EXPECT_EQ(lossy->profile.provenance.at("lostEvents"), "7");
+}
+
+TEST(Generate, RunsAreUnited) {
+  const Generated g = generated({run_of("a", {seen(SYS_bind)}), run_of("b", {seen(SYS_listen)})});
+  EXPECT_THAT(serving(g), Contains(Key("bind")));
+  EXPECT_THAT(serving(g), Contains(Key("listen")));
+  EXPECT_EQ(g.profile.provenance.at("runs"), "2");
+}
+
+TEST(Generate, AFamilyIsLearnedAsOne) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_openat), seen(SYS_epoll_wait), seen(SYS_newfstatat), seen(SYS_vfork)})});
+  for (const char* name : {"open", "openat", "epoll_pwait", "stat", "statx", "fstat", "clone", "fork"}) {
+    EXPECT_THAT(serving(g), Contains(Key(name)));
+  }
+  EXPECT_THAT(serving(g), Not(Contains(Key("openat2"))));
+}
+
+TEST(Generate, Clone3IsLearnedAsCloneWithoutNamespaces) {
+  const Generated g = generated({run_of("a", {seen(SYS_clone3)})});
+  EXPECT_THAT(serving(g), Not(Contains(Key("clone3"))));
+  const SyscallSet effective = effective_layer(g.profile, Layer::kServing);
+  EXPECT_EQ(effective.at("clone").args, (std::vector<ArgFilter>{{0, 0x7E020000, {0}}}));
+}
+
+TEST(Generate, TheBaseSetIsInForceThoughItWasNotSeen) {
+  const SyscallSet effective = effective_layer(generated({run_of("a", {seen(SYS_bind)})}).profile, Layer::kServing);
+  for (const char* name :
+       {"rt_sigreturn", "restart_syscall", "exit_group", "tgkill", "clock_gettime", "futex", "write", "munmap"}) {
+    EXPECT_THAT(effective, Contains(Key(name)));
+  }
+}
+
+TEST(Generate, SocketIsFilteredToTheFamiliesAndTypesThatWereSeen) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}, {1, {{0x80801}, false}}})}),
+                 run_of("b", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{5}, false}}})})});
+  EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2, 5}}}));
+}
+
+TEST(Generate, DangerousFamiliesAreLeftOutAndReported) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16, 38}, false}}, {1, {{1}, false}}})})});
+  EXPECT_EQ(serving(g).at("socket").args.front(), (ArgFilter{0, {}, {2}}));
+  ASSERT_EQ(g.left_out.size(), 2U);
+  EXPECT_EQ(describe(g.left_out[0]), "socket(AF_NETLINK), 3 times in 1 run");
+  EXPECT_THAT(g.header, HasSubstr("socket(AF_ALG)"));
+}
+
+TEST(Generate, ASocketThatWasOnlyDangerousIsLeftOutWhole) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_bind), seen(SYS_socket, Origin::kWorkload, {{0, {{38}, false}}})})});
+  EXPECT_THAT(serving(g), Not(Contains(Key("socket"))));
+}
+
+TEST(Generate, DangerousCallsAreNeverAllowedByLearningAlone) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_bind), seen(SYS_mount), seen(SYS_ptrace), seen(SYS_io_uring_setup),
+                              seen(SYS_unshare), seen(SYS_bpf), seen(SYS_personality)})});
+  EXPECT_EQ(g.left_out.size(), 6U);
+  for (const LeftOut& left_out : g.left_out)
+    EXPECT_THAT(effective_union(g.profile), Not(Contains(Key(left_out.syscall))));
+}
+
+TEST(Generate, NamespacesMadeByCloneAreReported) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_clone, Origin::kWorkload, {{0, {{0x1200011, 0x10020011}, false}}})})});
+  ASSERT_EQ(g.left_out.size(), 1U);
+  EXPECT_EQ(g.left_out[0].what, "clone(CLONE_NEWNS|CLONE_NEWUSER)");
+}
+
+TEST(Generate, OverflowedValuesGiveNoFilterOfHalfTheTruth) {
+  const Generated g = generated({run_of("a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 6}, true}}}),
+                                              seen(SYS_socket, Origin::kWorkload, {{0, {{2}, true}}})})});
+  EXPECT_TRUE(serving(g).at("setsockopt").args.empty());
+  EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2, 10}}}));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("not all families are known")));
+}
+
+TEST(Generate, RubbishInTheUpperHalfOfAnIntIsIgnoredAsTheKernelIgnoresIt) {
+  const Generated g =
+      generated({run_of("a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 0x7fff00000006}, false}}})})});
+  EXPECT_EQ(serving(g).at("setsockopt").args, (std::vector<ArgFilter>{{1, 0xFFFFFFFF, {1, 6}}}));
+}
+
+TEST(Generate, WhatOnlyExecSessionsDidIsInTheExecLayer) {
+  const Generated g = generated({run_of("a", {seen(SYS_bind), seen(SYS_getpgrp, Origin::kExec),
+                                              seen(SYS_bind, Origin::kExec), seen(SYS_read, Origin::kExec)})});
+  const SyscallSet& exec = g.profile.syscalls.at(Layer::kExec);
+  EXPECT_THAT(exec, Contains(Key("getpgrp")));
+  EXPECT_THAT(exec, Not(Contains(Key("bind"))));
+  EXPECT_THAT(exec, Not(Contains(Key("read"))));
+  EXPECT_THAT(serving(g), Not(Contains(Key("getpgrp"))));
+}
+
+TEST(Generate, CapabilitiesOfTheWorkloadAreKeptThoseOfExecReported) {
+  profiles::Run run = run_of("a", {seen(SYS_bind)});
+  run.capabilities = {
+      {"CAP_SETUID", Origin::kWorkload, 1}, {"CAP_CHOWN", Origin::kWorkload, 1}, {"CAP_KILL", Origin::kExec, 1}};
+  const Generated g = generated({run});
+  EXPECT_EQ(g.profile.capabilities, (std::vector<std::string>{"CAP_CHOWN", "CAP_SETUID"}));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("CAP_KILL was used by exec sessions only")));
+}
+
+TEST(Generate, ASetuidProgramTurnsNoNewPrivilegesOff) {
+  profiles::Run run = run_of("a", {seen(SYS_bind)});
+  run.no_new_privileges = false;
+  EXPECT_TRUE(generated({run}).profile.no_new_privileges);
+  run.programs = {"/usr/bin/sudo"};
+  EXPECT_FALSE(generated({run}).profile.no_new_privileges);
+}
+
+TEST(Generate, WhatIsGeneratedReadsBackAndIsTheSameInAnyOrderOfRuns) {
+  const profiles::Run a = run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}}),
+                             seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
+  const profiles::Run b = run_of("b", {seen(SYS_openat), seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16}, false}}})});
+  const Generated one = generated({a, b});
+  const std::string text = write_yaml(one.profile, one.header);
+  const auto again = read_profile(text, "web.yaml");
+  ASSERT_TRUE(again) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, one.profile);
+  EXPECT_EQ(write_yaml(generated({b, a}).profile), write_yaml(one.profile));
+}
+
+TEST(Generate, I7_ARecordingCannotPutTextIntoTheFile) {
+  profiles::Run run = run_of("a", {seen(SYS_bind)});
+  run.runtime_sha256 = "x\nspec: {syscalls: {serving: [mount]}}";
+  auto result = generate({"web", "ebpf\"\n\x1b[31m", {run}}, {});
+  ASSERT_TRUE(result);
+  const auto again = read_profile(write_yaml(result->profile, result->header), "web.yaml");
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, result->profile);
+  EXPECT_FALSE(generate({"../web", "ebpf", {run}}, {}));
+}
+
+TEST(Baselines, DockersDefaultAllows292CallsHere) { EXPECT_EQ(docker_default_unconditional().size(), 292U); }
+
+}  // namespace
+}  // namespace ward::profiles
