@@ -58,6 +58,7 @@ Result<UniqueFd> own(int fd, std::string_view what) {
 
 tl::unexpected<Error> refused(std::string why) {
   const int error = errno;
+  if (error == EPERM) return fail_errno(why + " (wardd needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN)", error);
   if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
   return fail_errno(why, error);
 }

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -60,6 +61,14 @@ int act(std::string_view word) {
     for (unsigned long request = 0; request < 100; ++request) ::ioctl(-1, 0x5000 + request);
   if (word == "zero") ::ioctl(-1, 0UL);
   if (word == "foreign") call_as_i386();
+  if (word == "storm") {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+      threads.emplace_back([] {
+        for (int call = 0; call < 25'000; ++call) ::syscall(SYS_getppid);
+      });
+    for (std::thread& thread : threads) thread.join();
+  }
   if (word == "setgroups" && ::setgroups(0, nullptr) != 0) return failed("setgroups");
   if (word == "own-user-namespace")
     in_child([] {

@@ -273,6 +273,13 @@ TEST_F(RecorderTest, WindowsCountOnlyThoseWithActivity) {
   EXPECT_EQ(one(run, SYS_sched_get_priority_max).count, 3U);
 }
 
+TEST_F(RecorderTest, CountsAreExactWhereThreadsOnAllCpusCallAtOnce) {
+  const auto run = record({"storm"});
+  EXPECT_EQ(one(run, SYS_getppid).count, 100'000U);
+  EXPECT_LE(run.fine.seen_in.at(SYS_getppid), run.fine.windows);
+  EXPECT_EQ(run.lost_events, 0U);
+}
+
 TEST_F(RecorderTest, ARecordingOutlivesARestart) {
   RecordedProcess process({"byte", "wait", "rare"});
   ASSERT_TRUE(recorder_->begin("run", process.pid()));
