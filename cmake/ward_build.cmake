@@ -11,7 +11,8 @@ if(CCACHE)
 endif()
 add_link_options(-fuse-ld=lld)
 
-add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -fstack-protector-strong)
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -fstack-protector-strong
+  $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>)
 add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}")
 include_directories(${PROJECT_SOURCE_DIR})
 
@@ -44,7 +45,8 @@ function(ward_proto name kind)
   target_include_directories(${name} SYSTEM PUBLIC ${out})
   target_compile_options(${name} PRIVATE -w)
   if(kind STREQUAL "LITE")
-    target_link_libraries(${name} PUBLIC protobuf::libprotobuf-lite)
+    # By name, so that a static executable gets the archive and all others the shared library.
+    target_link_libraries(${name} PUBLIC protobuf-lite)
   elseif(kind STREQUAL "FULL")
     target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
   else()

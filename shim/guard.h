@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Ward adds to a containerd shim, as the shim sees it: hooks in the life of a container. The life cycle (Container,
-// Process) calls these in the order below and knows nothing else of profiles; admission/ and supervisor/ are behind it.
-// One thread, one loop: no hook blocks longer than local file I/O.
+// What Ward adds to a containerd shim, as the shim sees it: hooks in the life of a container. The life cycle
+// (Container, Process) calls these in the order below and knows nothing else of profiles; admission/ and supervisor/
+// are behind it. One thread, one loop: no hook blocks longer than local file I/O.
 #pragma once
 
 #include <sys/types.h>

@@ -22,6 +22,9 @@
 
 namespace ward::shim {
 
+// A grandchild may hold a stream open for ever; Delete waits this long for the end of the output and no longer.
+inline constexpr std::chrono::seconds kDrainLimit{10};
+
 struct StdioSpec {
   std::string in;
   std::string out;

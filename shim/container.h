@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of one container: create, start, exec sessions, signals, end, delete. Decides the order in which containerd
+// learns of things (shim contract, section 7): an end is told after the start it belongs to, and the init's after those
+// of all exec sessions. Calls the guard's hooks in their order and knows nothing of what they do.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "shim/guard.h"
+#include "shim/process.h"
+#include "shim/rootfs.h"
+#include "shim/runc.h"
+#include "shim/runtime_options.h"
+#include "shim/task_events.h"
+
+namespace ward {
+class ConsoleSocket;
+}
+
+namespace ward::shim {
+
+struct Surroundings {
+  asio::io_context& loop;
+  Reaper& reaper;
+  Guard& guard;
+  TaskEvents& events;
+  std::string containerd_namespace;
+  std::filesystem::path run_directory;  // for console sockets
+};
+
+struct ContainerSpec {
+  std::string id;
+  std::string bundle;
+  std::vector<RootfsMount> rootfs;
+  StdioSpec stdio;
+  RuntimeOptions options;
+};
+
+struct Departed {  // what is left to say of a deleted process
+  pid_t pid = 0;
+  Exit exit;
+};
+
+struct TaskProcess {  // a process in the container's cgroup
+  pid_t pid = 0;
+  std::string exec_id;  // of the session it is the first process of
+};
+
+class Container : public std::enable_shared_from_this<Container> {
+ public:
+  using Done = std::function<void(Result<void>)>;
+  using PidDone = std::function<void(Result<pid_t>)>;
+
+  Container(Surroundings& surroundings, ContainerSpec spec);
+
+  // Until it has come back well the container is to be treated as absent; after an error nothing of it is left.
+  void create(PidDone done);
+  [[nodiscard]] bool is_created() const { return created_; }
+
+  void start(const std::string& exec_id, PidDone done);
+  Result<void> add_exec(const std::string& exec_id, StdioSpec stdio, std::string document);
+  void remove(const std::string& exec_id, std::function<void(Result<Departed>)> done);
+  void kill(const std::string& exec_id, int signal, bool all, Done done);
+  void pause(Done done);
+  void resume(Done done);
+  void list_processes(std::function<void(Result<std::vector<TaskProcess>>)> done);
+  Result<void> wait(const std::string& exec_id, Process::Waiter waiter);
+  Result<void> resize(const std::string& exec_id, std::uint16_t columns, std::uint16_t rows);
+  Result<void> close_stdin(const std::string& exec_id);
+
+  // Every process dies, by the runtime's hand; for the guard, and for shared pid namespaces when the init ends.
+  void kill_all();
+  // The guard froze or released the container.
+  void set_frozen(bool frozen);
+
+  [[nodiscard]] const std::string& bundle() const { return spec_.bundle; }
+  [[nodiscard]] Result<std::shared_ptr<Process>> find(const std::string& exec_id) const;
+  [[nodiscard]] ProcessState visible_state(const Process& process) const;
+  [[nodiscard]] pid_t init_pid() const { return init_->pid(); }
+
+ private:
+  using ProcessPtr = std::shared_ptr<Process>;
+
+  Result<void> prepare();
+  void abandon(Error why, PidDone done);
+  // Runs `create` or `exec`, and comes back when the new process is known, watched and confirmed by the guard.
+  void launch(const ProcessPtr& process, RuncCall call, const std::string& pid_file, PidDone done);
+  void adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console, PidDone done);
+  void start_init(PidDone done);
+  void start_exec(const ProcessPtr& process, PidDone done);
+  void exec_failed(const ProcessPtr& process);
+  [[nodiscard]] Result<void> may_start_exec() const;
+  [[nodiscard]] std::string exec_pid_file(const std::string& exec_id) const;
+
+  void process_reaped(const ProcessPtr& process, Exit exit);
+  void publish_ends();
+  void publish_end(const ProcessPtr& process);
+  void remove_init(OperationQueue::Turn turn, std::function<void(Result<Departed>)> done);
+  void remove_exec(const ProcessPtr& process, std::function<void(Result<Departed>)> done);
+  void destroy(std::function<void(Result<void>)> done);
+
+  Surroundings& surroundings_;
+  ContainerSpec spec_;
+  Runc runc_;
+  ProcessPtr init_;
+  std::map<std::string, ProcessPtr> execs_;
+  bool created_ = false;
+  bool private_pid_namespace_ = true;
+  bool killing_all_ = false;
+};
+
+}  // namespace ward::shim

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Exec sessions of a container: registered by Exec, run by Start.
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/linux/pty.h"
+#include "shim/container.h"
+
+namespace ward::shim {
+namespace {
+
+// What a session that never ran is said to have ended with.
+constexpr int kNeverRanStatus = 255 << 8;
+
+Result<UniqueFd> make_document_file(const std::string& text) {
+  UniqueFd fd(::memfd_create("process", MFD_CLOEXEC));
+  if (!fd) return fail_errno("memfd_create");
+  for (std::size_t written = 0; written < text.size();) {
+    const ssize_t n = ::write(fd.get(), text.data() + written, text.size() - written);
+    if (n < 0) return fail_errno("write the process document");
+    written += static_cast<std::size_t>(n);
+  }
+  return fd;
+}
+
+}  // namespace
+
+std::string Container::exec_pid_file(const std::string& exec_id) const { return spec_.bundle + "/" + exec_id + ".pid"; }
+
+Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, std::string document) {
+  if (execs_.count(exec_id) != 0) return fail(Code::kAlreadyExists, "id " + exec_id);
+  if (visible_state(*init_) == ProcessState::kPaused) {
+    return fail(Code::kFailedPrecondition, "cannot exec in a paused container");
+  }
+  if (auto next = next_state(init_->state(), ProcessStep::kExec); !next) return tl::unexpected(next.error());
+  stdio.uid = spec_.options.io_uid;
+  stdio.gid = spec_.options.io_gid;
+  execs_.emplace(exec_id, std::make_shared<Process>(exec_id, std::move(stdio), std::move(document)));
+  surroundings_.events.exec_added(spec_.id, exec_id);
+  return {};
+}
+
+Result<void> Container::may_start_exec() const {
+  // An end that was reaped but is still held back for other sessions is an end.
+  if (init_->reaped() || init_->state() == ProcessState::kStopped) {
+    return fail(Code::kFailedPrecondition, "container " + spec_.id + " init process is not running");
+  }
+  const auto state = visible_state(*init_);
+  if (state == ProcessState::kRunning) return {};
+  return fail(Code::kFailedPrecondition, "cannot exec in a " + std::string(state_name(state)) + " container");
+}
+
+void Container::start_exec(const ProcessPtr& process, PidDone done) {
+  if (auto next = next_state(process->state(), ProcessStep::kStart);
+      !next || process->state() != ProcessState::kAdded) {
+    return done(next ? fail(Code::kFailedPrecondition, "cannot start a running process")
+                     : tl::unexpected(next.error()));
+  }
+  if (auto ok = may_start_exec(); !ok) return done(tl::unexpected(ok.error()));
+  process->in_transition = true;
+  auto started = [self = shared_from_this(), process, done = std::move(done)](Result<pid_t> pid) {
+    if (pid) {
+      (void)process->advance(ProcessStep::kStart);
+      self->surroundings_.guard.started(self->spec_.id, process->exec_id());
+      self->surroundings_.events.exec_started(self->spec_.id, process->exec_id(), *pid);
+    } else {
+      self->exec_failed(process);
+    }
+    done(std::move(pid));
+    process->in_transition = false;
+    self->publish_ends();
+  };
+  auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
+  if (!document) return started(tl::unexpected(document.error()));
+  auto file = make_document_file(*document);
+  if (!file) return started(tl::unexpected(file.error()));
+  if (auto ok = process->open_streams(surroundings_.loop); !ok) return started(tl::unexpected(ok.error()));
+  RuncCall call;
+  call.arguments = {"exec", "--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor), "--detach"};
+  call.descriptors.emplace_back(file->get(), kFirstFreeRuncDescriptor);
+  launch(process, std::move(call), exec_pid_file(process->exec_id()), std::move(started));
+}
+
+// No TaskExit: containerd was never told that it runs. Who waits for it gets an answer all the same.
+void Container::exec_failed(const ProcessPtr& process) {
+  process->abandoned = true;
+  if (process->pid() > 0) (void)process->signal(SIGKILL);
+  process->close_streams();
+  process->end({kNeverRanStatus, 0});
+}
+
+void Container::remove_exec(const ProcessPtr& process, std::function<void(Result<Departed>)> done) {
+  process->operations.run([self = shared_from_this(), process, done = std::move(done)](OperationQueue::Turn turn) {
+    auto next = next_state(process->state(), ProcessStep::kDelete);
+    if (!next) return done(tl::unexpected(next.error()));
+    auto finish = [self, process, turn, done] {
+      (void)process->advance(ProcessStep::kDelete);
+      process->close_streams();
+      ::unlink(self->exec_pid_file(process->exec_id()).c_str());
+      self->execs_.erase(process->exec_id());
+      if (!process->has_ended()) process->end({kNeverRanStatus, 0});
+      done(Departed{process->pid(), *process->exit()});
+    };
+    if (process->streams() == nullptr) return finish();
+    process->streams()->drain(kDrainLimit, finish);
+  });
+}
+
+}  // namespace ward::shim

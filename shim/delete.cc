@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// `delete`: run by containerd in the bundle when a shim is gone or cannot be reached. Ends what is left of the
+// container and says how it ended; succeeds where nothing is left. All diagnostics go to stderr, stdout is the answer.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+
+#include "containerd/task.pb.h"
+#include "lib/base/clock.h"
+#include "lib/base/file.h"
+#include "lib/linux/child_process.h"
+#include "lib/linux/unix_socket.h"
+#include "shim/invocation.h"
+#include "shim/rootfs.h"
+#include "shim/runtime_options.h"
+#include "shim/timestamp.h"
+
+namespace ward::shim {
+namespace {
+
+constexpr std::uint32_t kKilledStatus = 128 + SIGKILL;
+
+void warn(const Error& error) { std::fprintf(stderr, "%s\n", error.message.c_str()); }
+
+void force_delete(const SavedOptions& saved, const std::string& root, const std::string& id) {
+  auto program = find_program(saved.binary.empty() ? std::string(kDefaultRuntimeBinary) : saved.binary);
+  if (!program) return warn(program.error());
+  ChildSpec spec;
+  spec.program = *program;
+  spec.argv = {*program, "--root", root};
+  if (saved.options.systemd_cgroup) spec.argv.emplace_back("--systemd-cgroup");
+  spec.argv.insert(spec.argv.end(), {"delete", "--force", id});
+  spec.environment = environment_without({"NOTIFY_SOCKET"});
+  spec.descriptors = {{STDERR_FILENO, 1}, {STDERR_FILENO, 2}};
+  auto child = start_child(spec);
+  if (!child) return warn(child.error());
+  int status = 0;
+  while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
+pid_t read_init_pid(const std::filesystem::path& bundle) {
+  const auto text = read_file(bundle / "init.pid", 64);
+  pid_t pid = 0;
+  if (text) std::from_chars(text->data(), text->data() + text->size(), pid);
+  return pid;
+}
+
+// The socket is the pod's: only one that nobody serves any more is removed.
+void remove_dead_socket(const std::filesystem::path& bundle) {
+  const auto address = read_file(bundle / "address", 256);
+  constexpr std::string_view kScheme = "unix://";
+  if (!address || address->compare(0, kScheme.size(), kScheme) != 0) return;
+  const std::string path = address->substr(kScheme.size());
+  const auto connection = connect_unix(path);
+  if (!connection && connection.error().code == Code::kUnavailable) ::unlink(path.c_str());
+}
+
+}  // namespace
+
+int run_delete(const Invocation& invocation) {
+  std::error_code error;
+  std::filesystem::path bundle = invocation.bundle;
+  if (bundle.empty()) bundle = std::filesystem::current_path(error).parent_path() / invocation.id;
+  const auto saved = load_options(bundle);
+  const auto root = runtime_root(saved.options, invocation.containerd_namespace);
+  // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
+  if (std::filesystem::exists(root + "/" + invocation.id, error)) force_delete(saved, root, invocation.id);
+  if (auto ok = unmount_rootfs(bundle); !ok) warn(ok.error());
+  remove_dead_socket(bundle);
+
+  containerd::DeleteResponse response;
+  response.set_pid(static_cast<std::uint32_t>(read_init_pid(bundle)));
+  response.set_exit_status(kKilledStatus);
+  set_timestamp(response.mutable_exited_at(), wall_ns());
+  const std::string bytes = response.SerializeAsString();
+  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace ward::shim

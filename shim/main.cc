@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died, without an action it
+// is that server. What goes to stderr here becomes the error text of containerd's client.
+#include <malloc.h>
+
+#include <cstdio>
+
+#include "shim/invocation.h"
+
+int main(int argc, char** argv) {
+  // One thread: further arenas and a large untrimmed top would only be memory for nothing, once for each pod.
+  ::mallopt(M_ARENA_MAX, 1);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
+  ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  const auto invocation = ward::shim::parse_invocation({argv + 1, argv + argc});
+  if (!invocation) {
+    std::fprintf(stderr, "containerd-shim-ward-v1: %s\n", invocation.error().message.c_str());
+    return 1;
+  }
+  switch (invocation->action) {
+    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation);
+    case ward::shim::Action::kDelete: return ward::shim::run_delete(*invocation);
+    case ward::shim::Action::kServe: return ward::shim::run_serve(*invocation);
+    case ward::shim::Action::kInfo: return ward::shim::run_info();
+    case ward::shim::Action::kVersion: std::printf("containerd-shim-ward-v1:\n  Version: %s\n", WARD_VERSION); return 0;
+  }
+  return 1;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/process.h"
+
+#include <utility>
+
+#include "lib/linux/pidfd.h"
+
+namespace ward::shim {
+
+Process::Process(std::string exec_id, StdioSpec stdio, std::string document)
+    : exec_id_(std::move(exec_id)), stdio_spec_(std::move(stdio)), document_(std::move(document)) {}
+
+Result<void> Process::advance(ProcessStep step) {
+  auto next = next_state(state_, step);
+  if (!next) return tl::unexpected(next.error());
+  state_ = *next;
+  return {};
+}
+
+void Process::set_pid(pid_t pid) {
+  pid_ = pid;
+  // It may be over already; then nothing is left to signal and its status is on the way.
+  if (auto fd = open_pidfd(pid)) pidfd_ = std::move(*fd);
+}
+
+Result<void> Process::signal(int number) {
+  if (!pidfd_ || reaped_) return fail(Code::kNotFound, "process already finished");
+  return send_signal(pidfd_, number);
+}
+
+Result<void> Process::open_streams(asio::io_context& loop) {
+  auto streams = Stdio::open(loop, stdio_spec_);
+  if (!streams) return tl::unexpected(streams.error());
+  streams_ = std::move(*streams);
+  return {};
+}
+
+void Process::end(Exit exit) {
+  exit_ = exit;
+  pidfd_.reset();
+  if (state_ != ProcessState::kDeleted) state_ = ProcessState::kStopped;
+  for (const auto& waiter : std::exchange(waiters_, {})) waiter(exit);
+}
+
+void Process::wait(Waiter waiter) {
+  if (exit_) return waiter(*exit_);
+  waiters_.push_back(std::move(waiter));
+}
+
+}  // namespace ward::shim

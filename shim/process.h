@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// One process of a container as containerd sees it: its init or an exec session. Holds the state, the streams, the pid
+// and who waits for its end. Runs nothing and publishes nothing; Container does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
+#include "shim/operation_queue.h"
+#include "shim/process_state.h"
+#include "shim/reaper.h"
+#include "shim/stdio.h"
+
+namespace ward::shim {
+
+class Process {
+ public:
+  using Waiter = std::function<void(Exit)>;
+
+  // An empty exec id is the container's init. `document`: the OCI process as JSON, for exec sessions.
+  Process(std::string exec_id, StdioSpec stdio, std::string document = {});
+
+  [[nodiscard]] const std::string& exec_id() const { return exec_id_; }
+  [[nodiscard]] bool is_init() const { return exec_id_.empty(); }
+  [[nodiscard]] const StdioSpec& stdio_spec() const { return stdio_spec_; }
+  [[nodiscard]] std::string take_document() { return std::move(document_); }
+
+  [[nodiscard]] ProcessState state() const { return state_; }
+  Result<void> advance(ProcessStep step);
+  [[nodiscard]] bool has_ended() const { return exit_.has_value(); }
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  void set_pid(pid_t pid);
+  Result<void> signal(int number);  // kNotFound: "process already finished"
+
+  Result<void> open_streams(asio::io_context& loop);
+  [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
+  void close_streams() { streams_.reset(); }
+
+  // Its end, in two steps: it was reaped; everything that must be told before has been told, now it has ended.
+  void note_reaped(Exit exit) { reaped_ = exit; }
+  [[nodiscard]] const std::optional<Exit>& reaped() const { return reaped_; }
+  void end(Exit exit);
+  [[nodiscard]] const std::optional<Exit>& exit() const { return exit_; }
+  void wait(Waiter waiter);  // at once where it has ended
+
+  // A create or start has been asked of the runtime and its event is not out yet: the end has to wait for that.
+  bool in_transition = false;
+  // Its create or start failed after there was a process: what is left of it is reaped in silence.
+  bool abandoned = false;
+
+  OperationQueue operations;
+
+ private:
+  std::string exec_id_;
+  StdioSpec stdio_spec_;
+  std::string document_;
+  ProcessState state_ = ProcessState::kAdded;
+  pid_t pid_ = 0;
+  UniqueFd pidfd_;
+  std::unique_ptr<Stdio> streams_;
+  std::optional<Exit> reaped_;
+  std::optional<Exit> exit_;
+  std::vector<Waiter> waiters_;
+};
+
+}  // namespace ward::shim

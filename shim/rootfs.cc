@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/rootfs.h"
+
+#include "lib/base/log.h"
+#include "lib/linux/mount.h"
+
+namespace ward::shim {
+
+Result<void> mount_rootfs(const std::filesystem::path& bundle, const std::vector<RootfsMount>& mounts) {
+  const auto rootfs = bundle / "rootfs";
+  if (mounts.empty()) return {};
+  std::error_code error;
+  std::filesystem::create_directory(rootfs, error);
+  if (error) return fail_errno("mkdir " + rootfs.string(), error.value());
+  for (const auto& mount : mounts) {
+    const std::filesystem::path below = std::filesystem::path("/" + mount.target).lexically_normal().relative_path();
+    auto mounted = mount_at(mount.type, mount.source, below.empty() ? rootfs : rootfs / below, mount.options);
+    if (mounted) continue;
+    if (auto undone = unmount_rootfs(bundle); !undone) log::warn(undone.error().message);
+    return fail_with("rootfs", mounted.error());
+  }
+  return {};
+}
+
+Result<void> unmount_rootfs(const std::filesystem::path& bundle) {
+  const auto rootfs = bundle / "rootfs";
+  auto ok = unmount_tree(rootfs);
+  if (!ok) return fail_with("rootfs", ok.error());
+  return ok;
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The containers that one shim serves: those of a pod, or a single one. Knows who is there; what happens to each is
+// Container's business.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "lib/base/result.h"
+#include "shim/container.h"
+
+namespace ward::shim {
+
+class Sandbox {
+ public:
+  explicit Sandbox(Surroundings surroundings) : surroundings_(std::move(surroundings)) {}
+
+  // kAlreadyExists for an id that is there or on its way.
+  void create(ContainerSpec spec, Container::PidDone done);
+  // kNotFound "container not created", also while its create is on the way.
+  [[nodiscard]] Result<std::shared_ptr<Container>> find(const std::string& id) const;
+  // Deletes the container's init and with it the container.
+  void remove(const std::string& id, std::function<void(Result<Departed>)> done);
+  [[nodiscard]] bool empty() const { return containers_.empty(); }
+
+ private:
+  Surroundings surroundings_;
+  std::map<std::string, std::shared_ptr<Container>> containers_;
+};
+
+}  // namespace ward::shim

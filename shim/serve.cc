@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The served process: puts the parts together, runs the loop, ends when containerd has asked for it or a signal came.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <asio/io_context.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "lib/base/log.h"
+#include "lib/linux/unix_socket.h"
+#include "lib/ttrpc/server.h"
+#include "shim/event_publisher.h"
+#include "shim/guard.h"
+#include "shim/invocation.h"
+#include "shim/reaper.h"
+#include "shim/sandbox.h"
+#include "shim/shim_address.h"
+#include "shim/task_events.h"
+#include "shim/task_service.h"
+
+namespace ward::shim {
+namespace {
+
+// containerd made this FIFO in the bundle and reads it. Opened for both directions, so that a reader that went away is
+// no error; non-blocking, so that a full one costs a log line and not the pod.
+void open_log(bool debug) {
+  const int fd = ::open("log", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) {
+    ::dup3(fd, STDERR_FILENO, O_CLOEXEC);
+    ::close(fd);
+  }
+  if (debug) log::set_level(log::Level::kDebug);
+}
+
+Result<UniqueFd> take_listener(const Invocation& invocation) {
+  if (invocation.socket.empty()) {
+    ::fcntl(kListenerDescriptor, F_SETFD, FD_CLOEXEC);
+    return UniqueFd(kListenerDescriptor);
+  }
+  return listen_unix(invocation.socket, StaleSocket::kReplace);
+}
+
+// The socket was bound by another process, by its path.
+std::string own_address(const UniqueFd& listener) {
+  sockaddr_un address = {};
+  socklen_t size = sizeof(address);
+  if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
+  return {address.sun_path, ::strnlen(address.sun_path, sizeof(address.sun_path))};
+}
+
+class Shim {
+ public:
+  Shim(const Invocation& invocation, UniqueFd listener)
+      : address_(own_address(listener)),
+        loop_(1),
+        reaper_(loop_),
+        publisher_(loop_, environment("TTRPC_ADDRESS"), invocation.containerd_namespace),
+        events_([this](TaskEvent e) {
+          publisher_.publish(std::move(e.topic), std::move(e.type_url), std::move(e.payload));
+        }),
+        guard_(loop_, {places_from_environment(), invocation.containerd_namespace, address_},
+               {[this](const std::string& id) { with(id, [](Container& c) { c.kill_all(); }); },
+                [this](const std::string& id, bool frozen) {
+                  with(id, [frozen](Container& c) { c.set_frozen(frozen); });
+                }}),
+        sandbox_({loop_, reaper_, guard_, events_, invocation.containerd_namespace, places_from_environment().run}),
+        tasks_(sandbox_, [this] { shut_down(); }),
+        server_(loop_, std::move(listener)) {}
+
+  Result<void> run() {
+    auto started = reaper_.start([this](int) { shut_down(); });
+    if (!started) return started;
+    tasks_.serve_on(server_);
+    guard_.serve_on(server_);
+    server_.start();
+    loop_.run();
+    return {};
+  }
+
+ private:
+  static std::string environment(const char* name) {
+    const char* value = ::getenv(name);
+    return value != nullptr ? value : "";
+  }
+
+  void with(const std::string& id, const std::function<void(Container&)>& action) {
+    if (const auto container = sandbox_.find(id)) action(**container);
+  }
+
+  // The socket goes first: a `start` for the same pod must not be sent to a server that is leaving.
+  void shut_down() {
+    if (std::exchange(leaving_, true)) return;
+    if (!address_.empty()) ::unlink(address_.c_str());
+    publisher_.drain([this] {
+      server_.stop([this] {
+        guard_.stop();
+        reaper_.stop();
+        loop_.stop();
+      });
+    });
+  }
+
+  std::string address_;
+  asio::io_context loop_;
+  Reaper reaper_;
+  EventPublisher publisher_;
+  TaskEvents events_;
+  Guard guard_;
+  Sandbox sandbox_;
+  TaskService tasks_;
+  ttrpc::Server server_;
+  bool leaving_ = false;
+};
+
+}  // namespace
+
+int run_serve(const Invocation& invocation) {
+  open_log(invocation.debug);
+  // The bundle of a pod's first container may be deleted while we serve the others.
+  if (::chdir("/") != 0) return 1;
+  auto listener = take_listener(invocation);
+  if (!listener) {
+    log::error(listener.error().message);
+    return 1;
+  }
+  // Never destroyed: handlers that still wait would only be torn down in a careful order for nothing.
+  auto* shim = new Shim(invocation, std::move(*listener));
+  if (auto ok = shim->run(); !ok) {
+    log::error(ok.error().message);
+    return 1;
+  }
+  ::_exit(0);
+}
+
+}  // namespace ward::shim

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// `start`: binds the pod's socket, leaves a server behind on it and prints the address. Where a server of the pod is
+// there already, prints that one's. Run once for each container, so everything superfluous here costs every start.
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "lib/base/file.h"
+#include "lib/linux/child_process.h"
+#include "lib/linux/unix_socket.h"
+#include "shim/invocation.h"
+#include "shim/shim_address.h"
+#include "shim/start_options.h"
+
+namespace ward::shim {
+namespace {
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return text;
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > kLargestStartInput) return fail(Code::kResourceExhausted, "standard input is over 10 MiB");
+  }
+}
+
+// Cores are shared only inside the pod; must be asked for before the server is forked.
+Result<void> schedule_cores() {
+  const char* wanted = ::getenv("SCHED_CORE");
+  if (wanted == nullptr || *wanted == '\0') return {};
+  constexpr int kProcessGroup = 2;
+  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, kProcessGroup, 0) != 0) return fail_errno("enable sched core");
+  return {};
+}
+
+Result<void> write_text(const std::filesystem::path& path, const std::string& text) {
+  FILE* file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) return fail_errno("open " + path.string());
+  const bool written = std::fputs(text.c_str(), file) >= 0;
+  if (std::fclose(file) != 0 || !written) return fail_errno("write " + path.string());
+  return {};
+}
+
+// v1 has a tree for each controller, v2 one for all.
+Result<void> join_cgroup(pid_t pid, const std::string& cgroup) {
+  if (cgroup.empty()) return {};
+  const std::filesystem::path root = "/sys/fs/cgroup";
+  const std::string below = std::filesystem::path("/" + cgroup).lexically_normal().relative_path();
+  std::error_code error;
+  if (std::filesystem::exists(root / "cgroup.controllers", error)) {
+    std::filesystem::create_directories(root / below, error);
+    return write_text(root / below / "cgroup.procs", std::to_string(pid));
+  }
+  bool joined = false;
+  for (const auto& controller : std::filesystem::directory_iterator(root, error)) {
+    // cpuset needs its parent's values copied before it takes a process; containerd's own shim leaves it out, too.
+    if (controller.is_symlink() || !controller.is_directory() || controller.path().filename() == "cpuset") continue;
+    std::filesystem::create_directories(controller.path() / below, error);
+    joined = write_text(controller.path() / below / "cgroup.procs", std::to_string(pid)).has_value() || joined;
+  }
+  if (!joined) return fail(Code::kInternal, "no controller has a cgroup " + cgroup);
+  return {};
+}
+
+// One more than containerd's: under memory pressure the shim goes first.
+void raise_oom_score(pid_t pid) {
+  const auto parent = read_file("/proc/" + std::to_string(::getppid()) + "/oom_score_adj", 64);
+  if (!parent) return;
+  int score = 0;
+  std::from_chars(parent->data(), parent->data() + parent->size(), score);
+  (void)write_text("/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(std::min(score + 1, 1000)));
+}
+
+Result<pid_t> start_server(const Invocation& invocation, const UniqueFd& listener) {
+  auto self = std::filesystem::read_symlink("/proc/self/exe").string();
+  ChildSpec spec;
+  spec.argv = {self,       "-namespace",      invocation.containerd_namespace, "-id", invocation.id,
+               "-address", invocation.address};
+  if (invocation.debug) spec.argv.emplace_back("-debug");
+  spec.program = std::move(self);
+  spec.environment = environment_without({});
+  spec.descriptors = {{listener.get(), kListenerDescriptor}};
+  spec.dies_with_parent = false;
+  spec.own_process_group = true;
+  auto child = start_child(spec);
+  if (!child) return tl::unexpected(child.error());
+  return child->pid;
+}
+
+Result<std::string> start(const Invocation& invocation) {
+  const auto input = read_standard_input();
+  if (!input) return tl::unexpected(input.error());
+  const auto options = parse_start_options(*input, invocation.containerd_namespace, invocation.id);
+  if (!options) return tl::unexpected(options.error());
+  const auto grouping = read_grouping(".", invocation.id);
+  if (!grouping) return tl::unexpected(grouping.error());
+  const auto directory = options->socket_directory.empty() ? kDefaultSocketDirectory : options->socket_directory;
+  const auto path = shim_socket_path(directory, invocation.address, invocation.containerd_namespace, *grouping);
+  const std::string address = "unix://" + path;
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) {
+    std::filesystem::create_directories(directory, error);
+    std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  }
+
+  auto listener = listen_unix(path, StaleSocket::kReplace);
+  const bool served = !listener && listener.error().code == Code::kAlreadyExists;
+  if (!listener && !served) return tl::unexpected(listener.error());
+  // containerd before 2.0 looks here after its restart.
+  if (auto ok = write_file_atomically("address", address, 0644, Durability::kNone); !ok)
+    return tl::unexpected(ok.error());
+  if (served) return address;
+
+  auto failed = [&path](Error why) -> Result<std::string> {
+    ::unlink(path.c_str());
+    return tl::unexpected(std::move(why));
+  };
+  if (auto ok = schedule_cores(); !ok) return failed(ok.error());
+  const auto server = start_server(invocation, *listener);
+  if (!server) return failed(server.error());
+  raise_oom_score(*server);
+  if (auto ok = join_cgroup(*server, options->runtime.shim_cgroup); !ok) {
+    ::kill(*server, SIGKILL);
+    return failed(with_context("join the shim's cgroup", ok.error()));
+  }
+  return address;
+}
+
+}  // namespace
+
+int run_start(const Invocation& invocation) {
+  const auto address = start(invocation);
+  if (!address) {
+    std::fprintf(stderr, "start the shim: %s\n", address.error().message.c_str());
+    return 1;
+  }
+  std::fputs(address->c_str(), stdout);
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace ward::shim

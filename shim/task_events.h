@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What containerd is told of a task. Builds the messages; the order of the calls is the order of the events, and
+// sending them is the business of whoever gave `publish`.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "shim/reaper.h"
+#include "shim/rootfs.h"
+#include "shim/stdio.h"
+
+namespace ward::shim {
+
+struct TaskEvent {
+  std::string topic;     // "/tasks/start"
+  std::string type_url;  // "containerd.events.TaskStart"
+  std::string payload;
+};
+
+class TaskEvents {
+ public:
+  explicit TaskEvents(std::function<void(TaskEvent)> publish) : publish_(std::move(publish)) {}
+
+  void created(const std::string& id, const std::string& bundle, const std::vector<RootfsMount>& rootfs,
+               const StdioSpec& io, pid_t pid);
+  void started(const std::string& id, pid_t pid);
+  void exec_added(const std::string& id, const std::string& exec_id);
+  void exec_started(const std::string& id, const std::string& exec_id, pid_t pid);
+  void exited(const std::string& id, const std::string& exec_id, pid_t pid, const Exit& exit);
+  void deleted(const std::string& id, pid_t pid, const Exit& exit);
+  void paused(const std::string& id);
+  void resumed(const std::string& id);
+
+ private:
+  std::function<void(TaskEvent)> publish_;
+};
+
+}  // namespace ward::shim
