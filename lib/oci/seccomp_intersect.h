@@ -75,8 +75,13 @@ class OwnFilter {
   [[nodiscard]] Answer verdict(int nr, const CallArgs& args) const;
   [[nodiscard]] const Answer& default_answer() const { return default_; }
   [[nodiscard]] std::vector<Rule> rules_of(int nr) const;
+  // The answer where of `rules` those hold whose flag, counted from `first`, is set.
+  [[nodiscard]] Answer strictest(const std::vector<Rule>& rules, const std::vector<bool>& held,
+                                 std::size_t first) const;
 
  private:
+  void distrust_order();
+
   bool present_ = false;
   Answer default_;
   std::vector<Rule> rules_;  // sorted by number

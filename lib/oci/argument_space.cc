@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// One argument after the other: the values of argument i fall into classes by which conditions on i hold; what is left
+// of the problem is the same within a class, so it is solved once per class, and classes with the same solution are
+// one.
+#include "lib/oci/argument_space.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <set>
+
+namespace ward::oci {
+namespace {
+
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint32_t kArguments = 6;
+constexpr std::size_t kMaxSteps = 20'000;  // some milliseconds: a filter written to be hard costs no more
+
+using Pieces = std::vector<Piece>;
+using Held = std::vector<bool>;  // by conjunction: false once one of its conditions is known not to hold
+
+// Values that share a solution, as single conditions of which one holds. `absent` means every value.
+struct ValueClass {
+  std::vector<std::optional<SeccompArg>> conditions;
+  Pieces rest;
+};
+
+struct Interval {
+  std::uint64_t low, high;  // both included
+};
+
+// Aligned blocks of 2^n values: a range between two others is a union of them, and a masked comparison names each.
+void append_blocks(std::uint32_t index, Interval range, std::vector<std::optional<SeccompArg>>& out) {
+  for (std::uint64_t low = range.low;;) {
+    std::uint64_t size_minus_one = 0;
+    while (size_minus_one != kMax) {
+      const std::uint64_t wider = size_minus_one * 2 + 1;
+      if ((low & wider) != 0 || wider > range.high - low) break;
+      size_minus_one = wider;
+    }
+    if (size_minus_one == 0) {
+      out.push_back(SeccompArg{index, low, 0, CompareOp::kEq});
+    } else {
+      out.push_back(SeccompArg{index, ~size_minus_one, low, CompareOp::kMaskedEq});
+    }
+    if (range.high - low == size_minus_one) return;
+    low += size_minus_one + 1;
+  }
+}
+
+// `intervals` are sorted, disjoint and do not touch.
+std::vector<std::optional<SeccompArg>> conditions_of(std::uint32_t index, const std::vector<Interval>& intervals) {
+  std::vector<std::optional<SeccompArg>> out;
+  if (intervals.size() == 2 && intervals[0].low == 0 && intervals[1].high == kMax &&
+      intervals[0].high + 2 == intervals[1].low) {
+    out.push_back(SeccompArg{index, intervals[0].high + 1, 0, CompareOp::kNe});
+    return out;
+  }
+  for (const Interval& range : intervals) {
+    if (range.low == 0 && range.high == kMax) {
+      out.emplace_back();
+    } else if (range.low == range.high) {
+      out.push_back(SeccompArg{index, range.low, 0, CompareOp::kEq});
+    } else if (range.low == 0) {
+      out.push_back(SeccompArg{index, range.high, 0, CompareOp::kLe});
+    } else if (range.high == kMax) {
+      out.push_back(SeccompArg{index, range.low, 0, CompareOp::kGe});
+    } else {
+      append_blocks(index, range, out);
+    }
+  }
+  return out;
+}
+
+enum class Truth { kHolds, kFails, kOpen };
+
+// All values x with (x & mask) == bits: does the condition hold on all, on none, or is it open?
+Truth truth_on(const SeccompArg& c, std::uint64_t mask, std::uint64_t bits) {
+  const std::uint64_t least = bits;
+  const std::uint64_t most = bits | ~mask;
+  const auto decided = [](bool holds_on_all, bool fails_on_all) {
+    return holds_on_all ? Truth::kHolds : fails_on_all ? Truth::kFails : Truth::kOpen;
+  };
+  switch (c.op) {
+    case CompareOp::kEq: return decided(mask == kMax && bits == c.value, (c.value & mask) != bits);
+    case CompareOp::kNe: return decided((c.value & mask) != bits, mask == kMax && bits == c.value);
+    case CompareOp::kLt: return decided(most < c.value, least >= c.value);
+    case CompareOp::kLe: return decided(most <= c.value, least > c.value);
+    case CompareOp::kGe: return decided(least >= c.value, most < c.value);
+    case CompareOp::kGt: return decided(least > c.value, most <= c.value);
+    case CompareOp::kMaskedEq: {
+      const bool fails = (c.value_two & ~c.value) != 0 || ((bits ^ c.value_two) & mask & c.value) != 0;
+      return decided(!fails && (c.value & ~mask) == 0, fails);
+    }
+  }
+  return Truth::kOpen;
+}
+
+class Partition {
+ public:
+  Partition(const std::vector<Conjunction>& conjunctions, const std::function<Answer(const Held&)>& label,
+            std::size_t max_pieces)
+      : conjunctions_(conjunctions), label_(label), max_pieces_(max_pieces) {
+    std::set<std::uint32_t> indexes;
+    for (const Conjunction& conjunction : conjunctions) {
+      for (const SeccompArg& c : conjunction) indexes.insert(c.index);
+    }
+    several_arguments_ = indexes.size() > 1;
+  }
+
+  // The pieces of arguments `index` and up, for values of the earlier ones under which `held` is so.
+  Pieces solve(std::uint32_t index, const Held& held) {
+    if (++steps_ > kMaxSteps) exhausted_ = true;
+    if (exhausted_) return {};
+    if (index == kArguments) return {Piece{{}, label_(held)}};
+    std::vector<SeccompArg> conditions;
+    for_each_on(index, held, [&](std::size_t, const SeccompArg& c) { conditions.push_back(c); });
+    if (conditions.empty()) return solve(index + 1, held);
+    classes_.emplace_back();
+    // libseccomp 2.5.4 does not come back from some rule sets that compare by order on one argument and test another as
+    // well (docs/kernel-notes.md): where several arguments are filtered, only equality and masks are used.
+    const bool by_bits =
+        several_arguments_ || std::any_of(conditions.begin(), conditions.end(),
+                                          [](const SeccompArg& c) { return c.op == CompareOp::kMaskedEq; });
+    if (by_bits) {
+      std::vector<Block> blocks;
+      if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks)) blocks.push_back({0, 0, *whole});
+      for (const Block& block : blocks)
+        classes_.back()[block.value_class].conditions.push_back(block_condition(index, block));
+    } else {
+      split_by_ranges(index, held, conditions);
+    }
+    Pieces pieces;
+    for (const ValueClass& one : classes_.back()) {
+      for (const auto& condition : one.conditions) append(condition, one.rest, pieces);
+    }
+    classes_.pop_back();
+    return pieces;
+  }
+
+  [[nodiscard]] bool exhausted() const { return exhausted_; }
+
+ private:
+  struct Block {
+    std::uint64_t mask, bits;
+    std::size_t value_class;
+  };
+
+  // The conditions on one argument of the conjunctions that are still held.
+  template <typename F>
+  void for_each_on(std::uint32_t index, const Held& held, F f) const {
+    for (std::size_t i = 0; i < conjunctions_.size(); ++i) {
+      if (!held[i]) continue;
+      for (const SeccompArg& c : conjunctions_[i]) {
+        if (c.index == index) f(i, c);
+      }
+    }
+  }
+
+  // The class of values on which exactly `held` is left.
+  std::size_t class_of(std::uint32_t index, const Held& held) {
+    auto known = solved_.find({index + 1, held});
+    if (known == solved_.end()) {
+      Pieces solution = solve(index + 1, held);
+      known = solved_.emplace(std::pair(index + 1, held), std::move(solution)).first;
+    }
+    const Pieces& rest = known->second;
+    std::vector<ValueClass>& classes = classes_.back();
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+      if (classes[i].rest == rest) return i;
+    }
+    classes.push_back({{}, rest});
+    return classes.size() - 1;
+  }
+
+  void split_by_ranges(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
+    std::set<std::uint64_t> starts = {0};  // between two of these no condition changes
+    for (const SeccompArg& c : conditions) {
+      const bool before = c.op != CompareOp::kLe && c.op != CompareOp::kGt;
+      const bool after = c.op != CompareOp::kLt && c.op != CompareOp::kGe;
+      if (before) starts.insert(c.value);
+      if (after && c.value != kMax) starts.insert(c.value + 1);
+    }
+    std::vector<std::vector<Interval>> ranges;  // by class
+    for (auto start = starts.begin(); start != starts.end(); ++start) {
+      const auto next = std::next(start);
+      const Interval range{*start, next == starts.end() ? kMax : *next - 1};
+      Held left = held;
+      for_each_on(index, held, [&](std::size_t i, const SeccompArg& c) {
+        if (!holds(c, range.low)) left[i] = false;
+      });
+      const std::size_t value_class = class_of(index, left);
+      ranges.resize(std::max(ranges.size(), value_class + 1));
+      std::vector<Interval>& same = ranges[value_class];
+      if (!same.empty() && same.back().high + 1 == range.low) {
+        same.back().high = range.high;
+      } else {
+        same.push_back(range);
+      }
+    }
+    for (std::size_t i = 0; i < ranges.size(); ++i) classes_.back()[i].conditions = conditions_of(index, ranges[i]);
+  }
+
+  // Decides bit by bit until every condition is decided. A class where the whole block is of it; otherwise its parts
+  // are appended to `out`.
+  std::optional<std::size_t> split_by_bits(std::uint32_t index, const Held& held, Block block,
+                                           std::vector<Block>& out) {
+    Held left = held;
+    const auto drop_failed = [&](std::size_t i, const SeccompArg& c) {
+      if (truth_on(c, block.mask, block.bits) == Truth::kFails) left[i] = false;
+    };
+    for_each_on(index, held, drop_failed);
+    std::uint64_t open_bits = 0;
+    for_each_on(index, left, [&](std::size_t, const SeccompArg& c) {
+      if (truth_on(c, block.mask, block.bits) != Truth::kOpen) return;
+      open_bits |= (c.op == CompareOp::kMaskedEq ? c.value : kMax) & ~block.mask;
+    });
+    if (++steps_ > kMaxSteps) exhausted_ = true;
+    if (open_bits == 0 || exhausted_) return class_of(index, left);
+    std::uint64_t bit = 1ULL << 63U;
+    while ((open_bits & bit) == 0) bit >>= 1U;
+    const Block low{block.mask | bit, block.bits, 0};
+    const Block high{block.mask | bit, block.bits | bit, 0};
+    const auto low_class = split_by_bits(index, held, low, out);
+    const auto high_class = split_by_bits(index, held, high, out);
+    if (low_class && low_class == high_class) return low_class;
+    if (low_class) out.push_back({low.mask, low.bits, *low_class});
+    if (high_class) out.push_back({high.mask, high.bits, *high_class});
+    if (out.size() > max_pieces_) exhausted_ = true;
+    return std::nullopt;
+  }
+
+  static std::optional<SeccompArg> block_condition(std::uint32_t index, const Block& block) {
+    if (block.mask == 0) return std::nullopt;
+    if (block.mask == kMax) return SeccompArg{index, block.bits, 0, CompareOp::kEq};
+    return SeccompArg{index, block.mask, block.bits, CompareOp::kMaskedEq};
+  }
+
+  void append(const std::optional<SeccompArg>& condition, const Pieces& rest, Pieces& pieces) {
+    for (const Piece& tail : rest) {
+      Piece piece;
+      if (condition) piece.conditions.push_back(*condition);
+      piece.conditions.insert(piece.conditions.end(), tail.conditions.begin(), tail.conditions.end());
+      piece.label = tail.label;
+      pieces.push_back(std::move(piece));
+    }
+    if (pieces.size() > max_pieces_) exhausted_ = true;
+  }
+
+  const std::vector<Conjunction>& conjunctions_;
+  const std::function<Answer(const Held&)>& label_;
+  const std::size_t max_pieces_;
+  bool several_arguments_ = false;
+  std::size_t steps_ = 0;
+  bool exhausted_ = false;
+  std::map<std::pair<std::uint32_t, Held>, Pieces> solved_;
+  std::vector<std::vector<ValueClass>> classes_;  // one list for each argument being split
+};
+
+}  // namespace
+
+std::optional<std::vector<Piece>> partition(const std::vector<Conjunction>& conjunctions,
+                                            const std::function<Answer(const std::vector<bool>&)>& label,
+                                            std::size_t max_pieces) {
+  Partition work(conjunctions, label, max_pieces);
+  auto pieces = work.solve(0, Held(conjunctions.size(), true));
+  if (work.exhausted()) return std::nullopt;
+  return pieces;
+}
+
+}  // namespace ward::oci
