@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/admission/admission.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "lib/base/digest.h"
+#include "lib/oci/bundle.h"
+#include "shim/admission/identity.h"
+#include "shim/admission/index.h"
+#include "shim/admission/match.h"
+
+namespace ward::shim::admission {
+namespace {
+
+constexpr std::size_t kNonceBytes = 16;
+
+oci::SeccompArg to_condition(const node::v1::ArgCondition& condition) {
+  oci::SeccompArg arg;
+  arg.index = condition.index();
+  arg.value = condition.value();
+  arg.value_two = condition.value_two();
+  // The numbers of ArgCondition.Op follow CompareOp from 1 on; an unknown one compares equal, the narrowest meaning.
+  const int op = static_cast<int>(condition.op()) - 1;
+  arg.op = op >= 0 && op <= static_cast<int>(oci::CompareOp::kMaskedEq) ? static_cast<oci::CompareOp>(op)
+                                                                        : oci::CompareOp::kEq;
+  return arg;
+}
+
+oci::CallTable to_table(const node::v1::CompiledProfile& compiled) {
+  std::vector<oci::CallRule> rules;
+  for (const auto& syscall : compiled.syscalls()) {
+    oci::CallRule rule{syscall.nr(), syscall.layers(), {}};
+    for (const auto& alternative : syscall.alternatives()) {
+      oci::Conjunction conjunction;
+      for (const auto& condition : alternative.conditions()) conjunction.push_back(to_condition(condition));
+      rule.alternatives.push_back(std::move(conjunction));
+    }
+    rules.push_back(std::move(rule));
+  }
+  return oci::CallTable(std::move(rules), {compiled.enosys().begin(), compiled.enosys().end()});
+}
+
+ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::string& sha256) {
+  ProfileInForce profile;
+  profile.name = compiled.name();
+  profile.version = compiled.version();
+  profile.digest = compiled.digest();
+  profile.compiled_sha256 = sha256;
+  profile.calls = to_table(compiled);
+  profile.danger.assign(compiled.danger().begin(), compiled.danger().end());
+  std::sort(profile.danger.begin(), profile.danger.end());
+  profile.boundary_quiet_ms = compiled.boundary_quiet_ms();
+  profile.boundary_latest_ms = compiled.boundary_latest_ms();
+  profile.no_new_privileges = compiled.no_new_privileges();
+  profile.capabilities.assign(compiled.capabilities().begin(), compiled.capabilities().end());
+  std::sort(profile.capabilities.begin(), profile.capabilities.end());
+  return profile;
+}
+
+// A process without a capabilities section gets empty sets from runc already; there is nothing to cut.
+template <typename Document>
+void cut_privileges(Document& document, const ProfileInForce& profile) {
+  if (const auto asked = document.capabilities()) {
+    document.set_capabilities(oci::intersect(*asked, profile.capabilities));
+  }
+  if (profile.no_new_privileges) document.set_no_new_privileges(true);
+}
+
+Result<void> learn(oci::Config& config, Admitted& admitted, const std::filesystem::path& bundle) {
+  if (admitted.own.present()) return {};
+  // Allows everything and restricts nothing (I8): its being in force marks the moment from which calls count (fact 26).
+  oci::Seccomp all;
+  all.default_action = oci::SeccompAction::kAllow;
+  all.architectures = {oci::native_scmp_arch()};
+  config.set_seccomp(all);
+  return config.write(bundle);
+}
+
+Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& request) {
+  const ProfileInForce& profile = *admitted.profile;
+  admitted.listener_path = request.private_directory / "listener.sock";
+  admitted.nonce = random_hex(kNonceBytes);
+  admitted.supervised = true;
+  oci::Seccomp filter = oci::complement_form(profile.calls, admitted.own);
+  filter.listener_path = admitted.listener_path.string();
+  filter.listener_metadata = admitted.nonce;
+  config.set_seccomp(filter);
+  cut_privileges(config, profile);
+  // Instructions to the runtime that would come past the specification (crun's extensions).
+  config.remove_annotations_with_prefix("run.oci.");
+  return config.write(request.bundle);
+}
+
+Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,
+                       Admitted& admitted) {
+  if (admitted.mode == node::v1::MODE_OFF) return {};
+  const auto own = config.seccomp();
+  if (!own) return fail_with("the container's own seccomp profile", own.error());
+  if (own->has_value()) admitted.own = oci::OwnFilter(**own);
+  if (admitted.mode == node::v1::MODE_LEARN) return learn(config, admitted, request.bundle);
+  if (own->has_value() && !(*own)->listener_path.empty()) {
+    return fail(Code::kFailedPrecondition,
+                "the container brings a seccomp listener of its own, and a task can have only one: remove "
+                "listenerPath, or leave it out of policy '" +
+                    admitted.policy + "'");
+  }
+  auto profile = read_profile_in_force(places, treatment.compiled_sha256);
+  if (!profile) return tl::unexpected<Error>(profile.error());
+  admitted.profile = std::move(*profile);
+  return enforce(config, admitted, request);
+}
+
+}  // namespace
+
+bool ProfileInForce::is_danger(int nr) const {
+  return nr >= 0 && std::binary_search(danger.begin(), danger.end(), static_cast<std::uint32_t>(nr));
+}
+
+Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256) {
+  const auto compiled = read_compiled_profile(places, compiled_sha256);
+  if (!compiled) return tl::unexpected<Error>(compiled.error());
+  return to_profile(*compiled, compiled_sha256);
+}
+
+Result<Admitted> admit(const Places& places, const Request& request) {
+  Admitted admitted;
+  admitted.identity.set_containerd_namespace(request.containerd_namespace);
+  admitted.identity.set_container_id(request.container_id);
+  const auto index = read_index(places);
+  if (index && !index->has_value()) return admitted;
+
+  auto config = oci::Config::read(request.bundle);
+  if (!config) return fail_with("config.json", config.error());
+  admitted.identity = identify(*config, request.containerd_namespace, request.container_id);
+  if (!index) {
+    // Nobody can say what governs this container. What no policy reaches unless it is named (I10) may start all the
+    // same, so that a damaged file does not take the node down; everything else is refused.
+    const bool exempt = admitted.identity.is_sandbox() || admitted.identity.is_privileged() ||
+                        admitted.identity.kubernetes_namespace() == "kube-system";
+    if (!exempt)
+      return fail_with("refused, because no policy can be read (restart wardd to write it again)", index.error());
+    admitted.notes.push_back(index.error().message);
+    return admitted;
+  }
+  auto treatment = decide_treatment(**index, admitted.identity, config->annotations());
+  if (!treatment) return tl::unexpected<Error>(treatment.error());
+  admitted.mode = treatment->mode;
+  admitted.policy = treatment->policy;
+  admitted.workload = treatment->workload;
+  admitted.actions = treatment->actions;
+  admitted.settings = (*index)->settings();
+  admitted.notes = treatment->notes;
+  if (auto done = carry_out(*config, places, *treatment, request, admitted); !done) {
+    return tl::unexpected<Error>(done.error());
+  }
+  return admitted;
+}
+
+Result<std::string> admit_exec(const Admitted& admitted, std::string process_json) {
+  if (!admitted.profile) return process_json;
+  auto process = oci::ProcessSpec::parse(process_json);
+  if (!process) return fail_with("process document of the exec", process.error());
+  cut_privileges(*process, *admitted.profile);
+  return process->dump();
+}
+
+}  // namespace ward::shim::admission

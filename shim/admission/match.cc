@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/admission/match.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "lib/base/escape.h"
+
+namespace ward::shim::admission {
+namespace {
+
+using node::v1::Action;
+using node::v1::Identity;
+using node::v1::Mode;
+using node::v1::ProfileRef;
+using node::v1::Rule;
+
+constexpr std::size_t kMaxNameBytes = 63;
+
+bool any_matches(const google::protobuf::RepeatedPtrField<std::string>& globs, const std::string& text) {
+  return globs.empty() ||
+         std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
+}
+
+std::optional<Mode> find_mode(std::string_view word) {
+  if (word == "off") return node::v1::MODE_OFF;
+  if (word == "learn") return node::v1::MODE_LEARN;
+  if (word == "supervise") return node::v1::MODE_SUPERVISE;
+  if (word == "enforce") return node::v1::MODE_ENFORCE;
+  return std::nullopt;
+}
+
+std::optional<Action> find_action(std::string_view word) {
+  if (word == "log") return node::v1::ACTION_LOG;
+  if (word == "deny") return node::v1::ACTION_DENY;
+  if (word == "kill") return node::v1::ACTION_KILL;
+  if (word == "quarantine") return node::v1::ACTION_QUARANTINE;
+  return std::nullopt;
+}
+
+// What the pod asks for, where it is stricter; a word that is not known or would loosen is left aside and noted (I2).
+template <typename Value, typename Find>
+Value stricter(Value now, std::string_view key, const std::map<std::string, std::string>& annotations, Find find,
+               std::vector<std::string>& notes) {
+  const auto asked = annotations.find(std::string(key));
+  if (asked == annotations.end()) return now;
+  const std::string shown = "annotation " + std::string(key) + ": '" + escape(asked->second, 64) + "'";
+  const auto value = find(asked->second);
+  if (!value) {
+    notes.push_back(shown + " is not a known word and is ignored");
+    return now;
+  }
+  if (*value < now) notes.push_back(shown + " would be less strict than the policy and is ignored");
+  return std::max(now, *value);
+}
+
+void complete(node::v1::Actions& actions, const node::v1::Actions& from) {
+  if (actions.workload() == node::v1::ACTION_UNSPECIFIED) actions.set_workload(from.workload());
+  if (actions.exec() == node::v1::ACTION_UNSPECIFIED) actions.set_exec(from.exec());
+  if (actions.escalate_to() == node::v1::ACTION_UNSPECIFIED && from.escalate_to() > actions.workload()) {
+    actions.set_escalate_to(from.escalate_to());
+    actions.set_escalate_after(from.escalate_after());
+    actions.set_escalate_window_s(from.escalate_window_s());
+  }
+}
+
+// The design's answer where neither policy nor profile says anything.
+node::v1::Actions default_actions() {
+  node::v1::Actions actions;
+  actions.set_workload(node::v1::ACTION_QUARANTINE);
+  actions.set_exec(node::v1::ACTION_DENY);
+  return actions;
+}
+
+std::optional<ProfileRef> find_profile(const node::v1::CompiledIndex& index, const Rule& rule,
+                                       const std::string& name) {
+  if (!rule.compiled_sha256().empty()) {
+    ProfileRef ref;
+    ref.set_name(name);
+    ref.set_compiled_sha256(rule.compiled_sha256());
+    return ref;
+  }
+  const auto found = std::find_if(index.profiles().begin(), index.profiles().end(),
+                                  [&](const ProfileRef& ref) { return ref.name() == name; });
+  if (found == index.profiles().end()) return std::nullopt;
+  return *found;
+}
+
+Result<void> use_profile(const node::v1::CompiledIndex& index, const Rule& rule, const Identity& identity,
+                         Treatment& treatment) {
+  const std::string name = expand(rule.profile_name(), identity);
+  auto ref = name.empty() ? std::nullopt : find_profile(index, rule, name);
+  const std::string what = name.empty() ? "policy '" + rule.policy() + "' names no profile"
+                                        : "profile '" + name + "' does not exist on this node";
+  if (!ref && rule.missing() == node::v1::MISSING_LEARN) {
+    treatment.mode = node::v1::MODE_LEARN;
+    treatment.notes.push_back(what + ": learning");
+    return {};
+  }
+  if (!ref && rule.missing() == node::v1::MISSING_BASELINE && !index.baseline().compiled_sha256().empty()) {
+    ref = index.baseline();
+    treatment.notes.push_back(what + ": baseline '" + ref->name() + "' is in force");
+  }
+  if (!ref) {
+    return fail(Code::kFailedPrecondition,
+                what + " and policy '" + rule.policy() +
+                    "' says `missing: refuse`: apply it with `ward profile apply`, or let the policy learn");
+  }
+  treatment.compiled_sha256 = ref->compiled_sha256();
+  complete(treatment.actions, ref->actions());
+  complete(treatment.actions, default_actions());
+  return {};
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  // Iterative with one point of return: linear in memory, no recursion for a pattern of many stars.
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+bool selects(const node::v1::Selector& selector, const Identity& identity) {
+  if (identity.is_sandbox() && !selector.include_sandboxes()) return false;
+  if (identity.is_privileged() && !selector.include_privileged()) return false;
+  if (identity.kubernetes_namespace() == "kube-system" && !selector.include_kube_system()) return false;
+  return any_matches(selector.containerd_namespaces(), identity.containerd_namespace()) &&
+         any_matches(selector.kubernetes_namespaces(), identity.kubernetes_namespace()) &&
+         any_matches(selector.pods(), identity.pod()) &&
+         any_matches(selector.containers(), identity.container_name()) &&
+         any_matches(selector.images(), identity.image());
+}
+
+std::string expand(std::string_view name_template, const Identity& identity) {
+  const std::map<std::string_view, std::string> values = {{"{container}", identity.container_name()},
+                                                          {"{pod}", identity.pod()},
+                                                          {"{namespace}", identity.kubernetes_namespace()}};
+  std::string out;
+  while (!name_template.empty()) {
+    const auto found = std::find_if(values.begin(), values.end(), [&](const auto& value) {
+      return name_template.substr(0, value.first.size()) == value.first;
+    });
+    if (found == values.end()) {
+      out += name_template.front();
+      name_template.remove_prefix(1);
+    } else {
+      out += found->second;
+      name_template.remove_prefix(found->first.size());
+    }
+  }
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!plain) c = '-';
+  }
+  // The first character of a name is a letter or a digit (profile-format.md): "..", "-" and hidden names cannot arise.
+  const std::size_t first = out.find_first_not_of("._-");
+  out.erase(0, std::min(first, out.size()));
+  return out.substr(0, kMaxNameBytes);
+}
+
+Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const Identity& identity,
+                                   const std::map<std::string, std::string>& annotations) {
+  Treatment treatment;
+  const auto rule = std::find_if(index.rules().begin(), index.rules().end(),
+                                 [&](const Rule& candidate) { return selects(candidate.selector(), identity); });
+  if (rule == index.rules().end()) return treatment;
+  treatment.policy = rule->policy();
+  treatment.actions = rule->actions();
+  const Mode by_policy = rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();
+  treatment.mode = stricter(by_policy, kModeAnnotation, annotations, find_mode, treatment.notes);
+  treatment.workload = expand(rule->workload().empty() ? "{container}" : rule->workload(), identity);
+  // A pod cannot choose a profile: where the policy names none, there is none to enforce.
+  if (treatment.mode > by_policy && treatment.mode > node::v1::MODE_LEARN && rule->profile_name().empty()) {
+    treatment.notes.push_back("annotation " + std::string(kModeAnnotation) + " is ignored: policy '" + rule->policy() +
+                              "' names no profile");
+    treatment.mode = by_policy;
+  }
+  if (treatment.mode == node::v1::MODE_OFF || treatment.mode == node::v1::MODE_LEARN) return treatment;
+  if (auto used = use_profile(index, *rule, identity, treatment); !used) return tl::unexpected<Error>(used.error());
+  if (treatment.mode == node::v1::MODE_LEARN) return treatment;
+  treatment.actions.set_workload(
+      stricter(treatment.actions.workload(), kActionAnnotation, annotations, find_action, treatment.notes));
+  return treatment;
+}
+
+}  // namespace ward::shim::admission

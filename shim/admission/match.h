@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which rule governs a container, and what it says once its templates, its missing profile and the pod's annotations
+// are taken into account. Pure: values in, a treatment out.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "ward/node/v1/compiled.pb.h"
+#include "ward/node/v1/types.pb.h"
+
+namespace ward::shim::admission {
+
+inline constexpr std::string_view kModeAnnotation = "ward.dev/mode";
+inline constexpr std::string_view kActionAnnotation = "ward.dev/action";
+
+struct Treatment {
+  node::v1::Mode mode = node::v1::MODE_OFF;
+  std::string policy;  // empty: no rule matched
+  std::string workload;
+  std::string compiled_sha256;  // set exactly in modes supervise and enforce
+  node::v1::Actions actions;    // complete in modes supervise and enforce
+  std::vector<std::string> notes;
+};
+
+// '*' is any run of characters, everything else itself.
+bool glob_matches(std::string_view pattern, std::string_view text);
+
+// I10: sandboxes, privileged containers and kube-system only where the selector includes them.
+bool selects(const node::v1::Selector& selector, const node::v1::Identity& identity);
+
+// {container}, {pod} and {namespace} replaced; what may not be part of a name becomes '-'. At most 63 characters.
+std::string expand(std::string_view name_template, const node::v1::Identity& identity);
+
+// An error refuses the container: its profile is missing and the rule says so.
+Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const node::v1::Identity& identity,
+                                   const std::map<std::string, std::string>& annotations);
+
+}  // namespace ward::shim::admission
