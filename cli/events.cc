@@ -29,13 +29,15 @@ int run(Session& session, const ward::v1::ListEventsRequest& request) {
 void add_events(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = app.add_subcommand("events", "Violations and what was done about them; json: one object per line");
   const auto request = std::make_shared<ward::v1::ListEventsRequest>();
-  verb->add_flag_callback("-f,--follow", [request] { request->set_follow(true); }, "stay and print new events");
+  verb->add_flag_callback(
+      "-f,--follow", [request] { request->set_follow(true); }, "stay and print new events");
   verb->add_option_function<std::string>(
       "-c,--container", [request](const std::string& id) { request->set_container(id); }, "only this container");
   verb->add_option_function<std::uint32_t>(
       "-n,--last", [request](std::uint32_t n) { request->set_limit(n); }, "only the newest N");
   verb->add_option_function<std::uint64_t>(
-      "--after", [request](std::uint64_t n) { request->set_after_sequence(n); }, "only events after this sequence number");
+      "--after", [request](std::uint64_t n) { request->set_after_sequence(n); },
+      "only events after this sequence number");
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 

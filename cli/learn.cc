@@ -41,7 +41,8 @@ int show(Session& session, const std::string& workload) {
   if (const auto rpc = session.api().GetRecording(&context, request, &recording); !rpc.ok()) {
     return session.fail("learn show " + workload, rpc);
   }
-  std::fputs(session.json ? (to_json(recording) + "\n").c_str() : recording_text(recording, session.out).c_str(), stdout);
+  std::fputs(session.json ? (to_json(recording) + "\n").c_str() : recording_text(recording, session.out).c_str(),
+             stdout);
   return kExitOk;
 }
 

@@ -32,7 +32,8 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   const auto& p = response.profile();
   std::printf("profile %s version %lu %s: %u syscalls, %u capabilities, digest %s\n", p.name().c_str(),
               static_cast<unsigned long>(p.version()),
-              request.dry_run() ? "would be applied" : (response.unchanged() ? "is in force already" : "is in force for new containers"),
+              request.dry_run() ? "would be applied"
+                                : (response.unchanged() ? "is in force already" : "is in force for new containers"),
               p.syscalls(), p.capabilities(), short_digest(p.digest()).c_str());
   return kExitOk;
 }
@@ -44,8 +45,10 @@ void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
   const auto path = std::make_shared<std::string>();
   const auto request = std::make_shared<ward::v1::ApplyProfileRequest>();
   verb->add_option("file", *path, "profile YAML, - for standard input")->required();
-  verb->add_flag_callback("--rollback", [request] { request->set_rollback(true); }, "allow a version below the highest one seen");
-  verb->add_flag_callback("--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
+  verb->add_flag_callback(
+      "--rollback", [request] { request->set_rollback(true); }, "allow a version below the highest one seen");
+  verb->add_flag_callback(
+      "--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
   verb->callback([&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });
 }
 

@@ -21,7 +21,8 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
     return session.fail("profile generate " + request.workload(), rpc);
   }
   if (!output.empty()) {
-    if (auto written = write_file_atomically(output, response.yaml(), 0644); !written) return session.fail(written.error());
+    if (auto written = write_file_atomically(output, response.yaml(), 0644); !written)
+      return session.fail(written.error());
   }
   if (session.json) {
     std::puts(to_json(response).c_str());
@@ -37,8 +38,10 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
     std::fprintf(stderr, "%s%s\n", style.warn("left out: ").c_str(), escape(call, 500).c_str());
   }
   if (response.left_out_size() > 0) {
-    std::fputs("  these belong to the danger set: learning alone never allows them; add them under `accept` with a reason, or leave them out\n",
-               stderr);
+    std::fputs(
+        "  these belong to the danger set: learning alone never allows them; add them under `accept` with a reason, or "
+        "leave them out\n",
+        stderr);
   }
   for (const auto& warning : response.warnings()) {
     std::fprintf(stderr, "%s%s\n", style.warn("warning: ").c_str(), escape(warning, 500).c_str());
@@ -56,13 +59,16 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_option_function<std::string>(
           "workload", [request](const std::string& w) { request->set_workload(w); }, "a name from `ward learn list`")
       ->required();
-  verb->add_option("-o,--file", *output, "where to write it; standard output without");
+  verb->add_option("-o,--out", *output, "where to write it; standard output without");
   verb->add_option_function<std::string>(
-      "--name", [request](const std::string& n) { request->set_name(n); }, "the profile's name; the workload's without");
+      "--name", [request](const std::string& n) { request->set_name(n); },
+      "the profile's name; the workload's without");
   verb->add_option_function<std::uint64_t>(
-      "--profile-version", [request](std::uint64_t v) { request->set_version(v); }, "one above the highest seen without");
-  verb->add_flag_callback("--allow-lossy", [request] { request->set_allow_lossy(true); },
-                          "also from a recording that lost events (the profile may lack calls)");
+      "--profile-version", [request](std::uint64_t v) { request->set_version(v); },
+      "one above the highest seen without");
+  verb->add_flag_callback(
+      "--allow-lossy", [request] { request->set_allow_lossy(true); },
+      "also from a recording that lost events (the profile may lack calls)");
   verb->callback([&session, &exit_code, request, output] { exit_code = run(session, *request, *output); });
 }
 

@@ -57,8 +57,9 @@ Verdict lint(const std::string& path) {
 nlohmann::ordered_json as_json(const std::string& path, const Verdict& verdict) {
   nlohmann::ordered_json warnings = nlohmann::ordered_json::array();
   for (const auto& w : verdict.warnings) warnings.push_back({{"subject", w.subject}, {"message", w.message}});
-  return {{"file", path},           {"valid", verdict.error.empty()}, {"kind", verdict.kind},
-          {"digest", verdict.digest}, {"error", verdict.error},         {"warnings", warnings}};
+  return {{"file", path},           {"valid", verdict.error.empty()},
+          {"kind", verdict.kind},   {"digest", verdict.digest},
+          {"error", verdict.error}, {"warnings", warnings}};
 }
 
 int run(Session& session, const std::vector<std::string>& paths) {
@@ -72,8 +73,8 @@ int run(Session& session, const std::vector<std::string>& paths) {
       continue;
     }
     for (const auto& w : verdict.warnings) {
-      std::fprintf(stderr, "%s%s: %s: %s\n", session.err.warn("warning: ").c_str(), path.c_str(), escape(w.subject).c_str(),
-                   escape(w.message, 500).c_str());
+      std::fprintf(stderr, "%s%s: %s: %s\n", session.err.warn("warning: ").c_str(), path.c_str(),
+                   escape(w.subject).c_str(), escape(w.message, 500).c_str());
     }
     if (verdict.error.empty()) {
       std::printf("%s: %s %s%s\n", path.c_str(), session.out.good("ok").c_str(), verdict.kind.c_str(),

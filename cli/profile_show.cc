@@ -23,8 +23,8 @@ int run(Session& session, const std::string& name) {
     return kExitOk;
   }
   const auto& s = document.summary();
-  std::printf("# digest %s, %u syscalls, %u capabilities, %u containers\n%s", s.digest().c_str(), s.syscalls(), s.capabilities(),
-              s.used_by(), document.yaml().c_str());
+  std::printf("# digest %s, %u syscalls, %u capabilities, %u containers\n%s", s.digest().c_str(), s.syscalls(),
+              s.capabilities(), s.used_by(), document.yaml().c_str());
   return kExitOk;
 }
 

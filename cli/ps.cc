@@ -16,7 +16,8 @@ int run(Session& session) {
   if (const auto rpc = session.api().ListContainers(&context, {}, &containers); !rpc.ok()) {
     return session.fail("ps", rpc);
   }
-  std::fputs(session.json ? (to_json(containers) + "\n").c_str() : container_table(containers, session.out).c_str(), stdout);
+  std::fputs(session.json ? (to_json(containers) + "\n").c_str() : container_table(containers, session.out).c_str(),
+             stdout);
   return kExitOk;
 }
 

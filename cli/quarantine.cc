@@ -49,10 +49,12 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
   auto* verb = app.add_subcommand(name, help);
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   verb->add_option_function<std::string>(
-          "container", [request](const std::string& id) { request->set_container(id); }, "container id, as `ward ps` shows it")
+          "container", [request](const std::string& id) { request->set_container(id); },
+          "container id, as `ward ps` shows it")
       ->required();
   verb->add_option_function<std::string>(
-      "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); }, "containerd namespace, where two have the id");
+      "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
+      "containerd namespace, where two have the id");
   verb->add_option_function<std::string>(
       "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
   verb->callback([&session, &exit_code, request, name, call] { exit_code = command(session, name, call, *request); });

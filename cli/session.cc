@@ -22,7 +22,8 @@ int Session::fail(std::string_view doing, const grpc::Status& status) const {
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     const std::string socket = places.api_socket().string();
     if (::geteuid() != 0) {
-      std::fprintf(stderr, "%s: wardd cannot be reached at %s: only root may talk to it\n", what.c_str(), socket.c_str());
+      std::fprintf(stderr, "%s: wardd cannot be reached at %s: only root may talk to it\n", what.c_str(),
+                   socket.c_str());
     } else {
       std::fprintf(stderr,
                    "%s: wardd does not answer at %s (is it running? containers stay enforced without it;"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every verb shares: the global options and the connection to wardd, made when a verb first needs it. A verb returns
-// its exit code; errors it meets are printed by fail(), to standard error, with what to do about them.
+// What every verb shares: the global options and the connection to wardd, made when a verb first needs it. A verb
+// returns its exit code; errors it meets are printed by fail(), to standard error, with what to do about them.
 #pragma once
 
 #include <memory>

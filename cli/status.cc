@@ -24,14 +24,16 @@ int run(Session& session) {
   line("wardd", status.version() + ", up " + age(status.started_wall_ns(), wall_ns()));
   const bool records = status.recorder().rfind("none", 0) != 0;
   line("recorder", records ? style.good(status.recorder()) : style.warn(status.recorder()));
-  line("containers", std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
-                         std::to_string(status.recording()) + " recording, " +
-                         (status.quarantined() == 0 ? "0 quarantined"
-                                                    : style.bad(std::to_string(status.quarantined()) + " quarantined")));
+  line("containers",
+       std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
+           std::to_string(status.recording()) + " recording, " +
+           (status.quarantined() == 0 ? "0 quarantined"
+                                      : style.bad(std::to_string(status.quarantined()) + " quarantined")));
   line("profiles", std::to_string(status.profiles()) + ", policies " + std::to_string(status.policies()) +
                        ", index generation " + std::to_string(status.index_generation()));
-  line("events", std::to_string(status.events()) +
-                     (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
+  line("events",
+       std::to_string(status.events()) +
+           (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
   for (const auto& runtime : status.runtimes()) line("runtime", runtime);
   for (const auto& problem : status.problems()) line("problem", style.bad(problem));
   return kExitOk;

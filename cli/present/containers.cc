@@ -14,8 +14,16 @@ std::string container_table(const ward::v1::ListContainersResponse& containers, 
     std::string profile = c.profile();
     if (!c.profile_digest().empty()) profile += "@" + short_digest(c.profile_digest());
     const std::string who = c.pod().empty() ? c.id() : c.pod() + "/" + c.name();
-    table.add({c.containerd_namespace(), who, {c.state(), paint}, age(c.since_wall_ns(), wall_ns()), c.mode(), profile,
-               c.phase(), c.pid() == 0 ? "-" : std::to_string(c.pid()), std::to_string(c.violations()), c.note()});
+    table.add({c.containerd_namespace(),
+               who,
+               {c.state(), paint},
+               age(c.since_wall_ns(), wall_ns()),
+               c.mode(),
+               profile,
+               c.phase(),
+               c.pid() == 0 ? "-" : std::to_string(c.pid()),
+               std::to_string(c.violations()),
+               c.note()});
   }
   return table.text(style);
 }

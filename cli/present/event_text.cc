@@ -15,7 +15,8 @@ std::string hex_number(std::uint64_t value) {
   return text.data();
 }
 
-// "unshare(CLONE_NEWUSER|CLONE_NEWNS)": decoded arguments where there are any, else the raw scalars without trailing zeros.
+// "unshare(CLONE_NEWUSER|CLONE_NEWNS)": decoded arguments where there are any, else the raw scalars without trailing
+// zeros.
 std::string call_text(const ward::v1::Event& event) {
   std::string out = escape(event.syscall()) + "(";
   if (event.args_text_size() > 0) {
@@ -49,7 +50,8 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (event.syscall().empty()) {
     out += style.bold(escape(event.kind())) + "  " + (event.container().empty() ? "" : who(event));
     out += "\n";
-    detail(out, "profile", event.profile().empty() ? "" : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
+    detail(out, "profile",
+           event.profile().empty() ? "" : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
     detail(out, "reason", escape(event.reason(), 1000));
     return out;
   }
@@ -60,9 +62,10 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (event.tid() != event.pid()) process += " tid " + std::to_string(event.tid());
   if (!event.exe().empty()) process += ", " + escape(event.exe());
   detail(out, "process", process);
-  detail(out, "profile", escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " + escape(event.mode()) +
-                             ", action " + escape(event.action()) + ", " + escape(event.origin()) + " in phase " +
-                             escape(event.phase()));
+  detail(out, "profile",
+         escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " + escape(event.mode()) +
+             ", action " + escape(event.action()) + ", " + escape(event.origin()) + " in phase " +
+             escape(event.phase()));
   std::string timing = "answered after " + microseconds(event.answered_us());
   if (event.contained_us() > 0) {
     timing += event.action() == "quarantine" ? ", frozen after " : ", all processes dead after ";
@@ -70,7 +73,8 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   }
   detail(out, "timing", timing);
   if (event.repeats() > 0) detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
-  if (event.dropped_before() > 0) detail(out, "dropped", std::to_string(event.dropped_before()) + " records before this one");
+  if (event.dropped_before() > 0)
+    detail(out, "dropped", std::to_string(event.dropped_before()) + " records before this one");
   detail(out, "evidence", escape(event.evidence()));
   detail(out, "reason", escape(event.reason(), 1000));
   return out;

@@ -25,9 +25,9 @@ class Style {
   bool coloured_;
 };
 
-std::string local_time(std::int64_t wall_ns);                 // "2026-11-23 18:43:01.123", "-" for 0
-std::string age(std::int64_t wall_ns, std::int64_t now_ns);   // "12s", "3m", "5h", "2d"
-std::string short_digest(std::string_view digest);            // first 12 characters
-std::string microseconds(std::int64_t us);                    // "812 us", "3.4 ms", "1.2 s"
+std::string local_time(std::int64_t wall_ns);                // "2026-11-23 18:43:01.123", "-" for 0
+std::string age(std::int64_t wall_ns, std::int64_t now_ns);  // "12s", "3m", "5h", "2d"
+std::string short_digest(std::string_view digest);           // first 12 characters
+std::string microseconds(std::int64_t us);                   // "812 us", "3.4 ms", "1.2 s"
 
 }  // namespace ward::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text with aligned columns. Cells are escaped on the way in; colour is added per cell afterwards, so that it
-// does not count in widths. The last column is never padded.
+// A table of text with aligned columns. Cells are escaped on the way in; colour is added per cell afterwards, so that
+// it does not count in widths. The last column is never padded.
 #pragma once
 
 #include <functional>

@@ -35,7 +35,8 @@ ward::v1::Event violation() {
 
 TEST(EventText, ShowsCallProcessProfileActionAndLatency) {
   const std::string text = event_text(violation(), kPlain);
-  for (const char* part : {"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "pid 42", "nginx@0123456789ab", "action quarantine", "frozen after 812 us"}) {
+  for (const char* part : {"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "pid 42", "nginx@0123456789ab", "action quarantine",
+                           "frozen after 812 us"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
 }
