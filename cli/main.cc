@@ -9,6 +9,7 @@
 
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 
 namespace {
 
@@ -48,6 +49,12 @@ int main(int argc, char** argv) {
     ward::cli::add_quarantine(app, session, exit_code);
     try {
       app.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+      // CLI11 would only say that a verb is required, also for one that is misspelt.
+      const auto words = app.remaining(true);
+      if (words.empty()) return app.exit(error), ward::cli::kExitUsage;
+      std::fprintf(stderr, "ward: no verb '%s' here: see --help\n", ward::escape(words.front()).c_str());
+      return ward::cli::kExitUsage;
     } catch (const CLI::ParseError& error) {
       return app.exit(error) == 0 ? ward::cli::kExitOk : ward::cli::kExitUsage;
     }
