@@ -168,7 +168,7 @@ TEST(Generate, ASetuidProgramTurnsNoNewPrivilegesOff) {
 
 TEST(Generate, WhatIsGeneratedReadsBackAndIsTheSameInAnyOrderOfRuns) {
   const profiles::Run a = run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}}),
-                             seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
+                                       seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
   const profiles::Run b = run_of("b", {seen(SYS_openat), seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16}, false}}})});
   const Generated one = generated({a, b});
   const std::string text = write_yaml(one.profile, one.header);
