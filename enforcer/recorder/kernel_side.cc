@@ -135,6 +135,7 @@ std::vector<std::pair<std::string, UniqueFd*>> KernelSide::objects() {
 
 std::vector<std::pair<int, std::uint32_t>> watched_sets() {
   std::vector<std::pair<int, std::uint32_t>> sets;
+  sets.reserve(profiles::kWatchedArguments.size());
   for (const auto& watched : profiles::kWatchedArguments)
     sets.emplace_back(oci::find_syscall(watched.syscall).value_or(-1), watched.index);
   return sets;
