@@ -113,8 +113,9 @@ class Generator {
         out_.warnings.push_back(name + ": not all families are known, so AF_UNIX, AF_INET and AF_INET6 are allowed");
       const std::set<std::uint64_t> usual = {1, 2, 10};
       add_filter(entry, make_filter(name, 0, families.value_or(usual), seen, origin));
-      // Which of stream and datagram is used is the moment's choice (DNS over TCP, syslog).
-      if (auto types = masked(values_of(seen, 1), kSocketTypeMask)) {
+      // Which of stream and datagram is used is the moment's choice (DNS over TCP, syslog). A pair reaches nobody,
+      // whatever its type.
+      if (auto types = name == "socketpair" ? std::nullopt : masked(values_of(seen, 1), kSocketTypeMask)) {
         types->insert({1, 2});
         add_filter(entry, ArgFilter{1, kSocketTypeMask, {types->begin(), types->end()}});
       }

@@ -151,6 +151,12 @@ TEST(CompileToOci, ArgumentsAreFilteredAndOtherValuesAreSeen) {
   EXPECT_EQ(filter.evaluate(SYS_clone3), SECCOMP_RET_ERRNO | ENOSYS);
 }
 
+TEST(CompileToOci, TheUsualSocketsOfAServerCostNoNotification) {
+  Profile profile = web();
+  profile.syscalls[Layer::kServing]["socket"] = {"socket", {{0, {}, {1, 2, 10}}, {1, 0xF, {1, 2}}}};
+  EXPECT_EQ(filter_of(profile, Supervision::kSupervised).evaluate(SYS_socket, {10, 1}), SECCOMP_RET_ALLOW);
+}
+
 TEST(CompileToOci, WhatIsDecidedByPhaseIsNotifiedAndAllowedOnlyWithoutASupervisor) {
   EXPECT_EQ(filter_of(web(), Supervision::kSupervised).evaluate(SYS_bind), SECCOMP_RET_USER_NOTIF);
   const SeccompEvaluator alone = filter_of(web(), Supervision::kUnsupervised);

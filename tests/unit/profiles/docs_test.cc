@@ -40,7 +40,8 @@ TEST(ProfileFormatPage, TheExamplesAreAccepted) {
 TEST(ProfileFormatPage, EveryCallOfTheDangerSetIsNamed) {
   const std::string text = page();
   for (const std::string_view name : dangerous_calls()) {
-    if (name != "umount") EXPECT_THAT(text, ::testing::HasSubstr(std::string(name)));
+    if (name == "umount") continue;  // the old number; x86_64 has none
+    EXPECT_THAT(text, ::testing::HasSubstr(std::string(name)));
   }
 }
 
