@@ -199,6 +199,14 @@ class Generator {
     }
     for (const std::string& name : workload) exec_only.erase(name);
     out_.profile.capabilities.assign(workload.begin(), workload.end());
+    // Granted once is granted: but with one of these a container is close to being the host.
+    for (const char* name : {"CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_MAC_ADMIN", "CAP_NET_ADMIN", "CAP_PERFMON",
+                             "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}) {
+      if (workload.contains(name)) {
+        out_.warnings.push_back(std::string(name) +
+                                " was used and is in the profile: make sure the workload is meant to have it");
+      }
+    }
     for (const std::string& name : exec_only) {
       out_.warnings.push_back(name + " was used by exec sessions only and is left out: the workload would have it too");
     }

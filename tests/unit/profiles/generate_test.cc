@@ -151,10 +151,13 @@ TEST(Generate, WhatOnlyExecSessionsDidIsInTheExecLayer) {
 
 TEST(Generate, CapabilitiesOfTheWorkloadAreKeptThoseOfExecReported) {
   profiles::Run run = run_of("a", {seen(SYS_bind)});
-  run.capabilities = {
-      {"CAP_SETUID", Origin::kWorkload, 1}, {"CAP_CHOWN", Origin::kWorkload, 1}, {"CAP_KILL", Origin::kExec, 1}};
+  run.capabilities = {{"CAP_SETUID", Origin::kWorkload, 1},
+                      {"CAP_CHOWN", Origin::kWorkload, 1},
+                      {"CAP_SYS_ADMIN", Origin::kWorkload, 1},
+                      {"CAP_KILL", Origin::kExec, 1}};
   const Generated g = generated({run});
-  EXPECT_EQ(g.profile.capabilities, (std::vector<std::string>{"CAP_CHOWN", "CAP_SETUID"}));
+  EXPECT_EQ(g.profile.capabilities, (std::vector<std::string>{"CAP_CHOWN", "CAP_SETUID", "CAP_SYS_ADMIN"}));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("CAP_SYS_ADMIN was used and is in the profile")));
   EXPECT_THAT(g.warnings, Contains(HasSubstr("CAP_KILL was used by exec sessions only")));
 }
 
