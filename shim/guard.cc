@@ -1,38 +1,337 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mode off for every container: each hook lets through.
 #include "shim/guard.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <map>
 #include <utility>
 
+#include "lib/base/digest.h"
+#include "lib/base/log.h"
+#include "shim/admission/index.h"
+#include "shim/guard_recording.h"
+#include "shim/guarded_container.h"
+#include "shim/node_link.h"
+#include "shim/node_service.h"
+
 namespace ward::shim {
+namespace {
+
+constexpr std::chrono::seconds kListenerDeadline{2};
+
+}  // namespace
 
 struct Guard::State {
+  State(asio::io_context& l, GuardConfig c, GuardCallbacks cb)
+      : loop(l),
+        config(std::move(c)),
+        callbacks(std::move(cb)),
+        private_directory(private_directory_name(config.places.run)) {}
+
+  GuardedContainer* find(const std::string& id) const {
+    const auto found = containers.find(id);
+    return found == containers.end() ? nullptr : found->second.get();
+  }
+
+  // Connects early: the first container may have to be recorded.
+  NodeLink& node_link() {
+    if (!link) {
+      link = std::make_unique<NodeLink>(
+          loop, NodeLinkConfig{
+                    .places = config.places,
+                    .shim_address = config.shim_address,
+                    .unique_name = config.containerd_namespace + "-" + std::to_string(::getpid()) + "-" + random_hex(8),
+                    .containers = [this] { return statuses(); }});
+      link->start();
+    }
+    return *link;
+  }
+
+  [[nodiscard]] std::vector<node::v1::ContainerStatus> statuses() const {
+    std::vector<node::v1::ContainerStatus> all;
+    for (const auto& [id, container] : containers) all.push_back(container->status());
+    return all;
+  }
+
+  void tell(const GuardedContainer& container) { node_link().update(container.status()); }
+
+  // --- listeners
+
+  // One socket for the pod, made for the first container that needs one; the id and the nonce tell whose listener it
+  // is.
+  Result<void> expect_listeners(GuardedContainer& container) {
+    container.supervisor = make_supervisor(container.id, make_charge(container.admitted, config.places));
+    if (socket) return {};
+    if (auto made = make_private_directory(private_directory); !made) return made;
+    auto opened = ListenerSocket::open(loop, container.admitted.listener_path,
+                                       [this](ListenerOffer offer) { return take(std::move(offer)); });
+    if (!opened) return tl::unexpected(opened.error());
+    socket = std::move(*opened);
+    return {};
+  }
+
+  std::unique_ptr<Supervisor> make_supervisor(const std::string& id, Charge charge) {
+    Supervisor::Callbacks hooks;
+    hooks.report = [this, id](node::v1::Violation violation) {
+      node_link().report(std::move(violation));
+      if (const auto* container = find(id)) tell(*container);
+    };
+    hooks.frozen_changed = [this, id](bool frozen) { callbacks.frozen_changed(id, frozen); };
+    hooks.changed = [this, id] {
+      if (const auto* container = find(id)) tell(*container);
+    };
+    hooks.kill_all = [this, id] { callbacks.kill_all(id); };
+    return std::make_unique<Supervisor>(loop, std::move(charge), std::move(hooks));
+  }
+
+  // A listener is believed when it names the container, knows its nonce, and comes from the very runtime process of a
+  // start that has not had its listener yet.
+  Result<void> take(ListenerOffer offer) {
+    auto* const container = find(offer.state.container_id);
+    if (container == nullptr || !container->admitted.supervised) {
+      return fail(Code::kNotFound, "no start of such a container is in progress here");
+    }
+    if (offer.state.metadata != container->admitted.nonce) return fail(Code::kPermissionDenied, "the nonce is wrong");
+    for (auto& [exec_id, start] : container->starts) {
+      if (start.listener_arrived || !is_or_descends_from(offer.sender, start.runtime_pid)) continue;
+      start.listener_arrived = true;
+      container->supervisor->adopt(exec_id, offer.state.pid, std::move(offer.listener));
+      if (start.confirmed) finish(*container, exec_id, {});
+      return {};
+    }
+    return fail(Code::kPermissionDenied, "the sender is not the runtime of a start in progress");
+  }
+
+  // `exec_id` by value: the start it is the key of goes away.
+  static void finish(GuardedContainer& container, std::string exec_id, const Result<void>& result) {
+    const auto found = container.starts.find(exec_id);
+    if (found == container.starts.end()) return;
+    const auto confirmed = std::move(found->second.confirmed);
+    container.starts.erase(found);
+    if (confirmed) confirmed(result);
+  }
+
+  void confirm(GuardedContainer& container, const std::string& exec_id, std::function<void(Result<void>)> done) {
+    Start& start = container.starts[exec_id];
+    start.confirmed = std::move(done);
+    if (!container.admitted.supervised || start.listener_arrived) return finish(container, exec_id, {});
+    start.deadline = std::make_unique<asio::steady_timer>(loop, kListenerDeadline);
+    start.deadline->async_wait(
+        [this, weak = std::weak_ptr<bool>(alive), id = container.id, exec_id](const asio::error_code& error) {
+          auto* const late = !error && !weak.expired() ? find(id) : nullptr;
+          if (late == nullptr) return;
+          finish(*late, exec_id,
+                 fail(Code::kDeadlineExceeded,
+                      "the runtime delivered no seccomp listener within 2 s: the container would run unsupervised"));
+        });
+  }
+
+  // --- commands of people, through wardd
+
+  Result<GuardedContainer*> running(const std::string& id) const {
+    auto* const container = find(id);
+    if (container == nullptr) return fail(Code::kNotFound, "container '" + id + "' is not here");
+    if (container->state == node::v1::CONTAINER_STATE_STOPPED) {
+      return fail(Code::kFailedPrecondition, "container '" + id + "' has ended");
+    }
+    return container;
+  }
+
+  Result<void> quarantine(const std::string& id, const std::string& reason) {
+    auto container = running(id);
+    if (!container) return tl::unexpected(container.error());
+    auto& supervisor = (*container)->supervisor;
+    if (!supervisor) supervisor = make_supervisor(id, make_charge((*container)->admitted, config.places));
+    if (auto found = supervisor->find_cgroups((*container)->pid); !found) return found;
+    return supervisor->quarantine(reason);
+  }
+
+  Result<void> release(const std::string& id) {
+    auto container = running(id);
+    if (!container) return tl::unexpected(container.error());
+    if (!(*container)->supervisor) return fail(Code::kFailedPrecondition, "container '" + id + "' is not quarantined");
+    return (*container)->supervisor->release();
+  }
+
+  void kill(const std::string& id, std::function<void(Result<void>)> done) {
+    auto container = running(id);
+    if (!container) return done(tl::unexpected(container.error()));
+    if ((*container)->supervisor) {
+      const auto shared = std::make_shared<std::function<void(Result<void>)>>(std::move(done));
+      if (auto killed = (*container)->supervisor->kill(*shared); !killed) (*shared)(killed);
+      return;
+    }
+    callbacks.kill_all(id);
+    done({});
+  }
+
+  Result<void> set_mode(const std::string& id, node::v1::Mode mode) {
+    auto container = running(id);
+    if (!container) return tl::unexpected(container.error());
+    const bool switchable = mode == node::v1::MODE_SUPERVISE || mode == node::v1::MODE_ENFORCE;
+    if (!switchable || !(*container)->admitted.supervised) {
+      return fail(Code::kFailedPrecondition,
+                  "a running container is switched between supervise and enforce only; other modes need a restart");
+    }
+    (*container)->supervisor->set_mode(mode == node::v1::MODE_ENFORCE ? Mode::kEnforce : Mode::kSupervise);
+    return {};
+  }
+
   asio::io_context& loop;
   GuardConfig config;
   GuardCallbacks callbacks;
+  std::filesystem::path private_directory;
+  std::unique_ptr<ListenerSocket> socket;  // once a container was supervised
+  std::string runtime;
+  std::map<std::string, std::unique_ptr<GuardedContainer>> containers;
+  std::unique_ptr<NodeLink> link;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for callbacks that may come later
 };
 
 Guard::Guard(asio::io_context& loop, GuardConfig config, GuardCallbacks callbacks)
-    : state_(new State{loop, std::move(config), std::move(callbacks)}) {}
-Guard::~Guard() = default;
+    : state_(std::make_unique<State>(loop, std::move(config), std::move(callbacks))) {}
 
-void Guard::serve_on(ttrpc::Server&) {}
-Result<void> Guard::admit(const std::string&, const std::filesystem::path&) { return {}; }
-std::string Guard::runtime_binary(const std::string& asked) const { return asked; }
-Result<std::string> Guard::admit_exec(const std::string&, const std::string&, std::string process_json) {
-  return process_json;
+Guard::~Guard() { stop(); }
+
+void Guard::serve_on(ttrpc::Server& server) {
+  State& state = *state_;
+  (void)state.node_link();
+  serve_node_service(
+      server,
+      {.containerd_namespace = state.config.containerd_namespace,
+       .list =
+           [&state] {
+             node::v1::RegisterRequest all;
+             all.set_shim_pid(::getpid());
+             all.set_shim_address(state.config.shim_address);
+             all.set_shim_version(WARD_VERSION);
+             for (auto& status : state.statuses()) *all.add_containers() = std::move(status);
+             return all;
+           },
+       .quarantine = [&state](const std::string& id, const std::string& why) { return state.quarantine(id, why); },
+       .release = [&state](const std::string& id) { return state.release(id); },
+       .kill = [&state](const std::string& id, auto done) { state.kill(id, std::move(done)); },
+       .set_mode = [&state](const std::string& id, node::v1::Mode mode) { return state.set_mode(id, mode); }});
 }
-void Guard::before_runtime(const std::string&, const std::string&, pid_t, std::function<void()> go) { go(); }
-void Guard::confirm(const std::string&, const std::string&, pid_t, std::function<void(Result<void>)> done) { done({}); }
-void Guard::started(const std::string&, const std::string&) {}
-void Guard::exited(const std::string&, const std::string&, int) {}
-void Guard::forget(const std::string&) {}
-bool Guard::is_quarantined(const std::string&) const { return false; }
-void Guard::paused(const std::string&, bool) {}
+
+Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle) {
+  State& state = *state_;
+  auto admitted = admission::admit(state.config.places, {.containerd_namespace = state.config.containerd_namespace,
+                                                         .container_id = id,
+                                                         .bundle = bundle,
+                                                         .private_directory = state.private_directory});
+  if (!admitted) return tl::unexpected(admitted.error());
+  auto container = std::make_unique<GuardedContainer>(id, bundle, std::move(*admitted));
+  for (const auto& note : container->admitted.notes) log::warn("admission", {{"id", id}, {"note", note}});
+  if (container->admitted.supervised) {
+    if (auto expected = state.expect_listeners(*container); !expected) return expected;
+  }
+  const auto& kept = state.containers[id] = std::move(container);
+  state.tell(*kept);
+  return {};
+}
+
+std::string Guard::runtime_binary(const std::string& asked) const {
+  // The node's choice goes before the client's: a pod must not bring its own runtime (threat D10).
+  const auto index = admission::read_index(state_->config.places);
+  const bool chosen = index && *index && !(*index)->settings().runtime_binary().empty();
+  state_->runtime = chosen ? (*index)->settings().runtime_binary() : asked;
+  return state_->runtime;
+}
+
+Result<std::string> Guard::admit_exec(const std::string& id, const std::string&, std::string process_json) {
+  const auto* const container = state_->find(id);
+  if (container == nullptr) return process_json;
+  return admission::admit_exec(container->admitted, std::move(process_json));
+}
+
+void Guard::before_runtime(const std::string& id, const std::string& exec_id, pid_t runc_pid,
+                           std::function<void()> go) {
+  auto* const container = state_->find(id);
+  if (container == nullptr) return go();
+  container->starts[exec_id].runtime_pid = runc_pid;
+  if (container->admitted.mode != node::v1::MODE_LEARN) return go();
+  begin_recording(state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id, runc_pid,
+                  state_->runtime,
+                  [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
+                    if (!weak.expired()) {
+                      if (const auto* told = state.find(id)) state.tell(*told);
+                    }
+                    go();
+                  });
+}
+
+void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid,
+                    std::function<void(Result<void>)> done) {
+  auto* const container = state_->find(id);
+  if (container == nullptr) return done({});
+  if (exec_id.empty()) container->pid = pid;
+  state_->confirm(*container, exec_id, std::move(done));
+}
+
+void Guard::started(const std::string& id, const std::string& exec_id) {
+  auto* const container = state_->find(id);
+  if (container == nullptr || !exec_id.empty()) return;
+  if (container->state == node::v1::CONTAINER_STATE_CREATED) container->set_state(node::v1::CONTAINER_STATE_RUNNING);
+  state_->tell(*container);
+}
+
+void Guard::exited(const std::string& id, const std::string& exec_id, int wait_status) {
+  auto* const container = state_->find(id);
+  if (container == nullptr) return;
+  container->starts.erase(exec_id);
+  if (container->supervisor) {
+    if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
+      container->supervisor->foreign_abi(exec_id, exec_id.empty() ? container->pid : 0);
+    }
+    container->supervisor->end_session(exec_id);
+  }
+  if (!exec_id.empty()) return;
+  container->set_state(node::v1::CONTAINER_STATE_STOPPED);
+  if (container->recording) end_recording(state_->node_link(), *container, wait_status);
+  state_->tell(*container);
+}
+
+void Guard::forget(const std::string& id) {
+  const auto found = state_->containers.find(id);
+  if (found == state_->containers.end()) return;
+  const auto container = std::move(found->second);
+  state_->containers.erase(found);
+  if (container->supervisor) container->supervisor->flush();
+  auto status = container->status();
+  status.set_state(node::v1::CONTAINER_STATE_GONE);
+  state_->node_link().update(std::move(status));
+}
+
+bool Guard::is_quarantined(const std::string& id) const {
+  const auto* const container = state_->find(id);
+  return container != nullptr && container->supervisor && container->supervisor->is_quarantined();
+}
+
+void Guard::paused(const std::string& id, bool paused) {
+  auto* const container = state_->find(id);
+  if (container == nullptr) return;
+  container->set_state(paused ? node::v1::CONTAINER_STATE_PAUSED : node::v1::CONTAINER_STATE_RUNNING);
+  state_->tell(*container);
+}
+
 Result<void> Guard::kill_container(const std::string& id) {
+  const auto* const container = state_->find(id);
+  if (container != nullptr && container->supervisor) return container->supervisor->kill();
   state_->callbacks.kill_all(id);
   return {};
 }
-void Guard::stop() {}
+
+void Guard::stop() {
+  if (!state_) return;
+  state_->containers.clear();
+  if (state_->link) state_->link->stop();
+  if (!state_->socket) return;
+  state_->socket.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(state_->private_directory, ignored);
+}
 
 }  // namespace ward::shim

@@ -152,23 +152,25 @@ ListenerSocket::~ListenerSocket() {
   state_->connections.clear();
 }
 
-Result<std::filesystem::path> make_private_directory(const std::filesystem::path& run) {
-  const auto parent = run / "shims";
+std::filesystem::path private_directory_name(const std::filesystem::path& run) {
+  return run / "shims" / (std::to_string(::getpid()) + "." + random_hex(4));
+}
+
+Result<void> make_private_directory(const std::filesystem::path& directory) {
+  const auto parent = directory.parent_path();
   std::error_code error;
-  std::filesystem::create_directories(run, error);
-  if (::mkdir(run.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + run.string() + "'");
+  std::filesystem::create_directories(parent.parent_path(), error);
   if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + parent.string() + "'");
   for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
-    // "<pid>.<random>": a shim that was killed could not tidy up after itself.
+    // A shim that was killed could not tidy up after itself.
     const std::string name = entry.path().filename().string();
     pid_t pid = 0;
     std::from_chars(name.data(), name.data() + name.size(), pid);
     std::error_code ignored;
     if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
   }
-  const auto directory = parent / (std::to_string(::getpid()) + "." + random_hex(4));
-  if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir '" + directory.string() + "'");
-  return directory;
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + directory.string() + "'");
+  return {};
 }
 
 }  // namespace ward::shim

@@ -41,7 +41,9 @@ class ListenerSocket {
   std::shared_ptr<State> state_;
 };
 
-// 0700 directory of our own below `<run>/shims`; removes those of shims that are gone.
-Result<std::filesystem::path> make_private_directory(const std::filesystem::path& run);
+// `<run>/shims/<pid>.<random>`: where a shim may make its sockets. Only a name; made when it is first needed.
+std::filesystem::path private_directory_name(const std::filesystem::path& run);
+// Makes it with mode 0700, and removes those of shims that are gone.
+Result<void> make_private_directory(const std::filesystem::path& directory);
 
 }  // namespace ward::shim

@@ -334,15 +334,18 @@ Supervisor::~Supervisor() {
   state_->ttl_timer.cancel();
 }
 
+Result<void> Supervisor::find_cgroups(pid_t pid) {
+  if (state_->containment) return {};
+  auto opened = Containment::open(state_->loop, pid);
+  if (!opened) return tl::unexpected(opened.error());
+  state_->containment = std::move(*opened);
+  return {};
+}
+
 void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener listener) {
   State& state = *state_;
-  if (!state.containment) {
-    auto opened = Containment::open(state.loop, pid);
-    if (opened) {
-      state.containment = std::move(*opened);
-    } else {
-      log::error("no cgroup to contain the container in", {{"id", state.id()}, {"error", opened.error().message}});
-    }
+  if (auto found = find_cgroups(pid); !found) {
+    log::error("no cgroup to contain the container in", {{"id", state.id()}, {"error", found.error().message}});
   }
   const std::weak_ptr<State> weak = state_;
   Session::Callbacks callbacks{

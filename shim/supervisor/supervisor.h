@@ -55,6 +55,8 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
+  // A process of the container: its cgroups are what a quarantine freezes. adopt() does this by itself.
+  Result<void> find_cgroups(pid_t pid);
   // A proved listener. exec_id empty: the container's own.
   void adopt(const std::string& exec_id, pid_t pid, SeccompListener listener);
   [[nodiscard]] bool has_session(const std::string& exec_id) const;

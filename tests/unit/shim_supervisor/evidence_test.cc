@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/evidence.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "shim/supervisor/record.h"
+
+namespace ward::shim {
+namespace {
+
+class EvidenceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = std::filesystem::temp_directory_path() / ("ward-evidence-" + random_hex(4)) / "evidence";
+    std::filesystem::create_directories(root_.parent_path());
+    int ready[2];
+    int hold[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    ASSERT_EQ(::pipe2(hold, O_CLOEXEC), 0);
+    hold_.reset(hold[1]);
+    // A process with everything hostile about it: name, arguments, environment.
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(ready[1], 9);
+      ::dup2(hold[0], 0);
+      const char* const argv[] = {"/bin/sh",        "-c",      "echo x >&9; exec 9>&-; read line",
+                                  "--token=s3cret", "hunter2", "\x1b[31m\"\n', {",
+                                  nullptr};
+      const char* const envp[] = {"DB_PASSWORD=s3cret", "\x1b]0;x=1", "A=\"}\n", nullptr};
+      ::execve(argv[0], const_cast<char* const*>(argv), const_cast<char* const*>(envp));
+      ::_exit(1);
+    }
+    ::close(ready[1]);
+    ::close(hold[0]);
+    char byte = 0;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    request_.violation.set_event_id(next_event_id());
+    request_.violation.set_pid(child_);
+    request_.violation.set_tid(child_);
+    request_.violation.set_reason("unshare is not in profile \x1bx");
+    request_.violation.mutable_identity()->set_container_id("c1");
+    request_.processes = {child_, 1 << 22};
+    request_.directory = make_evidence_directory(root_, request_.violation.event_id()).value();
+  }
+  void TearDown() override {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+    std::filesystem::remove_all(root_.parent_path());
+  }
+
+  Result<void> collect(std::chrono::nanoseconds deadline) {
+    asio::io_context loop;
+    Result<void> result = fail(Code::kInternal, "never called back");
+    collect_evidence(loop, request_, deadline, [&](Result<void> done) { result = std::move(done); });
+    loop.run();
+    return result;
+  }
+
+  std::filesystem::path root_;
+  EvidenceRequest request_;
+  pid_t child_ = -1;
+  UniqueFd hold_;  // the child waits for its end
+};
+
+bool is_printable(const std::string& text) {
+  for (const char c : text) {
+    if (c != '\n' && (c < ' ' || c > '~')) return false;
+  }
+  return true;
+}
+
+TEST_F(EvidenceTest, I7_HostileStringsAreDataAndSecretsAreLeftOut) {
+  const auto collected = collect(kEvidenceDeadline);
+  ASSERT_TRUE(collected) << collected.error().message;
+  const std::string text = read_file(request_.directory / "evidence.json").value();
+  EXPECT_TRUE(is_printable(text));
+  EXPECT_EQ(text.find("s3cret"), std::string::npos);
+  EXPECT_EQ(text.find("hunter2"), std::string::npos);
+  const auto document = nlohmann::json::parse(text);
+  const auto& offender = document["offender_and_ancestors"][0];
+  EXPECT_EQ(offender["arguments"][0], "/bin/sh");
+  EXPECT_EQ(offender["arguments"][3], "--token=<redacted>");
+  EXPECT_EQ(offender["arguments"][4], "<redacted, 7 bytes>");
+  EXPECT_EQ(document["offender_environment"][0], "DB_PASSWORD=<redacted>");
+  EXPECT_EQ(document["processes_in_all"], 2);
+  EXPECT_EQ(document["processes"][1]["gone"], true);
+  EXPECT_EQ(document["violation"]["reason"], "unshare is not in profile \\x1bx");
+}
+
+TEST_F(EvidenceTest, ValuesAreKeptOnlyWhenTheNodeSaysSo) {
+  request_.limits.full = true;
+  ASSERT_TRUE(collect(kEvidenceDeadline));
+  const std::string text = read_file(request_.directory / "evidence.json").value();
+  EXPECT_NE(text.find("DB_PASSWORD=s3cret"), std::string::npos);
+  EXPECT_TRUE(is_printable(text));
+}
+
+TEST_F(EvidenceTest, EveryFileIsPrivateAndInTheManifest) {
+  ASSERT_TRUE(collect(kEvidenceDeadline));
+  const std::string manifest = read_file(request_.directory / "SHA256SUMS").value();
+  struct stat status {};
+  ASSERT_EQ(::stat(request_.directory.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(request_.directory)) {
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U) << entry.path();
+    const std::string name = entry.path().filename().string();
+    if (name == "SHA256SUMS") continue;
+    ++files;
+    EXPECT_NE(manifest.find(sha256_hex(read_file(entry.path()).value()) + "  " + name + "\n"), std::string::npos)
+        << name;
+  }
+  EXPECT_EQ(files, 3);
+}
+
+TEST_F(EvidenceTest, E02_ACollectorThatHangsIsKilledAndSaysSo) {
+  // A FIFO where the stat file should be: opening it for reading waits for a writer that never comes.
+  request_.proc = root_ / "proc";
+  const auto task = request_.proc / std::to_string(child_);
+  std::filesystem::create_directories(task);
+  ASSERT_EQ(::mkfifo((task / "stat").c_str(), 0600), 0);
+  const auto collected = collect(std::chrono::milliseconds(100));
+  ASSERT_FALSE(collected);
+  EXPECT_EQ(collected.error().code, Code::kDeadlineExceeded);
+  EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS")) << "incomplete, and recognisable as such";
+  EXPECT_TRUE(std::filesystem::exists(request_.directory / "incomplete.txt"));
+}
+
+TEST_F(EvidenceTest, TheCollectorIsInvisibleToTheReaper) {
+  asio::io_context loop;
+  bool called = false;
+  ::kill(child_, SIGKILL);
+  ASSERT_EQ(::waitpid(child_, nullptr, 0), child_);
+  collect_evidence(loop, request_, kEvidenceDeadline, [&](const Result<void>&) { called = true; });
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "no child that wait4(-1) would meet";
+  loop.run();
+  EXPECT_TRUE(called);
+}
+
+TEST_F(EvidenceTest, LimitsHold) {
+  request_.limits.max_bytes = 16;
+  ASSERT_TRUE(collect(kEvidenceDeadline));
+  EXPECT_FALSE(std::filesystem::exists(request_.directory / "evidence.json"));
+  EXPECT_TRUE(std::filesystem::exists(request_.directory / "SHA256SUMS"));
+}
+
+}  // namespace
+}  // namespace ward::shim

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// The decision as a table: every row names the invariant it stands for.
+#include "shim/supervisor/verdict.h"
+
+#include <gtest/gtest.h>
+#include <linux/sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+namespace ward::shim {
+namespace {
+
+// read: serving; bind: boot; fork: exec; socket: serving with AF_INET; nothing else.
+const oci::CallTable kCalls({{SYS_read, oci::kLayerServing, {}},
+                             {SYS_bind, oci::kLayerBoot, {}},
+                             {SYS_fork, oci::kLayerExec, {}},
+                             {SYS_execve, oci::kLayerBoot, {}},
+                             {SYS_socket, oci::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
+                            {SYS_clone3});
+const std::vector<std::uint32_t> kDanger{SYS_unshare};
+
+oci::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t error) {
+  oci::Seccomp seccomp;
+  seccomp.default_action = oci::SeccompAction::kAllow;
+  seccomp.rules.push_back({std::move(names), oci::SeccompAction::kErrno, error, {}});
+  return oci::OwnFilter(seccomp);
+}
+
+struct Ask {
+  Mode mode = Mode::kEnforce;
+  Phase phase = Phase::kServing;
+  Origin origin = Origin::kWorkload;
+  ActionSet actions{};
+  oci::OwnFilter own{};
+  std::uint32_t recent_denials = 0;
+  bool runtime_image = false;
+  bool contained = false;
+
+  Verdict operator()(int nr, oci::CallArgs args = {}) const {
+    return decide({.mode = mode,
+                   .phase = phase,
+                   .origin = origin,
+                   .runtime_image = runtime_image,
+                   .contained = contained,
+                   .arch = oci::native_audit_arch(),
+                   .nr = nr,
+                   .args = args,
+                   .recent_denials = recent_denials},
+                  {kCalls, own, kDanger, actions});
+  }
+};
+
+TEST(Verdict, PhasesAllowTheirLayers) {
+  EXPECT_EQ(Ask{.phase = Phase::kServing}(SYS_read).effect, Effect::kContinue);
+  EXPECT_EQ(Ask{.phase = Phase::kBoot}(SYS_bind).effect, Effect::kContinue);
+  EXPECT_TRUE(Ask{.phase = Phase::kBoot}(SYS_bind).boot_call);
+  EXPECT_FALSE(Ask{.phase = Phase::kBoot}(SYS_read).boot_call);
+  const Verdict late = Ask{.phase = Phase::kServing}(SYS_bind);
+  EXPECT_TRUE(late.violation);
+  EXPECT_EQ(late.why, Why::kNotInPhase);
+  EXPECT_EQ(late.effect, Effect::kQuarantine);
+}
+
+TEST(Verdict, ExecSessionsAreJudgedByTheirOwnLayerAndAction) {
+  const Ask exec{.phase = Phase::kExec, .origin = Origin::kExec};
+  EXPECT_EQ(exec(SYS_fork).effect, Effect::kContinue);
+  EXPECT_EQ(exec(SYS_bind).effect, Effect::kContinue);
+  EXPECT_EQ(exec(SYS_mkdir).effect, Effect::kDeny) << "a probe never costs the workload its life by default";
+  EXPECT_TRUE(Ask{.phase = Phase::kServing}(SYS_fork).violation) << "what exec may, the workload may not";
+}
+
+TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {
+  EXPECT_EQ(Ask{.phase = Phase::kRuntime}(SYS_unshare).effect, Effect::kContinue);
+  const Verdict dying = Ask{.phase = Phase::kBoot, .runtime_image = true}(SYS_epoll_ctl);
+  EXPECT_EQ(dying.effect, Effect::kContinue);
+  EXPECT_FALSE(dying.violation);
+  EXPECT_FALSE(dying.boot_call);
+}
+
+TEST(Verdict, I2_TheOwnFilterIsNeverWidenedInAnyPhaseOrMode) {
+  const auto own = own_filter_denying({"bind", "mkdir", "unshare"}, ENOSYS);
+  for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
+    for (const Phase phase : {Phase::kRuntime, Phase::kBoot, Phase::kServing, Phase::kExec}) {
+      for (const int nr : {SYS_bind, SYS_mkdir, SYS_unshare}) {
+        const Verdict verdict = Ask{
+            .mode = mode, .phase = phase, .actions = {.workload = Action::kLog, .exec = Action::kLog}, .own = own}(nr);
+        EXPECT_NE(verdict.effect, Effect::kContinue) << nr;
+        EXPECT_TRUE(verdict.own_filter_denies);
+        EXPECT_EQ(verdict.error_number, ENOSYS);
+      }
+    }
+  }
+  EXPECT_FALSE((Ask{.phase = Phase::kBoot, .own = own}(SYS_bind).violation)) << "the profile allows it";
+}
+
+TEST(Verdict, I3_EveryActionButLogKeepsTheCallFromRunning) {
+  for (const Action action : {Action::kDeny, Action::kKill, Action::kQuarantine}) {
+    const Verdict verdict = Ask{.actions = {.workload = action}}(SYS_mkdir);
+    EXPECT_NE(verdict.effect, Effect::kContinue);
+    EXPECT_EQ(verdict.error_number, EPERM);
+    EXPECT_EQ(verdict.action, action);
+    EXPECT_TRUE(verdict.violation);
+  }
+  EXPECT_EQ((Ask{.actions = {.workload = Action::kLog}}(SYS_mkdir).effect), Effect::kContinue);
+}
+
+TEST(Verdict, SuperviseContinuesAndRecordsButNeverTheDangerSet) {
+  const Ask supervise{.mode = Mode::kSupervise};
+  const Verdict proposal = supervise(SYS_mkdir);
+  EXPECT_EQ(proposal.effect, Effect::kContinue);
+  EXPECT_TRUE(proposal.violation);
+  EXPECT_EQ(proposal.action, Action::kLog);
+  for (const auto& [nr, args] : std::vector<std::pair<int, oci::CallArgs>>{{SYS_unshare, {}},
+                                                                           {SYS_socket, {AF_ALG}},
+                                                                           {SYS_socket, {(1ULL << 32U) | AF_ALG}},
+                                                                           {SYS_socket, {AF_NETLINK}},
+                                                                           {SYS_clone, {CLONE_NEWUSER}}}) {
+    const Verdict verdict = supervise(nr, args);
+    EXPECT_EQ(verdict.effect, Effect::kDeny) << nr;
+    EXPECT_EQ(verdict.action, Action::kDeny) << nr;
+  }
+  EXPECT_EQ((Ask{.actions = {.workload = Action::kLog}}(SYS_unshare).effect), Effect::kDeny);
+}
+
+TEST(Verdict, ArgumentsOutsideTheProfileAreAViolationWithItsOwnReason) {
+  EXPECT_EQ(Ask{}(SYS_socket, {AF_INET}).effect, Effect::kContinue);
+  const Verdict verdict = Ask{}(SYS_socket, {AF_ALG});
+  EXPECT_EQ(verdict.why, Why::kArguments);
+  EXPECT_EQ(explain(verdict, "socket", "web", Phase::kServing),
+            "socket is not allowed with these arguments by profile web");
+}
+
+TEST(Verdict, RepeatedDenialsEscalateOnlyForTheWorkloadAndOnlyWhenAsked) {
+  const ActionSet actions{.workload = Action::kDeny,
+                          .exec = Action::kDeny,
+                          .escalate_to = Action::kQuarantine,
+                          .escalate_after = 3,
+                          .escalate_window_ns = 600'000'000'000};
+  EXPECT_EQ((Ask{.actions = actions, .recent_denials = 1}(SYS_mkdir).effect), Effect::kDeny);
+  const Verdict third = Ask{.actions = actions, .recent_denials = 2}(SYS_mkdir);
+  EXPECT_EQ(third.effect, Effect::kQuarantine);
+  EXPECT_TRUE(third.escalated);
+  EXPECT_EQ(
+      (Ask{.phase = Phase::kExec, .origin = Origin::kExec, .actions = actions, .recent_denials = 9}(SYS_mkdir).effect),
+      Effect::kDeny);
+}
+
+TEST(Verdict, AContainedContainerGetsNothingButDenials) {
+  const Verdict verdict = Ask{.phase = Phase::kBoot, .contained = true}(SYS_read);
+  EXPECT_EQ(verdict.effect, Effect::kDeny);
+  EXPECT_EQ(verdict.error_number, EPERM);
+}
+
+TEST(Verdict, A02_AForeignAbiIsNeverLetRun) {
+  const ActionSet log{.workload = Action::kLog, .exec = Action::kLog};
+  const oci::OwnFilter none;
+  const Verdict verdict =
+      decide({.phase = Phase::kServing, .arch = 0x40000003, .nr = SYS_read}, {kCalls, none, kDanger, log});
+  EXPECT_NE(verdict.effect, Effect::kContinue);
+  EXPECT_EQ(verdict.why, Why::kForeignAbi);
+}
+
+}  // namespace
+}  // namespace ward::shim
