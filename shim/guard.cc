@@ -326,7 +326,8 @@ Result<void> Guard::kill_container(const std::string& id) {
 
 void Guard::stop() {
   if (!state_) return;
-  state_->containers.clear();
+  // Out of the map first: what a supervisor reports while it ends must not meet it half empty.
+  std::exchange(state_->containers, {}).clear();
   if (state_->link) state_->link->stop();
   if (!state_->socket) return;
   state_->socket.reset();

@@ -24,12 +24,13 @@ constexpr double kLetRunBurst = 200;
 // After a release the parked call asks once more (fact 19); for so long it is denied without another quarantine.
 constexpr std::int64_t kForgiveFor_ns = 5'000'000'000;
 constexpr std::size_t kMaxListedProcesses = 4096;
+constexpr std::chrono::seconds kTellCounts{1};
 
 }  // namespace
 
 struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   State(asio::io_context& l, Charge c, Callbacks cb)
-      : loop(l), charge(std::move(c)), callbacks(std::move(cb)), summary_timer(l), ttl_timer(l) {
+      : loop(l), charge(std::move(c)), callbacks(std::move(cb)), counts_timer(l), summary_timer(l), ttl_timer(l) {
     std::sort(charge.danger.begin(), charge.danger.end());
   }
 
@@ -247,6 +248,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
         limiter.wants_detail({v.call.tid, v.call.nr, v.call.args}, {v.phase, v.origin, v.verdict}, v.received_ns);
     if (!wanted) {
       watch_summaries();
+      tell_counts_soon();
       return std::nullopt;
     }
     auto record = begin_record(v);
@@ -268,6 +270,19 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   bool is_forgiven(const Violated& v) const {
     return forgive_until_ns > v.received_ns && last_quarantine == CallKey{v.call.tid, v.call.nr, v.call.args};
+  }
+
+  // A flood moves the counters without records: people see them move all the same, once a second.
+  void tell_counts_soon() {
+    if (counts_pending) return;
+    counts_pending = true;
+    counts_timer.expires_after(kTellCounts);
+    counts_timer.async_wait([weak = weak_from_this()](const asio::error_code& error) {
+      const auto self = weak.lock();
+      if (!self || error) return;
+      self->counts_pending = false;
+      self->callbacks.changed();
+    });
   }
 
   void watch_summaries() {
@@ -320,6 +335,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   std::uint64_t violations = 0;
   std::uint64_t continued = 0;
   std::string note;
+  asio::steady_timer counts_timer;
+  bool counts_pending = false;
   asio::steady_timer summary_timer;
   std::int64_t summary_at_ns = 0;
   asio::steady_timer ttl_timer;
@@ -330,6 +347,7 @@ Supervisor::Supervisor(asio::io_context& loop, Charge charge, Callbacks callback
 
 Supervisor::~Supervisor() {
   flush();
+  state_->counts_timer.cancel();
   state_->summary_timer.cancel();
   state_->ttl_timer.cancel();
 }
