@@ -99,8 +99,8 @@ Truth truth_on(const SeccompArg& c, std::uint64_t mask, std::uint64_t bits) {
 class Partition {
  public:
   Partition(const std::vector<Conjunction>& conjunctions, const std::function<Answer(const Held&)>& label,
-            std::size_t max_pieces)
-      : conjunctions_(conjunctions), label_(label), max_pieces_(max_pieces) {
+            const std::function<std::optional<Answer>(const Held&)>& settled, std::size_t max_pieces)
+      : conjunctions_(conjunctions), label_(label), settled_(settled), max_pieces_(max_pieces) {
     std::set<std::uint32_t> indexes;
     for (const Conjunction& conjunction : conjunctions) {
       for (const SeccompArg& c : conjunction) indexes.insert(c.index);
@@ -112,6 +112,7 @@ class Partition {
   Pieces solve(std::uint32_t index, const Held& held) {
     if (++steps_ > kMaxSteps) exhausted_ = true;
     if (exhausted_) return {};
+    if (const auto answer = settled_(held)) return {Piece{{}, *answer}};
     if (index == kArguments) return {Piece{{}, label_(held)}};
     std::vector<SeccompArg> conditions;
     for_each_on(index, held, [&](std::size_t, const SeccompArg& c) { conditions.push_back(c); });
@@ -119,9 +120,7 @@ class Partition {
     classes_.emplace_back();
     // libseccomp 2.5.4 does not come back from some rule sets that compare by order on one argument and test another as
     // well (docs/kernel-notes.md): where several arguments are filtered, only equality and masks are used.
-    const bool by_bits =
-        several_arguments_ || std::any_of(conditions.begin(), conditions.end(),
-                                          [](const SeccompArg& c) { return c.op == CompareOp::kMaskedEq; });
+    const bool by_bits = several_arguments_ || !ranges_suffice(index, held, conditions);
     if (by_bits) {
       std::vector<Block> blocks;
       if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks)) blocks.push_back({0, 0, *whole});
@@ -173,22 +172,49 @@ class Partition {
     return classes.size() - 1;
   }
 
-  void split_by_ranges(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
-    std::set<std::uint64_t> starts = {0};  // between two of these no condition changes
+  // Between two of these no condition changes, masked ones apart.
+  static std::vector<Interval> ranges_of(const std::vector<SeccompArg>& conditions) {
+    std::set<std::uint64_t> starts = {0};
     for (const SeccompArg& c : conditions) {
+      if (c.op == CompareOp::kMaskedEq) continue;
       const bool before = c.op != CompareOp::kLe && c.op != CompareOp::kGt;
       const bool after = c.op != CompareOp::kLt && c.op != CompareOp::kGe;
       if (before) starts.insert(c.value);
       if (after && c.value != kMax) starts.insert(c.value + 1);
     }
-    std::vector<std::vector<Interval>> ranges;  // by class
+    std::vector<Interval> ranges;
     for (auto start = starts.begin(); start != starts.end(); ++start) {
       const auto next = std::next(start);
-      const Interval range{*start, next == starts.end() ? kMax : *next - 1};
-      Held left = held;
-      for_each_on(index, held, [&](std::size_t i, const SeccompArg& c) {
-        if (!holds(c, range.low)) left[i] = false;
-      });
+      ranges.push_back({*start, next == starts.end() ? kMax : *next - 1});
+    }
+    return ranges;
+  }
+
+  // What may still hold in a range; a masked condition is decided only where the range is one value.
+  Held held_in(std::uint32_t index, const Held& held, const Interval& range) const {
+    Held left = held;
+    for_each_on(index, held, [&](std::size_t i, const SeccompArg& c) {
+      const bool decided = c.op != CompareOp::kMaskedEq || range.low == range.high;
+      if (decided && !holds(c, range.low)) left[i] = false;
+    });
+    return left;
+  }
+
+  // Ranges say it all where the answer is settled in every range that a mask would cut further.
+  bool ranges_suffice(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) const {
+    for (const Interval& range : ranges_of(conditions)) {
+      const Held left = held_in(index, held, range);
+      bool cut = false;
+      for_each_on(index, left, [&](std::size_t, const SeccompArg& c) { cut = cut || c.op == CompareOp::kMaskedEq; });
+      if (cut && range.low != range.high && !settled_(left)) return false;
+    }
+    return true;
+  }
+
+  void split_by_ranges(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
+    std::vector<std::vector<Interval>> ranges;  // by class
+    for (const Interval& range : ranges_of(conditions)) {
+      const Held left = held_in(index, held, range);
       const std::size_t value_class = class_of(index, left);
       ranges.resize(std::max(ranges.size(), value_class + 1));
       std::vector<Interval>& same = ranges[value_class];
@@ -210,6 +236,7 @@ class Partition {
       if (truth_on(c, block.mask, block.bits) == Truth::kFails) left[i] = false;
     };
     for_each_on(index, held, drop_failed);
+    if (settled_(left)) return class_of(index, left);
     std::uint64_t open_bits = 0;
     for_each_on(index, left, [&](std::size_t, const SeccompArg& c) {
       if (truth_on(c, block.mask, block.bits) != Truth::kOpen) return;
@@ -249,6 +276,7 @@ class Partition {
 
   const std::vector<Conjunction>& conjunctions_;
   const std::function<Answer(const Held&)>& label_;
+  const std::function<std::optional<Answer>(const Held&)>& settled_;
   const std::size_t max_pieces_;
   bool several_arguments_ = false;
   std::size_t steps_ = 0;
@@ -259,10 +287,10 @@ class Partition {
 
 }  // namespace
 
-std::optional<std::vector<Piece>> partition(const std::vector<Conjunction>& conjunctions,
-                                            const std::function<Answer(const std::vector<bool>&)>& label,
-                                            std::size_t max_pieces) {
-  Partition work(conjunctions, label, max_pieces);
+std::optional<std::vector<Piece>> partition(
+    const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
+    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces) {
+  Partition work(conjunctions, label, settled, max_pieces);
   auto pieces = work.solve(0, Held(conjunctions.size(), true));
   if (work.exhausted()) return std::nullopt;
   return pieces;

@@ -19,10 +19,11 @@ struct Piece {
   bool operator==(const Piece&) const = default;
 };
 
-// `label` is asked with one flag for each conjunction: does it hold? Neighbouring pieces of one label are joined.
-// Absent where more than `max_pieces` would be needed: the caller then needs an answer for the whole call.
-std::optional<std::vector<Piece>> partition(const std::vector<Conjunction>& conjunctions,
-                                            const std::function<Answer(const std::vector<bool>&)>& label,
-                                            std::size_t max_pieces);
+// `label` is asked with one flag for each conjunction: does it hold? `settled` is asked likewise, where a flag means
+// "may hold": it answers where that is all one needs to know. Neighbouring pieces of one label are joined. Absent where
+// more than `max_pieces` would be needed: the caller then needs an answer for the whole call.
+std::optional<std::vector<Piece>> partition(
+    const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
+    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces);
 
 }  // namespace ward::oci

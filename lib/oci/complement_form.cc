@@ -76,13 +76,18 @@ class Judge {
       return judged;
     }
     for (const OwnFilter::Rule& rule : own_rules) conjunctions.push_back(rule.conditions);
-    const auto label = [&](const std::vector<bool>& held) {
-      const bool allowed =
-          allowed_always || std::find(held.begin(), held.begin() + static_cast<std::ptrdiff_t>(first_own), true) !=
-                                held.begin() + static_cast<std::ptrdiff_t>(first_own);
-      return answer(nr, allowed, own_.strictest(own_rules, held, first_own));
+    const auto allowed = [&](const std::vector<bool>& held) {
+      const auto end = held.begin() + static_cast<std::ptrdiff_t>(first_own);
+      return allowed_always || std::find(held.begin(), end, true) != end;
     };
-    if (auto pieces = partition(conjunctions, label, kMaxPiecesOfOneCall)) {
+    const auto label = [&](const std::vector<bool>& held) {
+      return answer(nr, allowed(held), own_.strictest(own_rules, held, first_own));
+    };
+    const auto settled = [&](const std::vector<bool>& held) -> std::optional<Answer> {
+      if (enosys(nr) || allowed(held)) return std::nullopt;
+      return kSeen;
+    };
+    if (auto pieces = partition(conjunctions, label, settled, kMaxPiecesOfOneCall)) {
       judged.pieces = *std::move(pieces);
     } else {
       judged.pieces = {{{}, judged.fallback}};

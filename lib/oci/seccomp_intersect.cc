@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <iterator>
+#include <limits>
 
 namespace ward::oci {
 namespace {
@@ -54,6 +55,29 @@ bool compares_by_order(const SeccompArg& c) {
   return c.op == CompareOp::kLt || c.op == CompareOp::kLe || c.op == CompareOp::kGe || c.op == CompareOp::kGt;
 }
 
+// Always or never true; beyond 32 bits by order; masked, but compared with bits outside of the mask.
+bool is_degenerate(const SeccompArg& c) {
+  if (c.op == CompareOp::kMaskedEq) return (c.value_two & ~c.value) != 0;
+  if (compares_by_order(c) && c.value > std::numeric_limits<std::uint32_t>::max()) return true;
+  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  const bool starts_at_zero = c.op == CompareOp::kLt || c.op == CompareOp::kGe;
+  return compares_by_order(c) && c.value == (starts_at_zero ? 0 : kMax);
+}
+
+// Neighbours may touch; NE and masks count as meeting everything.
+bool may_meet(const SeccompArg& a, const SeccompArg& b) {
+  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
+  const auto low = [](const SeccompArg& c) {
+    if (c.op == CompareOp::kEq || c.op == CompareOp::kGe) return c.value;
+    return c.op == CompareOp::kGt ? c.value + 1 : 0;
+  };
+  const auto high = [](const SeccompArg& c) {
+    if (c.op == CompareOp::kEq || c.op == CompareOp::kLe) return c.value;
+    return c.op == CompareOp::kLt ? c.value - 1 : kMax;
+  };
+  return low(a) <= high(b) && low(b) <= high(a);
+}
+
 // The runtime turns a rule with several conditions on one index into one rule per condition (fact 3).
 std::vector<Conjunction> as_loaded(const std::vector<SeccompArg>& args) {
   std::array<int, 6> count{};
@@ -100,10 +124,6 @@ OwnFilter::OwnFilter(const Seccomp& seccomp)
       const auto nr = find_syscall(name);
       if (!nr) continue;  // the runtime passes over such names as well
       for (Conjunction& conditions : as_loaded(rule.args)) {
-        for (SeccompArg& c : conditions) {
-          // libseccomp looks at the masked bits of both sides.
-          if (c.op == CompareOp::kMaskedEq) c.value_two &= c.value;
-        }
         rules_.push_back(
             {static_cast<std::uint32_t>(*nr), answer_of(rule.action, rule.errno_ret), std::move(conditions)});
       }
@@ -114,21 +134,30 @@ OwnFilter::OwnFilter(const Seccomp& seccomp)
   rules_.shrink_to_fit();
 }
 
-// libseccomp 2.5.4 makes wrong programs of some rule sets in which a comparison by order meets other conditions of the
-// same call (docs/kernel-notes.md). What the kernel would say is then unknown: the strictest answer counts for all.
+// libseccomp 2.5.4 makes wrong programs of some rule sets (docs/kernel-notes.md): by order where another
+// argument is tested too, where actions differ, where ranges overlap, and where a
+// comparison is degenerate.
+// What the kernel would say is then unknown: the strictest answer counts for the whole call. One argument, one action
+// (socket families below 38, 39 and above 40, as default filters have it) is sound.
 void OwnFilter::distrust_order() {
   std::vector<Rule> kept;
   for (auto begin = rules_.begin(); begin != rules_.end();) {
     const auto end = std::find_if(begin, rules_.end(), [&](const Rule& rule) { return rule.nr != begin->nr; });
-    std::size_t conditions = 0;
     bool by_order = false;
+    bool mixed = false;
+    bool degenerate = false;
     const Answer* strictest = &default_;
     for (auto rule = begin; rule != end; ++rule) {
-      conditions += rule->conditions.size();
-      by_order = by_order || std::any_of(rule->conditions.begin(), rule->conditions.end(), compares_by_order);
+      mixed = mixed || rule->answer != begin->answer || rule->conditions.size() != 1 || begin->conditions.size() != 1 ||
+              rule->conditions[0].index != begin->conditions[0].index;
+      for (const SeccompArg& c : rule->conditions) {
+        by_order = by_order || compares_by_order(c);
+        degenerate = degenerate || is_degenerate(c);
+        for (auto other = begin; other != rule && !mixed; ++other) mixed = may_meet(c, other->conditions[0]);
+      }
       strictest = stricter(strictest, rule->answer);
     }
-    if (by_order && conditions > 1) {
+    if (degenerate || (by_order && mixed)) {
       kept.push_back({begin->nr, *strictest, {}});
     } else {
       kept.insert(kept.end(), std::make_move_iterator(begin), std::make_move_iterator(end));
