@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// <config>/wardd.yaml, kind NodeConfig: the few things of a node that no profile or policy says. The file is optional.
-// Strict like every Ward document; docs/operations.md lists the keys.
+// <config>/wardd.yaml: the few things of a node that no profile or policy says. The file is optional, and every key of it;
+// strict like every Ward document (apiVersion: ward.dev/v1alpha1, kind: NodeConfig). The keys, with their defaults:
+//   journal: {maxEvents: 200000, maxAge: 720h}      older events go, and are counted
+//   recordings: {runsPerWorkload: 64}               the oldest go first
+//   quarantine: {ttl: 10m}                          then killed; 0s: held until a person decides
+//   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full keeps values of environment and arguments
+//   runtime: {binary: /usr/sbin/runc}               without it runc from PATH
+//   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; off without it
 #pragma once
 
 #include <chrono>

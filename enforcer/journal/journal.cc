@@ -16,6 +16,7 @@ constexpr std::uint64_t kExpireEvery = 1000;  // events between two looks at the
 struct Added {
   std::uint64_t events = 0;
   std::uint64_t dropped = 0;
+  std::map<node::v1::Action, std::uint64_t> violations;
 };
 
 Result<void> add_to_counter(Connection& connection, std::string_view name, std::uint64_t by) {
@@ -43,6 +44,7 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     if (connection.changes() == 0) continue;  // known already
     ++added.events;
     added.dropped += body.dropped_before();
+    if (entry.kind == "violation") ++added.violations[body.action()];
   }
   if (auto done = add_to_counter(connection, "events", added.events); !done) return done;
   return add_to_counter(connection, "dropped", added.dropped);
@@ -103,6 +105,7 @@ void Journal::append(std::vector<JournalEntry> entries, std::function<void(Resul
         if (result && added->events > 0) {
           counts_.events += added->events;
           counts_.dropped += added->dropped;
+          for (const auto& [action, count] : added->violations) counts_.violations[action] += count;
           appended_since_expiry_ += added->events;
           if (appended_since_expiry_ >= kExpireEvery) expire();
         }

@@ -34,9 +34,10 @@ struct JournalLimits {
 };
 
 struct JournalCounts {
-  std::uint64_t events = 0;   // ever journalled
-  std::uint64_t dropped = 0;  // violation details that shims lost, as they tell
-  std::uint64_t expired = 0;  // events removed by the limits
+  std::uint64_t events = 0;                              // ever journalled
+  std::uint64_t dropped = 0;                             // violation details that shims lost, as they tell
+  std::uint64_t expired = 0;                             // events removed by the limits
+  std::map<node::v1::Action, std::uint64_t> violations;  // since start, by action
 };
 
 class Journal {

@@ -18,7 +18,8 @@
 namespace ward::enforcer {
 namespace {
 
-node::v1::ContainerStatus container(const std::string& id, node::v1::ContainerState state = node::v1::CONTAINER_STATE_RUNNING) {
+node::v1::ContainerStatus container(const std::string& id,
+                                    node::v1::ContainerState state = node::v1::CONTAINER_STATE_RUNNING) {
   node::v1::ContainerStatus status;
   status.mutable_identity()->set_containerd_namespace("default");
   status.mutable_identity()->set_container_id(id);
@@ -84,7 +85,8 @@ class NodeLinkTest : public testing::Test {
     EXPECT_TRUE(answer.ParseFromString(**bytes));
     return answer;
   }
-  Result<node::v1::RegisterResponse> register_shim(const Process& shim, const std::vector<node::v1::ContainerStatus>& all) {
+  Result<node::v1::RegisterResponse> register_shim(const Process& shim,
+                                                   const std::vector<node::v1::ContainerStatus>& all) {
     node::v1::RegisterRequest request;
     request.set_shim_pid(shim.pid());
     request.set_shim_address(shim_address());

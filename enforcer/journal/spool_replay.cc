@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/journal/spool_replay.h"
+
+#include "lib/base/log.h"
+
+namespace ward::enforcer {
+namespace {
+
+constexpr std::size_t kBatchRecords = 256;
+constexpr std::size_t kBatchBytes = 1U << 20U;
+
+}  // namespace
+
+SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory)
+    : journal_(journal), directory_(std::move(directory)) {}
+
+void SpoolReplay::scan() {
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    if (entry.is_regular_file(error) && !entry.is_symlink(error)) found.push_back(entry.path());
+  }
+  problems_.clear();
+  for (const auto& path : found) {
+    if (taken_.count(path.filename().string()) == 0) take(path);
+  }
+}
+
+void SpoolReplay::take(const std::filesystem::path& path) {
+  auto spool = Spool::take_over(path);
+  const std::string name = path.filename().string();
+  if (!spool) {
+    const Code code = spool.error().code;
+    if (code == Code::kFailedPrecondition || code == Code::kNotFound)
+      return;  // its shim lives, or has just delivered it
+    problems_[name] = "spool: " + spool.error().message;
+    return;
+  }
+  taken_[name] = std::make_shared<Taken>(Taken{std::move(*spool)});
+  pass_on(name);
+}
+
+void SpoolReplay::pass_on(const std::string& name) {
+  const auto taken = taken_.at(name);
+  auto batch = taken->spool.read(taken->offset, kBatchRecords, kBatchBytes);
+  if (!batch) {
+    problems_[name] = "spool: " + batch.error().message;
+    taken_.erase(name);
+    return;
+  }
+  taken->skipped += batch->skipped;
+  std::vector<JournalEntry> entries;
+  for (const std::string& record : batch->records) {
+    JournalEntry entry{"violation", {}};
+    if (!entry.body.ParseFromString(record)) {
+      ++taken->skipped;
+      continue;
+    }
+    entries.push_back(std::move(entry));
+  }
+  journal_.append(std::move(entries),
+                  [this, name, taken, next = batch->next_offset, at_end = batch->at_end](const Result<void>& stored) {
+                    if (!stored) {
+                      // Given up for now, kept on disk: the next scan begins again, and what is journalled already
+                      // stays once.
+                      taken_.erase(name);
+                      return;
+                    }
+                    taken->offset = next;
+                    if (at_end) {
+                      finish(name);
+                    } else {
+                      pass_on(name);
+                    }
+                  });
+}
+
+void SpoolReplay::finish(const std::string& name) {
+  const auto taken = taken_.at(name);
+  const auto remove = [this, name, taken](const Result<void>& stored) {
+    if (stored) {
+      if (auto removed = taken->spool.remove(); !removed) problems_[name] = "spool: " + removed.error().message;
+      log::info("spool of a shim that ended is in the journal",
+                {{"file", name}, {"damaged", std::to_string(taken->skipped)}});
+    }
+    taken_.erase(name);
+  };
+  if (taken->skipped == 0) return remove({});
+  JournalEntry loss{"spool-damaged", {}};
+  loss.body.set_event_id("spool-damaged-" + name);
+  loss.body.set_dropped_before(taken->skipped);
+  loss.body.set_reason(std::to_string(taken->skipped) + " damaged records in the spool file " + name +
+                       " could not be read");
+  journal_.append({std::move(loss)}, remove);
+}
+
+std::vector<std::string> SpoolReplay::problems() const {
+  std::vector<std::string> out;
+  for (const auto& [name, problem] : problems_) out.push_back(problem);
+  return out;
+}
+
+}  // namespace ward::enforcer

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Brings the violations of dead shims into the journal: the spool files that nobody holds any more. A living shim
+// delivers its own. A file goes away only when the journal has all of it (I4); replaying one twice changes nothing,
+// because events have ids. Core loop only.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "enforcer/journal/journal.h"
+#include "lib/spool/spool.h"
+
+namespace ward::enforcer {
+
+class SpoolReplay {
+ public:
+  SpoolReplay(Journal& journal, std::filesystem::path directory);
+
+  void scan();  // takes over what it finds; at start, when a shim is gone, and now and then
+  [[nodiscard]] std::vector<std::string> problems() const;
+
+ private:
+  struct Taken {
+    Spool spool;
+    std::uint64_t offset = 0;
+    std::uint64_t skipped = 0;
+  };
+  void take(const std::filesystem::path& path);
+  void pass_on(const std::string& name);
+  void finish(const std::string& name);
+
+  Journal& journal_;
+  std::filesystem::path directory_;
+  std::map<std::string, std::shared_ptr<Taken>> taken_;  // by file name
+  std::map<std::string, std::string> problems_;          // by file name
+};
+
+}  // namespace ward::enforcer

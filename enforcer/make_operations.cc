@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/make_operations.h"
+
+#include "enforcer/api/translate.h"
+#include "enforcer/node.h"
+#include "enforcer/node_link/container_commands.h"
+#include "enforcer/recordings/describe.h"
+#include "profiles/effective.h"
+#include "profiles/generate.h"
+#include "profiles/write_yaml.h"
+
+namespace ward::enforcer {
+namespace {
+
+v1::NodeStatus status(const Node& node) {
+  v1::NodeStatus out;
+  out.set_version(WARD_VERSION);
+  out.set_started_wall_ns(node.started_wall_ns);
+  out.set_recorder(node.recorder->status());
+  out.set_shims(static_cast<std::uint32_t>(node.shims.size()));
+  out.set_containers(static_cast<std::uint32_t>(node.containers.size()));
+  out.set_quarantined(static_cast<std::uint32_t>(node.containers.count(node::v1::CONTAINER_STATE_QUARANTINED)));
+  out.set_recording(static_cast<std::uint32_t>(node.recordings.open_runs()));
+  out.set_events(node.journal.counts().events);
+  out.set_dropped(node.journal.counts().dropped);
+  out.set_profiles(static_cast<std::uint32_t>(node.store.profiles().size()));
+  out.set_policies(static_cast<std::uint32_t>(node.store.policies()));
+  out.set_index_generation(node.store.generation());
+  for (const std::string& problem : node.problems()) out.add_problems(problem);
+  for (const std::string& runtime : node.calibrations.titles()) out.add_runtimes(runtime);
+  return out;
+}
+
+v1::ListContainersResponse list_containers(const Node& node, bool quarantined_only) {
+  v1::ListContainersResponse out;
+  for (const ContainerEntry& entry : node.containers.list()) {
+    if (quarantined_only && entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) continue;
+    *out.add_containers() = to_api(entry);
+  }
+  return out;
+}
+
+Result<v1::ListRecordingsResponse> list_recordings(Node& node) {
+  const auto workloads = node.recordings.workloads();
+  if (!workloads) return tl::unexpected<Error>(workloads.error());
+  v1::ListRecordingsResponse out;
+  for (const std::string& workload : *workloads) {
+    const auto recording = node.recordings.find(workload);
+    if (recording) *out.add_recordings() = summarize(*recording);
+  }
+  return out;
+}
+
+Result<v1::GenerateProfileResponse> generate_profile(Node& node, const v1::GenerateProfileRequest& request) {
+  const auto recording = node.recordings.find(request.workload());
+  if (!recording) return tl::unexpected<Error>(recording.error());
+  profiles::GenerateOptions options;
+  options.name = request.name();
+  options.version = request.version();
+  options.allow_lossy = request.allow_lossy();
+  if (options.version == 0)
+    options.version = node.store.next_version(request.name().empty() ? request.workload() : request.name());
+  const auto generated = profiles::generate(recording->observations, options);
+  if (!generated) return tl::unexpected<Error>(generated.error());
+  v1::GenerateProfileResponse out;
+  out.set_yaml(profiles::write_yaml(generated->profile, generated->header));
+  out.set_syscalls(static_cast<std::uint32_t>(profiles::count_allowed(generated->profile)));
+  out.set_capabilities(static_cast<std::uint32_t>(generated->profile.capabilities.size()));
+  for (const auto& left_out : generated->left_out) out.add_left_out(profiles::describe(left_out));
+  for (const std::string& warning : generated->warnings) out.add_warnings(warning);
+  for (const std::string& note : recording->notes) out.add_warnings(note);
+  return out;
+}
+
+v1::ProfileSummary summarize(const Node& node, const LoadedProfile& loaded) {
+  v1::ProfileSummary out;
+  out.set_name(loaded.profile.name);
+  out.set_version(loaded.profile.version);
+  out.set_digest(loaded.digest);
+  out.set_file(loaded.path.string());
+  out.set_syscalls(static_cast<std::uint32_t>(profiles::count_allowed(loaded.profile)));
+  out.set_capabilities(static_cast<std::uint32_t>(loaded.profile.capabilities.size()));
+  std::uint32_t used_by = 0;
+  for (const ContainerEntry& entry : node.containers.list()) {
+    if (entry.status.profile_digest() == loaded.digest && entry.status.state() != node::v1::CONTAINER_STATE_STOPPED)
+      ++used_by;
+  }
+  out.set_used_by(used_by);
+  return out;
+}
+
+Result<v1::ProfileDocument> get_profile(const Node& node, const std::string& name) {
+  const LoadedProfile* loaded = node.store.find(name);
+  if (loaded == nullptr)
+    return fail(Code::kNotFound, "there is no profile '" + name + "': `ward profile list` shows them");
+  v1::ProfileDocument out;
+  *out.mutable_summary() = summarize(node, *loaded);
+  out.set_yaml(loaded->text);
+  return out;
+}
+
+void apply_profile(Node& node, const v1::ApplyProfileRequest& request,
+                   std::function<void(Result<v1::ApplyProfileResponse>)> done) {
+  node.store.apply({request.yaml(), request.file_name(), request.rollback(), request.dry_run()},
+                   [&node, done = std::move(done)](const Result<Applied>& applied) {
+                     if (!applied) return done(tl::unexpected<Error>(applied.error()));
+                     v1::ApplyProfileResponse response;
+                     *response.mutable_profile() = summarize(node, applied->profile);
+                     response.set_unchanged(applied->unchanged);
+                     for (const std::string& warning : applied->warnings) response.add_warnings(warning);
+                     done(std::move(response));
+                   });
+}
+
+Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(Node& node, ContainerCommandKind kind) {
+  return [&node, kind](const v1::ContainerRequest& request, std::function<void(Result<v1::ContainerResponse>)> done) {
+    command_container({kind, request.containerd_namespace(), request.container(), request.reason()}, node.containers,
+                      node.shims, node.journal, [done = std::move(done)](const Result<ContainerEntry>& entry) {
+                        if (!entry) return done(tl::unexpected<Error>(entry.error()));
+                        v1::ContainerResponse response;
+                        *response.mutable_container() = to_api(*entry);
+                        done(std::move(response));
+                      });
+  };
+}
+
+}  // namespace
+
+Operations make_operations(Node& node) {
+  Operations out;
+  out.status = [&node](const auto&) -> Result<v1::NodeStatus> { return status(node); };
+  out.containers = [&node](const auto&) -> Result<v1::ListContainersResponse> { return list_containers(node, false); };
+  out.quarantine = [&node](const auto&) -> Result<v1::ListContainersResponse> { return list_containers(node, true); };
+  out.recordings = [&node](const auto&) { return list_recordings(node); };
+  out.recording = [&node](const v1::GetRecordingRequest& request) -> Result<v1::Recording> {
+    const auto recording = node.recordings.find(request.workload());
+    if (!recording) return tl::unexpected<Error>(recording.error());
+    return describe(*recording);
+  };
+  out.generate = [&node](const auto& request) { return generate_profile(node, request); };
+  out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
+    v1::ListProfilesResponse response;
+    for (const LoadedProfile& loaded : node.store.profiles()) *response.add_profiles() = summarize(node, loaded);
+    return response;
+  };
+  out.profile = [&node](const v1::GetProfileRequest& request) { return get_profile(node, request.name()); };
+  out.apply = [&node](const auto& request, auto done) { apply_profile(node, request, std::move(done)); };
+  out.release = command(node, ContainerCommandKind::kRelease);
+  out.kill = command(node, ContainerCommandKind::kKill);
+  return out;
+}
+
+}  // namespace ward::enforcer

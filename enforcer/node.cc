@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/node.h"
+
+#include <chrono>
+
+#include "enforcer/api/translate.h"
+#include "enforcer/make_operations.h"
+#include "enforcer/recorder/calibration.h"
+#include "lib/base/clock.h"
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/linux/unix_socket.h"
+#include "profiles/yaml_tree.h"
+
+namespace ward::enforcer {
+namespace {
+
+class BpfRuns final : public RunRecorder {
+ public:
+  explicit BpfRuns(recorder::Recorder& recorder) : recorder_(recorder) {}
+  Result<void> begin(const std::string& run_id, pid_t pid) override { return recorder_.begin(run_id, pid); }
+  Result<void> add_exec(const std::string& run_id, pid_t pid) override { return recorder_.add_exec(run_id, pid); }
+  Result<profiles::Run> snapshot(const std::string& run_id) override { return recorder_.snapshot(run_id); }
+  Result<profiles::Run> end(const std::string& run_id) override { return recorder_.end(run_id); }
+
+ private:
+  recorder::Recorder& recorder_;
+};
+
+// Two nodes of one machine (tests) must not share pins; the state directory is what makes a node.
+std::filesystem::path pin_directory(const Places& places) {
+  return std::filesystem::path("/sys/fs/bpf") / ("ward-" + sha256_hex(places.state.string()).substr(0, 12));
+}
+
+Measure measure_below(const std::filesystem::path& directory) {
+  return [directory](const std::filesystem::path& runtime, bool no_new_privileges) -> Result<MeasuredRuntime> {
+    auto layer = recorder::calibrate({runtime, directory, no_new_privileges});
+    if (!layer) return tl::unexpected<Error>(layer.error());
+    return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
+  };
+}
+
+// A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made of what it is.
+JournalEntry quarantined_event(const ContainerEntry& entry) {
+  const node::v1::ContainerStatus& status = entry.status;
+  JournalEntry event{"quarantined", {}};
+  event.body.set_event_id("quarantined-" + status.identity().containerd_namespace() + "/" +
+                          status.identity().container_id() + "-" + std::to_string(status.since_wall_ns()));
+  event.body.set_wall_ns(status.since_wall_ns());
+  *event.body.mutable_identity() = status.identity();
+  event.body.set_mode(status.mode());
+  event.body.set_profile_name(status.profile_name());
+  event.body.set_profile_digest(status.profile_digest());
+  event.body.set_outcome("quarantined");
+  event.body.set_reason(status.note());
+  return event;
+}
+
+}  // namespace
+
+Node::Node(asio::io_context& loop, Places where)
+    : core(loop),
+      places(std::move(where)),
+      started_wall_ns(wall_ns()),
+      writer(loop, places.database()),
+      journal(writer, places.database(), config.journal),
+      spools(journal, places.spool()),
+      shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
+      recorder(recorder::Recorder::open(pin_directory(places))),
+      run_recorder(std::make_unique<BpfRuns>(*recorder)),
+      recordings(*run_recorder, writer, journal, places.database(),
+                 [this](const std::string& run) { return claims_run(run); }),
+      calibrations(loop, writer, places.database(), measure_below(places.run)),
+      store(places, writer, journal),
+      seconds_(loop),
+      minutes_(loop) {
+  containers.observe(
+      [this](const ContainerEntry* before, const ContainerEntry* after) { container_changed(before, after); });
+}
+
+Result<void> Node::serve() {
+  if (!recorder->note().empty()) log::info("recorder", {{"note", recorder->note()}});
+  recordings.adopt(recorder->open_runs());
+  read_configuration();
+  auto watching =
+      Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
+  if (!watching) return tl::unexpected<Error>(watching.error());
+  watch = std::move(*watching);
+
+  auto node_socket = listen_unix(places.node_socket(), StaleSocket::kReplace);
+  if (!node_socket) return tl::unexpected<Error>(node_socket.error());
+  auto api_socket = listen_unix(places.api_socket(), StaleSocket::kReplace);
+  if (!api_socket) return tl::unexpected<Error>(api_socket.error());
+  RecordingCalls calls;
+  calls.begin = [this](const auto& request) { return recordings.begin(request); };
+  calls.end = [this](const auto& request) { return recordings.end(request); };
+  node_service.emplace(core, std::move(*node_socket), containers, shims, journal, writer, std::move(calls));
+  node_service->start();
+  node_service->ask_known_shims(places.database());
+  api.emplace(core, std::move(*api_socket), make_operations(*this), journal);
+  if (auto started = api->start(); !started) return started;
+  every_few_seconds();
+  every_few_minutes();
+  return {};
+}
+
+void Node::read_configuration() {
+  const auto path = places.config / "wardd.yaml";
+  auto text = read_file(path, profiles::kMaxYamlBytes + 1);
+  if (!text && text.error().code == Code::kNotFound) text = std::string();
+  if (!text) {
+    config_problems = {path.string() + ":1:1: " + text.error().message};
+  } else if (!config_read_ || *text != config_text_) {
+    config_text_ = *text;
+    auto parsed = text->empty() ? Result<Config>(Config{}) : parse_config(*text, path.string());
+    if (parsed) {
+      config = *parsed;
+      config_problems.clear();
+      journal.set_limits(config.journal);
+      recordings.set_runs_per_workload(config.runs_per_workload);
+      store.set_settings(node_settings(config));
+      serve_metrics();
+    } else {
+      log::warn("wardd.yaml refused", {{"why", parsed.error().message}});
+      config_problems = {parsed.error().message};
+      JournalEntry rejected{"rejected", {}};
+      rejected.body.set_reason(parsed.error().message);
+      journal.note(std::move(rejected));
+      // At start there is no last good one in memory; what shims obey is still in the index.
+      if (!config_read_) store.keep_settings_in_force();
+    }
+    config_read_ = true;
+  }
+  store.reload();
+}
+
+void Node::serve_metrics() {
+  metrics.reset();
+  metrics_problem.clear();
+  if (config.metrics_listen.empty()) return;
+  auto endpoint = MetricsEndpoint::start(core, config.metrics_listen, [this] { return metrics_snapshot(); });
+  if (endpoint) {
+    metrics = std::move(*endpoint);
+  } else {
+    metrics_problem = endpoint.error().message;
+  }
+}
+
+void Node::every_few_seconds() {
+  recordings.persist();
+  seconds_.expires_after(std::chrono::seconds(5));
+  seconds_.async_wait([this](const asio::error_code& error) {
+    if (!error) every_few_seconds();
+  });
+}
+
+void Node::every_few_minutes() {
+  journal.expire();
+  spools.scan();
+  calibrations.check(config.runtime_binary);
+  // Not at start: the shims have not told yet what they use.
+  if (wall_ns() - started_wall_ns > 60'000'000'000) store.collect_garbage(containers.profile_digests());
+  minutes_.expires_after(std::chrono::minutes(2));
+  minutes_.async_wait([this](const asio::error_code& error) {
+    if (!error) every_few_minutes();
+  });
+}
+
+bool Node::claims_run(const std::string& run_id) const {
+  for (const ContainerEntry& entry : containers.list()) {
+    if (entry.status.recording_id() == run_id && entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) return true;
+  }
+  return false;
+}
+
+void Node::shim_gone(const KnownShim& shim) {
+  log::debug("shim ended", {{"pid", std::to_string(shim.pid)}, {"address", shim.address}});
+  containers.remove_shim(shim.address);
+  spools.scan();
+}
+
+void Node::container_changed(const ContainerEntry* before, const ContainerEntry* after) {
+  const auto state = [](const ContainerEntry* entry) {
+    return entry != nullptr ? entry->status.state() : node::v1::CONTAINER_STATE_GONE;
+  };
+  if (after != nullptr && !after->status.recording_id().empty()) recordings.identify(after->status);
+  if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED && state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
+    journal.note(quarantined_event(*after));
+  }
+}
+
+std::vector<std::string> Node::problems() const {
+  std::vector<std::string> out = config_problems;
+  const auto add = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
+  add(store.problems());
+  if (const auto problem = writer.problem()) out.push_back(*problem);
+  add(spools.problems());
+  add(calibrations.problems());
+  if (!metrics_problem.empty()) out.push_back(metrics_problem);
+  return out;
+}
+
+MetricsSnapshot Node::metrics_snapshot() const {
+  MetricsSnapshot out;
+  for (const auto& [action, count] : journal.counts().violations) out.violations[action_name(action)] = count;
+  for (const ContainerEntry& entry : containers.list()) ++out.containers[mode_name(entry.status.mode())];
+  out.events = journal.counts().events;
+  out.dropped = journal.counts().dropped;
+  out.expired = journal.counts().expired;
+  out.open_recordings = recordings.open_runs();
+  out.quarantined = containers.count(node::v1::CONTAINER_STATE_QUARANTINED);
+  out.shims = shims.size();
+  out.index_generation = store.generation();
+  out.problems = problems().size();
+  return out;
+}
+
+void Node::stop(std::function<void()> done) {
+  seconds_.cancel();
+  minutes_.cancel();
+  watch.reset();
+  metrics.reset();
+  recordings.persist();
+  node_service->stop([this, done = std::move(done)]() mutable {
+    shims.close();
+    api->stop([this, done = std::move(done)]() mutable {
+      recorder->shutdown(recorder::Pins::kKeep);
+      writer.drain(std::move(done));
+    });
+  });
+}
+
+}  // namespace ward::enforcer

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// All parts of one node and how they are tied together: the body of the daemon, and what its operations work on.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "enforcer/api/server.h"
+#include "enforcer/config.h"
+#include "enforcer/database/writer.h"
+#include "enforcer/journal/journal.h"
+#include "enforcer/journal/spool_replay.h"
+#include "enforcer/metrics/endpoint.h"
+#include "enforcer/node_link/container_table.h"
+#include "enforcer/node_link/node_service.h"
+#include "enforcer/node_link/shim_links.h"
+#include "enforcer/recorder/recorder.h"
+#include "enforcer/recordings/calibrations.h"
+#include "enforcer/recordings/recordings.h"
+#include "enforcer/store/profile_store.h"
+#include "enforcer/store/watch.h"
+#include "lib/base/places.h"
+
+namespace ward::enforcer {
+
+struct Node {
+  Node(asio::io_context& loop, Places where);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  Result<void> serve();
+  void read_configuration();  // wardd.yaml, then profiles and policies; what is bad stays out
+  [[nodiscard]] std::vector<std::string> problems() const;
+  [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
+  void stop(std::function<void()> done);
+
+  asio::io_context& core;
+  const Places places;
+  const std::int64_t started_wall_ns;
+  Config config;
+  std::vector<std::string> config_problems;
+  Writer writer;
+  Journal journal;
+  SpoolReplay spools;
+  ContainerTable containers;
+  ShimLinks shims;
+  std::unique_ptr<recorder::Recorder> recorder;
+  std::unique_ptr<RunRecorder> run_recorder;
+  Recordings recordings;
+  Calibrations calibrations;
+  ProfileStore store;
+  std::unique_ptr<Watch> watch;
+  std::optional<NodeService> node_service;
+  std::optional<ApiServer> api;
+  std::unique_ptr<MetricsEndpoint> metrics;
+  std::string metrics_problem;
+
+ private:
+  void shim_gone(const KnownShim& shim);
+  void container_changed(const ContainerEntry* before, const ContainerEntry* after);
+  [[nodiscard]] bool claims_run(const std::string& run_id) const;
+  void every_few_seconds();
+  void every_few_minutes();
+  void serve_metrics();
+
+  std::string config_text_;  // of the last attempt
+  bool config_read_ = false;
+  asio::steady_timer seconds_;
+  asio::steady_timer minutes_;
+};
+
+}  // namespace ward::enforcer

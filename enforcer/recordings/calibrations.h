@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the node's runtime calls by itself, measured once per binary (by its hash) and kept in the database. The
+// measuring happens on a thread of its own and takes about a second. Core loop only.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "enforcer/database/writer.h"
+#include "lib/base/result.h"
+
+namespace ward::enforcer {
+
+struct MeasuredRuntime {
+  std::string sha256;
+  bool no_new_privileges = false;
+  std::set<int> create;
+  std::set<int> exec;
+};
+
+// Measures one binary; enforcer/recorder/calibration.h on a node. Runs on the thread.
+using Measure = std::function<Result<MeasuredRuntime>(const std::filesystem::path& runtime, bool no_new_privileges)>;
+
+class Calibrations {
+ public:
+  Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database, Measure measure);
+  ~Calibrations();  // waits for a measurement in progress
+  Calibrations(const Calibrations&) = delete;
+  Calibrations& operator=(const Calibrations&) = delete;
+
+  // Looks at the binary, and measures it where its hash is new. `runtime`: a path, or empty for runc from PATH.
+  void check(const std::string& runtime);
+
+  [[nodiscard]] std::vector<std::string> titles() const;  // "runc sha256:1f0c... 24 calls at start, 20 at exec"
+  [[nodiscard]] std::vector<std::string> problems() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace ward::enforcer

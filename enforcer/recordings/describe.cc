@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/recordings/describe.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "lib/oci/seccomp.h"
+#include "profiles/constants.h"
+#include "profiles/coverage.h"
+#include "profiles/danger.h"
+
+namespace ward::enforcer {
+namespace {
+
+using profiles::ObservedSyscall;
+using profiles::Origin;
+using profiles::Run;
+
+std::string syscall_name(int nr) { return oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr)); }
+
+// One call over all runs and both origins.
+struct United {
+  std::uint64_t count = 0;
+  std::set<std::string> runs;
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+  std::map<std::uint32_t, profiles::ArgumentValues> arguments;
+  bool by_exec = false;
+  bool by_workload = false;
+};
+
+std::map<int, United> unite(const std::vector<Run>& runs, const std::vector<ObservedSyscall> Run::*list) {
+  std::map<int, United> out;
+  for (const Run& run : runs) {
+    for (const ObservedSyscall& call : run.*list) {
+      United& united = out[call.nr];
+      united.first_ns = united.runs.empty() ? call.first_seen_ns : std::min(united.first_ns, call.first_seen_ns);
+      united.last_ns = std::max(united.last_ns, call.last_seen_ns);
+      united.count += call.count;
+      united.runs.insert(run.id);
+      (call.origin == Origin::kExec ? united.by_exec : united.by_workload) = true;
+      for (const auto& [index, seen] : call.arguments) {
+        auto& values = united.arguments[index];
+        values.values.insert(seen.values.begin(), seen.values.end());
+        values.overflowed |= seen.overflowed;
+      }
+    }
+  }
+  return out;
+}
+
+v1::SeenSyscall to_api(int nr, const United& united) {
+  constexpr std::int64_t kMillisecond_ns = 1'000'000;
+  v1::SeenSyscall out;
+  const std::string name = syscall_name(nr);
+  out.set_name(name);
+  out.set_nr(nr);
+  out.set_count(united.count);
+  out.set_runs(static_cast<std::uint32_t>(united.runs.size()));
+  out.set_first_seen_ms(united.first_ns / kMillisecond_ns);
+  out.set_last_seen_ms(united.last_ns / kMillisecond_ns);
+  out.set_by_exec(united.by_exec);
+  out.set_by_workload(united.by_workload);
+  bool dangerous = profiles::is_dangerous_call(name);
+  for (const auto& [index, seen] : united.arguments) {
+    v1::ArgumentValues* values = out.add_arguments();
+    values->set_index(index);
+    values->set_overflowed(seen.overflowed);
+    for (const std::uint64_t value : seen.values) {
+      values->add_values(value);
+      values->add_values_text(profiles::format_argument_value(name, index, value));
+      dangerous |= profiles::is_dangerous_value(name, index, value);
+    }
+  }
+  out.set_dangerous(dangerous);
+  return out;
+}
+
+v1::Run to_api(const Run& run) {
+  v1::Run out;
+  out.set_id(run.id);
+  out.set_container(run.container);
+  out.set_started_wall_ns(run.started_wall_ns);
+  out.set_ended_wall_ns(run.ended_wall_ns);
+  out.set_exit_status(run.exit_status);
+  out.set_graceful(run.graceful);
+  std::set<int> distinct;
+  for (const ObservedSyscall& call : run.syscalls) distinct.insert(call.nr);
+  out.set_syscalls(static_cast<std::uint32_t>(distinct.size()));
+  out.set_lost_events(run.lost_events);
+  for (const std::string& program : run.programs) out.add_programs(program);
+  return out;
+}
+
+std::map<std::string, v1::SeenCapability> capabilities_of(const std::vector<Run>& runs) {
+  std::map<std::string, v1::SeenCapability> out;
+  for (const Run& run : runs) {
+    std::set<std::string> in_this_run;
+    for (const auto& capability : run.capabilities) {
+      v1::SeenCapability& seen = out[capability.name];
+      seen.set_name(capability.name);
+      seen.set_count(seen.count() + capability.count);
+      if (in_this_run.insert(capability.name).second) seen.set_runs(seen.runs() + 1);
+    }
+  }
+  return out;
+}
+
+v1::Coverage to_api(const profiles::Coverage& coverage) {
+  v1::Coverage out;
+  out.set_unseen_mass(coverage.fine.unseen_mass);
+  out.set_unseen_mass_coarse(coverage.coarse.unseen_mass);
+  out.set_estimated_total(coverage.fine.total);
+  out.set_estimated_unseen(coverage.fine.unseen());
+  out.set_reliable(coverage.reliable);
+  out.set_verdict(coverage.verdict);
+  out.set_windows(coverage.fine.windows);
+  for (const auto event : coverage.seen) out.add_life_events_seen(std::string(profiles::life_event_name(event)));
+  for (const auto event : coverage.missing) out.add_life_events_missing(std::string(profiles::life_event_name(event)));
+  return out;
+}
+
+std::uint64_t lost_events(const std::vector<Run>& runs) {
+  std::uint64_t lost = 0;
+  for (const Run& run : runs) lost += run.lost_events;
+  return lost;
+}
+
+std::vector<std::string> warnings_of(const WorkloadRecording& recording) {
+  const std::vector<Run>& runs = recording.observations.runs;
+  std::vector<std::string> out = recording.notes;
+  if (const std::uint64_t lost = lost_events(runs); lost > 0) {
+    out.push_back(std::to_string(lost) +
+                  " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
+  }
+  std::uint64_t foreign = 0;
+  for (const Run& run : runs) foreign += run.foreign_calls;
+  if (foreign > 0) {
+    out.push_back(
+        std::to_string(foreign) +
+        " calls went through a foreign ABI (int 0x80, x32): they cannot be learned, and enforced they are violations");
+  }
+  const auto active = std::count_if(runs.begin(), runs.end(), [](const Run& run) { return run.ended_wall_ns == 0; });
+  if (active > 0)
+    out.push_back(std::to_string(active) + " runs are still being recorded: how they end is not in it yet");
+  return out;
+}
+
+}  // namespace
+
+v1::RecordingSummary summarize(const WorkloadRecording& recording) {
+  const std::vector<Run>& runs = recording.observations.runs;
+  v1::RecordingSummary out;
+  out.set_workload(recording.observations.workload);
+  out.set_recorder(recording.observations.recorder);
+  out.set_runs(static_cast<std::uint32_t>(runs.size()));
+  std::uint32_t active = 0;
+  std::int64_t last = 0;
+  for (const Run& run : runs) {
+    if (run.ended_wall_ns == 0) ++active;
+    last = std::max({last, run.started_wall_ns, run.ended_wall_ns});
+  }
+  out.set_active_runs(active);
+  out.set_last_wall_ns(last);
+  out.set_syscalls(static_cast<std::uint32_t>(unite(runs, &Run::syscalls).size()));
+  out.set_capabilities(static_cast<std::uint32_t>(capabilities_of(runs).size()));
+  out.set_lost_events(lost_events(runs));
+  return out;
+}
+
+v1::Recording describe(const WorkloadRecording& recording) {
+  const std::vector<Run>& runs = recording.observations.runs;
+  v1::Recording out;
+  out.set_workload(recording.observations.workload);
+  out.set_recorder(recording.observations.recorder);
+  for (const Run& run : runs) *out.add_runs() = to_api(run);
+  for (const auto& [nr, united] : unite(runs, &Run::syscalls)) *out.add_syscalls() = to_api(nr, united);
+  for (const auto& [nr, united] : unite(runs, &Run::runtime)) *out.add_runtime_layer() = to_api(nr, united);
+  for (const auto& [name, capability] : capabilities_of(runs)) *out.add_capabilities() = capability;
+  *out.mutable_coverage() = to_api(profiles::coverage(recording.observations));
+  out.set_lost_events(lost_events(runs));
+  for (const std::string& warning : warnings_of(recording)) out.add_warnings(warning);
+  return out;
+}
+
+}  // namespace ward::enforcer

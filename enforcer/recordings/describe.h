@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// A workload's recording for people: runs laid over each other, with coverage and what to beware of. Pure.
+#pragma once
+
+#include "enforcer/recordings/recordings.h"
+#include "ward/v1/api.pb.h"
+
+namespace ward::enforcer {
+
+v1::RecordingSummary summarize(const WorkloadRecording& recording);
+v1::Recording describe(const WorkloadRecording& recording);
+
+}  // namespace ward::enforcer

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files would put in force, if all of them are good: the step between text and the compiled directory. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "enforcer/store/seen_versions.h"
+#include "enforcer/store/sources.h"
+#include "profiles/profile.h"
+#include "profiles/resolve.h"
+
+namespace ward::enforcer {
+
+struct LoadedProfile {
+  profiles::Profile profile;
+  std::string digest;
+  std::filesystem::path path;
+  std::string text;
+};
+
+struct Candidate {
+  std::vector<LoadedProfile> profiles;
+  std::vector<profiles::Policy> policies;
+  profiles::Resolved resolved;
+};
+
+// All or nothing (I9): the error has every complaint, one a line, each as file:line:column: what. `rollback` names the
+// one profile that may have a lower version than was seen.
+Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& seen,
+                                 const node::v1::NodeSettings& settings, const std::string& rollback = {});
+
+}  // namespace ward::enforcer

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ward::enforcer {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kHead = "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\n";
+
+std::string refusal(const std::string& body) {
+  const auto parsed = parse_config(kHead + body, "wardd.yaml");
+  return parsed ? "accepted" : parsed.error().message;
+}
+
+TEST(Config, EveryKeyIsRead) {
+  const auto config = parse_config(std::string(kHead) +
+                                       "journal: {maxEvents: 1000, maxAge: 24h}\nrecordings: {runsPerWorkload: 8}\n"
+                                       "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true}\n"
+                                       "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n",
+                                   "wardd.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->journal.max_events, 1000U);
+  EXPECT_EQ(config->journal.max_age_ns, 24LL * 3600 * 1'000'000'000);
+  EXPECT_EQ(config->runs_per_workload, 8U);
+  const auto settings = node_settings(*config);
+  EXPECT_EQ(settings.quarantine_ttl_s(), 300);
+  EXPECT_EQ(settings.evidence_max_bytes(), 65536U);
+  EXPECT_EQ(settings.evidence_max_files(), 9U);
+  EXPECT_TRUE(settings.evidence_full());
+  EXPECT_EQ(settings.runtime_binary(), "/usr/sbin/runc");
+  EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
+}
+
+TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
+  EXPECT_THAT(refusal("jurnal: {}\n"), HasSubstr("wardd.yaml:3:1: "));
+  EXPECT_THAT(refusal("journal: {maxEvents: lots}\n"), HasSubstr("wardd.yaml:3:22: "));
+  EXPECT_THAT(refusal("journal: {maxEvents: 1}\n"), HasSubstr("at least 100"));
+  EXPECT_THAT(refusal("runtime: {binary: runc}\n"), HasSubstr("absolute path"));
+  EXPECT_THAT(refusal("metrics: {listen: '0.0.0.0:9464'}\n"), HasSubstr("127.0.0.1"));
+  EXPECT_THAT(refusal("metrics: {listen: '127.0.0.1:99999'}\n"), HasSubstr("127.0.0.1"));
+  EXPECT_THAT(refusal("quarantine: {ttl: soon}\n"), HasSubstr("wardd.yaml:3:19: "));
+  EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
+}
+
+}  // namespace
+}  // namespace ward::enforcer

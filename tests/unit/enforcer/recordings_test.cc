@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recordings with a recorder that sees what it is told.
+#include "enforcer/recordings/recordings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "enforcer/recordings/describe.h"
+#include "enforcer/recordings/run_json.h"
+#include "lib/oci/seccomp.h"
+#include "tests/unit/enforcer/run_until.h"
+#include "tests/unit/enforcer/scratch_directory.h"
+
+namespace ward::enforcer {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+profiles::Run observed(const std::vector<std::string>& calls) {
+  profiles::Run run;
+  for (const std::string& name : calls) {
+    profiles::ObservedSyscall call;
+    call.nr = oci::find_syscall(name).value();
+    call.count = 3;
+    call.first_seen_ns = 1'000'000;
+    call.last_seen_ns = 9'000'000;
+    if (name == "socket") call.arguments[0] = {{2, 38}, false};
+    run.syscalls.push_back(call);
+  }
+  run.capabilities = {{"CAP_CHOWN", profiles::Origin::kWorkload, 2}};
+  run.programs = {"/usr/sbin/nginx"};
+  run.fine = {profiles::kFineWindow_ns, 2, {{0, 2}}};
+  run.coarse = {profiles::kCoarseWindow_ns, 1, {{0, 1}}};
+  return run;
+}
+
+// Like the real one it outlives wardd: the test hands it from one Recordings to the next.
+class FakeRecorder : public RunRecorder {
+ public:
+  Result<void> begin(const std::string& run_id, pid_t) override {
+    runs.emplace(run_id, profiles::Run());
+    return {};
+  }
+  Result<void> add_exec(const std::string& run_id, pid_t) override {
+    if (runs.count(run_id) == 0) return fail(Code::kNotFound, "no such run");
+    return {};
+  }
+  Result<profiles::Run> snapshot(const std::string& run_id) override {
+    if (runs.count(run_id) == 0) return fail(Code::kNotFound, "no such run");
+    return runs.at(run_id);
+  }
+  Result<profiles::Run> end(const std::string& run_id) override {
+    auto run = snapshot(run_id);
+    runs.erase(run_id);
+    return run;
+  }
+  std::map<std::string, profiles::Run> runs;
+};
+
+class RecordingsTest : public testing::Test {
+ protected:
+  RecordingsTest() { open(); }
+
+  void open() {
+    recordings_.reset();
+    journal_.reset();
+    writer_.reset();
+    writer_.emplace(loop_, database());
+    journal_.emplace(*writer_, database(), JournalLimits{});
+    recordings_.emplace(recorder_, *writer_, *journal_, database(), [this](const std::string&) { return alive_; });
+  }
+  void settle() {
+    bool stored = false;
+    writer_->drain([&] { stored = true; });
+    EXPECT_TRUE(test::run_until(loop_, [&] { return stored; }));
+  }
+  Result<void> begin(const std::string& run_id, const std::string& workload = "web") {
+    node::v1::BeginRecordingRequest request;
+    request.set_run_id(run_id);
+    request.set_workload(workload);
+    request.set_pid(1);
+    request.mutable_identity()->set_containerd_namespace("default");
+    request.mutable_identity()->set_container_id(workload + "-1");
+    return recordings_->begin(request);
+  }
+  void end(const std::string& run_id) {
+    node::v1::EndRecordingRequest request;
+    request.set_run_id(run_id);
+    request.set_graceful(true);
+    EXPECT_TRUE(recordings_->end(request));
+  }
+  std::filesystem::path database() { return directory_.path() / "ward.db"; }
+
+  test::ScratchDirectory directory_;
+  asio::io_context loop_;
+  FakeRecorder recorder_;
+  bool alive_ = true;
+  std::optional<Writer> writer_;
+  std::optional<Journal> journal_;
+  std::optional<Recordings> recordings_;
+};
+
+TEST(RunJson, ReadingBackGivesTheSameRun) {
+  profiles::Run run = observed({"read", "socket"});
+  run.id = "r1";
+  run.container = "web-1";
+  run.started_wall_ns = 5;
+  run.ended_wall_ns = 9;
+  run.exit_status = 137;
+  run.runtime = observed({"prctl"}).syscalls;
+  run.lost_events = 4;
+  run.foreign_calls = 1;
+  const auto back = read_run_json(write_run_json(run));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, run);
+}
+
+TEST(RunJson, WhatIsDamagedIsAnError) {
+  for (const char* text : {"", "{", "[]", "{\"id\": 7}", "null"}) EXPECT_FALSE(read_run_json(text)) << text;
+}
+
+TEST_F(RecordingsTest, RunsAreKeptOneByOneAndSurviveARestart) {
+  ASSERT_TRUE(begin("r1"));
+  recorder_.runs["r1"] = observed({"read", "socket"});
+  end("r1");
+  ASSERT_TRUE(begin("r2"));
+  recorder_.runs["r2"] = observed({"read", "openat"});
+  end("r2");
+  settle();
+  open();
+  const auto found = recordings_->find("web");
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_EQ(found->observations.runs.size(), 2U);
+  EXPECT_TRUE(found->observations.runs[0].graceful);
+  const v1::Recording shown = describe(*found);
+  ASSERT_EQ(shown.syscalls_size(), 3);
+  EXPECT_EQ(shown.syscalls(0).name(), "read");
+  EXPECT_EQ(shown.syscalls(0).runs(), 2U);
+  EXPECT_EQ(shown.syscalls(0).count(), 6U);
+  const v1::SeenSyscall& socket_call = shown.syscalls(1);
+  EXPECT_EQ(socket_call.name(), "socket");
+  EXPECT_TRUE(socket_call.dangerous()) << "38 is AF_ALG";
+  EXPECT_THAT(socket_call.arguments(0).values_text(), Contains("AF_ALG"));
+  EXPECT_FALSE(shown.coverage().verdict().empty());
+  EXPECT_THAT(recordings_->workloads().value(), ElementsAre("web"));
+}
+
+TEST_F(RecordingsTest, AnActiveRunIsSeenAtOnceAndGoesOnAfterARestart) {
+  ASSERT_TRUE(begin("r1"));
+  recorder_.runs["r1"] = observed({"read"});
+  settle();
+  EXPECT_EQ(recordings_->find("web")->observations.runs.at(0).syscalls.size(), 1U);
+  open();
+  recordings_->adopt({"r1"});
+  EXPECT_EQ(recordings_->open_runs(), 1U);
+  recorder_.runs["r1"] = observed({"read", "openat"});
+  end("r1");
+  const auto found = recordings_->find("web");
+  ASSERT_EQ(found->observations.runs.size(), 1U);
+  EXPECT_EQ(found->observations.runs[0].syscalls.size(), 2U);
+  EXPECT_EQ(found->observations.runs[0].container, "web-1");
+  EXPECT_EQ(found->observations.runs[0].lost_events, 0U);
+}
+
+TEST_F(RecordingsTest, ARunThatTheRecorderNoLongerHasIsALossAndSaysSo) {
+  ASSERT_TRUE(begin("r1"));
+  recorder_.runs["r1"] = observed({"read"});
+  recordings_->persist();
+  settle();
+  open();
+  recordings_->adopt({});
+  const auto found = recordings_->find("web");
+  ASSERT_EQ(found->observations.runs.size(), 1U);
+  EXPECT_EQ(found->observations.runs[0].syscalls.size(), 1U) << "what was persisted is still there";
+  EXPECT_GT(found->observations.runs[0].lost_events, 0U);
+  EXPECT_THAT(describe(*found).warnings(), Contains(HasSubstr("cut off")));
+}
+
+TEST_F(RecordingsTest, AnAdoptedRunWithoutARecordIsIdentifiedByItsContainer) {
+  recorder_.runs["r1"] = observed({"read"});
+  recordings_->adopt({"r1"});
+  EXPECT_FALSE(recordings_->find("web"));
+  node::v1::ContainerStatus status;
+  status.set_recording_id("r1");
+  status.set_workload("web");
+  status.mutable_identity()->set_container_id("web-1");
+  recordings_->identify(status);
+  EXPECT_TRUE(recordings_->find("web"));
+}
+
+TEST_F(RecordingsTest, ARunThatNobodyClaimsIsEnded) {
+  ASSERT_TRUE(begin("r1"));
+  alive_ = false;
+  for (int i = 0; i < 5; ++i) recordings_->persist();
+  EXPECT_EQ(recordings_->open_runs(), 1U) << "its shim may come back";
+  recordings_->persist();
+  EXPECT_EQ(recordings_->open_runs(), 0U);
+  EXPECT_THAT(recordings_->find("web")->notes, Contains(HasSubstr("without a word")));
+}
+
+TEST_F(RecordingsTest, EndingTwiceOrTheUnknownIsHarmlessAndNonsenseIsRefused) {
+  ASSERT_TRUE(begin("r1"));
+  end("r1");
+  end("r1");
+  end("never");
+  EXPECT_EQ(begin("").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(begin(std::string(200, 'x')).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(begin("r1").error().code, Code::kAlreadyExists);
+  EXPECT_EQ(recordings_->find("nothing").error().code, Code::kNotFound);
+}
+
+TEST_F(RecordingsTest, TheOldestRunsGoFirst) {
+  recordings_->set_runs_per_workload(2);
+  for (const char* run_id : {"r1", "r2", "r3"}) {
+    ASSERT_TRUE(begin(run_id));
+    end(run_id);
+  }
+  settle();
+  const auto found = recordings_->find("web");
+  ASSERT_EQ(found->observations.runs.size(), 2U);
+  EXPECT_EQ(found->observations.runs[0].id, "r2");
+}
+
+}  // namespace
+}  // namespace ward::enforcer
