@@ -119,7 +119,7 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
   start(charge(kQuarantineAll), {"crowd", "mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   const auto& violation = violations_[0];
-  EXPECT_EQ(violation.outcome(), "quarantined");
+  EXPECT_EQ(violation.outcome().rfind("quarantined", 0), 0U) << violation.outcome();
   EXPECT_TRUE(supervisor_->is_quarantined());
   EXPECT_EQ(frozen_, std::vector<bool>{true});
   std::printf("received to answered: %.2f ms, to cut and frozen: %.2f ms\n",
@@ -181,6 +181,7 @@ TEST_F(Quarantine, APersonMayAskForIt) {
 }
 
 TEST_F(Quarantine, Q02_AForkBombIsContainedToo) {
+  if (!can_limit_pids()) GTEST_SKIP() << "no pids controller here: a fork bomb would not stay in its container";
   start(charge(kQuarantineAll), {"bomb", "nap", "mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   std::printf("fork bomb: %s after %.2f ms\n", violations_[0].outcome().c_str(),

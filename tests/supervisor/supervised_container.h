@@ -92,10 +92,17 @@ class SupervisedContainer : public testing::Test {
         << R"({"ociVersion":"1.0.2","process":{"user":{"uid":0,"gid":0},"args":[)" << args
         << R"(],"env":["SECRET=x"],"cwd":"/","noNewPrivileges":true},"root":{"path":"rootfs"},"mounts":[)"
         << R"({"destination":"/proc","type":"proc","source":"proc"}],"linux":{"cgroupsPath":"/)" << id_
-        << R"(","resources":{"pids":{"limit":300}},"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"}],)"
+        << R"(","resources":{)" << (can_limit_pids() ? R"("pids":{"limit":300})" : "")
+        << R"(},"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"}],)"
         << R"("seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":")" << (root_ / "s").string()
         << R"(","listenerMetadata":"nonce","syscalls":[{"names":["execve","execveat","mkdir","unshare","rmdir"],)"
         << R"("action":"SCMP_ACT_NOTIFY"}]}}})";
+  }
+
+  // The pids controller of v1, or that of the unified hierarchy.
+  static bool can_limit_pids() {
+    return std::filesystem::exists("/sys/fs/cgroup/pids/cgroup.procs") ||
+           read_file("/sys/fs/cgroup/cgroup.controllers").value_or("").find("pids") != std::string::npos;
   }
 
   // Runs runc while the loop answers; its exit status.
