@@ -157,6 +157,8 @@ void Container::start_init(PidDone done) {
       (void)init->advance(ProcessStep::kStart);
       self->surroundings_.guard.started(self->spec_.id, {});
       self->surroundings_.events.started(self->spec_.id, init->pid());
+      // Quarantined by a call it made before `start` had come back.
+      if (self->surroundings_.guard.is_quarantined(self->spec_.id)) self->set_frozen(true);
       done(init->pid());
     } else {
       done(tl::unexpected(result.error()));

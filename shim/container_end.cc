@@ -75,13 +75,9 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
     return done(fail(Code::kInvalidArgument, "no such signal: " + std::to_string(signal)));
   // A frozen process takes no signal but the last one, and a person who kills a quarantined container means it.
   if (surroundings_.guard.is_quarantined(spec_.id)) return done(surroundings_.guard.kill_container(spec_.id));
-  // A v1 freezer holds even SIGKILL back; the runtime thaws for it.
+  // A v1 freezer holds even SIGKILL back; the runtime thaws for it. Else its work is one system call, without its cost.
   const bool frozen = signal == SIGKILL && init_->state() == ProcessState::kPaused;
-  if (!all && !frozen) return done(process->signal(signal));
-  if (!process->is_init()) {
-    if (auto ok = process->signal(signal); !ok) return done(ok);
-    return done({});
-  }
+  if (!process->is_init() || (!all && !frozen)) return done(process->signal(signal));
   RuncCall call;
   call.arguments = {"kill"};
   if (all) call.arguments.emplace_back("--all");
@@ -158,6 +154,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
     if (!parts->destroyed) return done(tl::unexpected(parts->destroyed.error()));
     (void)self->init_->advance(ProcessStep::kDelete);
     self->init_->close_streams();
+    self->end_unstarted_execs();
     if (auto ok = unmount_rootfs(self->spec_.bundle); !ok) log::warn(ok.error().message, {{"id", self->spec_.id}});
     self->surroundings_.guard.forget(self->spec_.id);
     self->surroundings_.events.deleted(self->spec_.id, self->init_->pid(), *self->init_->exit());

@@ -91,6 +91,13 @@ void Container::exec_failed(const ProcessPtr& process) {
   process->end({kNeverRanStatus, 0});
 }
 
+// Their container is gone, and whoever waits for one must not wait for ever.
+void Container::end_unstarted_execs() {
+  for (const auto& [id, exec] : execs_) {
+    if (!exec->has_ended()) exec->end({kNeverRanStatus, 0});
+  }
+}
+
 void Container::remove_exec(const ProcessPtr& process, std::function<void(Result<Departed>)> done) {
   process->operations.run([self = shared_from_this(), process, done = std::move(done)](OperationQueue::Turn turn) {
     auto next = next_state(process->state(), ProcessStep::kDelete);
