@@ -2,7 +2,7 @@
 #include "shim/pump.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -90,9 +90,11 @@ Pump::Step Pump::splice_some() {
   if (n == 0) return Step::kEnd;
   if (errno == EINTR) return Step::kAgain;
   if (errno == EAGAIN) {
-    int waiting = 0;
-    ::ioctl(source_.native_handle(), FIONREAD, &waiting);
-    return waiting > 0 ? Step::kWaitDestination : Step::kWaitSource;
+    // EAGAIN is for either side, and a source at its end says so only once the destination has room: asking the source
+    // would then spin on its hang-up until the reader comes back.
+    pollfd destination = {to, POLLOUT, 0};
+    const bool writable = ::poll(&destination, 1, 0) == 1;
+    return writable ? Step::kWaitSource : Step::kWaitDestination;
   }
   // Not a pair that can be spliced (a terminal, an O_APPEND file), or broken: the copy finds out which.
   splices_ = false;

@@ -139,7 +139,7 @@ TEST_F(Streams, InputEndsOnlyAfterCloseIO) {
   run_until([&] { return ::read(container.get(), &byte, 1) == 0; });
 }
 
-TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothing) {
+TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothingAtItsEnd) {
   int in[2];
   int out[2];
   ASSERT_EQ(::pipe2(in, O_CLOEXEC | O_NONBLOCK), 0);
