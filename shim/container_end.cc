@@ -25,7 +25,7 @@ Result<std::vector<pid_t>> parse_pids(const std::string& text) {
 }
 
 Result<std::vector<pid_t>> read_cgroup_pids(pid_t init) {
-  auto cgroups = open_task_cgroups(init);
+  auto cgroups = open_cgroups_of(init);
   if (!cgroups) return tl::unexpected(cgroups.error());
   return cgroups->unified ? cgroups->unified->pids() : cgroups->freezer->pids();
 }

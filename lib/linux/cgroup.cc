@@ -164,7 +164,7 @@ Result<void> Cgroup::kill() {
   return {};
 }
 
-Result<TaskCgroups> open_task_cgroups(pid_t pid, const std::filesystem::path& proc) {
+Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc) {
   auto mountinfo = read_file(proc / "self/mountinfo");
   if (!mountinfo) return tl::unexpected(mountinfo.error());
   auto own = read_file(proc / "self/cgroup");

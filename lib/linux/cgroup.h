@@ -27,7 +27,7 @@ class Cgroup {
   [[nodiscard]] const std::string& path() const { return path_; }  // for people; work goes through the descriptor
   [[nodiscard]] int directory() const { return directory_.get(); }
 
-  // Returns when the request is written, not when every task has stopped.
+  // Returns when the request is written, not when every process has stopped.
   Result<void> request_freeze(bool freeze);
   [[nodiscard]] Result<bool> is_frozen() const;
 
@@ -41,7 +41,7 @@ class Cgroup {
   [[nodiscard]] Result<std::vector<pid_t>> pids(std::size_t limit = 65536) const;
 
   // One pass of killing. Unified: cgroup.kill, which takes new forks with it. v1, or a kernel before 5.14: SIGKILL to
-  // every process, then thaw, because a frozen v1 task does not die before; repeat until is_populated() is false.
+  // every process, then thaw, because a frozen v1 process does not die before; repeat until is_populated() is false.
   Result<void> kill();
 
  private:
@@ -51,7 +51,7 @@ class Cgroup {
   UniqueFd directory_;
 };
 
-// The cgroups that hold exactly one container's tasks. At least one is set.
+// The cgroups that hold exactly one container's processes. At least one is set.
 struct TaskCgroups {
   std::optional<Cgroup> unified;
   std::optional<Cgroup> freezer;
@@ -59,6 +59,6 @@ struct TaskCgroups {
 
 // Finds those of `pid`. A cgroup that also holds us (the root, or one we live in or below) is never returned: freezing
 // or killing it would take the node's own services. kFailedPrecondition where nothing is left.
-Result<TaskCgroups> open_task_cgroups(pid_t pid, const std::filesystem::path& proc = "/proc");
+Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc = "/proc");
 
 }  // namespace ward

@@ -79,7 +79,7 @@ CgroupMembership parse_cgroup_membership(std::string_view proc_pid_cgroup) {
 std::filesystem::path cgroup_directory(const std::filesystem::path& mount, std::string_view root,
                                        std::string_view member) {
   if (mount.empty() || member.empty() || member[0] != '/') return {};
-  // A path that leaves the hierarchy ("/../x": the task is outside of our cgroup namespace) is not ours to touch.
+  // A path that leaves the hierarchy ("/../x": the process is outside of our cgroup namespace) is not ours to touch.
   for (const auto part : split(member, '/')) {
     if (part == "..") return {};
   }

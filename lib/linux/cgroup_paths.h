@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a task's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts. Pure text
-// parsing; cgroup.h opens what is found here.
-// Source: cgroups(7) "/proc files", Documentation/admin-guide/cgroup-v2.rst
+// Where a process's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts. Pure
+// text parsing; cgroup.h opens what is found here. Source: cgroups(7) "/proc files",
+// Documentation/admin-guide/cgroup-v2.rst
 #pragma once
 
 #include <filesystem>
@@ -19,7 +19,7 @@ struct CgroupMounts {
 };
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
 
-// Paths within the hierarchies, "/a/b"; empty where the task has none there.
+// Paths within the hierarchies, "/a/b"; empty where the process has none there.
 struct CgroupMembership {
   std::string unified;
   std::string freezer;

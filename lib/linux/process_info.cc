@@ -110,10 +110,10 @@ Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc) {
   struct stat exe {};
   const std::string link = (proc / std::to_string(tid) / "exe").string();
   if (::stat(link.c_str(), &exe) != 0) return fail_errno("stat '" + link + "'");
-  auto task = read_stat(tid, proc);
-  if (!task) return tl::unexpected(task.error());
+  auto stat = read_stat(tid, proc);
+  if (!stat) return tl::unexpected(stat.error());
   return ImageIdentity{static_cast<std::uint64_t>(exe.st_dev), static_cast<std::uint64_t>(exe.st_ino),
-                       task->start_stack};
+                       stat->start_stack};
 }
 
 }  // namespace ward

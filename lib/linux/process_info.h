@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bounded facts about a task from /proc/<tid>. Strings in them belong to the container: they are returned raw, must be
-// escaped before they are shown, and must never decide anything (I7). None of these reads touches the task's own
-// memory, so a task cannot make them wait; environ and cmdline can be made to wait and are read apart (see
+// Bounded facts about a process from /proc/<tid>. Strings in them belong to the container: they are returned raw, must
+// be escaped before they are shown, and must never decide anything (I7). None of these reads touches the process's own
+// memory, so a process cannot make them wait; environ and cmdline can be made to wait and are read apart (see
 // shim/supervisor). Source: proc(5)
 #pragma once
 
@@ -20,7 +20,7 @@ struct TaskStat {
   pid_t pid = 0;
   pid_t parent = 0;
   char state = '?';
-  std::uint64_t start_time_ticks = 0;  // since boot; with the pid it names a task for ever
+  std::uint64_t start_time_ticks = 0;  // since boot; with the pid it names a process for ever
   std::uint64_t start_stack = 0;       // where the stack of the present image began; 0 where we may not see it
   std::string comm;                    // raw
 };
@@ -43,7 +43,7 @@ Result<TaskStatus> read_status(pid_t tid, const std::filesystem::path& proc = "/
 std::string read_exe(pid_t tid,
                      const std::filesystem::path& proc = "/proc");  // raw link; empty where it cannot be read
 
-// Which program image a task runs: the file and where its stack begins. Two execs of one file differ in the second.
+// Which program image a process runs: the file and where its stack begins. Two execs of one file differ in the second.
 struct ImageIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

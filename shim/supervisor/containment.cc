@@ -188,7 +188,7 @@ Containment::~Containment() = default;
 Result<std::unique_ptr<Containment>> Containment::open(asio::io_context& loop, pid_t pid) {
   auto process = open_pidfd(pid);
   if (!process) return tl::unexpected(process.error());
-  auto cgroups = open_task_cgroups(pid);
+  auto cgroups = open_cgroups_of(pid);
   if (!cgroups) return tl::unexpected(cgroups.error());
   return std::unique_ptr<Containment>(
       new Containment(std::make_shared<State>(loop, std::move(*cgroups), std::move(*process))));

@@ -101,7 +101,7 @@ TEST_F(Denial, LogLetsTheCallRunAndSuperviseDeniesTheDangerSet) {
 
 TEST_F(Killing, I3_EveryProcessDiesAndTheCallDoesNotRun) {
   start(charge(kKillAll), {"crowd", "mkdir", "ready", "hold"});
-  const auto cgroups = open_task_cgroups(pid_);
+  const auto cgroups = open_cgroups_of(pid_);
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   EXPECT_EQ(violations_[0].outcome(), "killed");
   EXPECT_GT(violations_[0].contained_ns(), 0U);
@@ -124,7 +124,7 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
   EXPECT_EQ(frozen_, std::vector<bool>{true});
   std::printf("received to answered: %.2f ms, to cut and frozen: %.2f ms\n",
               static_cast<double>(violation.answered_ns()) / 1e6, static_cast<double>(violation.contained_ns()) / 1e6);
-  auto cgroups = open_task_cgroups(pid_);
+  auto cgroups = open_cgroups_of(pid_);
   ASSERT_TRUE(cgroups);
   if (cgroups->unified) {
     EXPECT_TRUE(*cgroups->unified->is_frozen());
@@ -148,7 +148,7 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
 TEST_F(Quarantine, WhoeverThawsItFindsItFrozenAgain) {
   start(charge(kQuarantineAll), {"mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !frozen_.empty(); }));
-  auto cgroups = open_task_cgroups(pid_);
+  auto cgroups = open_cgroups_of(pid_);
   ASSERT_TRUE(cgroups);
   auto& cgroup = cgroups->unified ? *cgroups->unified : *cgroups->freezer;
   for (int i = 0; i < 3; ++i) {

@@ -104,13 +104,13 @@ TEST_P(CgroupTest, ARemovedCgroupIsEmptyNotAnError) {
 
 TEST_P(CgroupTest, TheCgroupOfATaskIsFoundAndOurOwnIsRefused) {
   const pid_t pid = start_member(0);
-  auto found = open_task_cgroups(pid);
+  auto found = open_cgroups_of(pid);
   ASSERT_TRUE(found) << found.error().message;
   const auto& cgroup = GetParam() == CgroupKind::kUnified ? found->unified : found->freezer;
   ASSERT_TRUE(cgroup);
   EXPECT_EQ(cgroup->path(), directory_.string());
-  EXPECT_EQ(open_task_cgroups(::getpid()).error().code, Code::kFailedPrecondition);
-  EXPECT_EQ(open_task_cgroups(1 << 30).error().code, Code::kNotFound);
+  EXPECT_EQ(open_cgroups_of(::getpid()).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(open_cgroups_of(1 << 30).error().code, Code::kNotFound);
 }
 
 TEST_P(CgroupTest, EventsPollWhenTheLastProcessDies) {
