@@ -113,8 +113,9 @@ class Generator {
         out_.warnings.push_back(name + ": not all families are known, so AF_UNIX, AF_INET and AF_INET6 are allowed");
       const std::set<std::uint64_t> usual = {1, 2, 10};
       add_filter(entry, make_filter(name, 0, families.value_or(usual), seen, origin));
-      // Which of stream and datagram is used is the moment's choice (DNS over TCP, syslog).
-      if (auto types = masked(values_of(seen, 1), kSocketTypeMask)) {
+      // Which of stream and datagram is used is the moment's choice (DNS over TCP, syslog). A pair reaches nobody,
+      // whatever its type.
+      if (auto types = name == "socketpair" ? std::nullopt : masked(values_of(seen, 1), kSocketTypeMask)) {
         types->insert({1, 2});
         add_filter(entry, ArgFilter{1, kSocketTypeMask, {types->begin(), types->end()}});
       }
@@ -198,6 +199,14 @@ class Generator {
     }
     for (const std::string& name : workload) exec_only.erase(name);
     out_.profile.capabilities.assign(workload.begin(), workload.end());
+    // Granted once is granted: but with one of these a container is close to being the host.
+    for (const char* name : {"CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_MAC_ADMIN", "CAP_NET_ADMIN", "CAP_PERFMON",
+                             "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}) {
+      if (workload.contains(name)) {
+        out_.warnings.push_back(std::string(name) +
+                                " was used and is in the profile: make sure the workload is meant to have it");
+      }
+    }
     for (const std::string& name : exec_only) {
       out_.warnings.push_back(name + " was used by exec sessions only and is left out: the workload would have it too");
     }

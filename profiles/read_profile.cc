@@ -247,6 +247,8 @@ class ProfileReader {
     }
     if (const YamlNode* found = steps.require("within")) {
       if (const auto value = read_duration(reading_, *found, "within")) {
+        if (value->count() % 1000 != 0)
+          reading_.complain(found->at, "within is a whole number of seconds, such as 10s or 10m");
         reaction.escalate_window = std::chrono::duration_cast<std::chrono::seconds>(*value);
       }
     }

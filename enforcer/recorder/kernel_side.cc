@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -84,8 +85,7 @@ Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) 
       {&kernel.tags, bpf_map__fd(skeleton.maps.tags)},
       {&kernel.runs, bpf_map__fd(skeleton.maps.runs)},
       {&kernel.layout, bpf_map__fd(skeleton.maps.layout)},
-      {&kernel.counts, bpf_map__fd(skeleton.maps.counts)},
-      {&kernel.details, bpf_map__fd(skeleton.maps.details)},
+      {&kernel.tables, bpf_map__fd(skeleton.maps.tables)},
       {&kernel.links[0], bpf_link__fd(skeleton.links.ward_sys_enter)},
       {&kernel.links[1], bpf_link__fd(skeleton.links.ward_task_newtask)},
       {&kernel.links[2], bpf_link__fd(skeleton.links.ward_exec)},
@@ -110,18 +110,32 @@ std::uint32_t seccomp_filters(pid_t pid) {
              : static_cast<std::uint32_t>(std::strtoul(status->c_str() + at + kKey.size(), nullptr, 10));
 }
 
+Result<UniqueFd> create_tables() {
+  return own(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ward_run", sizeof(std::uint32_t), sizeof(union ward_table),
+                            tables_per_run(), nullptr),
+             "create the run's tables");
+}
+
 }  // namespace
 
+std::uint32_t tables_per_run() {
+  return WARD_FIRST_CPU_TABLE + static_cast<std::uint32_t>(std::max(1, libbpf_num_possible_cpus()));
+}
+
 std::vector<std::pair<std::string, UniqueFd*>> KernelSide::objects() {
-  return {{"tags", &tags},          {"runs", &runs},
-          {"counts", &counts},      {"details", &details},
-          {"sys_enter", &links[0]}, {"task_newtask", &links[1]},
-          {"exec", &links[2]},      {"cap_capable", &links[3]},
+  return {{"tags", &tags},
+          {"runs", &runs},
+          {"tables", &tables},
+          {"sys_enter", &links[0]},
+          {"task_newtask", &links[1]},
+          {"exec", &links[2]},
+          {"cap_capable", &links[3]},
           {"layout", &layout}};
 }
 
 std::vector<std::pair<int, std::uint32_t>> watched_sets() {
   std::vector<std::pair<int, std::uint32_t>> sets;
+  sets.reserve(profiles::kWatchedArguments.size());
   for (const auto& watched : profiles::kWatchedArguments)
     sets.emplace_back(oci::find_syscall(watched.syscall).value_or(-1), watched.index);
   return sets;
@@ -129,8 +143,9 @@ std::vector<std::pair<int, std::uint32_t>> watched_sets() {
 
 std::uint64_t layout_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::uint64_t size : {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark),
-                                   sizeof(ward_values), sizeof(ward_program), sizeof(ward_detail)})
+  for (const std::uint64_t size :
+       {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark), sizeof(ward_values),
+        sizeof(ward_program), sizeof(ward_shared), sizeof(union ward_table)})
     hash = mix(hash, size);
   hash = mix(hash, profiles::kFineWindow_ns);
   hash = mix(hash, profiles::kCoarseWindow_ns);
@@ -151,6 +166,13 @@ Result<LoadedPrograms> LoadedPrograms::load() {
   recorder_bpf* object = skeleton->object.get();
   if (object == nullptr) return refused("read the BPF programs");
   fill_watches(*object);
+  // The outer map takes tables that are like this one. (Resizing the declared one crashes libbpf 1.1.)
+  auto like = create_tables();
+  if (!like) {
+    errno = like.error().sys_errno;
+    return refused("create BPF maps");
+  }
+  if (bpf_map__set_inner_map_fd(object->maps.tables, like->get()) != 0) return refused("size the BPF maps");
   if (recorder_bpf::load(object) != 0) return refused("load the BPF programs");
   const std::uint32_t zero = 0;
   const std::uint64_t layout = layout_fingerprint();
@@ -220,28 +242,14 @@ Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_
 }
 
 Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot) {
-  auto counts =
-      own(bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "ward_counts", 4, sizeof(ward_count), WARD_CELLS, nullptr),
-          "create the run's counters");
-  if (!counts) return tl::unexpected(counts.error());
-  auto detail = own(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ward_detail", 4, sizeof(ward_detail), 1, nullptr),
-                    "create the run's tables");
-  if (!detail) return tl::unexpected(detail.error());
-  const int counts_fd = counts->get();
-  const int detail_fd = detail->get();
-  if (bpf_map_update_elem(kernel.counts.get(), &slot, &counts_fd, BPF_ANY) != 0 ||
-      bpf_map_update_elem(kernel.details.get(), &slot, &detail_fd, BPF_ANY) != 0) {
-    const int error = errno;
-    drop_tables(kernel, slot);
-    return fail_errno("install the run's tables", error);
-  }
+  auto tables = create_tables();
+  if (!tables) return tl::unexpected(tables.error());
+  const int fd = tables->get();
+  if (bpf_map_update_elem(kernel.tables.get(), &slot, &fd, BPF_ANY) != 0) return fail_errno("install the run's tables");
   return {};
 }
 
-void drop_tables(const KernelSide& kernel, std::uint32_t slot) {
-  bpf_map_delete_elem(kernel.counts.get(), &slot);
-  bpf_map_delete_elem(kernel.details.get(), &slot);
-}
+void drop_tables(const KernelSide& kernel, std::uint32_t slot) { bpf_map_delete_elem(kernel.tables.get(), &slot); }
 
 Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag) {
   auto pidfd = own(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "open process " + std::to_string(pid));

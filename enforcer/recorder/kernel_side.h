@@ -19,7 +19,7 @@
 namespace ward::recorder {
 
 struct KernelSide {
-  UniqueFd tags, runs, layout, counts, details;
+  UniqueFd tags, runs, layout, tables;
   std::array<UniqueFd, 4> links;
 
   // Every object with the name it is pinned under. The layout is last: where it is pinned, all the others are.
@@ -54,6 +54,7 @@ Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_
 
 // Gives the slot empty tables, or takes them away; what the slot's tasks do without tables is not recorded.
 Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot);
+std::uint32_t tables_per_run();  // the shared one and one for each CPU that this machine can have
 void drop_tables(const KernelSide& kernel, std::uint32_t slot);
 
 // Tags a process with one thread. kNotFound where it is gone.

@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,34 +14,19 @@
 namespace ward::recorder {
 namespace {
 
-struct Tables {
-  UniqueFd counts;
-  std::unique_ptr<ward_detail> detail;
-  std::vector<ward_count> per_cpu;  // scratch for one cell
-};
+// A copy of a run's tables: the shared one, then each CPU's.
+using Tables = std::vector<union ward_table>;
 
-// The outer maps answer with an id; the map itself has no other name.
-Result<UniqueFd> open_inner(const UniqueFd& outer, std::uint32_t slot) {
+Result<Tables> read_tables(const KernelSide& kernel, std::uint32_t slot) {
+  // The outer map answers with an id; the inner one has no other name.
   std::uint32_t id = 0;
-  if (bpf_map_lookup_elem(outer.get(), &slot, &id) != 0) return fail_errno("find the run's tables");
-  UniqueFd inner(bpf_map_get_fd_by_id(id));
+  if (bpf_map_lookup_elem(kernel.tables.get(), &slot, &id) != 0) return fail_errno("find the run's tables");
+  const UniqueFd inner(bpf_map_get_fd_by_id(id));
   if (!inner) return fail_errno("open the run's tables");
-  return inner;
-}
-
-Result<Tables> open_tables(const KernelSide& kernel, std::uint32_t slot) {
-  Tables tables;
-  auto counts = open_inner(kernel.counts, slot);
-  if (!counts) return tl::unexpected(counts.error());
-  tables.counts = std::move(*counts);
-  auto detail = open_inner(kernel.details, slot);
-  if (!detail) return tl::unexpected(detail.error());
-  const std::uint32_t zero = 0;
-  tables.detail = std::make_unique<ward_detail>();
-  if (bpf_map_lookup_elem(detail->get(), &zero, tables.detail.get()) != 0) return fail_errno("read the run's tables");
-  const int cpus = libbpf_num_possible_cpus();
-  if (cpus < 1) return fail(Code::kInternal, "count the CPUs");
-  tables.per_cpu.resize(static_cast<std::size_t>(cpus));
+  Tables tables(tables_per_run());
+  // The shared table first: whatever it says was seen has been counted by then.
+  for (std::uint32_t number = 0; number < tables_per_run(); ++number)
+    if (bpf_map_lookup_elem(inner.get(), &number, &tables[number]) != 0) return fail_errno("read the run's tables");
   return tables;
 }
 
@@ -51,23 +35,23 @@ struct Seen {
   std::uint64_t last_ns = 0;
 };
 
-Result<Seen> sum_over_cpus(Tables& tables, std::uint32_t cell) {
-  if (bpf_map_lookup_elem(tables.counts.get(), &cell, tables.per_cpu.data()) != 0) return fail_errno("read a counter");
+Seen sum_over_cpus(const Tables& tables, std::uint32_t cell) {
   Seen seen;
-  for (const ward_count& one : tables.per_cpu) {
+  for (std::size_t number = WARD_FIRST_CPU_TABLE; number < tables.size(); ++number) {
+    const ward_count& one = tables[number].cpu.counts[cell];
     seen.count += one.count;
     seen.last_ns = std::max<std::uint64_t>(seen.last_ns, one.last_ns);
   }
   return seen;
 }
 
-std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_detail& detail, profiles::Origin origin,
+std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared, profiles::Origin origin,
                                                                int nr) {
   std::map<std::uint32_t, profiles::ArgumentValues> arguments;
   const auto sets = watched_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
     if (sets[set].first != nr) continue;
-    const ward_values& kept = detail.values[origin == profiles::Origin::kExec ? 1 : 0][set];
+    const ward_values& kept = shared.values[origin == profiles::Origin::kExec ? 1 : 0][set];
     profiles::ArgumentValues& values = arguments[sets[set].second];
     values.overflowed = kept.overflowed != 0;
     for (const std::uint64_t stored : kept.stored)
@@ -76,22 +60,22 @@ std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_detail
   return arguments;
 }
 
-Result<void> add_syscalls(Tables& tables, int bank, std::int64_t start_ns, profiles::Run& run) {
+void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profiles::Run& run) {
   const bool runtime = bank == WARD_BANK_RUNTIME_WORKLOAD || bank == WARD_BANK_RUNTIME_EXEC;
   const bool exec = bank == WARD_BANK_EXEC || bank == WARD_BANK_RUNTIME_EXEC;
+  const ward_shared& shared = tables[WARD_SHARED_TABLE].shared;
   for (int nr = 0; nr < WARD_NRS; ++nr) {
     const auto cell = static_cast<std::uint32_t>(bank * WARD_NRS + nr);
-    const ward_mark& mark = tables.detail->marks[cell];
+    const ward_mark& mark = shared.marks[cell];
     if (mark.first_ns == 0) continue;
-    auto seen = sum_over_cpus(tables, cell);
-    if (!seen) return tl::unexpected(seen.error());
+    const Seen seen = sum_over_cpus(tables, cell);
     profiles::ObservedSyscall syscall;
     syscall.nr = nr;
     syscall.origin = exec ? profiles::Origin::kExec : profiles::Origin::kWorkload;
-    syscall.count = seen->count;
+    syscall.count = seen.count;
     syscall.first_seen_ns = static_cast<std::int64_t>(mark.first_ns) - start_ns;
-    syscall.last_seen_ns = static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen->last_ns)) - start_ns;
-    if (!runtime) syscall.arguments = arguments_of(*tables.detail, syscall.origin, nr);
+    syscall.last_seen_ns = static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen.last_ns)) - start_ns;
+    if (!runtime) syscall.arguments = arguments_of(shared, syscall.origin, nr);
     (runtime ? run.runtime : run.syscalls).push_back(std::move(syscall));
     if (bank == WARD_BANK_WORKLOAD) {
       // The programs write the cell's mark before that of the window: between the two a cell may be one ahead.
@@ -99,26 +83,24 @@ Result<void> add_syscalls(Tables& tables, int bank, std::int64_t start_ns, profi
       run.coarse.seen_in[nr] = std::min(mark.coarse_seen, run.coarse.windows);
     }
   }
-  return {};
 }
 
-Result<void> add_capabilities(Tables& tables, profiles::Run& run) {
+void add_capabilities(const Tables& tables, profiles::Run& run) {
+  const ward_shared& shared = tables[WARD_SHARED_TABLE].shared;
   for (std::uint32_t exec = 0; exec < 2; ++exec) {
     for (std::uint32_t number = 0; number < WARD_CAPS; ++number) {
       const std::uint32_t cell = WARD_FIRST_CAP + exec * WARD_CAPS + number;
-      if (tables.detail->marks[cell].first_ns == 0) continue;
-      auto seen = sum_over_cpus(tables, cell);
-      if (!seen) return tl::unexpected(seen.error());
+      if (shared.marks[cell].first_ns == 0) continue;
+      const Seen seen = sum_over_cpus(tables, cell);
       const auto name = oci::find_capability_name(static_cast<int>(number));
       run.capabilities.push_back({name.value_or("CAP_" + std::to_string(number)),
-                                  exec != 0 ? profiles::Origin::kExec : profiles::Origin::kWorkload, seen->count});
+                                  exec != 0 ? profiles::Origin::kExec : profiles::Origin::kWorkload, seen.count});
     }
   }
-  return {};
 }
 
-void add_programs(const ward_detail& detail, bool overflowed, profiles::Run& run) {
-  for (const ward_program& program : detail.programs) {
+void add_programs(const ward_shared& shared, bool overflowed, profiles::Run& run) {
+  for (const ward_program& program : shared.programs) {
     const std::string_view field(program.name, WARD_PROGRAM_BYTES);
     const std::string_view name = field.substr(0, field.find('\0'));
     if (program.key == 0 || name.empty()) continue;
@@ -133,7 +115,7 @@ void add_programs(const ward_detail& detail, bool overflowed, profiles::Run& run
 Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   auto header = read_run(kernel, slot);
   if (!header) return tl::unexpected(header.error());
-  auto tables = open_tables(kernel, slot);
+  auto tables = read_tables(kernel, slot);
   if (!tables) return tl::unexpected(tables.error());
 
   profiles::Run run;
@@ -142,14 +124,14 @@ Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   // A number that no table has room for cannot be named, so the recording is as incomplete as by a lost event.
   run.lost_events = header->lost + header->unknown + (missed_events(kernel) - header->misses_at_begin);
   run.foreign_calls = header->foreign;
-  const ward_mark& any = tables->detail->marks[WARD_ANY_CALL];
+  const ward_shared& shared = (*tables)[WARD_SHARED_TABLE].shared;
+  const ward_mark& any = shared.marks[WARD_ANY_CALL];
   run.fine = {profiles::kFineWindow_ns, any.fine_seen, {}};
   run.coarse = {profiles::kCoarseWindow_ns, any.coarse_seen, {}};
   const auto start_ns = static_cast<std::int64_t>(header->program_ns != 0 ? header->program_ns : header->begun_ns);
-  for (int bank = 0; bank < WARD_BANKS; ++bank)
-    if (auto added = add_syscalls(*tables, bank, start_ns, run); !added) return tl::unexpected(added.error());
-  if (auto added = add_capabilities(*tables, run); !added) return tl::unexpected(added.error());
-  add_programs(*tables->detail, header->programs_overflowed != 0, run);
+  for (int bank = 0; bank < WARD_BANKS; ++bank) add_syscalls(*tables, bank, start_ns, run);
+  add_capabilities(*tables, run);
+  add_programs(shared, header->programs_overflowed != 0, run);
   return run;
 }
 

@@ -73,7 +73,7 @@ class ProcessSpec {
   std::unique_ptr<Document> document_;
 };
 
-// linux.seccomp alone, for `ward profile compile` and for tests.
+// linux.seccomp alone, as a document of its own.
 std::string seccomp_to_json(const Seccomp& seccomp);
 Result<Seccomp> seccomp_from_json(std::string_view json);
 

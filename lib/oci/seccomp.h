@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // linux.seccomp of the OCI runtime specification as plain values, and names of system calls (libseccomp's tables).
-// Used by the profile compiler, the shim's admission and the tests' evaluator. No JSON here: see bundle.h.
+// Used wherever a filter is made, cut down or evaluated. No JSON here: see bundle.h.
 // Source: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#seccomp
 #pragma once
 

@@ -48,6 +48,7 @@ struct Pipe {
 RecordedProcess::RecordedProcess(std::vector<std::string> words, std::string program) {
   words.insert(words.begin(), std::move(program));
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   Pipe gate, input, output;

@@ -63,6 +63,7 @@ int act(std::string_view word) {
   if (word == "foreign") call_as_i386();
   if (word == "storm") {
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i)
       threads.emplace_back([] {
         for (int call = 0; call < 25'000; ++call) ::syscall(SYS_getppid);

@@ -13,7 +13,8 @@ for target in build/fuzz/tests/fuzz/fuzz_*; do
   if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
   name=${target##*/}
   mkdir -p ".cache/fuzz/$name"
-  seeds=(tests/fuzz/corpus/"$name")
+  seeds=()
+  if [ -d "tests/fuzz/corpus/$name" ]; then seeds=("tests/fuzz/corpus/$name"); fi
   printf '%s: ' "$name"
   if "$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 -artifact_prefix=".cache/fuzz/" -print_final_stats=1 \
     ".cache/fuzz/$name" "${seeds[@]}" >".cache/fuzz/$name.log" 2>&1; then

@@ -83,11 +83,23 @@ struct ward_program {
   char name[WARD_PROGRAM_BYTES];
 };
 
-struct ward_detail {
+struct ward_shared {
   struct ward_mark marks[WARD_CELLS];
   struct ward_values values[2][WARD_SETS]; /* by origin; the runtime layer's arguments are nobody's business */
   struct ward_program programs[WARD_PROGRAMS];
 };
+
+struct ward_cpu {
+  struct ward_count counts[WARD_CELLS];
+};
+
+/* A run's tables are one array of these, so that a run comes and goes with one map: first the shared one, then each
+ * CPU's. No per-CPU map: two lookups that the kernel turns into instructions are cheaper than one that it calls. */
+union ward_table {
+  struct ward_shared shared;
+  struct ward_cpu cpu;
+};
+enum { WARD_SHARED_TABLE = 0, WARD_FIRST_CPU_TABLE = 1 };
 
 /* Which arguments of one syscall are watched, and in which set each goes. */
 struct ward_watch {

@@ -42,33 +42,19 @@ struct {
   __type(value, __u64);
 } layout SEC(".maps");
 
-struct counts_of_run {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, WARD_CELLS);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(struct ward_count));
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, WARD_RUNS);
-  __type(key, __u32);
-  __array(values, struct counts_of_run);
-} counts SEC(".maps");
-
-struct detail_of_run {
+struct tables_of_run {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, WARD_FIRST_CPU_TABLE);  // and the loader adds the CPUs
   __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(struct ward_detail));
+  __uint(value_size, sizeof(union ward_table));
 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
   __uint(max_entries, WARD_RUNS);
   __type(key, __u32);
-  __array(values, struct detail_of_run);
-} details SEC(".maps");
+  __array(values, struct tables_of_run);
+} tables SEC(".maps");
 
 static __always_inline struct ward_tag* tag_of(struct task_struct* task) {
   if (!task->bpf_storage) return 0;  // most of the machine: no helper call for it
@@ -81,10 +67,14 @@ static __always_inline struct ward_run* run_of(const struct ward_tag* tag) {
   return run && run->generation == tag->generation ? run : 0;
 }
 
-static __always_inline struct ward_detail* detail_of(__u32 slot) {
-  void* inner = bpf_map_lookup_elem(&details, &slot);
-  __u32 zero = 0;
-  return inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+static __always_inline union ward_table* table_of(__u32 slot, __u32 number) {
+  void* inner = bpf_map_lookup_elem(&tables, &slot);
+  return inner ? bpf_map_lookup_elem(inner, &number) : 0;
+}
+
+static __always_inline struct ward_shared* shared_of(__u32 slot) {
+  union ward_table* table = table_of(slot, WARD_SHARED_TABLE);
+  return table ? &table->shared : 0;
 }
 
 static __always_inline int filtered(const struct task_struct* task, const struct ward_tag* tag) {
@@ -104,12 +94,12 @@ static __always_inline void note_mark(struct ward_mark* mark, __u64 now) {
 }
 
 static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 cell, int workload_call) {
-  void* inner = bpf_map_lookup_elem(&counts, &slot);
-  struct ward_count* count = inner ? bpf_map_lookup_elem(inner, &cell) : 0;
-  if (!count) {
+  union ward_table* table = table_of(slot, WARD_FIRST_CPU_TABLE + bpf_get_smp_processor_id());
+  if (!table || cell >= WARD_ANY_CALL) {
     __sync_fetch_and_add(&run->lost, 1);
     return;
   }
+  struct ward_count* count = &table->cpu.counts[cell];
   count->count++;
   // Jiffies are one load, the clock is not (and tracing programs may not use the coarse one): once a tick is enough.
   __u64 tick = bpf_jiffies64();
@@ -118,14 +108,14 @@ static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 ce
   __u64 now = bpf_ktime_get_ns();
   count->last_ns = now;
   if (now < count->window_end_ns) return;
-  struct ward_detail* detail = detail_of(slot);
-  if (!detail || cell >= WARD_ANY_CALL) {
+  struct ward_shared* shared = shared_of(slot);
+  if (!shared) {
     __sync_fetch_and_add(&run->lost, 1);
     return;
   }
   count->window_end_ns = (now / fine_window_ns + 1) * fine_window_ns;
-  note_mark(&detail->marks[cell], now);
-  if (workload_call) note_mark(&detail->marks[WARD_ANY_CALL], now);
+  note_mark(&shared->marks[cell], now);
+  if (workload_call) note_mark(&shared->marks[WARD_ANY_CALL], now);
 }
 
 static __always_inline __u64 argument(const struct pt_regs* regs, __u8 index) {
@@ -166,15 +156,15 @@ static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u
                                            const struct pt_regs* regs) {
   __u32 watched = watches[nr].count;
   if (!watched) return;
-  struct ward_detail* detail = detail_of(slot);
-  if (!detail) {
+  struct ward_shared* shared = shared_of(slot);
+  if (!shared) {
     __sync_fetch_and_add(&run->lost, 1);
     return;
   }
   for (__u32 i = 0; i < WARD_WATCHED_ARGS; i++) {
     if (i >= watched) break;
     __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
-    note_value(&detail->values[origin & 1][set], argument(regs, watches[nr].index[i]));
+    note_value(&shared->values[origin & 1][set], argument(regs, watches[nr].index[i]));
   }
 }
 
@@ -221,8 +211,8 @@ int BPF_PROG(ward_task_newtask, struct task_struct* child, u64 clone_flags) {
 
 static __always_inline void note_program(struct ward_run* run, __u32 slot, const char* name) {
   char copy[WARD_PROGRAM_BYTES] = {};
-  struct ward_detail* detail = detail_of(slot);
-  if (!detail || bpf_probe_read_kernel_str(copy, sizeof(copy), name) < 0) {
+  struct ward_shared* shared = shared_of(slot);
+  if (!shared || bpf_probe_read_kernel_str(copy, sizeof(copy), name) < 0) {
     __sync_fetch_and_add(&run->lost, 1);
     return;
   }
@@ -230,10 +220,10 @@ static __always_inline void note_program(struct ward_run* run, __u32 slot, const
   for (int i = 0; i < WARD_PROGRAM_BYTES; i++) key = (key ^ (__u8)copy[i]) * 0x100000001b3ULL;
   key |= 1;
   for (int i = 0; i < WARD_PROGRAMS; i++) {
-    __u64 there = __sync_val_compare_and_swap(&detail->programs[i].key, 0, key);
+    __u64 there = __sync_val_compare_and_swap(&shared->programs[i].key, 0, key);
     if (there == key) return;
     if (there) continue;
-    __builtin_memcpy(detail->programs[i].name, copy, sizeof(copy));
+    __builtin_memcpy(shared->programs[i].name, copy, sizeof(copy));
     return;
   }
   __sync_fetch_and_add(&run->programs_overflowed, 1);

@@ -151,10 +151,13 @@ TEST(Generate, WhatOnlyExecSessionsDidIsInTheExecLayer) {
 
 TEST(Generate, CapabilitiesOfTheWorkloadAreKeptThoseOfExecReported) {
   profiles::Run run = run_of("a", {seen(SYS_bind)});
-  run.capabilities = {
-      {"CAP_SETUID", Origin::kWorkload, 1}, {"CAP_CHOWN", Origin::kWorkload, 1}, {"CAP_KILL", Origin::kExec, 1}};
+  run.capabilities = {{"CAP_SETUID", Origin::kWorkload, 1},
+                      {"CAP_CHOWN", Origin::kWorkload, 1},
+                      {"CAP_SYS_ADMIN", Origin::kWorkload, 1},
+                      {"CAP_KILL", Origin::kExec, 1}};
   const Generated g = generated({run});
-  EXPECT_EQ(g.profile.capabilities, (std::vector<std::string>{"CAP_CHOWN", "CAP_SETUID"}));
+  EXPECT_EQ(g.profile.capabilities, (std::vector<std::string>{"CAP_CHOWN", "CAP_SETUID", "CAP_SYS_ADMIN"}));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("CAP_SYS_ADMIN was used and is in the profile")));
   EXPECT_THAT(g.warnings, Contains(HasSubstr("CAP_KILL was used by exec sessions only")));
 }
 
@@ -168,7 +171,7 @@ TEST(Generate, ASetuidProgramTurnsNoNewPrivilegesOff) {
 
 TEST(Generate, WhatIsGeneratedReadsBackAndIsTheSameInAnyOrderOfRuns) {
   const profiles::Run a = run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}}),
-                             seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
+                                       seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
   const profiles::Run b = run_of("b", {seen(SYS_openat), seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16}, false}}})});
   const Generated one = generated({a, b});
   const std::string text = write_yaml(one.profile, one.header);

@@ -207,6 +207,10 @@ INSTANTIATE_TEST_SUITE_P(
                 document("  syscalls: {serving: [read]}\n  onViolation: {workload: {action: kill, escalate: {to: deny, "
                          "after: 1, within: 1m}}}\n"),
                 "escalate must be stricter than kill"},
+        Refusal{"EscalateWithinAFraction",
+                document("  syscalls: {serving: [read]}\n  onViolation: {workload: {action: deny, escalate: {to: kill, "
+                         "after: 1, within: 1500ms}}}\n"),
+                "within is a whole number of seconds"},
         Refusal{"Duration", document("  syscalls: {serving: [read]}\n  boundary: {quiet: 10, latest: 5m}\n"),
                 "web.yaml:6:21: quiet: '10' is not a duration"},
         Refusal{"BoundaryOrder", document("  syscalls: {serving: [read]}\n  boundary: {quiet: 10m, latest: 5m}\n"),

@@ -35,6 +35,10 @@ class Linked : public LinkTest {
                                        NodeLinkConfig{places_, "/shim.sock", "shim-1", [this] { return containers_; }});
     link_->start();
   }
+  void TearDown() override {
+    link_.reset();  // saves what is not acknowledged, so before the directory goes
+    LinkTest::TearDown();
+  }
   void start_wardd() {
     std::filesystem::create_directories(places_.run);
     wardd_.start();

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <grpcpp/client_context.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/present/json.h"
+#include "cli/present/recording_text.h"
+#include "cli/present/table.h"
+#include "cli/verbs.h"
+#include "lib/base/clock.h"
+
+namespace ward::cli {
+namespace {
+
+int list(Session& session) {
+  grpc::ClientContext context;
+  ward::v1::ListRecordingsResponse recordings;
+  if (const auto rpc = session.api().ListRecordings(&context, {}, &recordings); !rpc.ok()) {
+    return session.fail("learn list", rpc);
+  }
+  if (session.json) {
+    std::puts(to_json(recordings).c_str());
+    return kExitOk;
+  }
+  Table table({"WORKLOAD", "RUNS", "ACTIVE", "SYSCALLS", "CAPABILITIES", "LOST", "LAST", "RECORDER"});
+  for (const auto& r : recordings.recordings()) {
+    table.add({r.workload(), std::to_string(r.runs()), std::to_string(r.active_runs()), std::to_string(r.syscalls()),
+               std::to_string(r.capabilities()), std::to_string(r.lost_events()), age(r.last_wall_ns(), wall_ns()),
+               r.recorder()});
+  }
+  std::fputs(table.text(session.out).c_str(), stdout);
+  return kExitOk;
+}
+
+int show(Session& session, const std::string& workload) {
+  grpc::ClientContext context;
+  ward::v1::GetRecordingRequest request;
+  request.set_workload(workload);
+  ward::v1::Recording recording;
+  if (const auto rpc = session.api().GetRecording(&context, request, &recording); !rpc.ok()) {
+    return session.fail("learn show " + workload, rpc);
+  }
+  std::fputs(session.json ? (to_json(recording) + "\n").c_str() : recording_text(recording, session.out).c_str(),
+             stdout);
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_learn(CLI::App& app, Session& session, int& exit_code) {
+  auto* learn = app.add_subcommand("learn", "What was recorded in mode learn");
+  learn->require_subcommand(1);
+  learn->add_subcommand("list", "Recorded workloads")->callback([&] { exit_code = list(session); });
+  auto* verb = learn->add_subcommand("show", "What a workload did, and how much of it is probably still unseen");
+  const auto workload = std::make_shared<std::string>();
+  verb->add_option("workload", *workload, "a name from `ward learn list`")->required();
+  verb->callback([&session, &exit_code, workload] { exit_code = show(session, *workload); });
+}
+
+}  // namespace ward::cli

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/present/recording_text.h"
+
+#include <array>
+#include <cstdio>
+
+#include "cli/present/table.h"
+#include "lib/base/escape.h"
+
+namespace ward::cli {
+namespace {
+
+std::string percent(double share) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f %%", share * 100);
+  return text.data();
+}
+
+std::string arguments(const ward::v1::SeenSyscall& call) {
+  std::string out;
+  for (const auto& argument : call.arguments()) {
+    out += (out.empty() ? "" : "; ") + std::string("arg") + std::to_string(argument.index()) + " ";
+    for (int i = 0; i < argument.values_size(); ++i) {
+      out += i == 0 ? "" : "|";
+      out += i < argument.values_text_size() ? argument.values_text(i) : std::to_string(argument.values(i));
+    }
+    if (argument.overflowed()) out += " (and more)";
+  }
+  return out;
+}
+
+std::string list(const google::protobuf::RepeatedPtrField<std::string>& items) {
+  std::string out;
+  for (const auto& item : items) out += (out.empty() ? "" : ", ") + escape(item);
+  return out.empty() ? "none" : out;
+}
+
+std::string coverage(const ward::v1::Coverage& c, const Style& style) {
+  std::array<char, 160> estimate{};
+  std::snprintf(estimate.data(), estimate.size(), "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
+                c.estimated_total(), c.estimated_unseen(), c.windows());
+  std::string out = style.bold("How much is probably unseen") + "\n";
+  out += "  verdict      " +
+         (c.reliable() ? style.good(escape(c.verdict(), 500)) : style.warn(escape(c.verdict(), 500))) + "\n";
+  out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " + percent(c.unseen_mass_coarse()) +
+         " large windows (Good-Turing)\n";
+  out += std::string("  estimate     ") + estimate.data() + "\n";
+  out += "  life seen    " + list(c.life_events_seen()) + "\n";
+  out += "  not seen     " + list(c.life_events_missing()) + "\n";
+  return out;
+}
+
+}  // namespace
+
+std::string recording_text(const ward::v1::Recording& r, const Style& style) {
+  std::string out = style.bold(escape(r.workload())) + ": " + std::to_string(r.runs_size()) + " runs, " +
+                    std::to_string(r.syscalls_size()) + " syscalls, " + std::to_string(r.capabilities_size()) +
+                    " capabilities, recorder " + escape(r.recorder()) + ", lost events " +
+                    std::to_string(r.lost_events()) + "\n\n";
+  Table calls({"SYSCALL", "RUNS", "COUNT", "FIRST", "LAST", "BY", "ARGUMENTS"});
+  for (const auto& call : r.syscalls()) {
+    const Table::Paint paint = [&style](const std::string& text) { return style.bad(text); };
+    std::string by = call.by_workload() ? "workload" : "";
+    if (call.by_exec()) by += by.empty() ? "exec" : "+exec";
+    std::string what = arguments(call);
+    if (call.dangerous()) what += what.empty() ? "danger set" : "; danger set";
+    calls.add({{call.name(), call.dangerous() ? paint : Table::Paint()},
+               std::to_string(call.runs()),
+               std::to_string(call.count()),
+               std::to_string(call.first_seen_ms()) + " ms",
+               std::to_string(call.last_seen_ms()) + " ms",
+               by,
+               what});
+  }
+  out += calls.text(style) + "\n";
+  out += style.bold("Capabilities used") + "  ";
+  for (int i = 0; i < r.capabilities_size(); ++i) out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
+  out += r.capabilities_size() == 0 ? "none\n" : "\n";
+  out += style.bold("Runtime's own calls, kept apart") + "  " + std::to_string(r.runtime_layer_size()) + "\n\n";
+  Table runs({"RUN", "CONTAINER", "STARTED", "ENDED", "EXIT", "SYSCALLS", "LOST", "PROGRAMS"});
+  for (const auto& run : r.runs()) {
+    const std::string exit =
+        run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status()) + (run.graceful() ? " graceful" : "");
+    runs.add({run.id(), run.container(), local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
+              std::to_string(run.syscalls()), std::to_string(run.lost_events()), list(run.programs())});
+  }
+  out += runs.text(style) + "\n" + coverage(r.coverage(), style);
+  for (const auto& warning : r.warnings()) out += style.warn("warning: ") + escape(warning, 500) + "\n";
+  return out;
+}
+
+}  // namespace ward::cli

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/verbs.h"
+
+namespace ward::cli {
+
+void add_profile(CLI::App& app, Session& session, int& exit_code) {
+  auto* profile = app.add_subcommand("profile", "Profiles: from a recording to what is in force (security as code)");
+  profile->require_subcommand(1);
+  add_profile_list(*profile, session, exit_code);
+  add_profile_show(*profile, session, exit_code);
+  add_profile_generate(*profile, session, exit_code);
+  add_profile_apply(*profile, session, exit_code);
+  add_profile_lint(*profile, session, exit_code);
+  add_profile_diff(*profile, session, exit_code);
+  add_profile_compile(*profile, session, exit_code);
+}
+
+}  // namespace ward::cli

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <grpcpp/client_context.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/present/json.h"
+#include "cli/profile_file.h"
+#include "cli/verbs.h"
+#include "lib/base/escape.h"
+
+namespace ward::cli {
+namespace {
+
+int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest request) {
+  auto file = read_profile_text(path);
+  if (!file) return session.fail(file.error());
+  request.set_yaml(file->text);
+  request.set_file_name(file->name);
+  grpc::ClientContext context;
+  ward::v1::ApplyProfileResponse response;
+  if (const auto rpc = session.api().ApplyProfile(&context, request, &response); !rpc.ok()) {
+    return session.fail("profile apply", rpc);
+  }
+  for (const auto& warning : response.warnings()) {
+    std::fprintf(stderr, "%s%s\n", session.err.warn("warning: ").c_str(), escape(warning, 500).c_str());
+  }
+  if (session.json) {
+    std::puts(to_json(response).c_str());
+    return kExitOk;
+  }
+  const auto& p = response.profile();
+  std::printf("profile %s version %lu %s: %u syscalls, %u capabilities, digest %s\n", p.name().c_str(),
+              static_cast<unsigned long>(p.version()),
+              request.dry_run() ? "would be applied"
+                                : (response.unchanged() ? "is in force already" : "is in force for new containers"),
+              p.syscalls(), p.capabilities(), short_digest(p.digest()).c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
+  auto* verb = profile.add_subcommand("apply", "Put a profile in force on this node; a bad file changes nothing");
+  const auto path = std::make_shared<std::string>();
+  const auto request = std::make_shared<ward::v1::ApplyProfileRequest>();
+  verb->add_option("file", *path, "profile YAML, - for standard input")->required();
+  verb->add_flag_callback(
+      "--rollback", [request] { request->set_rollback(true); }, "allow a version below the highest one seen");
+  verb->add_flag_callback(
+      "--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
+  verb->callback([&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });
+}
+
+}  // namespace ward::cli

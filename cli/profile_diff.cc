@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/diff.h"
+
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/profile_file.h"
+#include "cli/verbs.h"
+#include "lib/base/escape.h"
+#include "profiles/words.h"
+
+namespace ward::cli {
+namespace {
+
+nlohmann::ordered_json changes(const std::vector<profiles::SyscallChange>& list) {
+  auto out = nlohmann::ordered_json::array();
+  for (const auto& c : list) {
+    out.push_back({{"layer", profiles::layer_name(c.layer)},
+                   {"syscall", c.syscall},
+                   {"before", c.before},
+                   {"after", c.after},
+                   {"dangerous", c.dangerous}});
+  }
+  return out;
+}
+
+int run(Session& session, const std::string& before, const std::string& after) {
+  const auto a = read_profile_file(before);
+  if (!a) return session.fail(a.error());
+  const auto b = read_profile_file(after);
+  if (!b) return session.fail(b.error());
+  const profiles::ProfileDiff difference = profiles::diff(*a, *b);
+  if (session.json) {
+    const nlohmann::ordered_json out = {{"widens", difference.widens()},
+                                        {"widened", changes(difference.widened)},
+                                        {"narrowed", changes(difference.narrowed)},
+                                        {"capabilities_added", difference.capabilities_added},
+                                        {"capabilities_removed", difference.capabilities_removed},
+                                        {"settings", difference.settings}};
+    std::puts(out.dump(2).c_str());
+    return difference.empty() ? kExitOk : kExitDifferent;
+  }
+  if (difference.empty()) {
+    std::puts("both allow the same");
+    return kExitOk;
+  }
+  std::string text = profiles::format_diff(difference);
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = escape(text.substr(begin, end - begin), 1000);
+    const char first = line.empty() ? ' ' : line[0];
+    std::puts((first == '+' ? session.out.bad(line) : first == '-' ? session.out.good(line) : line).c_str());
+    begin = end + 1;
+  }
+  std::puts(difference.widens() ? session.out.warn("the second allows more than the first").c_str()
+                                : "the second allows nothing that the first does not");
+  return kExitDifferent;
+}
+
+}  // namespace
+
+void add_profile_diff(CLI::App& profile, Session& session, int& exit_code) {
+  auto* verb = profile.add_subcommand(
+      "diff", "What a second profile allows that a first does not, and the reverse; needs no wardd");
+  const auto before = std::make_shared<std::string>();
+  const auto after = std::make_shared<std::string>();
+  verb->add_option("before", *before, "profile YAML")->required();
+  verb->add_option("after", *after, "profile YAML, - for standard input")->required();
+  verb->callback([&session, &exit_code, before, after] { exit_code = run(session, *before, *after); });
+}
+
+}  // namespace ward::cli

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every verb shares: the global options and the connection to wardd, made when a verb first needs it. A verb
+// returns its exit code; errors it meets are printed by fail(), to standard error, with what to do about them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cli/present/style.h"
+#include "lib/base/places.h"
+#include "lib/base/result.h"
+#include "ward/v1/api.grpc.pb.h"
+
+namespace grpc {
+class Status;
+}
+
+namespace ward::cli {
+
+// Documented in `ward --help` and docs/operations.md.
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitFailed = 1,       // refused, not found, or the operation failed
+  kExitUsage = 2,        // wrong command line
+  kExitUnreachable = 3,  // wardd does not answer
+  kExitInvalid = 4,      // a file is not a valid profile or policy
+  kExitDifferent = 5,    // `profile diff` found differences
+};
+
+struct Session {
+  Places places = places_from_environment();
+  bool json = false;
+  Style out{1};
+  Style err{2};
+
+  // The connection; never fails by itself, the first call does.
+  ward::v1::Ward::Stub& api();
+
+  // Prints the error of a call and gives the exit code it means.
+  [[nodiscard]] int fail(std::string_view doing, const grpc::Status& status) const;
+  [[nodiscard]] int fail(const Error& error) const;
+
+ private:
+  std::unique_ptr<ward::v1::Ward::Stub> stub_;
+};
+
+}  // namespace ward::cli

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <grpcpp/client_context.h>
+
+#include <cstdio>
+
+#include "cli/present/json.h"
+#include "cli/verbs.h"
+#include "lib/base/clock.h"
+
+namespace ward::cli {
+namespace {
+
+void line(const char* name, const std::string& value) { std::printf("%-12s %s\n", name, value.c_str()); }
+
+int run(Session& session) {
+  grpc::ClientContext context;
+  ward::v1::NodeStatus status;
+  if (const auto rpc = session.api().GetStatus(&context, {}, &status); !rpc.ok()) return session.fail("status", rpc);
+  if (session.json) {
+    std::puts(to_json(status).c_str());
+    return kExitOk;
+  }
+  const Style& style = session.out;
+  line("wardd", status.version() + ", up " + age(status.started_wall_ns(), wall_ns()));
+  const bool records = status.recorder().rfind("none", 0) != 0;
+  line("recorder", records ? style.good(status.recorder()) : style.warn(status.recorder()));
+  line("containers",
+       std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
+           std::to_string(status.recording()) + " recording, " +
+           (status.quarantined() == 0 ? "0 quarantined"
+                                      : style.bad(std::to_string(status.quarantined()) + " quarantined")));
+  line("profiles", std::to_string(status.profiles()) + ", policies " + std::to_string(status.policies()) +
+                       ", index generation " + std::to_string(status.index_generation()));
+  line("events",
+       std::to_string(status.events()) +
+           (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
+  for (const auto& runtime : status.runtimes()) line("runtime", runtime);
+  for (const auto& problem : status.problems()) line("problem", style.bad(problem));
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_status(CLI::App& app, Session& session, int& exit_code) {
+  app.add_subcommand("status", "What wardd is doing, and what it refused")->callback([&] { exit_code = run(session); });
+}
+
+}  // namespace ward::cli

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs of `ward`, one file each. An adder declares its options and what to run; the exit code goes to `exit_code`.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "cli/session.h"
+
+namespace ward::cli {
+
+void add_status(CLI::App& app, Session& session, int& exit_code);
+void add_ps(CLI::App& app, Session& session, int& exit_code);
+void add_events(CLI::App& app, Session& session, int& exit_code);
+void add_learn(CLI::App& app, Session& session, int& exit_code);
+void add_quarantine(CLI::App& app, Session& session, int& exit_code);
+void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares the six below
+
+void add_profile_list(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_show(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_generate(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_apply(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_lint(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_diff(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_compile(CLI::App& profile, Session& session, int& exit_code);
+
+}  // namespace ward::cli

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The examples of docs/profile-format.md are accepted as they stand, and the lists in it are those of the code.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "profiles/danger.h"
+#include "profiles/read_yaml.h"
+
+namespace ward::profiles {
+namespace {
+
+std::string page() {
+  std::ifstream file("docs/profile-format.md");
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> documents(const std::string& text) {
+  std::vector<std::string> found;
+  for (std::size_t at = text.find("```yaml\n"); at != std::string::npos; at = text.find("```yaml\n", at + 1)) {
+    const std::string block = text.substr(at + 8, text.find("```\n", at + 8) - at - 8);
+    if (block.rfind("apiVersion", 0) == 0) found.push_back(block);
+  }
+  return found;
+}
+
+TEST(ProfileFormatPage, TheExamplesAreAccepted) {
+  const auto examples = documents(page());
+  ASSERT_EQ(examples.size(), 2U);
+  const auto profile = read_profile(examples[0], "example");
+  EXPECT_TRUE(profile) << profile.error().message;
+  const auto policy = read_policy(examples[1], "example");
+  EXPECT_TRUE(policy) << policy.error().message;
+}
+
+TEST(ProfileFormatPage, EveryCallOfTheDangerSetIsNamed) {
+  const std::string text = page();
+  for (const std::string_view name : dangerous_calls()) {
+    if (name == "umount") continue;  // the old number; x86_64 has none
+    EXPECT_THAT(text, ::testing::HasSubstr(std::string(name)));
+  }
+}
+
+}  // namespace
+}  // namespace ward::profiles

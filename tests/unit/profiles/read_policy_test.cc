@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "profiles/read_yaml.h"
+#include "profiles/validate.h"
+
+namespace ward::profiles {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string policy(const std::string& rules) {
+  return "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node}\nspec:\n  rules:\n" + rules;
+}
+
+std::string error_of(const std::string& text) {
+  const auto read = read_policy(text, "p.yaml");
+  return read ? "accepted" : read.error().message;
+}
+
+TEST(ReadPolicy, ReadsEveryField) {
+  const auto read = read_policy(
+      policy(
+          R"(    - match: {containerdNamespaces: [k8s.io], kubernetesNamespaces: [shop], pods: ["web-*"], containers: [web],
+        images: ["*/web:*"], includeSandboxes: true, includePrivileged: true, includeKubeSystem: true}
+      mode: enforce
+      profile: "{namespace}-{container}"
+      workload: "{pod}"
+      missing: learn
+      onViolation: {workload: {action: kill}, exec: {action: log}}
+)"),
+      "p.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  const PolicyRule& rule = read->rules.at(0);
+  EXPECT_EQ(rule.selector.pods, std::vector<std::string>{"web-*"});
+  EXPECT_TRUE(rule.selector.include_kube_system);
+  EXPECT_EQ(rule.mode, Mode::kEnforce);
+  EXPECT_EQ(rule.profile, "{namespace}-{container}");
+  EXPECT_EQ(rule.missing, Missing::kLearn);
+  EXPECT_EQ(rule.on_workload, Action::kKill);
+  EXPECT_EQ(rule.on_exec, Action::kLog);
+}
+
+TEST(ReadPolicy, I10_SpecialContainersAreLeftAloneUnlessNamed) {
+  const auto read = read_policy(policy("    - {mode: enforce, profile: web}\n"), "p.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_FALSE(read->rules[0].selector.include_sandboxes || read->rules[0].selector.include_privileged ||
+               read->rules[0].selector.include_kube_system);
+}
+
+TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
+  EXPECT_EQ(error_of(policy("    - {mode: enforced, profile: web}\n")),
+            "p.yaml:6:14: mode cannot be 'enforced': it is one of off, learn, supervise or enforce (did you mean "
+            "'enforce'?)");
+  EXPECT_EQ(error_of(policy("    - {mode: enforce}\n")),
+            "p.yaml:6:7: mode enforce needs 'profile', such as profile: '{container}'");
+  EXPECT_THAT(error_of(policy("    - {mode: learn, profile: web}\n")),
+              HasSubstr("p.yaml:6:30: mode learn uses no profile"));
+  EXPECT_EQ(error_of(policy("    - {mode: enforce, profile: '{image}'}\n")),
+            "p.yaml:6:32: '{image}' is not a placeholder: use {container}, {pod} or {namespace}");
+  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: ../x}\n")), HasSubstr("is not a name"));
+  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: '{container'}\n")), HasSubstr("is not a placeholder"));
+  EXPECT_THAT(error_of(policy("    - {mode: off, match: {containers: []}}\n")),
+              HasSubstr("containers is empty: remove it to match everything"));
+  EXPECT_THAT(error_of(policy("    - {mode: off, match: {container: [a]}}\n")),
+              HasSubstr("(did you mean 'containers'?)"));
+  EXPECT_THAT(error_of(policy("    - {mode: off, match: {includeSandboxes: 1}}\n")),
+              HasSubstr("must be true or false"));
+  EXPECT_THAT(error_of(policy("    []\n")), HasSubstr("a policy needs at least one rule"));
+  EXPECT_THAT(error_of(policy("    - x\n")), HasSubstr("a rule must be a map"));
+  EXPECT_THAT(error_of(""), HasSubstr("p.yaml:1:1: the file is empty"));
+}
+
+TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {
+  const auto read = read_policy(policy("    - {mode: learn}\n    - {mode: off}\n"), "p.yaml");
+  ASSERT_TRUE(read);
+  const auto findings = validate(*read);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].severity, Finding::Severity::kWarning);
+  EXPECT_EQ(findings[0].subject, "rules.0");
+}
+
+}  // namespace
+}  // namespace ward::profiles

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/admission/admission.h"
+
+#include <gtest/gtest.h>
+
+#include "lib/oci/bundle.h"
+#include "shim/admission/match.h"
+#include "tests/unit/shim_admission/compiled_node.h"
+
+namespace ward::shim::admission {
+namespace {
+
+using node::v1::Identity;
+
+constexpr const char* kConfig =
+    R"({"process":{"args":["x"],"capabilities":{"bounding":["CAP_KILL","CAP_CHOWN"],"effective":["CAP_CHOWN"],)"
+    R"("inheritable":["CAP_CHOWN"],"ambient":["CAP_KILL"]}},"annotations":{"run.oci.seccomp_bpf_data":"x","a":"b"},"linux":{}})";
+
+std::map<std::string, std::string> ask(const std::string& key, const std::string& value) { return {{key, value}}; }
+
+TEST(Admission, WithoutAnIndexNothingIsTouchedOrRead) {
+  const CompiledNode node;
+  const auto admitted = node.admit_container();  // there is no config.json either
+  ASSERT_TRUE(admitted);
+  EXPECT_EQ(admitted->mode, node::v1::MODE_OFF);
+}
+
+TEST(Admission, OffAndALearningContainerWithItsOwnFilterKeepTheirBundle) {
+  const CompiledNode node;
+  const std::string config = R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]}},"x":1.50})";
+  node.put_config(config);
+  for (const auto mode : {node::v1::MODE_OFF, node::v1::MODE_LEARN}) {
+    node.put_index(index_of(mode, ""));
+    ASSERT_TRUE(node.admit_container());
+    EXPECT_EQ(node.config(), config);
+  }
+}
+
+TEST(Admission, I2_EnforcingCutsEverythingAndLoosensNothing) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  const auto config = oci::Config::read(node.bundle());
+  const oci::Capabilities only_kill{{"CAP_KILL"}, {}, {}, {}, {"CAP_KILL"}};
+  EXPECT_EQ(config->capabilities(), only_kill);
+  EXPECT_TRUE(config->no_new_privileges());
+  EXPECT_EQ(config->annotations(), ask("a", "b"));
+  const auto seccomp = config->seccomp();
+  ASSERT_TRUE(seccomp && seccomp->has_value());
+  EXPECT_EQ((*seccomp)->listener_path, admitted->listener_path);
+  EXPECT_EQ((*seccomp)->listener_metadata, admitted->nonce);
+  EXPECT_EQ(admitted->nonce.size(), 32U);
+  EXPECT_EQ(read_file(node.bundle() / "config.json.orig").value(), kConfig);
+  EXPECT_TRUE(admitted->profile->is_danger(SYS_unshare));
+}
+
+TEST(Admission, I2_AnExecObeysTheSame) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted);
+  EXPECT_EQ(
+      admit_exec(*admitted, R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})").value(),
+      R"({"args":["sh"],"capabilities":{"bounding":[],"effective":[],"inheritable":[],"permitted":[],"ambient":[]},)"
+      R"("noNewPrivileges":true})");
+  EXPECT_FALSE(admit_exec(*admitted, R"({"Capabilities":{"bounding":["CAP_SYS_ADMIN"]}})"));
+  EXPECT_EQ(admit_exec(Admitted{}, "not even read").value(), "not even read");
+}
+
+TEST(Admission, I9_ADamagedOrMissingFileRefusesWithTheBundleUntouched) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  const std::string sha256 = node.put_profile(everything_but_unshare());
+  node.put_index(index_of(node::v1::MODE_ENFORCE, sha256));
+  const auto file = node.places().compiled() / (sha256 + ".profile");
+  const std::string good = read_file(file).value();
+  CompiledNode::put(file, good + "x");
+  EXPECT_NE(node.admit_container().error().message.find("damaged"), std::string::npos);
+  std::filesystem::remove(file);
+  EXPECT_EQ(node.admit_container().error().code, Code::kNotFound);
+  CompiledNode::put(node.places().compiled_index(), std::string(100, 'x'));
+  EXPECT_FALSE(node.admit_container());
+  auto index = index_of(node::v1::MODE_ENFORCE, "../../etc/passwd");
+  node.put_index(index);
+  EXPECT_EQ(node.admit_container().error().code, Code::kInvalidArgument);
+  EXPECT_EQ(node.config(), kConfig);
+}
+
+TEST(Admission, AForeignListenerIsRefused) {
+  const CompiledNode node;
+  node.put_config(R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/x","syscalls":[]}}})");
+  node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
+  EXPECT_EQ(node.admit_container().error().code, Code::kFailedPrecondition);
+}
+
+TEST(Match, GlobsAreLiteralButForTheStar) {
+  EXPECT_TRUE(glob_matches("*", ""));
+  EXPECT_TRUE(glob_matches("a*c*e", "abcde"));
+  EXPECT_FALSE(glob_matches("a*c", "abcd"));
+  EXPECT_FALSE(glob_matches("a?c", "abc"));
+  EXPECT_FALSE(glob_matches("", "a"));
+  EXPECT_FALSE(glob_matches(std::string(200, '*') + "b", std::string(5000, 'a')));
+}
+
+TEST(Match, I10_SandboxesPrivilegedAndKubeSystemNeedToBeNamed) {
+  node::v1::Selector selector;
+  Identity sandbox, privileged, system;
+  sandbox.set_is_sandbox(true);
+  privileged.set_is_privileged(true);
+  system.set_kubernetes_namespace("kube-system");
+  for (const Identity& identity : {sandbox, privileged, system}) EXPECT_FALSE(selects(selector, identity));
+  selector.set_include_sandboxes(true);
+  EXPECT_TRUE(selects(selector, sandbox));
+  EXPECT_FALSE(selects(selector, privileged));
+}
+
+TEST(Match, AnnotationsOnlyMakeStricter) {
+  auto index = index_of(node::v1::MODE_SUPERVISE, std::string(64, 'a'));
+  index.mutable_rules(0)->mutable_actions()->set_workload(node::v1::ACTION_DENY);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/mode", "enforce"))->mode, node::v1::MODE_ENFORCE);
+  for (const char* value : {"off", "learn", "ENFORCE", "", "\x1b[2J"}) {
+    const auto treatment = decide_treatment(index, {}, ask("ward.dev/mode", value));
+    EXPECT_EQ(treatment->mode, node::v1::MODE_SUPERVISE) << value;
+    ASSERT_EQ(treatment->notes.size(), 1U);
+    EXPECT_EQ(treatment->notes[0].find('\x1b'), std::string::npos);
+  }
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "kill"))->actions.workload(), node::v1::ACTION_KILL);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "log"))->actions.workload(), node::v1::ACTION_DENY);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/profile", "x"))->compiled_sha256, std::string(64, 'a'));
+}
+
+TEST(Match, TemplatesCannotLeaveTheirPlace) {
+  Identity identity;
+  identity.set_container_name("../../Etc/x");
+  identity.set_kubernetes_namespace("{container}");
+  EXPECT_EQ(expand("{container}", identity).find('/'), std::string::npos);
+  EXPECT_NE(expand("{container}", identity)[0], '.');
+  EXPECT_EQ(expand("n-{namespace}", identity), "n--container-") << "what was inserted is not expanded again";
+}
+
+TEST(Match, AMissingProfileIsRefusedReplacedOrLearned) {
+  auto index = index_of(node::v1::MODE_ENFORCE, "");
+  EXPECT_EQ(decide_treatment(index, {}, {}).error().code, Code::kFailedPrecondition);
+  index.mutable_rules(0)->set_missing(node::v1::MISSING_LEARN);
+  EXPECT_EQ(decide_treatment(index, {}, {})->mode, node::v1::MODE_LEARN);
+  index.mutable_rules(0)->set_missing(node::v1::MISSING_BASELINE);
+  EXPECT_FALSE(decide_treatment(index, {}, {})) << "there is no baseline";
+  index.mutable_baseline()->set_name("base");
+  index.mutable_baseline()->set_compiled_sha256(std::string(64, 'b'));
+  EXPECT_EQ(decide_treatment(index, {}, {})->compiled_sha256, std::string(64, 'b'));
+}
+
+}  // namespace
+}  // namespace ward::shim::admission
