@@ -3,6 +3,7 @@
 // Container's business.
 #pragma once
 
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +16,7 @@ namespace ward::shim {
 
 class Sandbox {
  public:
-  explicit Sandbox(Surroundings surroundings) : surroundings_(std::move(surroundings)) {}
+  explicit Sandbox(Surroundings surroundings);
 
   // kAlreadyExists for an id that is there or on its way.
   void create(ContainerSpec spec, Container::PidDone done);
@@ -26,7 +27,10 @@ class Sandbox {
   [[nodiscard]] bool empty() const { return containers_.empty(); }
 
  private:
+  void trim_when_quiet();
+
   Surroundings surroundings_;
+  asio::steady_timer quiet_;
   std::map<std::string, std::shared_ptr<Container>> containers_;
 };
 
