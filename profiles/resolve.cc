@@ -84,7 +84,9 @@ class Resolver {
       compiled.set_compiled_sha256(ref->second.compiled_sha256());
       *compiled.mutable_actions() = ref->second.actions();
     } else if (!is_template(rule.profile)) {
-      *compiled.mutable_actions() = profiles::to_proto(Profile().on_workload, Profile().on_exec);
+      static const Profile kUnnamed;
+      const Profile& stand_in = rule.missing == Missing::kBaseline ? baseline_profile() : kUnnamed;
+      *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec);
       out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
                               ": there is no profile '" + rule.profile +
                               "'; until there is, missing: " + std::string(missing_name(rule.missing)));

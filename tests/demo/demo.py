@@ -117,7 +117,7 @@ def main():
         node.start_containerd()
         node.start_wardd()
         claim(node.ctr("version").returncode == 0, "containerd answers: " + node.command(["containerd", "--version"]).stdout.strip())
-        claim(not node.ward_json("status")["problems"], "wardd answers, recorder: " + node.ward_json("status")["recorder"])
+        claim(not [p for p in node.ward_json("status")["problems"] if not p.startswith("warning:")], "wardd answers, recorder: " + node.ward_json("status")["recorder"])
         for image in ("nginx", "redis"):
             node.import_image(image)
             claim(f"docker.io/ward/{image}:demo" in node.ctr("image", "ls", "-q").stdout, f"image docker.io/ward/{image}:demo imported")

@@ -165,7 +165,7 @@ TEST_F(Enforcement, AQuarantinedContainerLeavesEvidence) {
   const fs::path directory = node().state() / "evidence" / fs::path(evidence).filename();
   ASSERT_TRUE(fs::is_directory(directory)) << evidence;
   EXPECT_EQ(fs::status(directory).permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none);
-  EXPECT_FALSE(fs::is_empty(directory));
+  EXPECT_TRUE(await([&] { return !fs::is_empty(directory); })) << "it is written after the container is frozen";
   node().remove(id);
 }
 
@@ -255,7 +255,7 @@ TEST_F(Enforcement, I9_ABadProfileChangesNothingAndIsNamedWithItsPosition) {
   const Output output = run_box(node().unique("deny"), {"/box", "attack", "novel"});
   EXPECT_EQ(output.out, "novel -1 1\n") << "the last good profile is in force: " << output.err;
   node().write_profile("box", box_profile());
-  EXPECT_TRUE(await([&] { return ward_json({"status"})["problems"].empty(); }));
+  EXPECT_TRUE(await([&] { return ward_json({"status"})["problems"].dump().find("box.yaml") == std::string::npos; }));
 }
 
 TEST_F(Enforcement, I9_ApplyRefusesABadFileAndChangesNothing) {

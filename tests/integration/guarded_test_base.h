@@ -103,7 +103,8 @@ class GuardedTest : public NodeTest {
   }
   // The row of `ward ps`, or null.
   static Json row(const std::string& id) {
-    for (const Json& container : ward_json({"ps"})["containers"])
+    const Json all = ward_json({"ps"});
+    for (const Json& container : all["containers"])
       if (container["id"] == id) return container;
     return {};
   }
