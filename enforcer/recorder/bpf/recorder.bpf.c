@@ -248,8 +248,11 @@ SEC("tp_btf/cap_capable")
 int BPF_PROG(ward_cap_capable, const struct cred* cred, struct user_namespace* target_ns,
              const struct user_namespace* capable_ns, int cap, int ret) {
   if (ret) return 0;
-  struct ward_tag* tag = tag_of(bpf_get_current_task_btf());
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct ward_tag* tag = tag_of(task);
   if (!tag || !tag->program) return 0;
+  // The kernel acting in another's name: overlayfs asks with the credentials of whoever mounted it.
+  if (cred != task->real_cred) return 0;
   // Granted for owning a child user namespace, or within one: nothing the container's capability sets need.
   __u32 capability = cap;
   if (capability >= WARD_CAPS || !((cred->cap_effective.val >> capability) & 1)) return 0;
