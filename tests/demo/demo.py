@@ -181,7 +181,7 @@ def main():
         claim(running.wrk("/", 1) > 0, "nginx-5 never noticed")
 
         left = node.end()
-        claim(not left, "\n  ok  nothing is left: no process, mount, cgroup, socket, BPF pin or file".lstrip(), "\n".join(" ".join(x) for x in left))
+        claim(not left, "nothing is left: no process, mount, cgroup, socket or file", "\n".join(" ".join(x) for x in left))
     claim(not os.path.exists(node.directory), f"done in {time.monotonic() - STARTED:.0f} s")
 
 
