@@ -18,7 +18,7 @@ class Learning : public GuardedTest {
  protected:
   void SetUp() override {
     GuardedTest::SetUp();
-    if (IsSkipped()) return;
+    if (HasFatalFailure()) return;
     const std::string recorder = ward_json({"status"})["recorder"];
     if (recorder.find("none") == 0) GTEST_SKIP() << "this machine cannot record: " << recorder;
   }
