@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// <config>/wardd.yaml: the few things of a node that no profile or policy says. The file is optional, and every key of it;
-// strict like every Ward document (apiVersion: ward.dev/v1alpha1, kind: NodeConfig). The keys, with their defaults:
+// <config>/wardd.yaml: the few things of a node that no profile or policy says. The file is optional, and every key of
+// it; strict like every Ward document (apiVersion: ward.dev/v1alpha1, kind: NodeConfig). The keys, with their defaults:
 //   journal: {maxEvents: 200000, maxAge: 720h}      older events go, and are counted
 //   recordings: {runsPerWorkload: 64}               the oldest go first
 //   quarantine: {ttl: 10m}                          then killed; 0s: held until a person decides

@@ -63,7 +63,9 @@ void Recordings::adopt(const std::vector<std::string>& open_runs) {
   }
   auto connection = reader();
   if (!connection) return;
-  auto statement = (*connection)->prepare("SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = 0");
+  auto statement =
+      (*connection)
+          ->prepare("SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = 0");
   if (!statement) return;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
     const std::string run_id = statement->text(0);
@@ -97,7 +99,8 @@ void Recordings::identify(const node::v1::ContainerStatus& status) {
 
 Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   const std::string& run_id = request.run_id();
-  if (run_id.empty() || run_id.size() > kMaxIdBytes) return fail(Code::kInvalidArgument, "run_id must have 1 to 127 bytes");
+  if (run_id.empty() || run_id.size() > kMaxIdBytes)
+    return fail(Code::kInvalidArgument, "run_id must have 1 to 127 bytes");
   if (request.pid() <= 0) return fail(Code::kInvalidArgument, "pid must be a process id");
   if (!request.exec_id().empty()) return recorder_.add_exec(run_id, request.pid());
   if (closed_.count(run_id) != 0) return fail(Code::kAlreadyExists, "run '" + run_id + "' has ended");
@@ -140,8 +143,8 @@ void Recordings::close(const std::string& run_id, std::uint32_t exit_status, boo
     log::warn("recording of an unknown container dropped", {{"run", run_id}});
     return;
   }
-  std::string reason = "recording of " + entry.workload + ": " + std::to_string(entry.run.syscalls.size()) + " calls, " +
-                       std::to_string(entry.run.lost_events) + " events lost";
+  std::string reason = "recording of " + entry.workload + ": " + std::to_string(entry.run.syscalls.size()) +
+                       " calls, " + std::to_string(entry.run.lost_events) + " events lost";
   if (!entry.note.empty()) reason += "; " + entry.note;
   journal_.note(event("recording-ended", entry.containerd_namespace, entry.run, reason));
   closed_[run_id] = std::move(entry);
@@ -227,7 +230,8 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
   };
   auto connection = reader();
   if (!connection) return tl::unexpected<Error>(connection.error());
-  auto statement = (*connection)->prepare("SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
+  auto statement =
+      (*connection)->prepare("SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(workload);
   for (auto row = statement->step();; row = statement->step()) {
@@ -251,8 +255,9 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
     add(entry.run, entry.note);
   }
   if (out.observations.runs.empty()) {
-    return fail(Code::kNotFound, "nothing was recorded for '" + workload +
-                                     "': run it under a policy of mode learn; `ward learn list` shows what was recorded");
+    return fail(Code::kNotFound,
+                "nothing was recorded for '" + workload +
+                    "': run it under a policy of mode learn; `ward learn list` shows what was recorded");
   }
   return out;
 }

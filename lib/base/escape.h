@@ -8,7 +8,8 @@
 
 namespace ward {
 
-// Printable ASCII stays; backslash doubles; every other byte becomes \xNN. Input past `max_bytes` is cut and "..." added.
+// Printable ASCII stays; backslash doubles; every other byte becomes \xNN. Input past `max_bytes` is cut and "..."
+// added.
 std::string escape(std::string_view text, std::size_t max_bytes = 256);
 
 }  // namespace ward

@@ -39,7 +39,8 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
     }
     if (n == 0) return content;
     if (content.size() + static_cast<std::size_t>(n) > max_bytes) {
-      return fail(Code::kResourceExhausted, "'" + path.string() + "' is larger than " + std::to_string(max_bytes) + " bytes");
+      return fail(Code::kResourceExhausted,
+                  "'" + path.string() + "' is larger than " + std::to_string(max_bytes) + " bytes");
     }
     content.append(chunk, 0, static_cast<std::size_t>(n));
   }

@@ -10,7 +10,8 @@ namespace ward {
 struct Places {
   std::filesystem::path config;  // WARD_CONFIG_DIR, /etc/ward: profiles/*.yaml, policies/*.yaml, wardd.yaml
   std::filesystem::path state;   // WARD_STATE_DIR, /var/lib/ward: compiled/, ward.db, spool/, evidence/
-  std::filesystem::path run;     // WARD_RUN_DIR, /run/ward: node.sock (ttrpc), api/api.sock (gRPC), shims' private directories
+  std::filesystem::path
+      run;  // WARD_RUN_DIR, /run/ward: node.sock (ttrpc), api/api.sock (gRPC), shims' private directories
 
   [[nodiscard]] std::filesystem::path profiles() const { return config / "profiles"; }
   [[nodiscard]] std::filesystem::path policies() const { return config / "policies"; }

@@ -41,7 +41,8 @@ using Result = tl::expected<T, Error>;
 // return fail(Code::kNotFound, "no such thing");
 tl::unexpected<Error> fail(Code code, std::string message);
 
-// An Error from errno: the message is "<what>: <strerror>", the code the nearest canonical one (ENOENT is kNotFound, ...).
+// An Error from errno: the message is "<what>: <strerror>", the code the nearest canonical one (ENOENT is kNotFound,
+// ...).
 tl::unexpected<Error> fail_errno(std::string_view what, int error = errno);
 
 // Adds context outward: "<context>: <message>"; code and errno stay.

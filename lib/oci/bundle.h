@@ -23,8 +23,8 @@ inline constexpr int kMaxConfigDepth = 64;
 
 class Config {
  public:
-  static Result<Config> parse(std::string_view json);                        // kInvalidArgument with the reason
-  static Result<Config> read(const std::filesystem::path& bundle);           // <bundle>/config.json
+  static Result<Config> parse(std::string_view json);               // kInvalidArgument with the reason
+  static Result<Config> read(const std::filesystem::path& bundle);  // <bundle>/config.json
   Config(Config&&) noexcept;
   Config& operator=(Config&&) noexcept;
   ~Config();
@@ -40,7 +40,7 @@ class Config {
   void set_no_new_privileges(bool value);
   [[nodiscard]] Result<std::optional<Seccomp>> seccomp() const;  // linux.seccomp; absent: the container has none
   void set_seccomp(const Seccomp& seccomp);
-  [[nodiscard]] std::string cgroups_path() const;                // linux.cgroupsPath, may be empty
+  [[nodiscard]] std::string cgroups_path() const;  // linux.cgroupsPath, may be empty
   [[nodiscard]] bool terminal() const;
   // A pid namespace of its own: `linux.namespaces` has type pid without a path (decides whether init's exit kills all).
   [[nodiscard]] bool has_private_pid_namespace() const;

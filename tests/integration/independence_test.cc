@@ -89,7 +89,8 @@ TEST_F(Independence, I3_TheDeathOfTheShimLetsNoDeniedCallThrough) {
   EXPECT_TRUE(await([&] { return ::kill(pid, 0) != 0; }))
       << "containerd ends a container without a shim, frozen or not";
   node().remove(id);
-  EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); })) << testing::PrintToString(cgroups_of(node().name()));
+  EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))
+      << testing::PrintToString(cgroups_of(node().name()));
 }
 
 TEST_F(Independence, WarddComesBackToTheContainersThatRun) {
