@@ -28,18 +28,28 @@ oci::SeccompArg to_condition(const node::v1::ArgCondition& condition) {
   return arg;
 }
 
+oci::CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers) {
+  oci::CallRule rule{syscall.nr(), layers, {}};
+  for (const auto& alternative : syscall.alternatives()) {
+    oci::Conjunction conjunction;
+    for (const auto& condition : alternative.conditions()) conjunction.push_back(to_condition(condition));
+    rule.alternatives.push_back(std::move(conjunction));
+  }
+  return rule;
+}
+
 oci::CallTable to_table(const node::v1::CompiledProfile& compiled) {
   std::vector<oci::CallRule> rules;
-  for (const auto& syscall : compiled.syscalls()) {
-    oci::CallRule rule{syscall.nr(), syscall.layers(), {}};
-    for (const auto& alternative : syscall.alternatives()) {
-      oci::Conjunction conjunction;
-      for (const auto& condition : alternative.conditions()) conjunction.push_back(to_condition(condition));
-      rule.alternatives.push_back(std::move(conjunction));
-    }
-    rules.push_back(std::move(rule));
-  }
+  for (const auto& syscall : compiled.syscalls()) rules.push_back(to_rule(syscall, syscall.layers()));
   return oci::CallTable(std::move(rules), {compiled.enosys().begin(), compiled.enosys().end()});
+}
+
+// A table as well, though of what is forbidden: in it the layer says nothing.
+oci::CallTable to_danger(const node::v1::CompiledProfile& compiled) {
+  std::vector<oci::CallRule> rules;
+  for (const std::uint32_t nr : compiled.danger()) rules.push_back({nr, oci::kLayerRuntime, {}});
+  for (const auto& values : compiled.danger_values()) rules.push_back(to_rule(values, oci::kLayerRuntime));
+  return oci::CallTable(std::move(rules), {});
 }
 
 ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::string& sha256) {
@@ -49,8 +59,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::
   profile.digest = compiled.digest();
   profile.compiled_sha256 = sha256;
   profile.calls = to_table(compiled);
-  profile.danger.assign(compiled.danger().begin(), compiled.danger().end());
-  std::sort(profile.danger.begin(), profile.danger.end());
+  profile.danger = to_danger(compiled);
   profile.boundary_quiet_ms = compiled.boundary_quiet_ms();
   profile.boundary_latest_ms = compiled.boundary_latest_ms();
   profile.no_new_privileges = compiled.no_new_privileges();
@@ -113,10 +122,6 @@ Result<void> carry_out(oci::Config& config, const Places& places, const Treatmen
 }
 
 }  // namespace
-
-bool ProfileInForce::is_danger(int nr) const {
-  return nr >= 0 && std::binary_search(danger.begin(), danger.end(), static_cast<std::uint32_t>(nr));
-}
 
 Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256) {
   const auto compiled = read_compiled_profile(places, compiled_sha256);

@@ -33,13 +33,11 @@ struct ProfileInForce {
   std::string digest;  // of the source profile: on every event
   std::string compiled_sha256;
   oci::CallTable calls;
-  std::vector<std::uint32_t> danger;  // sorted; never continued in mode supervise
+  oci::CallTable danger;  // names what is never continued in mode supervise: calls, and calls with certain arguments
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
   bool no_new_privileges = false;
   oci::CapabilitySet capabilities;
-
-  [[nodiscard]] bool is_danger(int nr) const;
 };
 
 struct Admitted {

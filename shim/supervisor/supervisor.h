@@ -32,7 +32,7 @@ struct Charge {
   std::string profile_digest;
   oci::CallTable calls;
   oci::OwnFilter own;
-  std::vector<std::uint32_t> danger;  // sorted
+  oci::CallTable danger;  // what it names is never let run unless `calls` allows it
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};
   std::chrono::nanoseconds boundary_latest{0};
@@ -69,7 +69,7 @@ class Supervisor {
   Result<void> kill(std::function<void(Result<void>)> done = {});
   void set_mode(Mode mode);
   // A wider version of the profile for the running container; what the installed filter never asks about stays allowed.
-  void set_law(oci::CallTable calls, std::vector<std::uint32_t> danger, std::string profile_digest);
+  void set_law(oci::CallTable calls, oci::CallTable danger, std::string profile_digest);
 
   [[nodiscard]] bool is_quarantined() const;  // also while it is being frozen
   [[nodiscard]] Phase phase() const;          // of the workload

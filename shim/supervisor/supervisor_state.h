@@ -32,9 +32,7 @@ inline constexpr std::chrono::seconds kTellCounts{1};
 
 struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   State(asio::io_context& l, Charge c, Callbacks cb)
-      : loop(l), charge(std::move(c)), callbacks(std::move(cb)), counts_timer(l), summary_timer(l), ttl_timer(l) {
-    std::sort(charge.danger.begin(), charge.danger.end());
-  }
+      : loop(l), charge(std::move(c)), callbacks(std::move(cb)), counts_timer(l), summary_timer(l), ttl_timer(l) {}
 
   // --- the sessions' questions
 

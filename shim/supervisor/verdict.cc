@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/supervisor/verdict.h"
 
-#include <sys/socket.h>
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
@@ -11,11 +8,11 @@
 namespace ward::shim {
 namespace {
 
-constexpr std::uint64_t kNamespaceFlags = 0x7E020000;  // CLONE_NEWNS NEWCGROUP NEWUTS NEWIPC NEWUSER NEWPID NEWNET
+constexpr std::uint32_t kAnyLayer = ~0U;
 
 std::uint32_t layers_of(Phase phase) {
   switch (phase) {
-    case Phase::kRuntime: return ~0U;
+    case Phase::kRuntime: return kAnyLayer;
     case Phase::kBoot: return oci::kAllowedInBoot;
     case Phase::kServing: return oci::kAllowedInServing;
     case Phase::kExec: return oci::kAllowedInExec;
@@ -68,17 +65,6 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
 
 }  // namespace
 
-bool is_dangerous(int nr, const oci::CallArgs& args, const std::vector<std::uint32_t>& danger) {
-  if (std::binary_search(danger.begin(), danger.end(), static_cast<std::uint32_t>(nr))) return true;
-  if (nr == SYS_clone) return (args[0] & kNamespaceFlags) != 0;
-  if (nr == SYS_socket || nr == SYS_socketpair) {
-    // The kernel looks at the lower half only.
-    const auto family = static_cast<int>(args[0]);
-    return family == AF_ALG || family == AF_PACKET || family == AF_NETLINK || family == AF_VSOCK;
-  }
-  return false;
-}
-
 Verdict decide(const Question& question, const Law& law) {
   Verdict verdict;
   const oci::Answer own = law.own.verdict(question.nr, question.args);
@@ -111,7 +97,7 @@ Verdict decide(const Question& question, const Law& law) {
   } else if (names(law.calls, question.phase, question.nr)) {
     verdict.why = Why::kArguments;
   }
-  judge(question, is_dangerous(question.nr, question.args, law.danger), law.actions, verdict);
+  judge(question, law.danger.allows(question.nr, question.args, kAnyLayer), law.actions, verdict);
   return verdict;
 }
 

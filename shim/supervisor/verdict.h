@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "lib/oci/seccomp_intersect.h"
 #include "shim/supervisor/phase.h"
@@ -30,7 +29,10 @@ struct ActionSet {
 struct Law {
   const oci::CallTable& calls;
   const oci::OwnFilter& own;
-  const std::vector<std::uint32_t>& danger;  // sorted
+  // The danger set of the design, as the profile brings it: whole calls, and the arguments that make an everyday call
+  // one of them (namespace flags of clone, odd socket families). What it names is never let run unless `calls` allows
+  // it.
+  const oci::CallTable& danger;
   const ActionSet& actions;
 };
 
@@ -74,10 +76,6 @@ struct Verdict {
 };
 
 Verdict decide(const Question& question, const Law& law);
-
-// The danger set of the design: the profile's list, and the arguments that make an everyday call one of them (namespace
-// flags of clone, odd socket families). Never let run unless the profile allows it.
-bool is_dangerous(int nr, const oci::CallArgs& args, const std::vector<std::uint32_t>& danger);
 
 // For people: "unshare is not in profile nginx".
 std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase);

@@ -91,7 +91,8 @@ TEST_F(Denial, RepeatedDenialsEscalate) {
 TEST_F(Denial, LogLetsTheCallRunAndSuperviseDeniesTheDangerSet) {
   Charge supervised = charge(kQuarantineAll);
   supervised.mode = Mode::kSupervise;
-  supervised.danger = {static_cast<std::uint32_t>(*oci::find_syscall("unshare"))};
+  supervised.danger =
+      oci::CallTable({{static_cast<std::uint32_t>(*oci::find_syscall("unshare")), oci::kLayerRuntime, {}}}, {});
   start(supervised, {"mkdir", "unshare", "ready", "hold"});
   ASSERT_TRUE(run_until_out("ready"));
   EXPECT_EQ(out(), "mkdir 0 0\nunshare -1 1\nready 0 0\n");

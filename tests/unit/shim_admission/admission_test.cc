@@ -2,6 +2,8 @@
 #include "shim/admission/admission.h"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "lib/oci/bundle.h"
 #include "shim/admission/match.h"
@@ -53,7 +55,24 @@ TEST(Admission, I2_EnforcingCutsEverythingAndLoosensNothing) {
   EXPECT_EQ((*seccomp)->listener_metadata, admitted->nonce);
   EXPECT_EQ(admitted->nonce.size(), 32U);
   EXPECT_EQ(read_file(node.bundle() / "config.json.orig").value(), kConfig);
-  EXPECT_TRUE(admitted->profile->is_danger(SYS_unshare));
+  EXPECT_TRUE(admitted->profile->danger.allows(SYS_unshare, {}, oci::kLayerRuntime));
+  EXPECT_FALSE(admitted->profile->danger.allows(SYS_read, {}, oci::kLayerRuntime));
+}
+
+TEST(Admission, I3_TheDangerousArgumentsOfTheCompiledProfileReachTheVerdict) {
+  const CompiledNode node;
+  auto compiled = everything_but_unshare();
+  auto* rule = compiled.add_danger_values();
+  rule->set_nr(SYS_prctl);
+  auto* condition = rule->add_alternatives()->add_conditions();
+  condition->set_op(node::v1::ArgCondition::MASKED_EQ);
+  condition->set_value(0xFFFFFFFF);
+  condition->set_value_two(PR_SET_SECCOMP);
+  const auto profile = read_profile_in_force(node.places(), node.put_profile(compiled));
+  ASSERT_TRUE(profile);
+  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {PR_SET_SECCOMP}, oci::kLayerRuntime));
+  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {(1ULL << 32U) | PR_SET_SECCOMP}, oci::kLayerRuntime));
+  EXPECT_FALSE(profile->danger.allows(SYS_prctl, {PR_SET_NAME}, oci::kLayerRuntime));
 }
 
 TEST(Admission, I2_AnExecObeysTheSame) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <linux/sched.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -19,7 +20,13 @@ const oci::CallTable kCalls({{SYS_read, oci::kLayerServing, {}},
                              {SYS_execve, oci::kLayerBoot, {}},
                              {SYS_socket, oci::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
                             {SYS_clone3});
-const std::vector<std::uint32_t> kDanger{SYS_unshare};
+oci::Conjunction low_half_is(std::uint64_t value) { return {{0, 0xFFFFFFFF, value, oci::CompareOp::kMaskedEq}}; }
+const oci::CallTable kDanger(
+    {{SYS_unshare, oci::kLayerRuntime, {}},
+     {SYS_prctl, oci::kLayerRuntime, {low_half_is(PR_SET_SECCOMP)}},
+     {SYS_socket, oci::kLayerRuntime, {low_half_is(AF_ALG), low_half_is(AF_NETLINK)}},
+     {SYS_clone, oci::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+    {});
 
 oci::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t error) {
   oci::Seccomp seccomp;
@@ -106,7 +113,7 @@ TEST(Verdict, I3_EveryActionButLogKeepsTheCallFromRunning) {
   EXPECT_EQ((Ask{.actions = {.workload = Action::kLog}}(SYS_mkdir).effect), Effect::kContinue);
 }
 
-TEST(Verdict, SuperviseContinuesAndRecordsButNeverTheDangerSet) {
+TEST(Verdict, I3_SuperviseContinuesAndRecordsButNeverTheDangerSet) {
   const Ask supervise{.mode = Mode::kSupervise};
   const Verdict proposal = supervise(SYS_mkdir);
   EXPECT_EQ(proposal.effect, Effect::kContinue);
@@ -116,11 +123,13 @@ TEST(Verdict, SuperviseContinuesAndRecordsButNeverTheDangerSet) {
                                                                            {SYS_socket, {AF_ALG}},
                                                                            {SYS_socket, {(1ULL << 32U) | AF_ALG}},
                                                                            {SYS_socket, {AF_NETLINK}},
+                                                                           {SYS_prctl, {PR_SET_SECCOMP}},
                                                                            {SYS_clone, {CLONE_NEWUSER}}}) {
     const Verdict verdict = supervise(nr, args);
     EXPECT_EQ(verdict.effect, Effect::kDeny) << nr;
     EXPECT_EQ(verdict.action, Action::kDeny) << nr;
   }
+  EXPECT_EQ(supervise(SYS_prctl, {PR_SET_NAME}).effect, Effect::kContinue);
   EXPECT_EQ((Ask{.actions = {.workload = Action::kLog}}(SYS_unshare).effect), Effect::kDeny);
 }
 
