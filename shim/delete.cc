@@ -12,11 +12,14 @@
 #include "containerd/task.pb.h"
 #include "lib/base/clock.h"
 #include "lib/base/file.h"
+#include "lib/base/places.h"
 #include "lib/linux/child_process.h"
 #include "lib/linux/unix_socket.h"
 #include "shim/invocation.h"
+#include "shim/orphaned_cgroups.h"
 #include "shim/rootfs.h"
 #include "shim/runtime_options.h"
+#include "shim/supervisor/listener_socket.h"
 #include "shim/timestamp.h"
 
 namespace ward::shim {
@@ -69,9 +72,19 @@ int run_delete(const Invocation& invocation) {
   const auto saved = load_options(bundle);
   const auto root = runtime_root(saved.options, invocation.containerd_namespace);
   // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
-  if (std::filesystem::exists(root + "/" + invocation.id, error)) force_delete(saved, root, invocation.id);
+  if (std::filesystem::exists(root + "/" + invocation.id, error)) {
+    const auto cgroups = read_orphaned_cgroups(root, invocation.id);
+    const auto ended = end_processes(cgroups);
+    if (!ended) warn(ended.error());
+    force_delete(saved, root, invocation.id);
+    // Cgroups that are not certain to be the container's alone, or that still hold somebody, stay.
+    if (ended) {
+      if (auto removed = remove_cgroups(cgroups); !removed) warn(removed.error());
+    }
+  }
   if (auto ok = unmount_rootfs(bundle); !ok) warn(ok.error());
   remove_dead_socket(bundle);
+  remove_dead_private_directories(places_from_environment().run);
 
   containerd::DeleteResponse response;
   response.set_pid(static_cast<std::uint32_t>(read_init_pid(bundle)));

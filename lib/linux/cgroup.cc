@@ -196,4 +196,33 @@ Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc
   return found;
 }
 
+Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const std::filesystem::path& freezer,
+                                    const std::filesystem::path& proc) {
+  auto mountinfo = read_file(proc / "self/mountinfo");
+  if (!mountinfo) return tl::unexpected(mountinfo.error());
+  auto own = read_file(proc / "self/cgroup");
+  if (!own) return tl::unexpected(own.error());
+  const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
+  const CgroupMembership mine = parse_cgroup_membership(*own);
+  const auto open_below = [](CgroupKind kind, const std::filesystem::path& directory,
+                             const std::filesystem::path& mount, const std::filesystem::path& ours) {
+    std::optional<Cgroup> found;
+    const std::string path = directory.lexically_normal().string();
+    if (path != directory.string() || mount.empty() || path == mount.string()) return found;
+    if (!cgroup_contains(mount.string(), path) || cgroup_contains(path, ours.string())) return found;
+    if (auto opened = Cgroup::open(kind, directory)) found = std::move(*opened);
+    return found;
+  };
+  TaskCgroups found;
+  found.unified = open_below(CgroupKind::kUnified, unified, mounts.unified,
+                             cgroup_directory(mounts.unified, mounts.unified_root, mine.unified));
+  found.freezer = open_below(CgroupKind::kFreezerV1, freezer, mounts.freezer,
+                             cgroup_directory(mounts.freezer, mounts.freezer_root, mine.freezer));
+  if (!found.unified && !found.freezer) {
+    return fail(Code::kFailedPrecondition,
+                "neither '" + unified.string() + "' nor '" + freezer.string() + "' is a container's own cgroup");
+  }
+  return found;
+}
+
 }  // namespace ward

@@ -61,4 +61,9 @@ struct TaskCgroups {
 // or killing it would take the node's own services. kFailedPrecondition where nothing is left.
 Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc = "/proc");
 
+// Those of a container whose processes may be gone, by their directories (empty: none). Refused likewise, and also
+// where a directory is not one below the hierarchy's mount point; kFailedPrecondition where nothing is left.
+Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const std::filesystem::path& freezer,
+                                    const std::filesystem::path& proc = "/proc");
+
 }  // namespace ward

@@ -13,6 +13,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/log.h"
+#include "lib/linux/process_info.h"
 #include "lib/linux/unix_socket.h"
 
 namespace ward::shim {
@@ -161,16 +162,24 @@ Result<void> make_private_directory(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(parent.parent_path(), error);
   if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + parent.string() + "'");
-  for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
-    // A shim that was killed could not tidy up after itself.
+  remove_dead_private_directories(parent.parent_path());
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + directory.string() + "'");
+  return {};
+}
+
+void remove_dead_private_directories(const std::filesystem::path& run) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run / "shims", error)) {
     const std::string name = entry.path().filename().string();
     pid_t pid = 0;
     std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (pid <= 0) continue;
+    // One that was killed a moment ago may be a zombie still.
+    const auto stat = read_stat(pid);
+    const bool dead = stat ? stat->state == 'Z' || stat->state == 'X' : ::kill(pid, 0) != 0 && errno == ESRCH;
     std::error_code ignored;
-    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ignored);
+    if (dead) std::filesystem::remove_all(entry.path(), ignored);
   }
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + directory.string() + "'");
-  return {};
 }
 
 }  // namespace ward::shim

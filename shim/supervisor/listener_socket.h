@@ -45,5 +45,7 @@ class ListenerSocket {
 std::filesystem::path private_directory_name(const std::filesystem::path& run);
 // Makes it with mode 0700, and removes those of shims that are gone.
 Result<void> make_private_directory(const std::filesystem::path& directory);
+// A shim that was killed could not tidy up after itself.
+void remove_dead_private_directories(const std::filesystem::path& run);
 
 }  // namespace ward::shim

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <fstream>
 
+#include "lib/linux/cgroup.h"
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -10,7 +11,15 @@ namespace {
 
 using testing::HasSubstr;
 
-class Independence : public GuardedTest {};
+class Independence : public GuardedTest {
+ protected:
+  static bool leaves_private_directory(pid_t shim) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(node().directory() / "run/shims", error))
+      if (entry.path().filename().string().rfind(std::to_string(shim) + ".", 0) == 0) return true;
+    return false;
+  }
+};
 
 TEST_F(Independence, I1_WithoutWarddARunningContainerStaysEnforced) {
   const std::string id = start_watched("quarantine");
@@ -85,9 +94,26 @@ TEST_F(Independence, I3_TheDeathOfTheShimLetsNoDeniedCallThrough) {
   const pid_t pid = node().task_pid(id);
   node().poke(id, "unshare");
   ASSERT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; }));
-  ::kill(node().shim_pid(id), SIGKILL);
+  const pid_t shim = node().shim_pid(id);
+  ::kill(shim, SIGKILL);
   EXPECT_TRUE(await([&] { return ::kill(pid, 0) != 0; }))
       << "containerd ends a container without a shim, frozen or not";
+  EXPECT_TRUE(await([&] { return !leaves_private_directory(shim); }));
+  node().remove(id);
+  EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))
+      << testing::PrintToString(cgroups_of(node().name()));
+}
+
+TEST_F(Independence, I6_AContainerThatIsFrozenTwiceEndsWithItsShim) {
+  const std::string id = start_watched("quarantine");
+  const pid_t pid = node().task_pid(id);
+  EXPECT_EQ(node().ctr({"task", "pause", id}).status, 0);  // the runtime's freezer ...
+  auto own = open_cgroups_of(pid);                         // ... and where there are two, the other one as well
+  ASSERT_TRUE(own);
+  for (auto* cgroup : {&own->unified, &own->freezer})
+    if (*cgroup) ASSERT_TRUE((*cgroup)->request_freeze(true));
+  ::kill(node().shim_pid(id), SIGKILL);
+  EXPECT_TRUE(await([&] { return ::kill(pid, 0) != 0; }));
   node().remove(id);
   EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))
       << testing::PrintToString(cgroups_of(node().name()));

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// `delete` after the shim's death, on the real cgroup file systems. Needs root.
+#include "shim/orphaned_cgroups.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "lib/linux/cgroup.h"
+#include "lib/linux/cgroup_paths.h"
+
+namespace ward::shim {
+namespace {
+
+class OrphanedCgroupsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
+    const std::string name = "ward-test-" + random_hex(6);
+    if (!mounts.unified.empty()) cgroups_.unified = mounts.unified / name;
+    if (!mounts.freezer.empty()) cgroups_.freezer = mounts.freezer / name;
+    for (const auto& directory : {cgroups_.unified, cgroups_.freezer}) {
+      if (directory.empty()) continue;
+      if (::mkdir(directory.c_str(), 0755) != 0) GTEST_SKIP() << "cannot make cgroups here (not root?)";
+      cgroups_.all.push_back(directory);
+    }
+    if (cgroups_.all.empty()) GTEST_SKIP() << "this host has no cgroup hierarchy that freezes";
+    child_ = ::fork();
+    if (child_ == 0) {
+      for (;;) ::pause();
+    }
+    for (const auto& directory : cgroups_.all) std::ofstream(directory / "cgroup.procs") << child_ << std::flush;
+  }
+  void TearDown() override {
+    if (child_ <= 0) return;
+    (void)end_processes(cgroups_);
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+    (void)remove_cgroups(cgroups_);
+  }
+  static void freeze(const std::filesystem::path& directory, CgroupKind kind) {
+    auto cgroup = Cgroup::open(kind, directory);
+    ASSERT_TRUE(cgroup);
+    ASSERT_TRUE(cgroup->request_freeze(true));
+    for (int i = 0; i < 2000 && !cgroup->is_frozen().value_or(true); ++i) ::usleep(1000);
+    ASSERT_TRUE(*cgroup->is_frozen());
+  }
+
+  OrphanedCgroups cgroups_;
+  pid_t child_ = 0;
+};
+
+TEST_F(OrphanedCgroupsTest, I6_WhatIsFrozenInEveryWayEndsAndLeavesNoCgroup) {
+  if (!cgroups_.unified.empty()) freeze(cgroups_.unified, CgroupKind::kUnified);
+  if (!cgroups_.freezer.empty()) freeze(cgroups_.freezer, CgroupKind::kFreezerV1);
+  ASSERT_TRUE(end_processes(cgroups_));
+  int status = 0;
+  ASSERT_EQ(::waitpid(child_, &status, 0), child_);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  ASSERT_EQ(::mkdir((cgroups_.all.front() / "nested").c_str(), 0755), 0);
+  ASSERT_TRUE(remove_cgroups(cgroups_));
+  for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
+}
+
+TEST_F(OrphanedCgroupsTest, TheRuntimesRecordSaysWhichTheyAre) {
+  const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
+  std::filesystem::create_directories(root / "c1");
+  std::ofstream(root / "c1" / "state.json")
+      << R"({"cgroup_paths":{"":"/u/c1","freezer":"/f/c1","pids":"/p/c1","x":7}})";
+  const auto found = read_orphaned_cgroups(root, "c1");
+  EXPECT_EQ(found.unified, "/u/c1");
+  EXPECT_EQ(found.freezer, "/f/c1");
+  EXPECT_EQ(found.all.size(), 3U);
+  std::ofstream(root / "c1" / "state.json") << "torn{";
+  EXPECT_TRUE(read_orphaned_cgroups(root, "c1").all.empty());
+  EXPECT_TRUE(end_processes(read_orphaned_cgroups(root, "none")));
+  std::filesystem::remove_all(root);
+}
+
+TEST_F(OrphanedCgroupsTest, I6_ACgroupThatIsNotTheContainersAloneIsNeverTouched) {
+  const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
+  for (const auto& [unified, freezer] :
+       {std::pair(mounts.unified, mounts.freezer), std::pair(cgroups_.unified / "..", cgroups_.freezer / "..")}) {
+    OrphanedCgroups foreign;
+    foreign.unified = unified;
+    foreign.freezer = freezer;
+    foreign.all = {unified, freezer};
+    EXPECT_FALSE(end_processes(foreign)) << unified << freezer;
+  }
+  EXPECT_EQ(::kill(child_, 0), 0);
+}
+
+}  // namespace
+}  // namespace ward::shim
