@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `delete`: run by containerd in the bundle when a shim is gone or cannot be reached. Ends what is left of the
 // container and says how it ended; succeeds where nothing is left. All diagnostics go to stderr, stdout is the answer.
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -26,6 +28,7 @@ namespace ward::shim {
 namespace {
 
 constexpr std::uint32_t kKilledStatus = 128 + SIGKILL;
+constexpr int kHangUpDeadline_ms = 300;
 
 void warn(const Error& error) { std::fprintf(stderr, "%s\n", error.message.c_str()); }
 
@@ -53,14 +56,23 @@ pid_t read_init_pid(const std::filesystem::path& bundle) {
   return pid;
 }
 
-// The socket is the pod's: only one that nobody serves any more is removed.
-void remove_dead_socket(const std::filesystem::path& bundle) {
+std::string read_socket_path(const std::filesystem::path& bundle) {
   const auto address = read_file(bundle / "address", 256);
   constexpr std::string_view kScheme = "unix://";
-  if (!address || address->compare(0, kScheme.size(), kScheme) != 0) return;
-  const std::string path = address->substr(kScheme.size());
+  return address && address->compare(0, kScheme.size(), kScheme) == 0 ? address->substr(kScheme.size()) : std::string();
+}
+
+// The socket is the pod's: only one that nobody serves any more is removed. A shim that is just dying may still accept,
+// and hangs up at once; one that lives never does.
+void remove_dead_socket(const std::string& path) {
+  if (path.empty()) return;
   const auto connection = connect_unix(path);
-  if (!connection && connection.error().code == Code::kUnavailable) ::unlink(path.c_str());
+  bool dead = !connection && connection.error().sys_errno == ECONNREFUSED;
+  if (connection) {
+    pollfd hang_up{.fd = connection->get(), .events = POLLRDHUP, .revents = 0};
+    dead = ::poll(&hang_up, 1, kHangUpDeadline_ms) > 0 && (hang_up.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+  }
+  if (dead) ::unlink(path.c_str());
 }
 
 }  // namespace
@@ -69,6 +81,8 @@ int run_delete(const Invocation& invocation) {
   std::error_code error;
   std::filesystem::path bundle = invocation.bundle;
   if (bundle.empty()) bundle = std::filesystem::current_path(error).parent_path() / invocation.id;
+  // First of all: a client's delete may take the bundle away while we work.
+  const std::string socket = read_socket_path(bundle);
   const auto saved = load_options(bundle);
   const auto root = runtime_root(saved.options, invocation.containerd_namespace);
   // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
@@ -83,7 +97,7 @@ int run_delete(const Invocation& invocation) {
     }
   }
   if (auto ok = unmount_rootfs(bundle); !ok) warn(ok.error());
-  remove_dead_socket(bundle);
+  remove_dead_socket(socket);
   remove_dead_private_directories(places_from_environment().run);
 
   containerd::DeleteResponse response;

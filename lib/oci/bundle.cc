@@ -126,7 +126,9 @@ Result<void> Config::write(const std::filesystem::path& bundle) const {
   if (::link(path.c_str(), original.c_str()) != 0 && errno != EEXIST) {
     return fail_errno("link '" + original.string() + "'");
   }
-  return write_file_atomically(path, dump(), status.st_mode & 0777);
+  // No fsync: after a crash of the node there is no container to start from this file, and the caller answers the calls
+  // of other containers, which must not wait for a disk.
+  return write_file_atomically(path, dump(), status.st_mode & 0777, Durability::kNone);
 }
 
 std::map<std::string, std::string> Config::annotations() const {
