@@ -18,7 +18,12 @@ int run(Session& session, const ward::v1::ListEventsRequest& request) {
   while (stream->Read(&event)) {
     const std::string text = session.json ? to_json(event, JsonForm::kLine) + "\n" : event_text(event, session.out);
     std::fputs(text.c_str(), stdout);
-    if (request.follow()) std::fflush(stdout);
+    if (request.follow() && std::fflush(stdout) != 0) {
+      std::perror("ward: write to standard output");
+      context.TryCancel();
+      (void)stream->Finish();
+      return kExitFailed;
+    }
   }
   if (const auto rpc = stream->Finish(); !rpc.ok()) return session.fail("events", rpc);
   return kExitOk;

@@ -9,6 +9,7 @@
 #include "cli/present/table.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
+#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
@@ -46,6 +47,37 @@ int show(Session& session, const std::string& workload) {
   return kExitOk;
 }
 
+int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
+  grpc::ClientContext context;
+  ward::v1::ForgetRecordingResponse response;
+  if (const auto rpc = session.api().ForgetRecording(&context, request, &response); !rpc.ok()) {
+    return session.fail("learn forget " + request.workload(), rpc);
+  }
+  if (session.json) {
+    std::puts(to_json(response).c_str());
+    return kExitOk;
+  }
+  std::printf("%s: %u runs forgotten%s\n", escape(request.workload()).c_str(), response.forgotten(),
+              response.kept_active() == 0
+                  ? ""
+                  : (", " + std::to_string(response.kept_active()) + " kept because they go on").c_str());
+  return kExitOk;
+}
+
+void add_forget(CLI::App& learn, Session& session, int& exit_code) {
+  auto* verb =
+      learn.add_subcommand("forget", "Remove ended runs: a lossy one, or one that saw what it should not have");
+  const auto request = std::make_shared<ward::v1::ForgetRecordingRequest>();
+  verb->add_option_function<std::string>(
+          "workload", [request](const std::string& name) { request->set_workload(name); },
+          "a name from `ward learn list`")
+      ->required();
+  verb->add_option_function<std::string>(
+      "--run", [request](const std::string& id) { request->set_run_id(id); },
+      "only this run, by its id or the beginning of it; all without");
+  verb->callback([&session, &exit_code, request] { exit_code = forget(session, *request); });
+}
+
 }  // namespace
 
 void add_learn(CLI::App& app, Session& session, int& exit_code) {
@@ -55,6 +87,7 @@ void add_learn(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = learn->add_subcommand("show", "What a workload did, and how much of it is probably still unseen");
   const auto workload = std::make_shared<std::string>();
   verb->add_option("workload", *workload, "a name from `ward learn list`")->required();
+  add_forget(*learn, session, exit_code);
   verb->callback([&session, &exit_code, workload] { exit_code = show(session, *workload); });
 }
 

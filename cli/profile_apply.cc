@@ -8,6 +8,7 @@
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
+#include "profiles/read_yaml.h"
 
 namespace ward::cli {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest request) {
   auto file = read_profile_text(path);
   if (!file) return session.fail(file.error());
+  // What is not even a profile is told here: text that is not UTF-8 cannot be sent.
+  if (auto profile = profiles::read_profile(file->text, file->name); !profile) return session.fail(profile.error());
   request.set_yaml(file->text);
   request.set_file_name(file->name);
   grpc::ClientContext context;

@@ -31,7 +31,8 @@ int list(Session& session) {
 using Call = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const ward::v1::ContainerRequest&,
                                                     ward::v1::ContainerResponse*);
 
-int command(Session& session, const char* verb, Call call, const ward::v1::ContainerRequest& request) {
+int command(Session& session, const char* verb, const char* done, Call call,
+            const ward::v1::ContainerRequest& request) {
   grpc::ClientContext context;
   ward::v1::ContainerResponse response;
   if (const auto rpc = (session.api().*call)(&context, request, &response); !rpc.ok()) {
@@ -40,12 +41,13 @@ int command(Session& session, const char* verb, Call call, const ward::v1::Conta
   if (session.json) {
     std::puts(to_json(response).c_str());
   } else {
-    std::printf("%s: %s\n", escape(response.container().id()).c_str(), escape(response.container().state()).c_str());
+    std::printf("%s: %s\n", escape(response.container().id()).c_str(), done);
   }
   return kExitOk;
 }
 
-void add_command(CLI::App& app, Session& session, int& exit_code, const char* name, const char* help, Call call) {
+void add_command(CLI::App& app, Session& session, int& exit_code, const char* name, const char* help, const char* done,
+                 Call call) {
   auto* verb = app.add_subcommand(name, help);
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   verb->add_option_function<std::string>(
@@ -57,7 +59,8 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
       "containerd namespace, where two have the id");
   verb->add_option_function<std::string>(
       "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
-  verb->callback([&session, &exit_code, request, name, call] { exit_code = command(session, name, call, *request); });
+  verb->callback(
+      [&session, &exit_code, request, name, done, call] { exit_code = command(session, name, done, call, *request); });
 }
 
 }  // namespace
@@ -67,9 +70,9 @@ void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
   quarantine->require_subcommand(1);
   quarantine->add_subcommand("list", "Which ones, and why")->callback([&] { exit_code = list(session); });
   add_command(*quarantine, session, exit_code, "release", "Thaw it, give it its network back, go on enforcing",
-              &ward::v1::Ward::Stub::ReleaseContainer);
+              "released, and enforced as before", &ward::v1::Ward::Stub::ReleaseContainer);
   add_command(*quarantine, session, exit_code, "kill", "Kill every process of it; containerd sees an ordinary exit",
-              &ward::v1::Ward::Stub::KillContainer);
+              "killed", &ward::v1::Ward::Stub::KillContainer);
 }
 
 }  // namespace ward::cli

@@ -2,13 +2,19 @@
 #include <grpcpp/client_context.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "cli/present/json.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
+#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
+
+// wardd sets what it took, but a person may not have meant, apart from what it refused.
+constexpr std::size_t kMaxBytes = 1000;
+constexpr std::string_view kWarning = "warning: ";
 
 void line(const char* name, const std::string& value) { std::printf("%-12s %s\n", name, value.c_str()); }
 
@@ -35,7 +41,11 @@ int run(Session& session) {
        std::to_string(status.events()) +
            (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
   for (const auto& runtime : status.runtimes()) line("runtime", runtime);
-  for (const auto& problem : status.problems()) line("problem", style.bad(problem));
+  for (const auto& problem : status.problems()) {
+    const bool warning = problem.rfind(kWarning, 0) == 0;
+    line(warning ? "warning" : "problem", warning ? style.warn(escape(problem.substr(kWarning.size()), kMaxBytes))
+                                                  : style.bad(escape(problem, kMaxBytes)));
+  }
   return kExitOk;
 }
 

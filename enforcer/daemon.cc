@@ -18,7 +18,10 @@ Result<std::unique_ptr<Daemon>> Daemon::start(asio::io_context& core, const Plac
   return daemon;
 }
 
-void Daemon::reload() { state_->read_configuration(); }
+void Daemon::reload() {
+  state_->store.look_again();
+  state_->read_configuration();
+}
 void Daemon::stop(std::function<void()> done) { state_->stop(std::move(done)); }
 
 }  // namespace ward::enforcer

@@ -137,6 +137,16 @@ Operations make_operations(Node& node) {
     if (!recording) return tl::unexpected<Error>(recording.error());
     return describe(*recording);
   };
+  out.forget = [&node](const v1::ForgetRecordingRequest& request,
+                       std::function<void(Result<v1::ForgetRecordingResponse>)> done) {
+    node.recordings.forget(request.workload(), request.run_id(), [done = std::move(done)](Result<Forgotten> forgotten) {
+      if (!forgotten) return done(tl::unexpected<Error>(forgotten.error()));
+      v1::ForgetRecordingResponse response;
+      response.set_forgotten(forgotten->runs);
+      response.set_kept_active(forgotten->kept_active);
+      done(std::move(response));
+    });
+  };
   out.generate = [&node](const auto& request) { return generate_profile(node, request); };
   out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
     v1::ListProfilesResponse response;

@@ -256,7 +256,8 @@ Result<void> check_recording(const Observations& observations, const GenerateOpt
     return fail(
         Code::kFailedPrecondition,
         "the recording lost " + std::to_string(lost) +
-            " events, so calls may be missing: record again, or generate with --allow-lossy and review the result");
+            " events, so calls may be missing: `ward learn forget` the lossy runs and record again, or generate with "
+            "--allow-lossy and review the result");
   }
   if (lost > 0) out.warnings.push_back("the recording lost " + std::to_string(lost) + " events: calls may be missing");
   if (foreign > 0) {

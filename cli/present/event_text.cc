@@ -61,7 +61,9 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   std::string process = escape(event.comm()) + " pid " + std::to_string(event.pid());
   if (event.tid() != event.pid()) process += " tid " + std::to_string(event.tid());
   if (!event.exe().empty()) process += ", " + escape(event.exe());
-  detail(out, "process", process);
+  // A record of mere repeats was not looked at one by one: it has neither a process nor a time of its own.
+  const bool looked_at = event.pid() != 0;
+  if (looked_at) detail(out, "process", process);
   detail(out, "profile",
          escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " + escape(event.mode()) +
              ", action " + escape(event.action()) + ", " + escape(event.origin()) + " in phase " +
@@ -71,7 +73,7 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
     timing += event.action() == "quarantine" ? ", frozen after " : ", all processes dead after ";
     timing += microseconds(event.contained_us());
   }
-  detail(out, "timing", timing);
+  if (looked_at) detail(out, "timing", timing);
   if (event.repeats() > 0) detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
   if (event.dropped_before() > 0)
     detail(out, "dropped", std::to_string(event.dropped_before()) + " records before this one");

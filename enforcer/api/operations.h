@@ -24,6 +24,7 @@ struct Operations {
   Call<v1::ListQuarantineRequest, v1::ListContainersResponse> quarantine;
   Call<v1::ListRecordingsRequest, v1::ListRecordingsResponse> recordings;
   Call<v1::GetRecordingRequest, v1::Recording> recording;
+  LongCall<v1::ForgetRecordingRequest, v1::ForgetRecordingResponse> forget;
   Call<v1::GenerateProfileRequest, v1::GenerateProfileResponse> generate;
   Call<v1::ListProfilesRequest, v1::ListProfilesResponse> profiles;
   Call<v1::GetProfileRequest, v1::ProfileDocument> profile;

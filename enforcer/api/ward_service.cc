@@ -68,6 +68,10 @@ grpc::ServerUnaryReactor* WardService::GetRecording(Context* context, const v1::
                                                     v1::Recording* response) {
   return answer(core_, context, request, response, operations_.recording);
 }
+grpc::ServerUnaryReactor* WardService::ForgetRecording(Context* context, const v1::ForgetRecordingRequest* request,
+                                                       v1::ForgetRecordingResponse* response) {
+  return answer_later(core_, context, request, response, operations_.forget);
+}
 grpc::ServerUnaryReactor* WardService::GenerateProfile(Context* context, const v1::GenerateProfileRequest* request,
                                                        v1::GenerateProfileResponse* response) {
   return answer(core_, context, request, response, operations_.generate);

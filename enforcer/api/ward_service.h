@@ -24,6 +24,7 @@ class WardService final : public v1::Ward::CallbackService {
   grpc::ServerWriteReactor<v1::Event>* ListEvents(Context*, const v1::ListEventsRequest*) override;
   Unary* ListRecordings(Context*, const v1::ListRecordingsRequest*, v1::ListRecordingsResponse*) override;
   Unary* GetRecording(Context*, const v1::GetRecordingRequest*, v1::Recording*) override;
+  Unary* ForgetRecording(Context*, const v1::ForgetRecordingRequest*, v1::ForgetRecordingResponse*) override;
   Unary* GenerateProfile(Context*, const v1::GenerateProfileRequest*, v1::GenerateProfileResponse*) override;
   Unary* ListProfiles(Context*, const v1::ListProfilesRequest*, v1::ListProfilesResponse*) override;
   Unary* GetProfile(Context*, const v1::GetProfileRequest*, v1::ProfileDocument*) override;

@@ -262,4 +262,48 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
   return out;
 }
 
+void Recordings::forget(const std::string& workload, const std::string& run_id,
+                        std::function<void(Result<Forgotten>)> done) {
+  const auto recording = find(workload);
+  if (!recording) return done(tl::unexpected<Error>(recording.error()));
+  Forgotten out;
+  std::vector<std::string> ids;
+  for (const profiles::Run& run : recording->observations.runs) {
+    if (run.id.compare(0, run_id.size(), run_id) != 0) continue;
+    if (open_.count(run.id) != 0) {
+      ++out.kept_active;
+    } else {
+      ids.push_back(run.id);
+    }
+  }
+  if (!run_id.empty() && ids.size() + out.kept_active != 1) {
+    return done(fail(ids.empty() && out.kept_active == 0 ? Code::kNotFound : Code::kInvalidArgument,
+                     (ids.empty() && out.kept_active == 0 ? "no run of '" : "more than one run of '") + workload +
+                         "' begins with '" + run_id + "': `ward learn show " + workload + "` lists them"));
+  }
+  if (ids.empty()) {
+    return done(fail(Code::kFailedPrecondition,
+                     "'" + workload + "' is being recorded: stop its containers, then forget what they did"));
+  }
+  out.runs = static_cast<std::uint32_t>(ids.size());
+  for (const std::string& id : ids) closed_.erase(id);  // or persist() would write it again
+  JournalEntry entry{"recording-forgotten", {}};
+  entry.body.set_reason(std::to_string(out.runs) + " runs of " + workload);
+  journal_.note(std::move(entry));
+  writer_.submit(
+      [ids](Connection& connection) -> Result<void> {
+        for (const std::string& id : ids) {
+          auto statement = connection.prepare("DELETE FROM runs WHERE run_id = ?");
+          if (!statement) return tl::unexpected<Error>(statement.error());
+          statement->bind(id);
+          if (auto deleted = statement->run(); !deleted) return deleted;
+        }
+        return {};
+      },
+      [out, done = std::move(done)](const Result<void>& deleted) {
+        if (!deleted) return done(tl::unexpected<Error>(deleted.error()));
+        done(out);
+      });
+}
+
 }  // namespace ward::enforcer

@@ -35,6 +35,11 @@ struct WorkloadRecording {
   std::vector<std::string> notes;
 };
 
+struct Forgotten {
+  std::uint32_t runs = 0;
+  std::uint32_t kept_active = 0;  // they go on; end the container first
+};
+
 class Recordings {
  public:
   // `alive`: does a container that has not stopped say it is this run? An open run that nobody claims is ended.
@@ -56,6 +61,9 @@ class Recordings {
   [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
   Result<std::vector<std::string>> workloads();
   Result<WorkloadRecording> find(const std::string& workload);  // kNotFound where nothing was recorded
+
+  // Removes ended runs of a workload: all, or the one whose id begins with `run_id`. `done` when they are off the disk.
+  void forget(const std::string& workload, const std::string& run_id, std::function<void(Result<Forgotten>)> done);
 
  private:
   struct Entry {

@@ -29,6 +29,19 @@ bool is_file_name(const std::string& name) {
              std::string::npos;
 }
 
+// Complaints about the text under the name its author gave it; others are of files that were there before.
+std::string as_given(const std::string& message, const std::filesystem::path& target, const std::string& file_name) {
+  const std::string prefix = target.string() + ":";
+  std::string out;
+  bool of_others = false;
+  for (const std::string& line : lines_of(message)) {
+    const bool of_target = line.compare(0, prefix.size(), prefix) == 0;
+    of_others = of_others || !of_target;
+    out += (out.empty() ? "" : "\n") + (of_target ? file_name + line.substr(prefix.size() - 1) : line);
+  }
+  return of_others ? "nothing was applied, because the files on this node do not fit together:\n" + out : out;
+}
+
 }  // namespace
 
 ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
@@ -163,7 +176,9 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   if (auto there = check_directories(*sources); !there) return refuse_with(there.error());
   const std::string rollback = request.rollback ? profile->name : "";
   auto candidate = make_candidate(*sources, **versions, settings_, rollback);
-  if (!candidate) return refuse_with({Code::kFailedPrecondition, candidate.error().message, 0});
+  if (!candidate) {
+    return refuse_with({Code::kFailedPrecondition, as_given(candidate.error().message, target, file_name), 0});
+  }
 
   Applied applied;
   applied.profile = {*profile, profiles::digest(*profile), target, request.yaml};

@@ -36,6 +36,7 @@ class ProfileStore {
 
   // Reads everything again and puts it in force if all of it is good; cheap where nothing changed.
   void reload();
+  void look_again() { tried_.clear(); }  // the next reload() checks what it wrote even where no file has changed
   void set_settings(node::v1::NodeSettings settings);  // takes effect with the next reload()
   void keep_settings_in_force();                       // those of the index, where there is one
 

@@ -225,5 +225,46 @@ TEST_F(RecordingsTest, TheOldestRunsGoFirst) {
   EXPECT_EQ(found->observations.runs[0].id, "r2");
 }
 
+TEST_F(RecordingsTest, AForgottenWorkloadIsGoneFromMemoryAndDisk) {
+  ASSERT_TRUE(begin("aa1"));
+  end("aa1");  // not yet on disk
+  ASSERT_TRUE(begin("bb1", "other"));
+  std::optional<Result<Forgotten>> answer;
+  recordings_->forget("web", "", [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
+  settle();
+  ASSERT_TRUE(answer && *answer) << (answer ? (*answer).error().message : "no answer");
+  EXPECT_EQ((*answer)->runs, 1U);
+  recordings_->persist();
+  settle();
+  open();
+  EXPECT_FALSE(recordings_->find("web"));
+  EXPECT_TRUE(recordings_->find("other"));
+}
+
+TEST_F(RecordingsTest, OneRunIsForgottenByTheBeginningOfItsIdAndOnlyIfThatIsClear) {
+  for (const char* id : {"aa1", "aa2", "bb1"}) {
+    ASSERT_TRUE(begin(id));
+    if (std::string(id) != "bb1") end(id);
+  }
+  settle();
+  const auto forget = [&](const std::string& workload, const std::string& id) {
+    std::optional<Result<Forgotten>> answer;
+    recordings_->forget(workload, id, [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
+    settle();
+    return answer.value_or(fail(Code::kInternal, "no answer"));
+  };
+  EXPECT_EQ(forget("web", "aa").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(forget("web", "cc").error().code, Code::kNotFound);
+  EXPECT_EQ(forget("nobody", "").error().code, Code::kNotFound);
+  EXPECT_EQ(forget("web", "bb1").error().code, Code::kFailedPrecondition) << "it goes on";
+  ASSERT_TRUE(forget("web", "aa2"));
+  const auto rest = forget("web", "");
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_EQ(rest->runs, 1U);
+  EXPECT_EQ(rest->kept_active, 1U);
+  ASSERT_TRUE(recordings_->find("web"));
+  EXPECT_EQ(recordings_->find("web")->observations.runs.size(), 1U);
+}
+
 }  // namespace
 }  // namespace ward::enforcer

@@ -24,6 +24,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
+using testing::StartsWith;
 
 std::string profile(const std::string& name, int version, const std::string& calls = "read, openat") {
   return "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: " + name +
@@ -221,6 +222,7 @@ TEST_F(StoreTest, ApplyRefusesALowerVersionUnlessAPersonRollsBack) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
   EXPECT_THAT(refused.error().message, HasSubstr("--rollback"));
+  EXPECT_THAT(refused.error().message, StartsWith("given.yaml:3:")) << "named as the person named it";
   EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 3));
   ASSERT_TRUE(apply(profile("web", 2), true));
   EXPECT_EQ(store_->find("web")->profile.version, 2U);
@@ -256,6 +258,10 @@ TEST_F(StoreTest, ADamagedIndexOrCompiledFileIsWrittenAgain) {
   open();
   store_->reload();
   EXPECT_EQ(index().profiles_size(), 1);
+  EXPECT_EQ(sha256_hex(*read_file(places_.compiled() / file)) + ".profile", file);
+  write(places_.compiled() / file, "rubbish");
+  store_->look_again();  // SIGHUP
+  store_->reload();
   EXPECT_EQ(sha256_hex(*read_file(places_.compiled() / file)) + ".profile", file);
 }
 
