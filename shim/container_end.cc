@@ -74,7 +74,9 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   if (signal < 0 || signal > SIGRTMAX)
     return done(fail(Code::kInvalidArgument, "no such signal: " + std::to_string(signal)));
   // A frozen process takes no signal but the last one, and a person who kills a quarantined container means it.
-  if (surroundings_.guard.is_quarantined(spec_.id)) return done(surroundings_.guard.kill_container(spec_.id));
+  // Signal 0 only asks whether it is there.
+  if (signal != 0 && surroundings_.guard.is_quarantined(spec_.id))
+    return done(surroundings_.guard.kill_container(spec_.id));
   // A v1 freezer holds even SIGKILL back; the runtime thaws for it. Else its work is one system call, without its cost.
   const bool frozen = signal == SIGKILL && init_->state() == ProcessState::kPaused;
   if (!process->is_init() || (!all && !frozen)) return done(process->signal(signal));

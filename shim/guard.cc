@@ -55,7 +55,10 @@ struct Guard::State {
     return all;
   }
 
-  void tell(const GuardedContainer& container) { node_link().update(container.status()); }
+  void tell(GuardedContainer& container) {
+    container.note_quarantine();
+    node_link().update(container.status());
+  }
 
   // --- listeners
 
@@ -76,11 +79,11 @@ struct Guard::State {
     Supervisor::Callbacks hooks;
     hooks.report = [this, id](node::v1::Violation violation) {
       node_link().report(std::move(violation));
-      if (const auto* container = find(id)) tell(*container);
+      if (auto* const container = find(id)) tell(*container);
     };
     hooks.frozen_changed = [this, id](bool frozen) { callbacks.frozen_changed(id, frozen); };
     hooks.changed = [this, id] {
-      if (const auto* container = find(id)) tell(*container);
+      if (auto* const container = find(id)) tell(*container);
     };
     hooks.kill_all = [this, id] { callbacks.kill_all(id); };
     return std::make_unique<Supervisor>(loop, std::move(charge), std::move(hooks));
@@ -257,7 +260,7 @@ void Guard::before_runtime(const std::string& id, const std::string& exec_id, pi
                   state_->runtime,
                   [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
                     if (!weak.expired()) {
-                      if (const auto* told = state.find(id)) state.tell(*told);
+                      if (auto* const told = state.find(id)) state.tell(*told);
                     }
                     go();
                   });

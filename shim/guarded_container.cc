@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/guarded_container.h"
 
+#include <utility>
+
 #include "lib/base/clock.h"
 #include "lib/linux/process_info.h"
 #include "shim/supervisor/record.h"
@@ -35,6 +37,11 @@ void GuardedContainer::set_state(node::v1::ContainerState next) {
   if (state == next) return;
   state = next;
   since_wall_ns = wall_ns();
+}
+
+void GuardedContainer::note_quarantine() {
+  const bool quarantined = supervisor && supervisor->is_quarantined();
+  if (std::exchange(was_quarantined, quarantined) != quarantined) since_wall_ns = wall_ns();
 }
 
 node::v1::ContainerStatus GuardedContainer::status() const {

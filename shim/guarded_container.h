@@ -42,6 +42,7 @@ struct GuardedContainer {
 
   node::v1::ContainerState state = node::v1::CONTAINER_STATE_CREATED;
   std::int64_t since_wall_ns = 0;
+  bool was_quarantined = false;
   pid_t pid = 0;
   std::string run_id;  // mode learn
   bool recording = false;
@@ -49,6 +50,8 @@ struct GuardedContainer {
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for answers that come after the container is gone
 
   void set_state(node::v1::ContainerState next);
+  // A quarantine is a state of its own towards people, and begins with itself.
+  void note_quarantine();
   [[nodiscard]] node::v1::ContainerStatus status() const;
 };
 

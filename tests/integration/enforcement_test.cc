@@ -133,6 +133,11 @@ TEST_F(Enforcement, I6_AQuarantinedContainerIsPausedAndDeletableWithinTwoSeconds
   EXPECT_GT(event["contained_us"], 0);
   ASSERT_TRUE(await([&] { return row(id)["state"] == "QUARANTINED"; }, std::chrono::seconds(5))) << row(id);
   EXPECT_FALSE(row(id)["note"].get<std::string>().empty());
+  std::vector<Json> quarantined;
+  ASSERT_TRUE(await([&] { return !(quarantined = events(id, "quarantined")).empty(); }));
+  EXPECT_GE(quarantined.front()["wall_ns"], event["wall_ns"]) << "it begins with the violation, not with the container";
+  node().ctr({"task", "kill", "-s", "0", id});
+  EXPECT_EQ(node().task_status(id), "PAUSED") << "signal 0 only asks";
   EXPECT_NE(node().ctr({"task", "resume", id}).status, 0) << "only `ward quarantine release` may thaw it";
   EXPECT_EQ(node().task_status(id), "PAUSED");
   EXPECT_NE(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "true"}).status, 0);
