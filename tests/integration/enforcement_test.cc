@@ -105,10 +105,10 @@ TEST_F(Enforcement, ActionLogLetsTheCallRunAndRecordsIt) {
   EXPECT_EQ(await_violation(id)["action"], "log");
 }
 
-TEST_F(Enforcement, SuperviseContinuesButNeverTheDangerSet) {
+TEST_F(Enforcement, I3_SuperviseContinuesButNeverTheDangerSet) {
   const std::string id = node().unique("supervise");
-  EXPECT_EQ(run_box(id, {"/box", "attack", "novel", "unshare", "clone-ns", "af_alg"}).out,
-            "novel -1 14\nunshare -1 1\nclone-ns -1 1\naf_alg -1 1\n");
+  EXPECT_EQ(run_box(id, {"/box", "attack", "novel", "unshare", "clone-ns", "af_alg", "stack-filter"}).out,
+            "novel -1 14\nunshare -1 1\nclone-ns -1 1\naf_alg -1 1\nstack-filter -1 1\n");
 }
 
 TEST_F(Enforcement, ActionKillEndsEveryProcessAtOnce) {

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -66,6 +67,7 @@ static long try_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, -1, -1
 static long try_module(void) { return syscall(SYS_init_module, NULL, 0UL, ""); }
 static long try_kexec(void) { return syscall(SYS_kexec_load, 0UL, 0UL, NULL, 0UL); }
 static long try_handle(void) { return syscall(SYS_open_by_handle_at, -1, NULL, 0); }
+static long try_stack_filter(void) { return prctl(PR_SET_SECCOMP, 2, NULL); }        // EFAULT where it runs
 static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
 static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
 static long try_x32(void) { return syscall(0x40000000L | SYS_getpid); }
@@ -97,6 +99,7 @@ static const struct attack kAttacks[] = {
     {"module", try_module},
     {"kexec", try_kexec},
     {"handle", try_handle},
+    {"stack-filter", try_stack_filter},
     {"novel", try_novel},
     {"mkdir", try_mkdir},
     {"x32", try_x32},
