@@ -41,6 +41,16 @@ TEST(EventText, ShowsCallProcessProfileActionAndLatency) {
   }
 }
 
+TEST(EventText, ARecordOfRepeatsNamesNoProcessItDidNotLookAt) {
+  ward::v1::Event event = violation();
+  event.set_pid(0);
+  event.set_repeats(7);
+  const std::string text = event_text(event, kPlain);
+  EXPECT_NE(text.find("7 more of the same"), std::string::npos);
+  EXPECT_EQ(text.find("process"), std::string::npos) << text;
+  EXPECT_EQ(text.find("answered after"), std::string::npos) << text;
+}
+
 TEST(EventText, I7_ContainerStringsCannotReachTheTerminalRaw) {
   const std::string text = event_text(violation(), kPlain);
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
