@@ -71,6 +71,7 @@ node::v1::ContainerStatus GuardedContainer::status() const {
     if (const std::string done = supervisor->note(); !done.empty()) note = done;
     if (supervisor->is_quarantined() && state != node::v1::CONTAINER_STATE_STOPPED) {
       status.set_state(node::v1::CONTAINER_STATE_QUARANTINED);
+      status.set_since_wall_ns(supervisor->quarantined_wall_ns());
     }
   }
   status.set_note(note);

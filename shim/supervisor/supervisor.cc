@@ -71,6 +71,7 @@ Result<void> Supervisor::quarantine(const std::string& reason) {
   State& state = *state_;
   if (!state.containment) return fail(Code::kFailedPrecondition, "the container has no cgroup of its own to freeze");
   if (auto begun = state.containment->begin_quarantine(); !begun) return begun;
+  state.quarantined_wall_ns = wall_ns();
   state.note = "quarantined by request" + (reason.empty() ? std::string() : ": " + reason);
   state.await_frozen(std::nullopt, monotonic_ns());
   return {};
@@ -112,6 +113,8 @@ bool Supervisor::is_quarantined() const {
   const auto state = state_->containment->state();
   return state == ContainmentState::kFreezing || state == ContainmentState::kQuarantined;
 }
+
+std::int64_t Supervisor::quarantined_wall_ns() const { return state_->quarantined_wall_ns; }
 
 Phase Supervisor::phase() const {
   const auto session = state_->sessions.find("");

@@ -71,8 +71,9 @@ class Supervisor {
   // A wider version of the profile for the running container; what the installed filter never asks about stays allowed.
   void set_law(oci::CallTable calls, oci::CallTable danger, std::string profile_digest);
 
-  [[nodiscard]] bool is_quarantined() const;  // also while it is being frozen
-  [[nodiscard]] Phase phase() const;          // of the workload
+  [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
+  [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began
+  [[nodiscard]] Phase phase() const;                       // of the workload
   [[nodiscard]] Mode mode() const;
   [[nodiscard]] std::uint64_t violations() const;
   [[nodiscard]] std::uint64_t continued() const;

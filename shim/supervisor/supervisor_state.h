@@ -91,6 +91,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
       log::error("cannot quarantine, killing instead", {{"id", id()}, {"error", begun.error().message}});
       return kill_now(v, std::move(record), "killed: quarantine failed: " + begun.error().message);
     }
+    quarantined_wall_ns = wall_ns();
     add_offender(v, *record);
     answered(v, v.listener.deny(v.call.id, EPERM), record);
     last_quarantine = {v.call.tid, v.call.nr, v.call.args};
@@ -325,6 +326,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   Charge charge;
   Callbacks callbacks;
   std::unique_ptr<Containment> containment;
+  std::int64_t quarantined_wall_ns = 0;
   std::map<std::string, std::unique_ptr<Session>> sessions;
   DetailLimiter limiter;
   TokenBucket bucket{kLetRunPerSecond, kLetRunBurst};
