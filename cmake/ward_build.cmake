@@ -13,7 +13,7 @@ add_link_options(-fuse-ld=lld)
 
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -fstack-protector-strong
   $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>)
-add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}")
+add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}" ASIO_STANDALONE ASIO_NO_DEPRECATED)
 include_directories(${PROJECT_SOURCE_DIR})
 
 # ward_library(NAME SOURCES a.cc ... DEPS b c): one static library per folder; DEPS is exactly its row in the layer table.
@@ -57,3 +57,22 @@ endfunction()
 add_library(ward_grpc INTERFACE)
 pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++)
 target_link_libraries(ward_grpc INTERFACE PkgConfig::GRPCPP)
+
+# Headers that take longer to parse than the files that include them. Every source still includes what it uses: clang-tidy
+# and the fuzz build read it without these.
+set(WARD_ASIO_HEADERS <asio/io_context.hpp> <asio/post.hpp> <asio/posix/stream_descriptor.hpp> <asio/steady_timer.hpp>
+  <filesystem> <functional> <map> <memory> <string> <vector> <tl/expected.hpp>)
+
+# Asio asks libstdc++ for aligned_alloc only where a standard header came before its own: one program would allocate with
+# operator new and release with free. Nothing here is over-aligned.
+function(ward_uses_asio target)
+  target_compile_definitions(${target} PUBLIC ASIO_DISABLE_STD_ALIGNED_ALLOC)
+endfunction()
+
+# ward_share_asio(TARGETS...): use the headers that ward_ttrpc has precompiled.
+function(ward_share_asio)
+  foreach(target ${ARGN})
+    ward_uses_asio(${target})
+    target_precompile_headers(${target} REUSE_FROM ward_ttrpc)
+  endforeach()
+endfunction()
