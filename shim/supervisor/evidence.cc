@@ -34,8 +34,10 @@ pid_t fork_quietly(int* pidfd) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // Above all the listeners: a copy of one in a child would keep a dead supervisor's calls waiting.
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
-  const rlimit memory{kCollectorMemoryBytes, kCollectorMemoryBytes};
+  [[maybe_unused]] const rlimit memory{kCollectorMemoryBytes, kCollectorMemoryBytes};
+#ifndef __SANITIZE_ADDRESS__  // whose own tables are larger than any bound that would mean something
   ::setrlimit(RLIMIT_DATA, &memory);
+#endif
   ::setpriority(PRIO_PROCESS, 0, 10);
   const auto written = write_evidence(request);
   if (!written) {
