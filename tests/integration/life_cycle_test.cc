@@ -201,7 +201,7 @@ TEST_P(LifeCycle, AForkStormLosesNoExit) {
   EXPECT_EQ(run_box(node().unique("storm"), {"--rm"}, {"/box", "fork", "500"}).out, "forked 500\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Runtime, LifeCycle, testing::Values(kWardRuntime, kRuncRuntime), runtime_name);
+INSTANTIATE_TEST_SUITE_P(Runtime, LifeCycle, testing::ValuesIn(runtimes()), runtime_name);
 
 }  // namespace
 }  // namespace ward::test

@@ -133,7 +133,7 @@ TEST_P(Resilience, TwoHundredLivesLeaveNothing) {
   EXPECT_LE(open_descriptors(node().containerd_pid()), before + 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Runtime, Resilience, testing::Values(kWardRuntime, kRuncRuntime), runtime_name);
+INSTANTIATE_TEST_SUITE_P(Runtime, Resilience, testing::ValuesIn(runtimes()), runtime_name);
 
 }  // namespace
 }  // namespace ward::test
