@@ -16,6 +16,17 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FOLDERS = ("lib", "profiles", "shim", "enforcer", "cli")
 
 
+def commands_without_precompiled_headers(build):
+    """clang cannot read what g++ precompiled, and a source must hold without it."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        text = re.sub(r" -Winvalid-pch| -fpch-preprocess| -include [^ \"]*cmake_pch\.hxx", "", file.read())
+    directory = os.path.join(build, "lint")
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, "compile_commands.json"), "w", encoding="utf-8") as file:
+        file.write(text)
+    return directory, text
+
+
 @functools.lru_cache(None)
 def digest(path, seen=()):
     """Of a file and, transitively, of our headers it includes."""
@@ -38,8 +49,7 @@ def main():
     with open(".clang-tidy", "rb") as file:
         rules = file.read()
     listed = subprocess.run(["git", "ls-files", *FOLDERS], check=True, text=True, stdout=subprocess.PIPE).stdout.split()
-    with open(os.path.join(options.build, "compile_commands.json"), encoding="utf-8") as file:
-        compiled = file.read()
+    commands, compiled = commands_without_precompiled_headers(options.build)
     sources = [path for path in listed if path.endswith(".cc") and path in compiled]
     stamps = {path: os.path.join(cache, hashlib.sha256(rules + digest(path).encode()).hexdigest()) for path in sources}
     todo = sorted((path for path in sources if not os.path.exists(stamps[path])), key=lambda path: -os.stat(path).st_mtime)
@@ -49,7 +59,7 @@ def main():
     def lint(path):
         if time.monotonic() > deadline:
             return path, None, ""
-        done = subprocess.run(["nice", "clang-tidy-14", "--quiet", "-p", options.build, "--extra-arg=-Wno-unknown-warning-option", path],
+        done = subprocess.run(["nice", "clang-tidy-14", "--quiet", "-p", commands, "--extra-arg=-Wno-unknown-warning-option", path],
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, check=False)
         return path, done.returncode == 0, done.stdout
 
