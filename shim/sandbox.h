@@ -22,8 +22,8 @@ class Sandbox {
   void create(ContainerSpec spec, Container::PidDone done);
   // kNotFound "container not created", also while its create is on the way.
   [[nodiscard]] Result<std::shared_ptr<Container>> find(const std::string& id) const;
-  // Deletes the container's init and with it the container.
-  void remove(const std::string& id, std::function<void(Result<Departed>)> done);
+  // Deletes an exec session or, where `exec_id` is empty, the container's init and with it the container.
+  void remove(const std::string& id, const std::string& exec_id, std::function<void(Result<Departed>)> done);
   [[nodiscard]] bool empty() const { return containers_.empty(); }
 
  private:

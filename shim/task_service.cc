@@ -176,8 +176,6 @@ void TaskService::start(const std::string& payload, ttrpc::Responder responder) 
 void TaskService::remove(const std::string& payload, ttrpc::Responder responder) {
   const auto request = decode<containerd::DeleteRequest>(payload);
   if (!request) return responder.error(request.error());
-  const auto container = sandbox_.find(request->id());
-  if (!container) return responder.error(container.error());
   auto reply = [to = share(std::move(responder))](const Result<Departed>& departed) {
     if (!departed) return to->error(departed.error());
     containerd::DeleteResponse message;
@@ -186,8 +184,7 @@ void TaskService::remove(const std::string& payload, ttrpc::Responder responder)
     set_timestamp(message.mutable_exited_at(), departed->exit.wall_ns);
     to->reply(message);
   };
-  if (request->exec_id().empty()) return sandbox_.remove(request->id(), std::move(reply));
-  (*container)->remove(request->exec_id(), std::move(reply));
+  sandbox_.remove(request->id(), request->exec_id(), std::move(reply));
 }
 
 void TaskService::pids(const std::string& payload, ttrpc::Responder responder) {

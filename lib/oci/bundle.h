@@ -30,7 +30,7 @@ class Config {
   ~Config();
 
   [[nodiscard]] std::string dump() const;
-  // Keeps the container's original as config.json.orig (first time only), then tmp, fsync, rename.
+  // Keeps the container's original as config.json.orig (first time only), then a new file and rename.
   [[nodiscard]] Result<void> write(const std::filesystem::path& bundle) const;
 
   [[nodiscard]] std::map<std::string, std::string> annotations() const;
