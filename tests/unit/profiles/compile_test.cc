@@ -75,7 +75,7 @@ TEST(Compile, Clone3AnswersEnosysAndCloneHasNoNamespaces) {
   const auto compiled = compile(web());
   EXPECT_THAT(compiled->enosys(), Contains(SYS_clone3));
   EXPECT_TRUE(rules_of(*compiled, SYS_clone3).empty());
-  const auto& condition = rules_of(*compiled, SYS_clone).at(0).alternatives(0).conditions(0);
+  const node::v1::ArgCondition condition = rules_of(*compiled, SYS_clone).at(0).alternatives(0).conditions(0);
   EXPECT_EQ(condition.op(), node::v1::ArgCondition::MASKED_EQ);
   EXPECT_EQ(condition.value(), 0x7E020000U);
   EXPECT_EQ(condition.value_two(), 0U);
