@@ -11,7 +11,6 @@
 namespace ward::profiles {
 namespace {
 
-using node::v1::CompiledIndex;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 

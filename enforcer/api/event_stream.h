@@ -24,6 +24,8 @@ struct OpenStreams {
   bool closing = false;
 };
 
+// gRPC ends it: OnDone deletes the object, and nobody else may.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class EventStream : public grpc::ServerWriteReactor<v1::Event> {
  public:
   EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,

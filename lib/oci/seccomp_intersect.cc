@@ -86,6 +86,7 @@ std::vector<Conjunction> as_loaded(const std::vector<SeccompArg>& args) {
   }
   if (std::none_of(count.begin(), count.end(), [](int n) { return n > 1; })) return {args};
   std::vector<Conjunction> split;
+  split.reserve(args.size());
   for (const SeccompArg& arg : args) split.push_back({arg});
   return split;
 }
