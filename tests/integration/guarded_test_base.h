@@ -110,7 +110,10 @@ class GuardedTest : public NodeTest {
   }
   static std::vector<Json> events(const std::string& id, const std::string& kind = "violation") {
     std::vector<Json> found;
-    std::istringstream lines(node().ward({"--output", "json", "events", "-c", id}).out);
+    Output output;  // an answer that wardd could not give is not an answer of "none"
+    await([&] { return (output = node().ward({"--output", "json", "events", "-c", id})).status == 0; });
+    EXPECT_EQ(output.status, 0) << output.err;
+    std::istringstream lines(output.out);
     for (std::string line; std::getline(lines, line);)
       if (Json event = Json::parse(line, nullptr, false); event.is_object() && event["kind"] == kind)
         found.push_back(std::move(event));
