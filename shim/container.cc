@@ -50,6 +50,8 @@ Result<void> Container::prepare() {
   const auto config = oci::Config::read(spec_.bundle);
   if (!config) return tl::unexpected(config.error());
   private_pid_namespace_ = config->has_private_pid_namespace();
+  start_needs_runtime_ = config->has_work_at_start();
+  delete_needs_runtime_ = config->has_work_at_delete() || spec_.options.systemd_cgroup || !private_pid_namespace_;
   return init_->open_streams(surroundings_.loop);
 }
 
@@ -149,10 +151,9 @@ void Container::start(const std::string& exec_id, PidDone done) {
 void Container::start_init(PidDone done) {
   if (auto next = next_state(init_->state(), ProcessStep::kStart); !next) return done(tl::unexpected(next.error()));
   init_->in_transition = true;
-  RuncCall call;
-  call.arguments = {"start", spec_.id};
-  runc_.run(std::move(call), [self = shared_from_this(), done = std::move(done)](const Result<std::string>& result) {
+  auto started = [self = shared_from_this(), done = std::move(done)](const Result<void>& result) {
     const auto& init = self->init_;
+    self->start_fifo_.reset();
     if (result) {
       (void)init->advance(ProcessStep::kStart);
       self->surroundings_.guard.started(self->spec_.id, {});
@@ -165,6 +166,14 @@ void Container::start_init(PidDone done) {
     }
     init->in_transition = false;
     self->publish_ends();
+  };
+  if (!start_needs_runtime_ && !init_->reaped())
+    start_fifo_ = StartFifo::open(surroundings_.loop, runc_.place().root, spec_.id);
+  if (start_fifo_) return start_fifo_->wait(std::move(started));
+  RuncCall call;
+  call.arguments = {"start", spec_.id};
+  runc_.run(std::move(call), [started = std::move(started)](const Result<std::string>& result) {
+    started(result ? Result<void>() : tl::unexpected(result.error()));
   });
 }
 

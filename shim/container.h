@@ -20,6 +20,7 @@
 #include "shim/rootfs.h"
 #include "shim/runc.h"
 #include "shim/runtime_options.h"
+#include "shim/start_fifo.h"
 #include "shim/task_events.h"
 
 namespace ward {
@@ -116,6 +117,11 @@ class Container : public std::enable_shared_from_this<Container> {
   std::map<std::string, ProcessPtr> execs_;
   bool created_ = false;
   bool private_pid_namespace_ = true;
+  // Where the runtime's verb does no more than what its record says, the shim does it: a process of the runtime takes
+  // longer than everything else in a start or a delete.
+  bool start_needs_runtime_ = true;
+  bool delete_needs_runtime_ = true;
+  std::shared_ptr<StartFifo> start_fifo_;  // while a start waits for it
   bool killing_all_ = false;
 };
 

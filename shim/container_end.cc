@@ -9,6 +9,7 @@
 #include "lib/linux/cgroup.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
+#include "shim/orphaned_cgroups.h"
 
 namespace ward::shim {
 namespace {
@@ -36,6 +37,7 @@ void Container::process_reaped(const ProcessPtr& process, Exit exit) {
   process->note_reaped(exit);
   surroundings_.guard.exited(spec_.id, process->exec_id(), exit.wait_status);
   if (process->abandoned) return;
+  if (process->is_init() && start_fifo_) start_fifo_->init_ended();
   // With a pid namespace of its own the kernel ends everything together with the init; without one, nobody does.
   if (process->is_init() && !private_pid_namespace_) kill_all();
   publish_ends();
@@ -171,6 +173,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
 }
 
 void Container::destroy(std::function<void(Result<void>)> done) {
+  if (!delete_needs_runtime_ && try_delete(runc_.place().root, spec_.id)) return done({});
   RuncCall call;
   call.arguments = {"delete", spec_.id};
   runc_.run(std::move(call), [done = std::move(done)](const Result<std::string>& result) {

@@ -83,6 +83,17 @@ Result<void> end_processes(const OrphanedCgroups& cgroups) {
   return {};
 }
 
+bool try_delete(const std::filesystem::path& runtime_root, const std::string& id) {
+  const auto cgroups = read_orphaned_cgroups(runtime_root, id);
+  if (cgroups.all.empty()) return false;
+  for (const auto& directory : cgroups.all) {
+    if (!remove_tree(directory, 0)) return false;
+  }
+  std::error_code error;
+  std::filesystem::remove_all(runtime_root / id, error);
+  return !error;
+}
+
 Result<void> remove_cgroups(const OrphanedCgroups& cgroups) {
   // Where the container had no cgroup of its own there is nothing of its own to remove.
   if (cgroups.all.empty()) return {};

@@ -28,4 +28,8 @@ Result<void> end_processes(const OrphanedCgroups& cgroups);
 // What the runtime's delete has left of them; waits at most a second for the kernel to let go.
 Result<void> remove_cgroups(const OrphanedCgroups& cgroups);
 
+// What the runtime's delete does with a container whose processes are all dead: its cgroups and its record, at once or
+// not at all. False, with the record in place, where a cgroup is still busy or the runtime keeps no such record.
+[[nodiscard]] bool try_delete(const std::filesystem::path& runtime_root, const std::string& id);
+
 }  // namespace ward::shim

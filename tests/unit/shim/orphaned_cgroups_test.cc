@@ -83,6 +83,25 @@ TEST_F(OrphanedCgroupsTest, TheRuntimesRecordSaysWhichTheyAre) {
   std::filesystem::remove_all(root);
 }
 
+TEST_F(OrphanedCgroupsTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
+  const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
+  std::filesystem::create_directories(root / "c1");
+  std::string paths;
+  for (const auto& directory : cgroups_.all)
+    paths += (paths.empty() ? "\"" : ",\"") + std::to_string(paths.size()) + "\":\"" + directory.string() + "\"";
+  std::ofstream(root / "c1" / "state.json") << "{\"cgroup_paths\":{" << paths << "}}";
+  EXPECT_FALSE(try_delete(root, "c1")) << "a process lives";
+  EXPECT_TRUE(std::filesystem::exists(root / "c1" / "state.json")) << "the runtime needs it for its own delete";
+  EXPECT_EQ(::kill(child_, 0), 0);
+  ASSERT_EQ(::kill(child_, SIGKILL), 0);
+  ASSERT_EQ(::waitpid(child_, nullptr, 0), child_);
+  EXPECT_TRUE(try_delete(root, "c1"));
+  EXPECT_FALSE(std::filesystem::exists(root / "c1"));
+  for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
+  EXPECT_FALSE(try_delete(root, "c1")) << "no record: nothing is known";
+  std::filesystem::remove_all(root);
+}
+
 TEST_F(OrphanedCgroupsTest, I6_ACgroupThatIsNotTheContainersAloneIsNeverTouched) {
   const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
   for (const auto& [unified, freezer] :
