@@ -116,7 +116,9 @@ TEST_F(Independence, I6_AContainerThatIsFrozenTwiceEndsWithItsShim) {
   auto own = open_cgroups_of(pid);                         // ... and where there are two, the other one as well
   ASSERT_TRUE(own);
   for (auto* cgroup : {&own->unified, &own->freezer})
-    if (*cgroup) EXPECT_TRUE((*cgroup)->request_freeze(true).has_value());
+    if (*cgroup) {
+      EXPECT_TRUE((*cgroup)->request_freeze(true).has_value());
+    }
   ::kill(node().shim_pid(id), SIGKILL);
   EXPECT_TRUE(await([&] { return has_ended(pid); }));
   node().remove(id);

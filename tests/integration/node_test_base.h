@@ -38,7 +38,9 @@ class NodeTest : public testing::Test {
 class RuntimeTest : public NodeTest, public testing::WithParamInterface<const char*> {
  protected:
   void SetUp() override {
-    if (is_ward()) ASSERT_TRUE(std::filesystem::exists(shim_binary())) << "build everything first";
+    if (is_ward()) {
+      ASSERT_TRUE(std::filesystem::exists(shim_binary())) << "build everything first";
+    }
   }
   [[nodiscard]] static bool is_ward() { return GetParam() == std::string(kWardRuntime); }
 

@@ -29,7 +29,9 @@ class StartFifoTest : public testing::Test {
     start->wait([this](Result<void> result) { result_ = std::move(result); });
   }
   // What the init does; its end of the FIFO stays open for as long as the answer lives.
-  [[nodiscard]] UniqueFd open_as_init() const { return UniqueFd(::open(fifo_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)); }
+  [[nodiscard]] UniqueFd open_as_init() const {
+    return UniqueFd(::open(fifo_.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  }
 
   asio::io_context loop_;
   std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("ward-start-" + random_hex(6));
