@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <cstdio>
 #include <memory>
 
-#include "cli/present/json.h"
+#include "cli/ask.h"
 #include "cli/present/recording_text.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
@@ -14,54 +12,38 @@
 namespace ward::cli {
 namespace {
 
-int list(Session& session) {
-  grpc::ClientContext context;
-  ward::v1::ListRecordingsResponse recordings;
-  if (const auto rpc = session.api().ListRecordings(&context, {}, &recordings); !rpc.ok()) {
-    return session.fail("learn list", rpc);
-  }
-  if (session.json) {
-    std::puts(to_json(recordings).c_str());
-    return kExitOk;
-  }
+using Stub = ward::v1::Ward::Stub;
+
+void print_list(const Style& style, const ward::v1::ListRecordingsResponse& recordings) {
   Table table({"WORKLOAD", "RUNS", "ACTIVE", "SYSCALLS", "CAPABILITIES", "LOST", "LAST", "RECORDER"});
   for (const auto& r : recordings.recordings()) {
     table.add({r.workload(), std::to_string(r.runs()), std::to_string(r.active_runs()), std::to_string(r.syscalls()),
                std::to_string(r.capabilities()), std::to_string(r.lost_events()), age(r.last_wall_ns(), wall_ns()),
                r.recorder()});
   }
-  std::fputs(table.text(session.out).c_str(), stdout);
-  return kExitOk;
+  std::fputs(table.text(style).c_str(), stdout);
+}
+
+int list(Session& session) {
+  return ask(session, "learn list", &Stub::ListRecordings, {},
+             [&](const auto& recordings) { print_list(session.out, recordings); });
 }
 
 int show(Session& session, const std::string& workload) {
-  grpc::ClientContext context;
   ward::v1::GetRecordingRequest request;
   request.set_workload(workload);
-  ward::v1::Recording recording;
-  if (const auto rpc = session.api().GetRecording(&context, request, &recording); !rpc.ok()) {
-    return session.fail("learn show " + workload, rpc);
-  }
-  std::fputs(session.json ? (to_json(recording) + "\n").c_str() : recording_text(recording, session.out).c_str(),
-             stdout);
-  return kExitOk;
+  return ask(session, "learn show " + workload, &Stub::GetRecording, request,
+             [&](const auto& recording) { std::fputs(recording_text(recording, session.out).c_str(), stdout); });
 }
 
 int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
-  grpc::ClientContext context;
-  ward::v1::ForgetRecordingResponse response;
-  if (const auto rpc = session.api().ForgetRecording(&context, request, &response); !rpc.ok()) {
-    return session.fail("learn forget " + request.workload(), rpc);
-  }
-  if (session.json) {
-    std::puts(to_json(response).c_str());
-    return kExitOk;
-  }
-  std::printf("%s: %u runs forgotten%s\n", escape(request.workload()).c_str(), response.forgotten(),
-              response.kept_active() == 0
-                  ? ""
-                  : (", " + std::to_string(response.kept_active()) + " kept because they go on").c_str());
-  return kExitOk;
+  return ask(session, "learn forget " + request.workload(), &Stub::ForgetRecording, request,
+             [&](const auto& forgotten) {
+               std::printf("%s: %u runs forgotten%s\n", escape(request.workload()).c_str(), forgotten.forgotten(),
+                           forgotten.kept_active() == 0
+                               ? ""
+                               : (", " + std::to_string(forgotten.kept_active()) + " kept because they go on").c_str());
+             });
 }
 
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {

@@ -1,31 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <cstdio>
 #include <memory>
 
-#include "cli/present/json.h"
+#include "cli/ask.h"
 #include "cli/verbs.h"
 
 namespace ward::cli {
 namespace {
 
 int run(Session& session, const std::string& name) {
-  grpc::ClientContext context;
   ward::v1::GetProfileRequest request;
   request.set_name(name);
-  ward::v1::ProfileDocument document;
-  if (const auto rpc = session.api().GetProfile(&context, request, &document); !rpc.ok()) {
-    return session.fail("profile show " + name, rpc);
-  }
-  if (session.json) {
-    std::puts(to_json(document).c_str());
-    return kExitOk;
-  }
-  const auto& s = document.summary();
-  std::printf("# digest %s, %u syscalls, %u capabilities, %u containers\n%s", s.digest().c_str(), s.syscalls(),
-              s.capabilities(), s.used_by(), document.yaml().c_str());
-  return kExitOk;
+  return ask(session, "profile show " + name, &ward::v1::Ward::Stub::GetProfile, request, [](const auto& document) {
+    const auto& s = document.summary();
+    std::printf("# digest %s, %u syscalls, %u capabilities, %u containers\n%s", s.digest().c_str(), s.syscalls(),
+                s.capabilities(), s.used_by(), document.yaml().c_str());
+  });
 }
 
 }  // namespace

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <cstdio>
 
+#include "cli/ask.h"
 #include "cli/present/containers.h"
-#include "cli/present/json.h"
 #include "cli/verbs.h"
 
 namespace ward::cli {
 namespace {
 
 int run(Session& session) {
-  grpc::ClientContext context;
-  ward::v1::ListContainersResponse containers;
-  if (const auto rpc = session.api().ListContainers(&context, {}, &containers); !rpc.ok()) {
-    return session.fail("ps", rpc);
-  }
-  std::fputs(session.json ? (to_json(containers) + "\n").c_str() : container_table(containers, session.out).c_str(),
-             stdout);
-  return kExitOk;
+  return ask(session, "ps", &ward::v1::Ward::Stub::ListContainers, {},
+             [&](const auto& containers) { std::fputs(container_table(containers, session.out).c_str(), stdout); });
 }
 
 }  // namespace

@@ -1,53 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <cstdio>
 #include <memory>
 
+#include "cli/ask.h"
 #include "cli/present/containers.h"
-#include "cli/present/json.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
 
+using Stub = ward::v1::Ward::Stub;
+
+using Command = Question<ward::v1::ContainerRequest, ward::v1::ContainerResponse>;
+
 int list(Session& session) {
-  grpc::ClientContext context;
-  ward::v1::ListContainersResponse containers;
-  if (const auto rpc = session.api().ListQuarantine(&context, {}, &containers); !rpc.ok()) {
-    return session.fail("quarantine list", rpc);
-  }
-  if (session.json) {
-    std::puts(to_json(containers).c_str());
-  } else if (containers.containers().empty()) {
-    std::puts("no container is quarantined");
-  } else {
-    std::fputs(container_table(containers, session.out).c_str(), stdout);
-  }
-  return kExitOk;
-}
-
-using Call = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const ward::v1::ContainerRequest&,
-                                                    ward::v1::ContainerResponse*);
-
-int command(Session& session, const char* verb, const char* done, Call call,
-            const ward::v1::ContainerRequest& request) {
-  grpc::ClientContext context;
-  ward::v1::ContainerResponse response;
-  if (const auto rpc = (session.api().*call)(&context, request, &response); !rpc.ok()) {
-    return session.fail(std::string("quarantine ") + verb + " " + request.container(), rpc);
-  }
-  if (session.json) {
-    std::puts(to_json(response).c_str());
-  } else {
-    std::printf("%s: %s\n", escape(response.container().id()).c_str(), done);
-  }
-  return kExitOk;
+  return ask(session, "quarantine list", &Stub::ListQuarantine, {}, [&](const auto& containers) {
+    if (containers.containers().empty()) {
+      std::puts("no container is quarantined");
+    } else {
+      std::fputs(container_table(containers, session.out).c_str(), stdout);
+    }
+  });
 }
 
 void add_command(CLI::App& app, Session& session, int& exit_code, const char* name, const char* help, const char* done,
-                 Call call) {
+                 Command command) {
   auto* verb = app.add_subcommand(name, help);
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   verb->add_option_function<std::string>(
@@ -59,8 +37,11 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
       "containerd namespace, where two have the id");
   verb->add_option_function<std::string>(
       "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
-  verb->callback(
-      [&session, &exit_code, request, name, done, call] { exit_code = command(session, name, done, call, *request); });
+  verb->callback([&session, &exit_code, request, name, done, command] {
+    exit_code =
+        ask(session, std::string("quarantine ") + name + " " + request->container(), command, *request,
+            [done](const auto& answer) { std::printf("%s: %s\n", escape(answer.container().id()).c_str(), done); });
+  });
 }
 
 }  // namespace
@@ -70,9 +51,9 @@ void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
   quarantine->require_subcommand(1);
   quarantine->add_subcommand("list", "Which ones, and why")->callback([&] { exit_code = list(session); });
   add_command(*quarantine, session, exit_code, "release", "Thaw it, give it its network back, go on enforcing",
-              "released, and enforced as before", &ward::v1::Ward::Stub::ReleaseContainer);
+              "released, and enforced as before", &Stub::ReleaseContainer);
   add_command(*quarantine, session, exit_code, "kill", "Kill every process of it; containerd sees an ordinary exit",
-              "killed", &ward::v1::Ward::Stub::KillContainer);
+              "killed", &Stub::KillContainer);
 }
 
 }  // namespace ward::cli

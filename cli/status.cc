@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <cstdio>
 #include <string_view>
 
-#include "cli/present/json.h"
+#include "cli/ask.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
@@ -18,15 +16,7 @@ constexpr std::string_view kWarning = "warning: ";
 
 void line(const char* name, const std::string& value) { std::printf("%-12s %s\n", name, value.c_str()); }
 
-int run(Session& session) {
-  grpc::ClientContext context;
-  ward::v1::NodeStatus status;
-  if (const auto rpc = session.api().GetStatus(&context, {}, &status); !rpc.ok()) return session.fail("status", rpc);
-  if (session.json) {
-    std::puts(to_json(status).c_str());
-    return kExitOk;
-  }
-  const Style& style = session.out;
+void print(const Style& style, const ward::v1::NodeStatus& status) {
   line("wardd", status.version() + ", up " + age(status.started_wall_ns(), wall_ns()));
   const bool records = status.recorder().rfind("none", 0) != 0;
   line("recorder", records ? style.good(status.recorder()) : style.warn(status.recorder()));
@@ -46,7 +36,11 @@ int run(Session& session) {
     line(warning ? "warning" : "problem", warning ? style.warn(escape(problem.substr(kWarning.size()), kMaxBytes))
                                                   : style.bad(escape(problem, kMaxBytes)));
   }
-  return kExitOk;
+}
+
+int run(Session& session) {
+  return ask(session, "status", &ward::v1::Ward::Stub::GetStatus, {},
+             [&](const auto& status) { print(session.out, status); });
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
         listener(std::move(socket)),
         readable(loop),
         open(std::make_shared<OpenStreams>()),
-        service(loop, std::move(operations), journal, open) {}
+        service(make_ward_service(loop, std::move(operations), journal, open)) {}
 
   void accept_more() {
     readable.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -66,7 +66,7 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
   UniqueFd listener;
   asio::posix::stream_descriptor readable;  // watches `listener`, does not own it
   std::shared_ptr<OpenStreams> open;
-  WardService service;
+  std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
   std::thread stopper;
 };
@@ -81,7 +81,7 @@ ApiServer::~ApiServer() {
 
 Result<void> ApiServer::start() {
   grpc::ServerBuilder builder;
-  builder.RegisterService(&state_->service);
+  builder.RegisterService(state_->service.get());
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);

@@ -3,6 +3,8 @@
 
 #include <asio/post.hpp>
 
+#include "ward/v1/api.grpc.pb.h"
+
 namespace ward::enforcer {
 namespace {
 
@@ -13,92 +15,97 @@ void finish(grpc::ServerUnaryReactor* reactor, Response* out, Result<Response> r
   reactor->Finish(grpc::Status::OK);
 }
 
-// Operations that the composition root left empty.
-grpc::ServerUnaryReactor* unimplemented(grpc::ServerUnaryReactor* reactor) {
-  reactor->Finish({grpc::StatusCode::UNIMPLEMENTED, "this wardd does not serve that"});
-  return reactor;
-}
-
-// Request and response stay valid until Finish.
+// An operation as gRPC calls it. Request and response stay valid until Finish.
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* answer(asio::io_context& core, grpc::CallbackServerContext* context, const Request* request,
-                                 Response* response, const Operations::Call<Request, Response>& call) {
-  auto* reactor = context->DefaultReactor();
-  if (!call) return unimplemented(reactor);
-  asio::post(core, [reactor, request, response, &call] { finish(reactor, response, call(*request)); });
-  return reactor;
+void perform(const Operations::Call<Request, Response>& call, grpc::ServerUnaryReactor* reactor, const Request* request,
+             Response* response) {
+  finish(reactor, response, call(*request));
 }
 
 template <typename Request, typename Response>
-grpc::ServerUnaryReactor* answer_later(asio::io_context& core, grpc::CallbackServerContext* context,
-                                       const Request* request, Response* response,
-                                       const Operations::LongCall<Request, Response>& call) {
-  auto* reactor = context->DefaultReactor();
-  if (!call) return unimplemented(reactor);
-  asio::post(core, [reactor, request, response, &call] {
-    call(*request, [reactor, response](Result<Response> result) { finish(reactor, response, std::move(result)); });
-  });
-  return reactor;
+void perform(const Operations::LongCall<Request, Response>& call, grpc::ServerUnaryReactor* reactor,
+             const Request* request, Response* response) {
+  call(*request, [reactor, response](Result<Response> result) { finish(reactor, response, std::move(result)); });
 }
+
+using Context = grpc::CallbackServerContext;
+using Unary = grpc::ServerUnaryReactor;
+
+class WardService final : public v1::Ward::CallbackService {
+ public:
+  WardService(asio::io_context& core, Operations operations, Journal& journal, std::shared_ptr<OpenStreams> open)
+      : core_(core), operations_(std::move(operations)), journal_(journal), open_(std::move(open)) {}
+
+  Unary* GetStatus(Context* context, const v1::GetStatusRequest* in, v1::NodeStatus* out) override {
+    return answer(context, operations_.status, in, out);
+  }
+  Unary* ListContainers(Context* context, const v1::ListContainersRequest* in,
+                        v1::ListContainersResponse* out) override {
+    return answer(context, operations_.containers, in, out);
+  }
+  grpc::ServerWriteReactor<v1::Event>* ListEvents(Context*, const v1::ListEventsRequest* request) override {
+    auto* stream = new EventStream(core_, journal_, open_, *request);  // deletes itself when gRPC is done with it
+    asio::post(core_, [stream] { stream->begin(); });
+    return stream;
+  }
+  Unary* ListRecordings(Context* context, const v1::ListRecordingsRequest* in,
+                        v1::ListRecordingsResponse* out) override {
+    return answer(context, operations_.recordings, in, out);
+  }
+  Unary* GetRecording(Context* context, const v1::GetRecordingRequest* in, v1::Recording* out) override {
+    return answer(context, operations_.recording, in, out);
+  }
+  Unary* ForgetRecording(Context* context, const v1::ForgetRecordingRequest* in,
+                         v1::ForgetRecordingResponse* out) override {
+    return answer(context, operations_.forget, in, out);
+  }
+  Unary* GenerateProfile(Context* context, const v1::GenerateProfileRequest* in,
+                         v1::GenerateProfileResponse* out) override {
+    return answer(context, operations_.generate, in, out);
+  }
+  Unary* ListProfiles(Context* context, const v1::ListProfilesRequest* in, v1::ListProfilesResponse* out) override {
+    return answer(context, operations_.profiles, in, out);
+  }
+  Unary* GetProfile(Context* context, const v1::GetProfileRequest* in, v1::ProfileDocument* out) override {
+    return answer(context, operations_.profile, in, out);
+  }
+  Unary* ApplyProfile(Context* context, const v1::ApplyProfileRequest* in, v1::ApplyProfileResponse* out) override {
+    return answer(context, operations_.apply, in, out);
+  }
+  Unary* ListQuarantine(Context* context, const v1::ListQuarantineRequest* in,
+                        v1::ListContainersResponse* out) override {
+    return answer(context, operations_.quarantine, in, out);
+  }
+  Unary* ReleaseContainer(Context* context, const v1::ContainerRequest* in, v1::ContainerResponse* out) override {
+    return answer(context, operations_.release, in, out);
+  }
+  Unary* KillContainer(Context* context, const v1::ContainerRequest* in, v1::ContainerResponse* out) override {
+    return answer(context, operations_.kill, in, out);
+  }
+
+ private:
+  template <typename Operation, typename Request, typename Response>
+  Unary* answer(Context* context, const Operation& operation, const Request* request, Response* response) {
+    auto* reactor = context->DefaultReactor();
+    if (!operation) {  // the composition root left it empty
+      reactor->Finish({grpc::StatusCode::UNIMPLEMENTED, "this wardd does not serve that"});
+    } else {
+      asio::post(core_, [reactor, request, response, &operation] { perform(operation, reactor, request, response); });
+    }
+    return reactor;
+  }
+
+  asio::io_context& core_;
+  const Operations operations_;
+  Journal& journal_;
+  std::shared_ptr<OpenStreams> open_;
+};
 
 }  // namespace
 
-WardService::WardService(asio::io_context& core, Operations operations, Journal& journal,
-                         std::shared_ptr<OpenStreams> open)
-    : core_(core), operations_(std::move(operations)), journal_(journal), open_(std::move(open)) {}
-
-grpc::ServerUnaryReactor* WardService::GetStatus(Context* context, const v1::GetStatusRequest* request,
-                                                 v1::NodeStatus* response) {
-  return answer(core_, context, request, response, operations_.status);
-}
-grpc::ServerUnaryReactor* WardService::ListContainers(Context* context, const v1::ListContainersRequest* request,
-                                                      v1::ListContainersResponse* response) {
-  return answer(core_, context, request, response, operations_.containers);
-}
-grpc::ServerWriteReactor<v1::Event>* WardService::ListEvents(Context*, const v1::ListEventsRequest* request) {
-  auto* stream = new EventStream(core_, journal_, open_, *request);  // deletes itself when gRPC is done with it
-  asio::post(core_, [stream] { stream->begin(); });
-  return stream;
-}
-grpc::ServerUnaryReactor* WardService::ListRecordings(Context* context, const v1::ListRecordingsRequest* request,
-                                                      v1::ListRecordingsResponse* response) {
-  return answer(core_, context, request, response, operations_.recordings);
-}
-grpc::ServerUnaryReactor* WardService::GetRecording(Context* context, const v1::GetRecordingRequest* request,
-                                                    v1::Recording* response) {
-  return answer(core_, context, request, response, operations_.recording);
-}
-grpc::ServerUnaryReactor* WardService::ForgetRecording(Context* context, const v1::ForgetRecordingRequest* request,
-                                                       v1::ForgetRecordingResponse* response) {
-  return answer_later(core_, context, request, response, operations_.forget);
-}
-grpc::ServerUnaryReactor* WardService::GenerateProfile(Context* context, const v1::GenerateProfileRequest* request,
-                                                       v1::GenerateProfileResponse* response) {
-  return answer(core_, context, request, response, operations_.generate);
-}
-grpc::ServerUnaryReactor* WardService::ListProfiles(Context* context, const v1::ListProfilesRequest* request,
-                                                    v1::ListProfilesResponse* response) {
-  return answer(core_, context, request, response, operations_.profiles);
-}
-grpc::ServerUnaryReactor* WardService::GetProfile(Context* context, const v1::GetProfileRequest* request,
-                                                  v1::ProfileDocument* response) {
-  return answer(core_, context, request, response, operations_.profile);
-}
-grpc::ServerUnaryReactor* WardService::ApplyProfile(Context* context, const v1::ApplyProfileRequest* request,
-                                                    v1::ApplyProfileResponse* response) {
-  return answer_later(core_, context, request, response, operations_.apply);
-}
-grpc::ServerUnaryReactor* WardService::ListQuarantine(Context* context, const v1::ListQuarantineRequest* request,
-                                                      v1::ListContainersResponse* response) {
-  return answer(core_, context, request, response, operations_.quarantine);
-}
-grpc::ServerUnaryReactor* WardService::ReleaseContainer(Context* context, const v1::ContainerRequest* request,
-                                                        v1::ContainerResponse* response) {
-  return answer_later(core_, context, request, response, operations_.release);
-}
-grpc::ServerUnaryReactor* WardService::KillContainer(Context* context, const v1::ContainerRequest* request,
-                                                     v1::ContainerResponse* response) {
-  return answer_later(core_, context, request, response, operations_.kill);
+std::unique_ptr<grpc::Service> make_ward_service(asio::io_context& core, Operations operations, Journal& journal,
+                                                 std::shared_ptr<OpenStreams> open) {
+  return std::make_unique<WardService>(core, std::move(operations), journal, std::move(open));
 }
 
 }  // namespace ward::enforcer

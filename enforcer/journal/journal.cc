@@ -69,24 +69,13 @@ Result<std::uint64_t> remove_expired(Connection& connection, const JournalLimits
 }  // namespace
 
 Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits limits)
-    : writer_(writer), database_(std::move(database)), limits_(limits) {
+    : writer_(writer), reader_(std::move(database)), limits_(limits) {
   if (auto id = read_file("/proc/sys/kernel/random/boot_id")) boot_id_ = id->substr(0, id->find('\n'));
   load_counts();
 }
 
-Result<Connection*> Journal::reader() {
-  if (!reader_) {
-    auto opened = Connection::open(database_, Access::kReadOnly);
-    if (!opened) return tl::unexpected<Error>(opened.error());
-    reader_.emplace(std::move(*opened));
-  }
-  return &*reader_;
-}
-
 void Journal::load_counts() {
-  auto connection = reader();
-  if (!connection) return;
-  auto statement = (*connection)->prepare("SELECT name, value FROM counters");
+  auto statement = reader_.prepare("SELECT name, value FROM counters");
   if (!statement) return;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
     const auto value = static_cast<std::uint64_t>(statement->integer(1));
@@ -130,14 +119,11 @@ void Journal::note(JournalEntry entry) {
 
 Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, const std::string& container,
                                                  std::uint32_t limit) {
-  auto connection = reader();
-  if (!connection) return tl::unexpected<Error>(connection.error());
   auto statement =
-      (*connection)
-          ->prepare(container.empty() ? "SELECT sequence, kind, body FROM events WHERE sequence > ?1 ORDER BY "
-                                        "sequence LIMIT ?2"
-                                      : "SELECT sequence, kind, body FROM events WHERE sequence > ?1 AND "
-                                        "container = ?3 ORDER BY sequence LIMIT ?2");
+      reader_.prepare(container.empty() ? "SELECT sequence, kind, body FROM events WHERE sequence > ?1 ORDER BY "
+                                          "sequence LIMIT ?2"
+                                        : "SELECT sequence, kind, body FROM events WHERE sequence > ?1 AND "
+                                          "container = ?3 ORDER BY sequence LIMIT ?2");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(static_cast<std::int64_t>(after_sequence)).bind(static_cast<std::int64_t>(limit));
   if (!container.empty()) statement->bind(container);
@@ -157,12 +143,8 @@ Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, c
 }
 
 Result<std::uint64_t> Journal::sequence_before_newest(std::uint32_t count, const std::string& container) {
-  auto connection = reader();
-  if (!connection) return tl::unexpected<Error>(connection.error());
-  auto statement =
-      (*connection)
-          ->prepare(container.empty()
-                        ? "SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
+  auto statement = reader_.prepare(
+      container.empty() ? "SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
                         : "SELECT sequence FROM events WHERE container = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?1");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(static_cast<std::int64_t>(count));

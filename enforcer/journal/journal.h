@@ -5,12 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "enforcer/database/reader.h"
 #include "enforcer/database/writer.h"
 #include "ward/node/v1/types.pb.h"
 
@@ -66,14 +67,12 @@ class Journal {
   void expire();  // drops what is past the limits, and counts it
 
  private:
-  Result<Connection*> reader();
   void load_counts();
   void wake();
 
   Writer& writer_;
-  std::filesystem::path database_;
+  Reader reader_;
   JournalLimits limits_;
-  std::optional<Connection> reader_;
   JournalCounts counts_;
   std::map<std::uint64_t, std::function<void()>> subscribers_;
   std::uint64_t next_subscription_ = 1;

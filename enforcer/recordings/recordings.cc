@@ -42,30 +42,14 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
 
 Recordings::Recordings(RunRecorder& recorder, Writer& writer, Journal& journal, std::filesystem::path database,
                        std::function<bool(const std::string&)> alive)
-    : recorder_(recorder),
-      writer_(writer),
-      journal_(journal),
-      database_(std::move(database)),
-      alive_(std::move(alive)) {}
-
-Result<Connection*> Recordings::reader() {
-  if (!reader_) {
-    auto opened = Connection::open(database_, Access::kReadOnly);
-    if (!opened) return tl::unexpected<Error>(opened.error());
-    reader_.emplace(std::move(*opened));
-  }
-  return &*reader_;
-}
+    : recorder_(recorder), writer_(writer), journal_(journal), reader_(std::move(database)), alive_(std::move(alive)) {}
 
 void Recordings::adopt(const std::vector<std::string>& open_runs) {
   for (const std::string& run_id : open_runs) {
     open_[run_id].run.id = run_id;
   }
-  auto connection = reader();
-  if (!connection) return;
   auto statement =
-      (*connection)
-          ->prepare("SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = 0");
+      reader_.prepare("SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = 0");
   if (!statement) return;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
     const std::string run_id = statement->text(0);
@@ -207,9 +191,7 @@ Result<std::vector<std::string>> Recordings::workloads() {
   for (const auto* entries : {&open_, &closed_}) {
     for (const auto& [run_id, entry] : *entries) names.insert(entry.workload);
   }
-  auto connection = reader();
-  if (!connection) return tl::unexpected<Error>(connection.error());
-  auto statement = (*connection)->prepare("SELECT DISTINCT workload FROM runs");
+  auto statement = reader_.prepare("SELECT DISTINCT workload FROM runs");
   if (!statement) return tl::unexpected<Error>(statement.error());
   for (auto row = statement->step();; row = statement->step()) {
     if (!row) return tl::unexpected<Error>(row.error());
@@ -228,10 +210,8 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
     out.observations.runs.push_back(run);
     if (!note.empty()) out.notes.push_back("run " + run.id + ": " + note);
   };
-  auto connection = reader();
-  if (!connection) return tl::unexpected<Error>(connection.error());
   auto statement =
-      (*connection)->prepare("SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
+      reader_.prepare("SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(workload);
   for (auto row = statement->step();; row = statement->step()) {

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "enforcer/database/reader.h"
 #include "enforcer/database/writer.h"
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
@@ -79,17 +80,15 @@ class Recordings {
   void refresh(const std::string& run_id, Entry& entry);
   void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);
   void store_closed(const std::string& run_id);
-  Result<Connection*> reader();
 
   RunRecorder& recorder_;
   Writer& writer_;
   Journal& journal_;
-  std::filesystem::path database_;
+  Reader reader_;
   std::function<bool(const std::string&)> alive_;
   std::uint32_t runs_per_workload_ = 64;
   std::map<std::string, Entry> open_;    // by run id
   std::map<std::string, Entry> closed_;  // not yet known to be in the database
-  std::optional<Connection> reader_;
 };
 
 }  // namespace ward::enforcer

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// One question of a verb to wardd: an error is printed, and so is the answer as JSON where that was asked for. What an
+// answer looks like as text is the verb's own.
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <cstdio>
+#include <string>
+
+#include "cli/present/json.h"
+#include "cli/session.h"
+
+namespace ward::cli {
+
+template <typename Request, typename Response>
+using Question = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+// `doing` is for the error. Gives the exit code.
+template <typename Request, typename Response, typename PrintText>
+int ask(Session& session, const std::string& doing, Question<Request, Response> question, const Request& request,
+        PrintText print_text) {
+  grpc::ClientContext context;
+  Response answer;
+  if (const auto rpc = (session.api().*question)(&context, request, &answer); !rpc.ok()) {
+    return session.fail(doing, rpc);
+  }
+  if (session.json) {
+    std::puts(to_json(answer).c_str());
+  } else {
+    print_text(answer);
+  }
+  return kExitOk;
+}
+
+}  // namespace ward::cli
