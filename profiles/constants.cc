@@ -249,7 +249,7 @@ Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32
   std::uint64_t value = 0;
   while (true) {
     const std::size_t bar = text.find('|');
-    const auto word = parse_word(vocabulary, text.substr(0, bar));
+    auto word = parse_word(vocabulary, text.substr(0, bar));
     if (!word) return word;
     value |= *word;
     if (bar == std::string_view::npos) return value;

@@ -63,6 +63,7 @@ std::vector<Accept> unite_accepts(const std::vector<Accept>& a, const std::vecto
     }
   }
   std::vector<Accept> accepts;
+  accepts.reserve(by_reason.size());
   for (const auto& [key, entry] : by_reason) accepts.push_back({key.first, key.second, entry.args});
   return accepts;
 }

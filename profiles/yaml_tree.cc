@@ -207,10 +207,9 @@ bool is_closed(std::string_view text, Position quote) {
   if (i >= text.size() || (text[i] != '"' && text[i] != '\'')) return true;  // a tag "!", or a position not understood
   const char mark = text[i];
   for (++i; i < text.size(); ++i) {
-    if (mark == '"' && text[i] == '\\') {
-      ++i;
-    } else if (mark == '\'' && text[i] == mark && i + 1 < text.size() && text[i + 1] == mark) {
-      ++i;
+    const bool doubled = mark == '\'' && text[i] == mark && i + 1 < text.size() && text[i + 1] == mark;
+    if (doubled || (mark == '"' && text[i] == '\\')) {
+      ++i;  // what follows belongs to it
     } else if (text[i] == mark) {
       return true;
     }

@@ -15,18 +15,11 @@
 
 namespace ward::enforcer {
 
-class EventStream;
+struct OpenStreams;
 
-// The streams that are open, so that they can be ended at shutdown. Core loop only.
-struct OpenStreams {
-  std::set<EventStream*> streams;
-  int followers = 0;
-  bool closing = false;
-};
-
-// gRPC ends it: OnDone deletes the object, and nobody else may.
+// gRPC ends it: OnDone deletes the object, and nobody else may, hence the private destructor of a class that is final.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
-class EventStream : public grpc::ServerWriteReactor<v1::Event> {
+class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
  public:
   EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,
               v1::ListEventsRequest request);
@@ -54,6 +47,13 @@ class EventStream : public grpc::ServerWriteReactor<v1::Event> {
   bool over_ = false;
   bool counted_ = false;
   std::uint64_t subscription_ = 0;
+};
+
+// The streams that are open, so that they can be ended at shutdown. Core loop only.
+struct OpenStreams {
+  std::set<EventStream*> streams;
+  int followers = 0;
+  bool closing = false;
 };
 
 }  // namespace ward::enforcer

@@ -47,7 +47,8 @@ void command_container(const ContainerCommandRequest& request, ContainerTable& c
                journal.note(journal_entry(request, before));
                // A kill may have ended the container altogether by now: then what it was is the best answer.
                auto now = containers.find(before.status.identity().containerd_namespace(), request.container);
-               done(now ? std::move(*now) : before);
+               if (!now) now = before;
+               done(std::move(now));
              });
 }
 
