@@ -15,6 +15,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WARD = "io.containerd.ward.v1"
 RUNC = "io.containerd.runc.v2"
 VARIABLE = "WARD_TEST_NODE"  # marks the node's processes
+# Bundles are on a tmpfs, as on a node: on a disk runc's synchronous pid file would be part of every start.
+CONTAINERD_STATE = "/run/containerd/state"
 
 
 class Broken(Exception):
@@ -89,7 +91,7 @@ class PrivateNode:
     def start_containerd(self):
         config = os.path.join(self.directory, "containerd.toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f'version = 2\nroot = "{self.directory}/root"\nstate = "{self.directory}/state"\n'
+            file.write(f'version = 2\nroot = "{self.directory}/root"\nstate = "{CONTAINERD_STATE}"\n'
                        'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", '
                        '"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", '
                        f'"io.containerd.snapshotter.v1.aufs"]\n[grpc]\n  address = "{self.socket}"\n')
@@ -171,7 +173,7 @@ class PrivateNode:
             if (marked or f"/{self.name}/" in read(f"/proc/{pid}/cgroup")) and read(f"/proc/{pid}/cmdline"):
                 found.append(("process", pid, read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()))
         for line in read("/proc/self/mountinfo").splitlines():
-            if line.split()[4].startswith(self.directory + "/"):
+            if line.split()[4].startswith((self.directory + "/", CONTAINERD_STATE + "/")):
                 found.append(("mount", line.split()[4], ""))
         for parent in self._cgroup_parents():
             found += [("cgroup", entry.path, "") for entry in os.scandir(parent) if entry.is_dir()]
