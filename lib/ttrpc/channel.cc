@@ -46,7 +46,7 @@ void Channel::wait_writable() {
 }
 
 void Channel::read() {
-  std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): recv fills it
+  std::array<char, kReadBytes> buffer;  // recv fills it
   for (int i = 0; i < kReadsPerWakeup; ++i) {
     const ssize_t size = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
