@@ -6,6 +6,7 @@
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
 #include "enforcer/recorder/calibration.h"
+#include "enforcer/recorder/calibration_remains.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -34,11 +35,12 @@ std::filesystem::path pin_directory(const Places& places) {
 }
 
 Measure measure_below(const std::filesystem::path& directory) {
-  return [directory](const std::filesystem::path& runtime, bool no_new_privileges) -> Result<MeasuredRuntime> {
-    auto layer = recorder::calibrate({runtime, directory, no_new_privileges});
-    if (!layer) return tl::unexpected<Error>(layer.error());
-    return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
-  };
+  return
+      [directory](const std::filesystem::path& runtime, bool no_new_privileges, int stop) -> Result<MeasuredRuntime> {
+        auto layer = recorder::calibrate({runtime, directory, no_new_privileges, stop});
+        if (!layer) return tl::unexpected<Error>(layer.error());
+        return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
+      };
 }
 
 // A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made of what it is.
@@ -82,6 +84,9 @@ Node::Node(asio::io_context& loop, Places where)
 Result<void> Node::serve() {
   if (!recorder->note().empty()) log::info("recorder", {{"note", recorder->note()}});
   recordings.adopt(recorder->open_runs());
+  const auto cleared = recorder::clear_abandoned_calibrations(places.run);
+  for (const auto& id : cleared.removed) log::info("calibration of a wardd that was killed cleared away", {{"id", id}});
+  for (const auto& problem : cleared.problems) log::warn("calibration not cleared away", {{"error", problem}});
   read_configuration();
   auto watching =
       Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });

@@ -9,17 +9,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "enforcer/recorder/calibration_program.h"
+#include "enforcer/recorder/calibration_remains.h"
 #include "enforcer/recorder/recorder.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
 #include "lib/base/file.h"
+#include "lib/base/log.h"
 #include "lib/linux/child_process.h"
 #include "lib/linux/pidfd.h"
 #include "lib/oci/bundle.h"
@@ -29,7 +32,8 @@ namespace {
 
 constexpr std::int64_t kStepTimeout_ns = 10'000'000'000;
 
-// What containerd asks for by default, where it could change what the runtime does under the filter.
+// What containerd asks for by default, where it could change what the runtime does under the filter. The cgroup is
+// named by its whole path, so that it can be found by whoever clears up.
 constexpr std::string_view kConfig = R"({
   "ociVersion": "1.0.2",
   "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["/program"], "env": ["PATH=/"],
@@ -39,7 +43,7 @@ constexpr std::string_view kConfig = R"({
   "mounts": [{"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},
              {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=64k"]}],
   "linux": {"namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "network"}],
-    "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]}})";
+    "cgroupsPath": "/CALIBRATION", "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]}})";
 
 // Allows everything and yet has a listener, so that the runtime does what it does for an enforced container: it sends
 // the listener's descriptor away. Nothing here ever calls reboot.
@@ -55,9 +59,10 @@ class Calibration {
  public:
   explicit Calibration(const CalibrationRequest& request)
       : request_(request),
-        id_("ward-calibration-" + random_hex(8)),
+        id_(calibration_prefix(request.work_directory) + random_hex(4)),
         directory_(request.work_directory / id_),
-        recorder_(Recorder::open({})) {}
+        recorder_(Recorder::open({})),
+        stop_(request.stop) {}
   ~Calibration();
   Calibration(const Calibration&) = delete;
   Calibration& operator=(const Calibration&) = delete;
@@ -78,14 +83,17 @@ class Calibration {
   std::filesystem::path directory_;
   std::unique_ptr<Recorder> recorder_;
   UniqueFd listener_, from_program_, to_us_;
+  int stop_;
   bool created_ = false;
 };
 
 Calibration::~Calibration() {
+  stop_ = -1;  // what remains to be done is done
   if (created_) static_cast<void>(run({"delete", "--force", id_}, Recorded::kNot));
   recorder_->shutdown(Pins::kRemove);
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
+  // The runtime deletes only what it has a record of: one that was cut short has written none.
+  if (auto cleared = clear_calibration(request_.work_directory, id_); !cleared)
+    log::warn("calibration not cleared away", {{"error", cleared.error().message}});
 }
 
 Result<void> Calibration::make_bundle() const {
@@ -95,7 +103,10 @@ Result<void> Calibration::make_bundle() const {
     std::filesystem::create_directories(rootfs / name, error);
     if (error) return fail_errno("create " + (rootfs / name).string(), error.value());
   }
-  auto config = oci::Config::parse(kConfig);
+  std::string text(kConfig);
+  constexpr std::string_view kPlaceholder = "CALIBRATION";
+  text.replace(text.find(kPlaceholder), kPlaceholder.size(), id_);
+  auto config = oci::Config::parse(text);
   if (!config) return tl::unexpected(config.error());
   config->set_no_new_privileges(request_.no_new_privileges);
   config->set_seccomp(make_filter((directory_ / "listener").string()));
@@ -133,13 +144,15 @@ Result<void> Calibration::prepare() {
 Result<void> Calibration::await(const Child& child) {
   auto pidfd = open_pidfd(child.pid);
   if (!pidfd) return tl::unexpected(pidfd.error());
-  pollfd ended{pidfd->get(), POLLIN, 0};
-  const bool in_time = ::poll(&ended, 1, kStepTimeout_ns / 1'000'000) == 1;
-  if (!in_time) static_cast<void>(send_signal(*pidfd, SIGKILL));
+  std::array<pollfd, 2> events{pollfd{pidfd->get(), POLLIN, 0}, pollfd{stop_, POLLIN, 0}};
+  const bool in_time = ::poll(events.data(), events.size(), kStepTimeout_ns / 1'000'000) > 0;
+  const bool ended = events[0].revents != 0;
+  if (!ended) static_cast<void>(send_signal(*pidfd, SIGKILL));
   int status = 0;
   while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (!in_time) return fail(Code::kDeadlineExceeded, "did not end within 10 s");
+  if (!ended) return fail(Code::kCanceled, "wardd stops");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   const auto said = read_file(directory_ / "stderr");
   return fail(Code::kInternal, "failed: " + (said ? escape(*said, 512) : std::to_string(status)));
@@ -172,10 +185,11 @@ Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) 
 
 // The program's first act is one byte on its standard output: from then on the runtime layer is complete.
 Result<void> Calibration::await_program() const {
-  pollfd said{from_program_.get(), POLLIN, 0};
+  std::array<pollfd, 2> events{pollfd{from_program_.get(), POLLIN, 0}, pollfd{stop_, POLLIN, 0}};
   char byte = 0;
-  if (::poll(&said, 1, kStepTimeout_ns / 1'000'000) != 1)
+  if (::poll(events.data(), events.size(), kStepTimeout_ns / 1'000'000) <= 0)
     return fail(Code::kDeadlineExceeded, "the program did not run");
+  if (events[0].revents == 0) return fail(Code::kCanceled, "wardd stops");
   if (::read(from_program_.get(), &byte, 1) != 1) return fail(Code::kInternal, "the program ended before it ran");
   return {};
 }

@@ -17,6 +17,7 @@ struct CalibrationRequest {
   std::filesystem::path runtime;         // runc, or crun with the same command line
   std::filesystem::path work_directory;  // exists; everything is made below a new directory in it
   bool no_new_privileges = true;
+  int stop = -1;  // borrowed; readable: give up (kCanceled)
 };
 
 struct RuntimeLayer {
@@ -28,7 +29,8 @@ struct RuntimeLayer {
 // One sample: a runtime written in Go has calls that depend on its scheduler (futex, rt_sigreturn, ...), so a caller
 // that needs all of them allows those too, and unites what it measured before with what it measures now. Takes about
 // half a second and has programs of its own attached meanwhile: call it from a thread that may wait. Needs root.
-// Whatever happens, no container, directory or program stays. kUnimplemented where we have no program for this machine.
+// Whatever happens, no container, directory or program stays, unless we are killed: calibration_remains.h clears that
+// away. kUnimplemented where we have no program for this machine.
 Result<RuntimeLayer> calibrate(const CalibrationRequest& request);
 
 }  // namespace ward::recorder

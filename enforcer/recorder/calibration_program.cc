@@ -19,9 +19,19 @@ constexpr std::string_view kWait =
     "\x48\x89\xe6"          // mov rsi, rsp
     "\xba\x01\x00\x00\x00"  // mov edx, 1
     "\x0f\x05"              // syscall
-    "\xb8\x22\x00\x00\x00"  // again: mov eax, 34 (pause)
+    // Then poll({fd 1, no events}, 1, -1), which ends with POLLERR when the other end of the pipe is closed, also by
+    // the death of wardd: a container that nobody waits for goes by itself.
+    "\x6a\x01"              // push 1: a pollfd of 8 bytes, {fd = 1, events = 0, revents = 0}
+    "\xb8\x07\x00\x00\x00"  // again: mov eax, 7 (poll)
+    "\x48\x89\xe7"          // mov rdi, rsp
+    "\xbe\x01\x00\x00\x00"  // mov esi, 1
+    "\x83\xca\xff"          // or edx, -1 (no time limit)
     "\x0f\x05"              // syscall
-    "\xeb\xf7"sv;           // jmp again
+    "\xff\xc8"              // dec eax: zero when one descriptor has something to say
+    "\x75\xea"              // jne again: a signal
+    "\xb8\x3c\x00\x00\x00"  // mov eax, 60 (exit)
+    "\x31\xff"              // xor edi, edi
+    "\x0f\x05"sv;           // syscall
 constexpr std::string_view kExit =
     "\xb8\x3c\x00\x00\x00"  // mov eax, 60 (exit)
     "\x31\xff"              // xor edi, edi

@@ -7,7 +7,8 @@
 
 namespace ward::recorder {
 
-std::string waiting_program();  // writes one byte to standard output, then waits for ever; empty: not for this machine
+std::string
+waiting_program();  // writes one byte to standard output, waits until nobody reads it; empty: not for this machine
 std::string exiting_program();  // exits with 0
 
 }  // namespace ward::recorder

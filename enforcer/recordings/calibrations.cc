@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/recordings/calibrations.h"
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +52,7 @@ Result<std::string> runtime_path(const std::string& asked) {
 
 struct Calibrations::State : std::enable_shared_from_this<State> {
   State(asio::io_context& loop, Writer& database_writer, Measure how)
-      : core(loop), writer(database_writer), measure(std::move(how)) {}
+      : core(loop), writer(database_writer), measure(std::move(how)), stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void load(const std::filesystem::path& database) {
     auto connection = Connection::open(database, Access::kReadOnly);
@@ -92,12 +93,13 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
       current = sha256;
       for (const bool no_new_privileges : {true, false}) {
         if (have.count(key_of(sha256, no_new_privileges)) != 0) continue;
-        auto measured = measure(path, no_new_privileges);
+        auto measured = measure(path, no_new_privileges, stop.get());
         if (measured) {
           measured->sha256 = sha256;
           measured->no_new_privileges = no_new_privileges;
         }
         results.push_back(std::move(measured));
+        if (!results.back() && results.back().error().code == Code::kCanceled) return;  // nobody wants to know
       }
     }
     asio::post(core, [weak = weak_from_this(), path, results = std::move(results), sha256 = current] {
@@ -120,6 +122,7 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
   asio::io_context& core;
   Writer& writer;
   Measure measure;
+  UniqueFd stop;                             // readable: the thread gives up
   std::map<std::string, std::string> known;  // key to title
   std::string in_use;                        // sha256 of the binary last looked at
   std::string current;                       // the thread's
@@ -135,6 +138,7 @@ Calibrations::Calibrations(asio::io_context& core, Writer& writer, std::filesyst
 }
 
 Calibrations::~Calibrations() {
+  ::eventfd_write(state_->stop.get(), 1);
   if (state_->thread.joinable()) state_->thread.join();
 }
 

@@ -22,13 +22,15 @@ struct MeasuredRuntime {
   std::set<int> exec;
 };
 
-// Measures one binary; enforcer/recorder/calibration.h on a node. Runs on the thread.
-using Measure = std::function<Result<MeasuredRuntime>(const std::filesystem::path& runtime, bool no_new_privileges)>;
+// Measures one binary; enforcer/recorder/calibration.h on a node. Runs on the thread, and gives up when `stop` is
+// readable.
+using Measure =
+    std::function<Result<MeasuredRuntime>(const std::filesystem::path& runtime, bool no_new_privileges, int stop)>;
 
 class Calibrations {
  public:
   Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database, Measure measure);
-  ~Calibrations();  // waits for a measurement in progress
+  ~Calibrations();  // ends a measurement in progress, and waits until it has cleared up
   Calibrations(const Calibrations&) = delete;
   Calibrations& operator=(const Calibrations&) = delete;
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/cgroup_paths.h"
 
-#include <vector>
-
 namespace ward {
 namespace {
 
@@ -49,6 +47,7 @@ CgroupMounts parse_cgroup_mounts(std::string_view mountinfo) {
     const auto before = split(line.substr(0, dash), ' ');
     const auto after = split(line.substr(dash + 3), ' ');
     if (before.size() < 5 || after.size() < 3) continue;
+    if (after[0] == "cgroup" || after[0] == "cgroup2") mounts.all.emplace_back(unescape_mount(before[4]));
     if (after[0] == "cgroup2") {
       mounts.unified = unescape_mount(before[4]);
       mounts.unified_root = unescape_mount(before[3]);

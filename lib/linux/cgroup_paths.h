@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ward {
 
@@ -16,6 +17,7 @@ struct CgroupMounts {
   std::string unified_root;
   std::filesystem::path freezer;
   std::string freezer_root;
+  std::vector<std::filesystem::path> all;  // every hierarchy's
 };
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/recorder/calibration.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 
+#include "enforcer/recorder/calibration_program.h"
+#include "enforcer/recorder/calibration_remains.h"
 #include "enforcer/recorder/recorder.h"
 #include "lib/base/file.h"
 #include "lib/linux/child_process.h"
@@ -65,6 +71,57 @@ TEST_F(CalibrationTest, MeasuresWhatRuncCallsUnderTheFilter) {
   RecordProperty("strict_exec", names(strict->exec));
   RecordProperty("loose_create", names(loose->create));
   RecordProperty("loose_exec", names(loose->exec));
+}
+
+TEST_F(CalibrationTest, TheProgramSaysOneByteAndEndsWithTheReaderOfItsPipe) {
+  const auto program = directory_ / "program";
+  ASSERT_TRUE(write_file_atomically(program, waiting_program(), 0755));
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], 1);
+    ::execl(program.c_str(), program.c_str(), nullptr);
+    ::_exit(1);
+  }
+  ::close(ends[1]);
+  char byte = 0;
+  EXPECT_EQ(::read(ends[0], &byte, 1), 1);
+  ::kill(child, SIGCONT);  // interrupts its wait, and changes nothing
+  pollfd more{ends[0], POLLIN, 0};
+  EXPECT_EQ(::poll(&more, 1, 50), 0) << "it neither speaks nor ends while somebody listens";
+  ::close(ends[0]);
+  int status = -1;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  std::filesystem::remove(program);
+}
+
+TEST_F(CalibrationTest, WhatAnAbandonedOneLeftIsFoundByNameAlone) {
+  const std::string id = calibration_prefix(directory_) + "0badcafe";
+  std::filesystem::create_directories(directory_ / id / "runtime" / id);
+  std::filesystem::create_directory(directory_ / "ward-calibration-of-another");
+  const auto cleared = clear_abandoned_calibrations(directory_);
+  EXPECT_THAT(cleared.removed, testing::ElementsAre(id));
+  EXPECT_THAT(cleared.problems, testing::IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(directory_ / id));
+  EXPECT_TRUE(std::filesystem::remove(directory_ / "ward-calibration-of-another"));
+  EXPECT_THAT(clear_abandoned_calibrations(directory_).removed, testing::IsEmpty());
+}
+
+TEST_F(CalibrationTest, ARuntimeThatHangsIsLeftWhenToldToStop) {
+  const auto script = directory_ / "hangs";
+  ASSERT_TRUE(write_file_atomically(
+      script, "#!/bin/sh\ncase \"$*\" in *delete*) exit 0;; esac\nexec tail -f /dev/null\n", 0755));
+  int stop[2];
+  ASSERT_EQ(::pipe2(stop, O_CLOEXEC), 0);
+  ASSERT_EQ(::write(stop[1], "x", 1), 1);
+  const auto layer = calibrate({script, directory_, true, stop[0]});
+  std::filesystem::remove(script);
+  ::close(stop[0]);
+  ::close(stop[1]);
+  ASSERT_FALSE(layer);
+  EXPECT_EQ(layer.error().code, Code::kCanceled);
 }
 
 TEST_F(CalibrationTest, ARuntimeThatFailsIsAnErrorThatQuotesIt) {

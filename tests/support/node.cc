@@ -74,7 +74,7 @@ fs::path wardd_binary() { return fs::path(WARD_BUILD_DIR) / "enforcer" / "wardd"
 fs::path ward_binary() { return fs::path(WARD_BUILD_DIR) / "cli" / "ward"; }
 
 Node::Node() : name_("ward-test-" + random_hex(4)) {
-  directory_ = fs::temp_directory_path() / name_;
+  directory_ = directory_of(name_);
   for (const char* part : {"", "containerd", "etc/profiles", "etc/policies", "var", "run"})
     fs::create_directories(directory_ / part);
   fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
@@ -125,14 +125,21 @@ void Node::start_containerd() {
 
 void Node::stop_containerd(int signal) { stop_child(containerd_, signal, "containerd"); }
 
-void Node::start_wardd() {
-  wardd_ = std::make_unique<Child>(std::vector<std::string>{wardd_binary().string()}, environment());
+void Node::start_wardd(std::vector<std::string> through) {
+  through.push_back(wardd_binary().string());
+  wardd_ = std::make_unique<Child>(through, environment());
   const bool up =
       await([&] { return wardd_->wait(std::chrono::milliseconds(0)) || answers(directory_ / "run/api/api.sock"); });
   if (!up || wardd_->wait(std::chrono::milliseconds(0))) ADD_FAILURE() << "wardd does not answer:\n" << wardd_->err();
 }
 
-void Node::stop_wardd(int signal) { stop_child(wardd_, signal, "wardd"); }
+void Node::stop_wardd(int signal) {
+  note_bpf_programs();
+  wardd_was_killed_ = wardd_ != nullptr && signal == SIGKILL;
+  stop_child(wardd_, signal, "wardd");
+}
+
+void Node::note_bpf_programs() { bpf_programs_.merge(bpf_programs_of(name_)); }
 
 void Node::import_image(const std::string& name) {
   const Output built =
@@ -206,15 +213,20 @@ std::vector<std::string> Node::leftovers() const {
     found.insert(found.end(), part.begin(), part.end());
   for (const std::string& id : ids_)
     if (fs::exists(shim_socket(id))) found.push_back("socket of the shim of " + id);
+  const std::set<std::uint32_t> in_use = bpf_programs_of(name_);
+  for (const std::uint32_t id : bpf_programs_)
+    if (in_use.count(id) == 0 && bpf_program_exists(id)) found.push_back("BPF program " + std::to_string(id));
   return found;
 }
 
 void Node::stop() {
   if (directory_.empty()) return;
+  note_bpf_programs();
   if (containerd_) {
     std::istringstream ids(ctr({"container", "ls", "-q"}).out);
     for (std::string id; std::getline(ids, id);) remove(id);
   }
+  if (wardd_was_killed_ && !wardd_) start_wardd();  // what it had in hand is cleared up by the next one
   stop_wardd(SIGTERM);
   stop_containerd(SIGTERM);
   await([&] { return leftovers().empty(); }, std::chrono::seconds(5));

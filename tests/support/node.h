@@ -42,12 +42,13 @@ class Node {
   [[nodiscard]] std::filesystem::path bundle(const std::string& id) const;
   [[nodiscard]] std::string shim_socket(const std::string& id) const;
 
-  void start_containerd();           // and waits until it answers
-  void stop_containerd(int signal);  // and waits until it is gone; containers live on
-  void start_wardd();
+  void start_containerd();                                  // and waits until it answers
+  void stop_containerd(int signal);                         // and waits until it is gone; containers live on
+  void start_wardd(std::vector<std::string> through = {});  // `through`: a command line that ends in wardd's
   void stop_wardd(int signal);
   [[nodiscard]] pid_t containerd_pid() const { return containerd_ ? containerd_->pid() : -1; }
   [[nodiscard]] pid_t wardd_pid() const { return wardd_ ? wardd_->pid() : -1; }
+  [[nodiscard]] std::string wardd_log() const { return wardd_ ? wardd_->err() : ""; }  // as far as it was read
 
   void import_image(const std::string& name);  // box, nginx, redis; built by scripts/build-image where it is not cached
   void write_policy(const std::string& name, const std::string& yaml) const;
@@ -74,11 +75,14 @@ class Node {
 
  private:
   void write_containerd_config() const;
+  void note_bpf_programs();  // what the node's processes hold, before one of them ends
 
   std::string name_;
   std::filesystem::path directory_;
   std::unique_ptr<Child> containerd_, wardd_;
+  bool wardd_was_killed_ = false;
   std::set<std::string> ids_;
+  std::set<std::uint32_t> bpf_programs_;  // all that were seen
   unsigned counter_ = 0;
 };
 

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/node_remains.h"
 
+#include <linux/bpf.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <sstream>
+
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
+#include "lib/base/unique_fd.h"
 
 namespace ward::test {
 namespace fs = std::filesystem;
 namespace {
 
-std::string slurp(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+// Empty for what is gone, also where it goes while it is read.
+std::string slurp(const fs::path& path) { return read_file(path).value_or(std::string()); }
 
 // /proc files that separate by NUL, made one line.
 std::string spaced(std::string text) {
@@ -35,25 +38,52 @@ std::vector<pid_t> pids() {
   return found;
 }
 
+// How wardd names the containers with which it measures the runtime.
+std::string calibration_prefix(const std::string& node) {
+  return "ward-calibration-" + sha256_hex((directory_of(node) / "run").string()).substr(0, 8) + "-";
+}
+
 bool belongs(pid_t pid, const std::string& node) {
   const fs::path proc = fs::path("/proc") / std::to_string(pid);
   // A zombie has neither, and is its parent's business.
-  return slurp(proc / "environ").find(std::string(kNodeVariable) + "=" + node) != std::string::npos ||
-         slurp(proc / "cgroup").find("/" + node + "/") != std::string::npos;
+  if (slurp(proc / "environ").find(std::string(kNodeVariable) + "=" + node) != std::string::npos) return true;
+  const std::string cgroups = slurp(proc / "cgroup");
+  return cgroups.find("/" + node + "/") != std::string::npos ||
+         cgroups.find("/" + calibration_prefix(node)) != std::string::npos;
+}
+
+// The top of every hierarchy, on v1, hybrid and unified hosts.
+std::vector<fs::path> cgroup_tops() {
+  std::vector<fs::path> found{"/sys/fs/cgroup"};
+  std::error_code ignored;
+  for (const auto& controller : fs::directory_iterator("/sys/fs/cgroup"))
+    if (controller.is_directory(ignored) && !controller.is_symlink(ignored)) found.push_back(controller.path());
+  return found;
 }
 
 std::vector<fs::path> cgroup_parents(const std::string& node) {
   std::vector<fs::path> found;
-  for (const auto& controller : fs::directory_iterator("/sys/fs/cgroup")) {
-    std::error_code ignored;
-    if (fs::is_directory(controller.path() / node, ignored)) found.push_back(controller.path() / node);
-  }
   std::error_code ignored;
-  if (fs::is_directory(fs::path("/sys/fs/cgroup") / node, ignored)) found.push_back(fs::path("/sys/fs/cgroup") / node);
+  for (const fs::path& top : cgroup_tops())
+    if (fs::is_directory(top / node, ignored)) found.push_back(top / node);
+  return found;
+}
+
+std::vector<fs::path> cgroup_directories_of(const std::string& node) {
+  std::vector<fs::path> found;
+  for (const fs::path& parent : cgroup_parents(node))
+    for (const auto& entry : fs::directory_iterator(parent))
+      if (entry.is_directory()) found.push_back(entry.path());
+  const std::string calibration = calibration_prefix(node);
+  for (const fs::path& top : cgroup_tops())
+    for (const auto& entry : fs::directory_iterator(top))
+      if (entry.path().filename().string().rfind(calibration, 0) == 0) found.push_back(entry.path());
   return found;
 }
 
 }  // namespace
+
+fs::path directory_of(const std::string& node) { return fs::temp_directory_path() / node; }
 
 std::vector<std::string> processes_of(const std::string& node) {
   std::vector<std::string> found;
@@ -91,10 +121,30 @@ std::vector<std::string> mounts_below(const fs::path& directory) {
 
 std::vector<std::string> cgroups_of(const std::string& node) {
   std::vector<std::string> found;
-  for (const fs::path& parent : cgroup_parents(node))
-    for (const auto& entry : fs::directory_iterator(parent))
-      if (entry.is_directory()) found.push_back("cgroup " + entry.path().string());
+  for (const fs::path& directory : cgroup_directories_of(node)) found.push_back("cgroup " + directory.string());
   return found;
+}
+
+std::set<std::uint32_t> bpf_programs_of(const std::string& node) {
+  constexpr std::string_view kKey = "prog_id:";  // of a program, and of a link that keeps one attached
+  std::set<std::uint32_t> found;
+  for (const pid_t pid : pids()) {
+    if (!belongs(pid, node)) continue;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fdinfo", ignored)) {
+      const std::string text = slurp(entry.path());
+      if (const std::size_t at = text.find(kKey); at != std::string::npos)
+        found.insert(static_cast<std::uint32_t>(std::atoi(text.c_str() + at + kKey.size())));
+    }
+  }
+  return found;
+}
+
+bool bpf_program_exists(std::uint32_t id) {
+  bpf_attr attributes{};
+  attributes.prog_id = id;
+  return static_cast<bool>(
+      UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof(attributes)))));
 }
 
 void remove_remains(const std::string& node, const fs::path& directory) {
@@ -103,11 +153,8 @@ void remove_remains(const std::string& node, const fs::path& directory) {
   std::vector<std::string> mounts = mounts_below(directory);
   for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount)
     ::umount2(mount->c_str() + sizeof "mount", MNT_DETACH);
-  for (const fs::path& parent : cgroup_parents(node)) {
-    for (const auto& entry : fs::directory_iterator(parent))
-      if (entry.is_directory()) ::rmdir(entry.path().c_str());
-    ::rmdir(parent.c_str());
-  }
+  for (const fs::path& cgroup : cgroup_directories_of(node)) ::rmdir(cgroup.c_str());
+  for (const fs::path& parent : cgroup_parents(node)) ::rmdir(parent.c_str());
   std::error_code ignored;
   fs::remove_all(directory, ignored);
 }

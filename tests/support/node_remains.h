@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a private node has on the machine, found by looking (at /proc, the mount table, the cgroup trees) and not by
-// asking the node. Used by Node for its check of leftovers and to clean up after a test that failed.
+// What a private node has on the machine, found by looking (at /proc, the mount table, the cgroup trees, the kernel's
+// BPF programs) and not by asking the node. Used by Node for its check of leftovers and to clean up after a test that
+// failed.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,13 +16,20 @@ namespace ward::test {
 
 inline constexpr char kNodeVariable[] = "WARD_TEST_NODE";  // in the environment of containerd, shims and wardd
 
-// "pid command" of each process that carries the node's variable or is in a cgroup of its namespace.
+// Where the node of this name has everything it writes.
+std::filesystem::path directory_of(const std::string& node);
+// "pid command" of each process that carries the node's variable, or is in a cgroup of its namespace or of one of its
+// calibrations.
 std::vector<std::string> processes_of(const std::string& node);
 // The shim of a container by its command line, or -1.
 pid_t find_shim(const std::string& node, const std::string& id);
 std::vector<std::string> mounts_below(const std::filesystem::path& directory);
-// Cgroups of containers; runc leaves the empty parent named after the namespace, which is not counted.
+// Cgroups of containers and calibrations; runc leaves the empty parent named after the namespace, which is not counted.
 std::vector<std::string> cgroups_of(const std::string& node);
+
+// The ids of the BPF programs that the node's processes hold now: nobody else's, whatever else this machine does.
+std::set<std::uint32_t> bpf_programs_of(const std::string& node);
+bool bpf_program_exists(std::uint32_t id);
 
 // Kills, unmounts and deletes all of it.
 void remove_remains(const std::string& node, const std::filesystem::path& directory);

@@ -2,11 +2,12 @@
 """A private node for the demo and the benchmark: its own containerd, containerd namespace and wardd below one temporary
 directory, stopped by pid, and looked for afterwards. Run inside a mount namespace of one's own (enter_mount_namespace)."""
 import ctypes
+import hashlib
 import json
 import os
+import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -36,7 +37,7 @@ def enter_mount_namespace():
 
 
 def wait_for(predicate, what, seconds=30.0):
-    """For states of the kernel and of containerd that send no event: asks every 10 ms."""
+    """For states that announce nothing (containerd's answers, a mount table, a cgroup of v1): asks every 10 ms."""
     deadline = time.monotonic() + seconds
     while not (result := predicate()):
         if time.monotonic() > deadline:
@@ -45,12 +46,33 @@ def wait_for(predicate, what, seconds=30.0):
     return result
 
 
+def kill(pid):
+    """SIGKILL. Returns a descriptor that is readable when the process has ended, or None where it has already."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    signal.pidfd_send_signal(process, signal.SIGKILL)
+    return process
+
+
 def read(path, default=""):
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return default
+
+
+def bpf_program_exists(program):
+    """Asks the kernel for the program by its id (BPF_PROG_GET_FD_BY_ID)."""
+    system_call, by_id = {"x86_64": 321, "aarch64": 280}[os.uname().machine], 13
+    attributes = ctypes.create_string_buffer(program.to_bytes(4, "little"), 64)
+    descriptor = ctypes.CDLL(None).syscall(system_call, by_id, attributes, ctypes.c_ulong(64))
+    if descriptor < 0:
+        return False
+    os.close(descriptor)
+    return True
 
 
 class PrivateNode:
@@ -66,6 +88,9 @@ class PrivateNode:
         self.environment = {
             **os.environ, VARIABLE: self.name, "PATH": os.path.join(build, "shim") + ":" + os.environ["PATH"],
             "WARD_CONFIG_DIR": self.config, "WARD_STATE_DIR": self.state, "WARD_RUN_DIR": self.run}
+        # How wardd names the containers with which it measures the runtime.
+        self.calibration = "ward-calibration-" + hashlib.sha256(self.run.encode()).hexdigest()[:8] + "-"
+        self.bpf_programs = set()  # that processes of the node were seen to hold
         self.children = {}
 
     def __enter__(self):
@@ -76,12 +101,12 @@ class PrivateNode:
             signal.signal(number, signal.SIG_IGN)  # from here on nothing interrupts the clearing up
         self.clear()
 
-    def _start(self, name, command, ready):
+    def _start(self, name, command, ready, **options):
         log = open(os.path.join(self.directory, name + ".log"), "ab")
-        child = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        child = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
         log.close()
         self.children[name] = child
-        wait_for(lambda: ready() or child.poll() is not None, f"{name} to answer")
+        ready(child)
         if child.poll() is not None:
             raise Broken(f"{name} ended at once:\n" + self.log(name))
 
@@ -95,18 +120,29 @@ class PrivateNode:
                        'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", '
                        '"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", '
                        f'"io.containerd.snapshotter.v1.aufs"]\n[grpc]\n  address = "{self.socket}"\n')
-        self._start("containerd", ["containerd", "-c", config], lambda: self.ctr("version", check=False).returncode == 0)
+        self._start("containerd", ["containerd", "-c", config], lambda child: wait_for(
+            lambda: child.poll() is not None or self.ctr("version", check=False).returncode == 0, "containerd to answer"))
 
     def start_wardd(self):
-        def answers():
-            with socket.socket(socket.AF_UNIX) as client:
-                return client.connect_ex(os.path.join(self.run, "api", "api.sock")) == 0
-        self._start("wardd", [os.path.join(self.build, "enforcer", "wardd")], answers)
+        told, tells = os.pipe()
+
+        def await_word(_):  # readable when wardd says that it is ready, and when it ends without a word
+            os.close(tells)
+            readable, _, _ = select.select([told], [], [], 30)
+            word = os.read(told, 16) if readable else b""
+            os.close(told)
+            if not readable:
+                raise Broken("waited 30 s in vain: wardd to be ready:\n" + self.log("wardd"))
+            if not word:
+                self.children["wardd"].wait(20)
+        self._start("wardd", [os.path.join(self.build, "enforcer", "wardd"), "--ready-fd", str(tells)], await_word,
+                    pass_fds=(tells,))
 
     def stop(self, name, number=signal.SIGTERM):
         child = self.children.pop(name, None)
         if child is None:
             return
+        self.note_bpf_programs()
         child.send_signal(number)
         try:
             child.wait(20)
@@ -165,28 +201,55 @@ class PrivateNode:
         with open(f"/proc/{self.task(container)[0]}/root/trigger", "w", encoding="utf-8") as fifo:
             fifo.write(attack + "\n")
 
+    def _processes(self):
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            cgroups = read(f"/proc/{pid}/cgroup")
+            if (f"{VARIABLE}={self.name}\0" in read(f"/proc/{pid}/environ") + "\0" or f"/{self.name}/" in cgroups
+                    or f"/{self.calibration}" in cgroups) and read(f"/proc/{pid}/cmdline"):
+                yield pid
+
+    def _held_bpf_programs(self):
+        """Ids of the programs (and of those that links keep attached) that the node's processes hold now."""
+        for pid in self._processes():
+            directory = f"/proc/{pid}/fdinfo"
+            for descriptor in os.listdir(directory) if os.path.isdir(directory) else []:
+                for line in read(os.path.join(directory, descriptor)).splitlines():
+                    if line.startswith("prog_id:"):
+                        yield int(line.split()[1])
+
+    def note_bpf_programs(self):
+        self.bpf_programs.update(self._held_bpf_programs())
+
     def remains(self):
         """What the node has on the machine, found by looking."""
         found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            marked = f"{VARIABLE}={self.name}\0" in read(f"/proc/{pid}/environ") + "\0"
-            if (marked or f"/{self.name}/" in read(f"/proc/{pid}/cgroup")) and read(f"/proc/{pid}/cmdline"):
-                found.append(("process", pid, read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()))
+        for pid in self._processes():
+            found.append(("process", pid, read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()))
+        for program in self.bpf_programs - set(self._held_bpf_programs()):
+            if bpf_program_exists(program):
+                found.append(("BPF program", str(program), ""))
         for line in read("/proc/self/mountinfo").splitlines():
             if line.split()[4].startswith((self.directory + "/", CONTAINERD_STATE + "/")):
                 found.append(("mount", line.split()[4], ""))
         for parent in self._cgroup_parents():
             found += [("cgroup", entry.path, "") for entry in os.scandir(parent) if entry.is_dir()]
+        for top in self._cgroup_tops():
+            found += [("cgroup", entry.path, "") for entry in os.scandir(top) if entry.name.startswith(self.calibration)]
         sockets = "/run/containerd/s"
         found += [("socket", os.path.join(sockets, name), "") for name in (os.listdir(sockets) if os.path.isdir(sockets) else [])]
         return found
 
+    @staticmethod
+    def _cgroup_tops():
+        top = "/sys/fs/cgroup"
+        return [top, *(entry.path for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False))]
+
     def _cgroup_parents(self):
-        paths = [os.path.join("/sys/fs/cgroup", controller, self.name) for controller in os.listdir("/sys/fs/cgroup")]
-        return [path for path in (*paths, os.path.join("/sys/fs/cgroup", self.name)) if os.path.isdir(path)]
+        return [path for top in self._cgroup_tops() if os.path.isdir(path := os.path.join(top, self.name))]
 
     def end(self):
         """The orderly end. Afterwards there must be nothing left: returns what there is."""
+        self.note_bpf_programs()
         for container in self.ctr("container", "ls", "-q", check=False).stdout.split():
             if (task := self.task(container)) is not None:
                 if task[1] != "STOPPED":
@@ -209,12 +272,10 @@ class PrivateNode:
             child.wait()
         deadline = time.monotonic() + 10
         while (left := self.remains()) and time.monotonic() < deadline:
+            dying = []
             for kind, what, _ in left:
                 if kind == "process":
-                    try:
-                        os.kill(int(what), signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                    dying.append(kill(int(what)))
                 elif kind == "mount":
                     subprocess.run(["umount", "-l", what], check=False, stderr=subprocess.DEVNULL)
                 elif kind == "cgroup":
@@ -223,9 +284,13 @@ class PrivateNode:
                             with open(os.path.join(what, thaw), "w", encoding="ascii") as file:
                                 file.write(word)
                     subprocess.run(["rmdir", what], check=False, stderr=subprocess.DEVNULL)
-                else:
+                elif kind == "socket":
                     os.unlink(what)
-            time.sleep(0.05)
+            for process in filter(None, dying):
+                select.select([process], [], [], 1)
+                os.close(process)
+            if not dying:
+                time.sleep(0.05)  # nothing announces that the kernel lets go of a cgroup
         for parent in self._cgroup_parents():
             subprocess.run(["rmdir", parent], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.directory, ignore_errors=True)

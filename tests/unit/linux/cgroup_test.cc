@@ -17,6 +17,7 @@
 #include "lib/base/file.h"
 #include "lib/linux/bpf_call.h"
 #include "lib/linux/cgroup_paths.h"
+#include "tests/support/await_cgroup.h"
 
 namespace ward {
 namespace {
@@ -61,14 +62,6 @@ class CgroupTest : public testing::TestWithParam<CgroupKind> {
     return pid;
   }
 
-  bool wait_frozen() {
-    for (int i = 0; i < 2000; ++i) {
-      if (cgroup_->is_frozen().value_or(false)) return true;
-      ::usleep(1000);
-    }
-    return false;
-  }
-
   std::filesystem::path directory_;
   std::optional<Cgroup> cgroup_;
 };
@@ -78,7 +71,7 @@ TEST_P(CgroupTest, FreezesThawsAndListsEveryProcess) {
   EXPECT_EQ(cgroup_->pids()->size(), 4U);
   EXPECT_FALSE(*cgroup_->is_frozen());
   ASSERT_TRUE(cgroup_->request_freeze(true));
-  EXPECT_TRUE(wait_frozen());
+  EXPECT_TRUE(test::await_frozen(*cgroup_));
   ASSERT_TRUE(cgroup_->request_freeze(false));
   EXPECT_TRUE(*cgroup_->is_populated());
 }
@@ -86,14 +79,13 @@ TEST_P(CgroupTest, FreezesThawsAndListsEveryProcess) {
 TEST_P(CgroupTest, I6_FrozenProcessesDieWhenKilled) {
   start_member(3);
   ASSERT_TRUE(cgroup_->request_freeze(true));
-  ASSERT_TRUE(wait_frozen());
-  for (int i = 0; i < 1000 && *cgroup_->is_populated(); ++i) {
-    ASSERT_TRUE(cgroup_->kill());
+  ASSERT_TRUE(test::await_frozen(*cgroup_));
+  EXPECT_TRUE(test::await_cgroup(*cgroup_, [&] {
+    EXPECT_TRUE(cgroup_->kill());
     int status = 0;
     while (::waitpid(-1, &status, WNOHANG) > 0) EXPECT_EQ(WTERMSIG(status), SIGKILL);
-    ::usleep(1000);
-  }
-  EXPECT_FALSE(*cgroup_->is_populated());
+    return !*cgroup_->is_populated();
+  }));
 }
 
 TEST_P(CgroupTest, ARemovedCgroupIsEmptyNotAnError) {

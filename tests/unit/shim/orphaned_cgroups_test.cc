@@ -14,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/cgroup_paths.h"
+#include "tests/support/await_cgroup.h"
 
 namespace ward::shim {
 namespace {
@@ -48,8 +49,7 @@ class OrphanedCgroupsTest : public testing::Test {
     auto cgroup = Cgroup::open(kind, directory);
     ASSERT_TRUE(cgroup);
     ASSERT_TRUE(cgroup->request_freeze(true));
-    for (int i = 0; i < 2000 && !cgroup->is_frozen().value_or(true); ++i) ::usleep(1000);
-    ASSERT_TRUE(*cgroup->is_frozen());
+    ASSERT_TRUE(test::await_frozen(*cgroup));
   }
 
   OrphanedCgroups cgroups_;
