@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "profiles/yaml_tree.h"
+
 namespace ward::enforcer {
 namespace {
 
@@ -44,6 +46,19 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(refusal("metrics: {listen: '127.0.0.1:99999'}\n"), HasSubstr("127.0.0.1"));
   EXPECT_THAT(refusal("quarantine: {ttl: soon}\n"), HasSubstr("wardd.yaml:3:19: "));
   EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
+}
+
+TEST(Config, I9_HostileTextIsRefusedWithItsPlace) {
+  for (const std::string& text :
+       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3), std::string("kind: &x a\n"),
+        std::string("kind: *x\n"), std::string("kind: !!str a\n"), std::string("kind: a\nkind: a\n"),
+        std::string("kind: a\n---\nkind: b\n"), std::string(60'000, '['),
+        "# " + std::string(profiles::kMaxYamlBytes, 'x') + "\n", std::string("- a\n"), std::string("unknown: 1\n"),
+        std::string("kind: [1\n")}) {
+    EXPECT_THAT(parse_config(text, "wardd.yaml").error().message,
+                testing::ContainsRegex("^wardd\\.yaml:[0-9]+:[0-9]+: "))
+        << text.substr(0, 40);
+  }
 }
 
 }  // namespace

@@ -255,12 +255,17 @@ std::string describe(unsigned seed, int nr, const CallArgs& args) {
 TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
   int executed = 0;
   int demoted = 0;
+  int refused = 0;
   for (unsigned seed = 1; seed <= 300; ++seed) {
     Random random(seed);
     const CallTable table = random_table(random);
     const Seccomp asked = random_seccomp(random);
     const bool has_own = !random.one_in(4);
     const OwnFilter own = has_own ? OwnFilter(asked) : OwnFilter();
+    if (!testing::SeccompEvaluator::compile(asked)) {  // one rule twice: no runtime would start such a container
+      ++refused;
+      continue;
+    }
     const LoadedFilter own_loaded(has_own ? asked : Seccomp{});
     const Seccomp made = complement_form(table, own);
     const LoadedFilter filter(made);
@@ -302,6 +307,7 @@ TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
       }
     }
   }
+  EXPECT_LT(refused, 150);
   EXPECT_GT(executed, 2000);
   EXPECT_LT(demoted, executed) << "filters that cannot be expressed are the exception";
 }

@@ -4,6 +4,7 @@
 
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
+#include "profiles/yaml_tree.h"
 
 namespace ward::profiles {
 namespace {
@@ -70,6 +71,16 @@ TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
   EXPECT_THAT(error_of(policy("    []\n")), HasSubstr("a policy needs at least one rule"));
   EXPECT_THAT(error_of(policy("    - x\n")), HasSubstr("a rule must be a map"));
   EXPECT_THAT(error_of(""), HasSubstr("p.yaml:1:1: the file is empty"));
+}
+
+TEST(ReadPolicy, I9_HostileTextIsRefusedWithItsPlace) {
+  for (const std::string& text :
+       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3), std::string("kind: &x a\n"),
+        std::string("kind: *x\n"), std::string("kind: !!str a\n"), std::string("kind: a\nkind: a\n"),
+        std::string("kind: a\n---\nkind: b\n"), std::string(60'000, '['), "# " + std::string(kMaxYamlBytes, 'x') + "\n",
+        std::string("- a\n"), std::string("unknown: 1\n"), std::string("kind: [1\n")}) {
+    EXPECT_THAT(error_of(text), testing::ContainsRegex("^p\\.yaml:[0-9]+:[0-9]+: ")) << text.substr(0, 40);
+  }
 }
 
 TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {

@@ -6,12 +6,14 @@
 
 #include "containerd/events_forward.pb.h"
 #include "lib/base/clock.h"
-#include "tests/unit/shim_links/peers.h"
+#include "lib/linux/unix_socket.h"
+#include "lib/ttrpc/server.h"
+#include "tests/support/loop_test.h"
 
 namespace ward::shim {
 namespace {
 
-class Publishing : public LinkTest {
+class Publishing : public test::LoopTest {
  protected:
   enum class Manner { kTake, kKeep, kRefuse };
 

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/shim_links/peers.h"
+#include "lib/linux/unix_socket.h"
+#include "lib/ttrpc/server.h"
+#include "tests/support/loop_test.h"
 #include "ward/node/v1/node.pb.h"
 
 namespace ward::shim {

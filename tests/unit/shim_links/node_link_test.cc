@@ -27,17 +27,17 @@ node::v1::ContainerStatus container(const std::string& id, node::v1::ContainerSt
   return status;
 }
 
-class Linked : public LinkTest {
+class Linked : public test::LoopTest {
  protected:
   void SetUp() override {
-    LinkTest::SetUp();
+    LoopTest::SetUp();
     link_ = std::make_unique<NodeLink>(loop_,
                                        NodeLinkConfig{places_, "/shim.sock", "shim-1", [this] { return containers_; }});
     link_->start();
   }
   void TearDown() override {
     link_.reset();  // saves what is not acknowledged, so before the directory goes
-    LinkTest::TearDown();
+    LoopTest::TearDown();
   }
   void start_wardd() {
     std::filesystem::create_directories(places_.run);

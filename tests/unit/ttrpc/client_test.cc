@@ -3,15 +3,17 @@
 
 #include <optional>
 
+#include "lib/linux/unix_socket.h"
 #include "lib/ttrpc/channel.h"
-#include "tests/unit/ttrpc/raw_peer.h"
+#include "tests/support/loop_test.h"
+#include "tests/support/raw_peer.h"
 
 namespace ward::ttrpc {
 namespace {
 
 constexpr auto kLong = std::chrono::seconds(30);
 
-class Calling : public LoopTest {
+class Calling : public test::LoopTest {
  protected:
   void serve() {
     std::filesystem::remove(path_);

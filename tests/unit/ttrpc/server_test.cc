@@ -8,13 +8,15 @@
 #include <optional>
 
 #include "lib/base/scope_exit.h"
+#include "lib/linux/unix_socket.h"
 #include "lib/ttrpc/channel.h"
-#include "tests/unit/ttrpc/raw_peer.h"
+#include "tests/support/loop_test.h"
+#include "tests/support/raw_peer.h"
 
 namespace ward::ttrpc {
 namespace {
 
-class Serving : public LoopTest {
+class Serving : public test::LoopTest {
  protected:
   void SetUp() override {
     LoopTest::SetUp();

@@ -1,46 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of this folder share: a loop run until something holds, a directory for sockets, and a peer that
-// speaks bytes, well-formed or not.
+// A ttrpc peer that speaks bytes, well-formed or not.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <asio/io_context.hpp>
+#include <cerrno>
 #include <chrono>
-#include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "lib/base/digest.h"
-#include "lib/linux/unix_socket.h"
+#include "lib/base/unique_fd.h"
 #include "lib/ttrpc/frame.h"
 #include "lib/ttrpc/message.h"
 #include "ttrpc/ttrpc.pb.h"
 
 namespace ward::ttrpc {
-
-class LoopTest : public testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(std::filesystem::create_directory(directory_)); }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  // A bound, not a pace: the loop is woken by what happens on its sockets.
-  bool run_until(const std::function<bool()>& holds, std::chrono::seconds bound = std::chrono::seconds(20)) {
-    const auto deadline = std::chrono::steady_clock::now() + bound;
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      loop_.restart();
-      loop_.run_one_for(std::chrono::milliseconds(5));
-    }
-    return true;
-  }
-
-  asio::io_context loop_{1};
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-rpc-" + random_hex(6));
-  std::filesystem::path path_ = directory_ / "s";
-};
 
 class RawPeer {
  public:

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the shim's links share: a loop run until something holds, a directory, and a peer that can start
-// late, die and come back.
+// What tests on an Asio loop share: the loop, run until something holds, and a directory for sockets.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,17 +8,12 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
-#include <optional>
-#include <string>
-#include <utility>
 
 #include "lib/base/digest.h"
-#include "lib/linux/unix_socket.h"
-#include "lib/ttrpc/server.h"
 
-namespace ward::shim {
+namespace ward::test {
 
-class LinkTest : public testing::Test {
+class LoopTest : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(std::filesystem::create_directory(directory_)); }
   void TearDown() override { std::filesystem::remove_all(directory_); }
@@ -40,7 +34,8 @@ class LinkTest : public testing::Test {
   }
 
   asio::io_context loop_{1};
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-link-" + random_hex(6));
+  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-loop-" + random_hex(6));
+  std::filesystem::path path_ = directory_ / "s";
 };
 
-}  // namespace ward::shim
+}  // namespace ward::test
