@@ -183,6 +183,10 @@ TEST_F(Enforcement, AReleasedContainerRunsOnUnderItsProfile) {
   EXPECT_TRUE(await([&] { return node().task_status(id) == "RUNNING"; }));
   node().poke(id, "unshare");
   EXPECT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; })) << "a second violation freezes it again";
+  EXPECT_TRUE(await([&] { return events(id, "quarantined").size() == 2; }, std::chrono::seconds(5)));
+  const std::vector<Json> quarantines = events(id, "quarantined");
+  ASSERT_EQ(quarantines.size(), 2U) << "each quarantine has its own entry";
+  EXPECT_LT(quarantines[0]["wall_ns"], quarantines[1]["wall_ns"]);
   EXPECT_EQ(node().ward({"quarantine", "kill", id}).status, 0);
   EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
   node().remove(id);
@@ -261,6 +265,28 @@ TEST_F(Enforcement, I9_ABadProfileChangesNothingAndIsNamedWithItsPosition) {
   EXPECT_EQ(output.out, "novel -1 1\n") << "the last good profile is in force: " << output.err;
   node().write_profile("box", box_profile());
   EXPECT_TRUE(await([&] { return ward_json({"status"})["problems"].dump().find("box.yaml") == std::string::npos; }));
+}
+
+TEST_F(Enforcement, I9_ACompiledProfileOfAnotherDigestStopsTheStartUntilItIsRepaired) {
+  ASSERT_EQ(run_box(node().unique("deny"), {"/box", "true"}).status, 0);
+  std::vector<fs::path> damaged;
+  for (const auto& entry : fs::directory_iterator(node().state() / "compiled"))
+    if (entry.path().extension() == ".profile") damaged.push_back(entry.path());
+  for (const fs::path& path : damaged) std::ofstream(path, std::ios::app) << "x";
+  const std::string id = node().unique("deny");
+  const Output refused = run_box(id, {"/box", "true"});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, HasSubstr("damaged"));
+  EXPECT_THAT(refused.err, HasSubstr(".profile")) << "it names the file";
+  node().ctr({"container", "delete", id});
+  ::kill(node().wardd_pid(), SIGHUP);
+  Output repaired;
+  EXPECT_TRUE(await(
+      [&] {
+        return (repaired = run_box(node().unique("deny"), {"/box", "true"})).status == 0;
+      },
+      std::chrono::seconds(10)))
+      << repaired.err;
 }
 
 TEST_F(Enforcement, I9_ApplyRefusesABadFileAndChangesNothing) {

@@ -40,6 +40,7 @@ spec:
     - {match: {containers: ["baseline-*"]}, mode: enforce, profile: nowhere, missing: baseline}
     - {match: {containers: ["learn-*"]}, mode: enforce, profile: learned, workload: learned, missing: learn}
     - {match: {containers: ["nginx-*"]}, mode: enforce, profile: nginx, workload: nginx, missing: learn}
+    - {match: {containers: ["redis-*"]}, mode: enforce, profile: redis, workload: redis, missing: learn}
     - {match: {containers: ["off-*"]}, mode: "off"}
 )";
 

@@ -30,21 +30,32 @@ class Learning : public GuardedTest {
     return run(command);
   }
 
+  // A server in the foreground, that can be reached in its own network namespace.
+  struct Server {
+    Server(const std::string& id, const std::string& image, const std::string& hex_port)
+        : child(node().ctr_command({"run", "--rm", "--runtime", kWardRuntime, "docker.io/ward/" + image + ":demo", id}),
+                node().environment()) {
+      EXPECT_TRUE(await([&] {
+        return node().task_status(id) == "RUNNING" || child.wait(std::chrono::milliseconds(0));
+      })) << child.err();
+      pid = node().task_pid(id);
+      EXPECT_EQ(request(pid, {"ip", "link", "set", "lo", "up"}).status, 0);
+      const auto listens = [&] {
+        std::ifstream table("/proc/" + std::to_string(pid) + "/net/tcp");
+        std::stringstream text;
+        text << table.rdbuf();
+        return text.str().find(":" + hex_port + " 00000000:0000 0A") != std::string::npos;
+      };
+      EXPECT_TRUE(await(listens)) << child.err();
+    }
+    Child child;
+    pid_t pid = -1;
+  };
+
   // One life of nginx: start, traffic, reload, traffic, graceful stop. Returns its exit status.
-  static int live(const std::string& id) {
-    Child child(node().ctr_command({"run", "--rm", "--runtime", kWardRuntime, "docker.io/ward/nginx:demo", id}),
-                node().environment());
-    EXPECT_TRUE(await([&] { return node().task_status(id) == "RUNNING" || child.wait(std::chrono::milliseconds(0)); }))
-        << child.err();
-    const pid_t pid = node().task_pid(id);
-    EXPECT_EQ(request(pid, {"ip", "link", "set", "lo", "up"}).status, 0);
-    const auto listens = [&] {
-      std::ifstream table("/proc/" + std::to_string(pid) + "/net/tcp");
-      std::stringstream text;
-      text << table.rdbuf();
-      return text.str().find(":0050 00000000:0000 0A") != std::string::npos;
-    };
-    EXPECT_TRUE(await(listens)) << child.err();
+  static int live_as_nginx(const std::string& id) {
+    Server server(id, "nginx", "0050");
+    const pid_t pid = server.pid;
     const auto children = [&] {
       std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
       std::set<std::string> pids;
@@ -62,7 +73,43 @@ class Learning : public GuardedTest {
     }));
     traffic(pid);
     node().ctr({"task", "kill", "-s", "QUIT", id});
-    return child.wait().value_or(-1);
+    return server.child.wait().value_or(-1);
+  }
+
+  // One life of redis: start, many commands, a save by a forked process, graceful stop.
+  static int live_as_redis(const std::string& id) {
+    Server server(id, "redis", "18EB");
+    const Output load = request(
+        server.pid, {"redis-benchmark", "--csv", "-n", "5000", "-c", "20", "-t", "set,get,incr,lpush,lrange_100,mset"});
+    EXPECT_EQ(load.status, 0) << load.err;
+    EXPECT_THAT(load.out, HasSubstr("\"GET\""));
+    EXPECT_EQ(request(server.pid, {"redis-cli", "bgsave"}).status, 0);
+    EXPECT_TRUE(await([&] {
+      const std::string state = request(server.pid, {"redis-cli", "info", "persistence"}).out;
+      return state.find("rdb_bgsave_in_progress:0") != std::string::npos &&
+             state.find("rdb_last_bgsave_status:ok") != std::string::npos;
+    }));
+    node().ctr({"task", "kill", "-s", "TERM", id});
+    return server.child.wait().value_or(-1);
+  }
+
+  // Two lives are recorded and made a profile, and ten more are lived under it.
+  static void expect_ten_lives_without_a_violation(const std::string& workload, int (*live)(const std::string&)) {
+    node().import_image(workload);
+    for (int run = 0; run < 2; ++run) EXPECT_EQ(live(node().unique(workload)), 0);
+    const std::string file = (node().directory() / (workload + ".yaml")).string();
+    const Output generated = node().ward({"profile", "generate", workload, "-o", file});
+    ASSERT_EQ(generated.status, 0) << generated.err;
+    const Output applied = node().ward({"profile", "apply", file});
+    ASSERT_EQ(applied.status, 0) << applied.err;
+    for (int run = 0; run < 10; ++run) {
+      const std::string id = node().unique(workload);
+      EXPECT_EQ(live(id), 0) << id;
+      std::string seen;
+      for (const Json& event : events(id))
+        seen += event["syscall"].get<std::string>() + " " + event["args"].dump() + "\n";
+      ASSERT_EQ(seen, "") << "run " << run;
+    }
   }
 
   static void traffic(pid_t pid) {
@@ -109,21 +156,11 @@ TEST_F(Learning, TheDangerSetIsLeftOutOfAGeneratedProfile) {
 }
 
 TEST_F(Learning, WhatWasLearnedFromNginxIsEnforcedOnItTenTimesWithoutAViolation) {
-  node().import_image("nginx");
-  for (int run = 0; run < 2; ++run) EXPECT_EQ(live(node().unique("nginx")), 0);
-  const std::string file = (node().directory() / "nginx.yaml").string();
-  const Output generated = node().ward({"profile", "generate", "nginx", "-o", file});
-  ASSERT_EQ(generated.status, 0) << generated.err;
-  const Output applied = node().ward({"profile", "apply", file});
-  ASSERT_EQ(applied.status, 0) << applied.err;
-  for (int run = 0; run < 10; ++run) {
-    const std::string id = node().unique("nginx");
-    EXPECT_EQ(live(id), 0) << id;
-    std::string seen;
-    for (const Json& event : events(id))
-      seen += event["syscall"].get<std::string>() + " " + event["args"].dump() + "\n";
-    ASSERT_EQ(seen, "") << "run " << run;
-  }
+  expect_ten_lives_without_a_violation("nginx", live_as_nginx);
+}
+
+TEST_F(Learning, WhatWasLearnedFromRedisIsEnforcedOnItTenTimesWithoutAViolation) {
+  expect_ten_lives_without_a_violation("redis", live_as_redis);
 }
 
 }  // namespace
