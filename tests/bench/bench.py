@@ -12,6 +12,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workloads")]
+import pods  # noqa: E402
 from driver import Nginx, Redis  # noqa: E402
 from private_node import RUNC, WARD, Broken, PrivateNode, enter_mount_namespace, read, wait_for  # noqa: E402
 
@@ -29,11 +30,17 @@ spec:
     - {match: {containers: ["learn-*"]}, mode: learn, workload: again}
 """
 BOX = "docker.io/ward/box:demo"
+PARTS = ("start", "exec", "pod", "memory", "output", "containment", "nginx", "redis")
 # name -> (prefix of the container's name, runtime, flags)
 VARIANTS = {
     "stock": ("stock", RUNC, []), "stock+default": ("stock", RUNC, ["--seccomp"]),
     "ward off": ("off", WARD, []), "ward enforce": ("box", WARD, []),
 }
+
+
+def rollup(pid, key):
+    """MiB of one process."""
+    return int(re.search(rf"^{key}: *(\d+) kB", read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)[1]) / 1024
 
 
 class Bench:
@@ -97,9 +104,9 @@ class Bench:
         def measure(prefix, runtime, flags):
             return lambda: self.timed("run", "--rm", "--runtime", runtime, *flags, BOX, self.name(prefix), "/box", "true")
         values = self.in_turns({key: measure(*variant) for key, variant in VARIANTS.items()}, self.pairs)
-        self.row("ctr run --rm true: ward off / stock without a profile", "ms", values, values["ward off"] / values["stock"], 0.80)
+        self.row("ctr run --rm true: ward off / stock without a profile", "ms", values, values["ward off"] / values["stock"], 0.75)
         self.row("ctr run --rm true: ward enforcing / stock with the default profile", "ms", values,
-                 values["ward enforce"] / values["stock+default"], 0.90)
+                 values["ward enforce"] / values["stock+default"], 0.75)
 
     def execs(self):
         names = {key: self.detached(*VARIANTS[key]) for key in VARIANTS}
@@ -107,9 +114,9 @@ class Bench:
         def measure(name):
             return lambda: self.timed("task", "exec", "--exec-id", self.name("e"), name, "/box", "true")
         values = self.in_turns({key: measure(name) for key, name in names.items()}, self.pairs)
-        self.row("exec of true: ward off / stock", "ms", values, values["ward off"] / values["stock"], 0.85)
+        self.row("exec of true: ward off / stock", "ms", values, values["ward off"] / values["stock"], 0.75)
         self.row("exec of true: ward enforcing / stock with the default profile", "ms", values,
-                 values["ward enforce"] / values["stock+default"], 0.85)
+                 values["ward enforce"] / values["stock+default"], 0.75)
         for name in names.values():
             self.remove(name)
 
@@ -120,7 +127,7 @@ class Bench:
                 yield pid
 
     @staticmethod
-    def settle(shims, rollup):
+    def settle(shims):
         """Idle is when the figure has stopped to fall: a shim gives memory back when it was quiet for two seconds."""
         last = (0.0, 0.0)
         began = time.monotonic()
@@ -133,22 +140,20 @@ class Bench:
             time.sleep(0.25)
 
     def memory(self, many):
-        def rollup(pid, key):
-            return int(re.search(rf"^{key}: *(\d+) kB", read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE)[1]) / 1024
         for count in (1, many):
             pss, dirty = {}, {}
             for key in ("stock", "ward off", "ward enforce"):
                 names = [self.detached(*VARIANTS[key]) for _ in range(count)]
                 shims = list(self.shims())
-                self.settle(shims, rollup)
+                self.settle(shims)
                 pss[key] = sum(rollup(pid, "Pss") for pid in shims) / count
                 dirty[key] = sum(rollup(pid, "Private_Dirty") for pid in shims) / count
                 for name in names:
                     self.remove(name)
             alone = count == 1
-            self.row(f"idle shim, {count} container{'s' if count > 1 else ''}: PSS each", "MiB", pss, reach=3.0 if alone else None, of="ward enforce")
+            self.row(f"idle shim, {count} container{'s' if count > 1 else ''}: PSS each", "MiB", pss, reach=2.5 if alone else 1.2, of="ward enforce")
             self.row(f"idle shim, {count} container{'s' if count > 1 else ''}: private dirty each", "MiB", dirty,
-                     reach=1.0 if alone else None, of="ward enforce")
+                     reach=0.8, of="ward enforce")
 
     def violations(self, name):
         return [event for event in self.node.events(name) if event["kind"] == "violation"]
@@ -207,9 +212,9 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--out", default="build/bench.json", help="where the JSON goes (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="few rounds: a look, not a measurement")
-    parser.add_argument("--only", action="append", choices=("start", "exec", "memory", "containment", "nginx", "redis"), help="only this part; may be repeated")
+    parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
     options = parser.parse_args()
-    quick, wanted = options.quick, options.only or ("start", "exec", "memory", "containment", "nginx", "redis")
+    quick, wanted = options.quick, options.only or PARTS
     enter_mount_namespace()
     with PrivateNode(os.path.join(ROOT, "build", "release")) as node:
         node.write_policy("bench", POLICY)
@@ -222,6 +227,8 @@ def main():
         seconds, rounds = (1, 2) if quick else (3, 10)
         parts = {
             "start": bench.start, "exec": bench.execs, "memory": lambda: bench.memory(5 if quick else 50),
+            "pod": lambda: (pods.pod_start(bench, VARIANTS, BOX), pods.growth(bench, VARIANTS, BOX, rollup)),
+            "output": lambda: pods.output(bench, VARIANTS, BOX),
             "containment": lambda: bench.containment(10 if quick else 200),
             "nginx": lambda: bench.throughput("nginx", Nginx, lambda i: i.wrk("/", seconds), rounds, lambda i: (i.load(), i.reload())),
             "redis": lambda: bench.throughput("redis", Redis, lambda i: statistics.mean(i.benchmark(20000 * seconds, "set,get").values()), rounds,

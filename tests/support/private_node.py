@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import json
 import os
+import secrets
 import select
 import shutil
 import signal
@@ -78,8 +79,10 @@ def bpf_program_exists(program):
 class PrivateNode:
     def __init__(self, build):
         self.build = build
-        self.directory = tempfile.mkdtemp(prefix="ward-node-")
-        self.name = os.path.basename(self.directory)
+        # Also the containerd namespace, whose rules for names are stricter than those of mkdtemp.
+        self.name = "ward-node-" + secrets.token_hex(6)
+        self.directory = os.path.join(tempfile.gettempdir(), self.name)
+        os.mkdir(self.directory, 0o700)
         os.chmod(self.directory, 0o711)
         self.config, self.state, self.run = (os.path.join(self.directory, part) for part in ("etc", "var", "run"))
         for directory in (self.config + "/profiles", self.config + "/policies", self.state, self.run):

@@ -151,6 +151,17 @@ static int cat(void) {
   return n < 0;
 }
 
+static int write_bytes(long long count) {
+  static char buffer[1 << 16];
+  while (count > 0) {
+    const size_t chunk = count < (long long)sizeof buffer ? (size_t)count : sizeof buffer;
+    const ssize_t n = write(1, buffer, chunk);
+    if (n <= 0) return 1;
+    count -= n;
+  }
+  return 0;
+}
+
 // The lines of /proc/self/status about what the process may do.
 static int status(void) {
   char line[256];
@@ -232,6 +243,7 @@ int main(int argc, char** argv) {
     dprintf(1, "%s\n", isatty(0) && isatty(1) ? "terminal" : "no terminal");
     return 0;
   }
+  if (strcmp(verb, "write") == 0) return write_bytes(argc > 2 ? strtoll(argv[2], NULL, 10) : 0);
   if (strcmp(verb, "echo") == 0) {
     for (int i = 2; i < argc; ++i) dprintf(1, i + 1 < argc ? "%s " : "%s\n", argv[i]);
     return 0;
@@ -247,7 +259,8 @@ int main(int argc, char** argv) {
     return result;
   }
   dprintf(2,
-          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask echo err status tick fork crowd flood "
+          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork crowd "
+          "flood "
           "spin wait "
           "crash holder tty [N]\n");
   return 2;
