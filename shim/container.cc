@@ -13,6 +13,7 @@
 #include "lib/linux/child_process.h"
 #include "lib/linux/pty.h"
 #include "lib/oci/bundle.h"
+#include "shim/cut_short.h"
 
 namespace ward::shim {
 namespace {
@@ -89,8 +90,10 @@ void Container::abandon(Error why, PidDone done) {
   if (runc_.place().binary.empty() || ::access(state.c_str(), F_OK) != 0) return finish({});
   RuncCall call;
   call.arguments = {"delete", "--force", spec_.id};
-  runc_.run(std::move(call), [finish](const Result<std::string>& result) {
-    finish(result ? Result<void>() : tl::unexpected(result.error()));
+  runc_.run(std::move(call), [self = shared_from_this(), finish](const Result<std::string>& result) {
+    // It deletes what it has a record of; where it was cut short it may have made more.
+    remove_unrecorded_cgroups(self->surroundings_.loop, self->spec_.bundle,
+                              [finish, result] { finish(result ? Result<void>() : tl::unexpected(result.error())); });
   });
 }
 
@@ -188,7 +191,11 @@ void Container::pause(Done done) {
     call.arguments = {"pause", self->spec_.id};
     self->runc_.run(std::move(call), [self, turn, done](const Result<std::string>& result) {
       if (!result) {
-        if (self->init_->state() == ProcessState::kPausing) (void)self->init_->advance(ProcessStep::kResume);
+        if (self->init_->state() == ProcessState::kPausing) {
+          // It is said to run, so it must: the runtime may have come as far as to freeze it.
+          if (!self->surroundings_.guard.is_quarantined(self->spec_.id)) thaw(self->init_->pid());
+          (void)self->init_->advance(ProcessStep::kResume);
+        }
         return done(tl::unexpected(result.error()));
       }
       if (self->init_->advance(ProcessStep::kPaused)) {
@@ -213,7 +220,9 @@ void Container::resume(Done done) {
     RuncCall call;
     call.arguments = {"resume", id};
     self->runc_.run(std::move(call), [self, turn, done](const Result<std::string>& result) {
-      if (!result) return done(tl::unexpected(result.error()));
+      // A runtime that failed after it had thawed the container would refuse every further attempt.
+      if (!result && (self->init_->reaped() || is_frozen(self->init_->pid())))
+        return done(tl::unexpected(result.error()));
       if (self->init_->advance(ProcessStep::kResume)) {
         self->surroundings_.guard.paused(self->spec_.id, false);
         self->surroundings_.events.resumed(self->spec_.id);

@@ -4,7 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "lib/base/log.h"
+#include "lib/linux/cgroup.h"
+#include "lib/linux/process_info.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
 
@@ -87,8 +91,31 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
 void Container::exec_failed(const ProcessPtr& process) {
   process->abandoned = true;
   if (process->pid() > 0) (void)process->signal(SIGKILL);
+  process->in_transition = false;
+  kill_strays();
   process->close_streams();
   process->end({kNeverRanStatus, 0});
+}
+
+// Processes of a session whose runtime was killed before it could tell their pid. In a pid namespace of its own the
+// container's orphans are its init's: whoever there is our child, and no process we know, was made by a runtime.
+void Container::kill_strays() {
+  if (!private_pid_namespace_ || init_->pid() <= 0 || init_->reaped()) return;
+  for (const auto& [id, exec] : execs_) {
+    if (exec->in_transition) return;  // it may be this one's, about to be told
+  }
+  const auto cgroups = open_cgroups_of(init_->pid());
+  if (!cgroups) return;
+  const auto pids = cgroups->unified ? cgroups->unified->pids() : cgroups->freezer->pids();
+  if (!pids) return;
+  for (const pid_t pid : *pids) {
+    const bool known = pid == init_->pid() || std::any_of(execs_.begin(), execs_.end(), [pid](const auto& exec) {
+                         return exec.second->pid() == pid && !exec.second->abandoned;
+                       });
+    const auto stat = known ? Result<TaskStat>() : read_stat(pid);
+    // Our own children keep their pid until we reap them.
+    if (!known && stat && stat->parent == ::getpid()) ::kill(pid, SIGKILL);
+  }
 }
 
 // Their container is gone, and whoever waits for one must not wait for ever.
