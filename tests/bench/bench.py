@@ -13,6 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workloads")]
 import pods  # noqa: E402
+from floor import Floor  # noqa: E402
 from driver import Nginx, Redis  # noqa: E402
 from private_node import RUNC, WARD, Broken, PrivateNode, enter_mount_namespace, read, wait_for  # noqa: E402
 
@@ -103,7 +104,10 @@ class Bench:
     def start(self):
         def measure(prefix, runtime, flags):
             return lambda: self.timed("run", "--rm", "--runtime", runtime, *flags, BOX, self.name(prefix), "/box", "true")
-        values = self.in_turns({key: measure(*variant) for key, variant in VARIANTS.items()}, self.pairs)
+        floor = Floor(self, RUNC, [], BOX)
+        values = self.in_turns({**{key: measure(*variant) for key, variant in VARIANTS.items()},
+                                "ctr alone": floor.client, "runc create, start, delete alone": floor.life}, self.pairs)
+        self.remove(floor.container)
         self.row("ctr run --rm true: ward off / stock without a profile", "ms", values, values["ward off"] / values["stock"], 0.75)
         self.row("ctr run --rm true: ward enforcing / stock with the default profile", "ms", values,
                  values["ward enforce"] / values["stock+default"], 0.75)
@@ -113,7 +117,10 @@ class Bench:
 
         def measure(name):
             return lambda: self.timed("task", "exec", "--exec-id", self.name("e"), name, "/box", "true")
-        values = self.in_turns({key: measure(name) for key, name in names.items()}, self.pairs)
+        floor = Floor(self, RUNC, [], BOX)
+        values = self.in_turns({**{key: measure(name) for key, name in names.items()}, "ctr alone": floor.client, "runc exec alone": floor.exec},
+                               self.pairs)
+        self.remove(floor.container)
         self.row("exec of true: ward off / stock", "ms", values, values["ward off"] / values["stock"], 0.75)
         self.row("exec of true: ward enforcing / stock with the default profile", "ms", values,
                  values["ward enforce"] / values["stock+default"], 0.75)
