@@ -53,11 +53,18 @@ Result<void> Container::prepare() {
   private_pid_namespace_ = config->has_private_pid_namespace();
   start_needs_runtime_ = config->has_work_at_start();
   delete_needs_runtime_ = config->has_work_at_delete() || spec_.options.systemd_cgroup || !private_pid_namespace_;
-  return init_->open_streams(surroundings_.loop);
+  return init_->open_streams(surroundings_.loop, log_owner());
 }
 
 void Container::create(PidDone done) {
   if (auto ok = prepare(); !ok) return abandon(ok.error(), std::move(done));
+  init_->streams()->when_ready([self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
+    if (!ready) return self->abandon(ready.error(), done);
+    self->run_create(done);
+  });
+}
+
+void Container::run_create(PidDone done) {
   RuncCall call;
   call.arguments = {"create", "--bundle", spec_.bundle};
   if (spec_.options.no_pivot_root) call.arguments.emplace_back("--no-pivot");
@@ -124,6 +131,7 @@ void Container::adopt(const ProcessPtr& process, const std::string& pid_file, co
   const auto pid = read_pid(pid_file);
   if (!pid) return done(tl::unexpected(pid.error()));
   process->set_pid(*pid);
+  if (process->is_init()) cgroup_membership_ = read_cgroup_membership(*pid).value_or("");
   surroundings_.reaper.watch(*pid,
                              [self = shared_from_this(), process](Exit exit) { self->process_reaped(process, exit); });
   if (console != nullptr) {
@@ -164,6 +172,7 @@ void Container::start_init(PidDone done) {
       // Quarantined by a call it made before `start` had come back.
       if (self->surroundings_.guard.is_quarantined(self->spec_.id)) self->set_frozen(true);
       done(init->pid());
+      self->watch_oom();
     } else {
       done(tl::unexpected(result.error()));
     }

@@ -11,10 +11,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/linux/cgroup_controllers.h"
 #include "shim/guard.h"
 #include "shim/process.h"
 #include "shim/rootfs.h"
@@ -26,8 +29,13 @@
 namespace ward {
 class ConsoleSocket;
 }
+namespace ward::containerd {
+class Any;
+}
 
 namespace ward::shim {
+
+class OomWatch;
 
 struct Surroundings {
   asio::io_context& loop;
@@ -35,7 +43,8 @@ struct Surroundings {
   Guard& guard;
   TaskEvents& events;
   std::string containerd_namespace;
-  std::filesystem::path run_directory;  // for console sockets
+  std::filesystem::path run_directory;             // for console sockets
+  std::optional<CgroupHierarchies> hierarchies{};  // once they were needed
 };
 
 struct ContainerSpec {
@@ -73,6 +82,9 @@ class Container : public std::enable_shared_from_this<Container> {
   void kill(const std::string& exec_id, int signal, bool all, Done done);
   void pause(Done done);
   void resume(Done done);
+  // `resources`: a LinuxResources object as JSON.
+  void update(std::string_view resources, Done done);
+  [[nodiscard]] Result<containerd::Any> stats() const;
   void list_processes(std::function<void(Result<std::vector<TaskProcess>>)> done);
   Result<void> wait(const std::string& exec_id, Process::Waiter waiter);
   Result<void> resize(const std::string& exec_id, std::uint16_t columns, std::uint16_t rows);
@@ -92,6 +104,10 @@ class Container : public std::enable_shared_from_this<Container> {
   using ProcessPtr = std::shared_ptr<Process>;
 
   Result<void> prepare();
+  void run_create(PidDone done);
+  [[nodiscard]] LogOwner log_owner() const {
+    return {&surroundings_.reaper, spec_.id, surroundings_.containerd_namespace};
+  }
   void abandon(Error why, PidDone done);
   // Runs `create` or `exec`, and comes back when the new process is known, watched and confirmed by the guard.
   void launch(const ProcessPtr& process, RuncCall call, const std::string& pid_file, PidDone done);
@@ -103,6 +119,8 @@ class Container : public std::enable_shared_from_this<Container> {
   void end_unstarted_execs();
   [[nodiscard]] Result<void> may_start_exec() const;
   [[nodiscard]] std::string exec_pid_file(const std::string& exec_id) const;
+
+  void watch_oom();
 
   void process_reaped(const ProcessPtr& process, Exit exit);
   void publish_ends();
@@ -116,6 +134,8 @@ class Container : public std::enable_shared_from_this<Container> {
   Runc runc_;
   ProcessPtr init_;
   std::map<std::string, ProcessPtr> execs_;
+  std::string cgroup_membership_;  // of the init before it ran anything: the text of its /proc/<pid>/cgroup
+  std::shared_ptr<OomWatch> oom_watch_;
   bool created_ = false;
   bool private_pid_namespace_ = true;
   // Where the runtime's verb does no more than what its record says, the shim does it: a process of the runtime takes

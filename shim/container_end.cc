@@ -9,6 +9,7 @@
 #include "lib/linux/cgroup.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
+#include "shim/oom_watch.h"
 #include "shim/orphaned_cgroups.h"
 
 namespace ward::shim {
@@ -35,6 +36,8 @@ Result<std::vector<pid_t>> read_cgroup_pids(pid_t init) {
 
 void Container::process_reaped(const ProcessPtr& process, Exit exit) {
   process->note_reaped(exit);
+  // A reader of the events wants the reason before the end.
+  if (oom_watch_) oom_watch_->check();
   surroundings_.guard.exited(spec_.id, process->exec_id(), exit.wait_status);
   if (process->abandoned) return;
   if (process->is_init() && start_fifo_) start_fifo_->init_ended();
@@ -147,6 +150,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
     init_->wait([self = shared_from_this(), turn, done](Exit) { self->remove_init(turn, done); });
     return;
   }
+  if (oom_watch_) oom_watch_->stop();
   // The output drains while the runtime works; usually it is through already.
   struct Parts {
     int left = 2;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Exec sessions of a container: registered by Exec, run by Start.
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "lib/base/log.h"
 #include "lib/linux/cgroup.h"
+#include "lib/linux/memory_file.h"
 #include "lib/linux/process_info.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
@@ -18,17 +18,6 @@ namespace {
 // What a session that never ran is said to have ended with.
 constexpr int kNeverRanStatus = 255 << 8;
 
-Result<UniqueFd> make_document_file(const std::string& text) {
-  UniqueFd fd(::memfd_create("process", MFD_CLOEXEC));
-  if (!fd) return fail_errno("memfd_create");
-  for (std::size_t written = 0; written < text.size();) {
-    const ssize_t n = ::write(fd.get(), text.data() + written, text.size() - written);
-    if (n < 0) return fail_errno("write the process document");
-    written += static_cast<std::size_t>(n);
-  }
-  return fd;
-}
-
 }  // namespace
 
 std::string Container::exec_pid_file(const std::string& exec_id) const { return spec_.bundle + "/" + exec_id + ".pid"; }
@@ -36,7 +25,7 @@ std::string Container::exec_pid_file(const std::string& exec_id) const { return 
 Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, std::string document) {
   if (execs_.count(exec_id) != 0) return fail(Code::kAlreadyExists, "id " + exec_id);
   if (visible_state(*init_) == ProcessState::kPaused) {
-    return fail(Code::kFailedPrecondition, "cannot exec in a paused container");
+    return fail(Code::kFailedPrecondition, "cannot exec in a paused state");
   }
   if (auto next = next_state(init_->state(), ProcessStep::kExec); !next) return tl::unexpected(next.error());
   stdio.uid = spec_.options.io_uid;
@@ -53,7 +42,7 @@ Result<void> Container::may_start_exec() const {
   }
   const auto state = visible_state(*init_);
   if (state == ProcessState::kRunning) return {};
-  return fail(Code::kFailedPrecondition, "cannot exec in a " + std::string(state_name(state)) + " container");
+  return fail(Code::kFailedPrecondition, "cannot exec in a " + std::string(state_name(state)) + " state");
 }
 
 void Container::start_exec(const ProcessPtr& process, PidDone done) {
@@ -78,13 +67,17 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   };
   auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
   if (!document) return started(tl::unexpected(document.error()));
-  auto file = make_document_file(*document);
+  auto file = make_memory_file("process", *document);
   if (!file) return started(tl::unexpected(file.error()));
-  if (auto ok = process->open_streams(surroundings_.loop); !ok) return started(tl::unexpected(ok.error()));
-  RuncCall call;
-  call.arguments = {"exec", "--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor), "--detach"};
-  call.descriptors.emplace_back(file->get(), kFirstFreeRuncDescriptor);
-  launch(process, std::move(call), exec_pid_file(process->exec_id()), std::move(started));
+  if (auto ok = process->open_streams(surroundings_.loop, log_owner()); !ok) return started(tl::unexpected(ok.error()));
+  process->streams()->when_ready([self = shared_from_this(), process, started = std::move(started),
+                                  file = std::make_shared<UniqueFd>(std::move(*file))](const Result<void>& ready) {
+    if (!ready) return started(tl::unexpected(ready.error()));
+    RuncCall call;
+    call.arguments = {"exec", "--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor), "--detach"};
+    call.descriptors.emplace_back(file->get(), kFirstFreeRuncDescriptor);
+    self->launch(process, std::move(call), self->exec_pid_file(process->exec_id()), started);
+  });
 }
 
 // No TaskExit: containerd was never told that it runs. Who waits for it gets an answer all the same.

@@ -28,8 +28,8 @@ Result<void> Process::signal(int number) {
   return send_signal(pidfd_, number);
 }
 
-Result<void> Process::open_streams(asio::io_context& loop) {
-  auto streams = Stdio::open(loop, stdio_spec_);
+Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner) {
+  auto streams = Stdio::open(loop, stdio_spec_, owner);
   if (!streams) return tl::unexpected(streams.error());
   streams_ = std::move(*streams);
   return {};

@@ -40,7 +40,7 @@ class Process {
   void set_pid(pid_t pid);
   Result<void> signal(int number);  // kNotFound: "process already finished"
 
-  Result<void> open_streams(asio::io_context& loop);
+  Result<void> open_streams(asio::io_context& loop, const LogOwner& owner);
   [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
   void close_streams() { streams_.reset(); }
 

@@ -11,11 +11,12 @@ std::string_view refusal(ProcessStep step) {
     case ProcessStep::kCreate: return "cannot create a";
     case ProcessStep::kStart: return "cannot start a";
     case ProcessStep::kPause:
-    case ProcessStep::kPaused: return "cannot pause a";
-    case ProcessStep::kResume: return "cannot resume a";
+    case ProcessStep::kPaused: return "cannot pause task in";
+    case ProcessStep::kResume: return "cannot resume task in";
     case ProcessStep::kExec: return "cannot exec in a";
     case ProcessStep::kExit: return "cannot end a";
     case ProcessStep::kDelete: return "cannot delete a";
+    case ProcessStep::kUpdate: return "cannot update a";
   }
   return "cannot change a";
 }
@@ -25,7 +26,14 @@ tl::unexpected<Error> refuse(ProcessState state, ProcessStep step) {
   std::string text(refusal(step));
   text += ' ';
   text += state_name(state);
-  text += step == ProcessStep::kExec ? " container" : " process";
+  switch (step) {
+    case ProcessStep::kPause:
+    case ProcessStep::kPaused:
+    case ProcessStep::kResume: text += " state"; break;
+    case ProcessStep::kExec: text += state == ProcessState::kStopped ? " container" : " state"; break;
+    case ProcessStep::kUpdate: text += " container"; break;
+    default: text += " process"; break;
+  }
   return fail(Code::kFailedPrecondition, std::move(text));
 }
 
@@ -71,6 +79,9 @@ Result<ProcessState> next_state(ProcessState state, ProcessStep step) {
       break;
     case ProcessStep::kDelete:
       if (state == S::kAdded || state == S::kCreated || state == S::kStopped) return S::kDeleted;
+      break;
+    case ProcessStep::kUpdate:
+      if (state == S::kCreated || state == S::kRunning || state == S::kPausing || state == S::kPaused) return state;
       break;
   }
   return refuse(state, step);

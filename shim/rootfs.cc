@@ -14,7 +14,9 @@ Result<void> mount_rootfs(const std::filesystem::path& bundle, const std::vector
   if (error) return fail_errno("mkdir " + rootfs.string(), error.value());
   for (const auto& mount : mounts) {
     const std::filesystem::path below = std::filesystem::path("/" + mount.target).lexically_normal().relative_path();
-    auto mounted = mount_at(mount.type, mount.source, below.empty() ? rootfs : rootfs / below, mount.options);
+    // What is mounted already is the image's, and so are its links.
+    const auto target = below.empty() ? Result<std::filesystem::path>(rootfs) : resolve_inside(rootfs, below);
+    auto mounted = target ? mount_at(mount.type, mount.source, *target, mount.options) : tl::unexpected(target.error());
     if (mounted) continue;
     if (auto undone = unmount_rootfs(bundle); !undone) log::warn(undone.error().message);
     return fail_with("rootfs", mounted.error());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/runc.h"
 
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,18 +8,13 @@
 #include <memory>
 
 #include "lib/linux/child_process.h"
+#include "lib/linux/memory_file.h"
 
 namespace ward::shim {
 namespace {
 
 constexpr int kLogDescriptor = 3;
 constexpr std::size_t kLargestOutput = 4U << 20U;
-
-Result<UniqueFd> make_memory_file(const char* name) {
-  UniqueFd fd(::memfd_create(name, MFD_CLOEXEC));
-  if (!fd) return fail_errno("memfd_create");
-  return fd;
-}
 
 std::string read_back(const UniqueFd& fd) {
   std::string text;

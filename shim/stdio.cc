@@ -38,45 +38,70 @@ Result<UniqueFd> open_path(const std::string& path, int flags, mode_t mode = 0) 
   return fd;
 }
 
-// "file:///log" is {"file", "/log"}, a bare path has the scheme "fifo". The query is cut off.
-std::pair<std::string, std::string> split_uri(const std::string& uri) {
-  const auto separator = uri.find("://");
-  if (separator == std::string::npos) return {"fifo", uri};
-  const auto path = uri.substr(separator + 3);
-  return {uri.substr(0, separator), path.substr(0, path.find('?'))};
-}
-
 }  // namespace
 
 Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
 
 Stdio::~Stdio() { close(); }
 
-Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec) {
+Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner) {
   std::unique_ptr<Stdio> stdio(new Stdio(loop));
-  if (auto ok = stdio->open_streams(spec); !ok) return tl::unexpected(ok.error());
+  if (auto ok = stdio->open_streams(spec, owner); !ok) return tl::unexpected(ok.error());
   if (spec.terminal) return stdio;
   if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
   return stdio;
 }
 
-Result<void> Stdio::open_streams(const StdioSpec& spec) {
+Result<void> Stdio::open_streams(const StdioSpec& spec, const LogOwner& owner) {
   if (!spec.in.empty()) {
     if (auto ok = open_input(spec.in); !ok) return ok;
   }
+  const auto out = parse_log_uri(spec.out);
+  if (!out) return tl::unexpected(out.error());
+  // A scheme in stdout is for both streams.
+  if (out->scheme == "binary") return start_logger(spec, *out, owner);
   if (!spec.out.empty()) {
-    auto fd = open_output(spec.out);
+    auto fd = open_output(*out);
     if (!fd) return tl::unexpected(fd.error());
     client_out_ = std::move(*fd);
   }
-  // A terminal has one output; a file scheme in stdout is for both streams.
-  const std::string& err = split_uri(spec.out).first == "file" ? spec.out : spec.err;
+  const std::string& err = out->scheme == "file" ? spec.out : spec.err;
   if (!err.empty() && !spec.terminal) {
-    auto fd = open_output(err);
+    const auto uri = parse_log_uri(err);
+    if (!uri) return tl::unexpected(uri.error());
+    auto fd = open_output(*uri);
     if (!fd) return tl::unexpected(fd.error());
     client_err_ = std::move(*fd);
   }
   return {};
+}
+
+Result<void> Stdio::start_logger(const StdioSpec& spec, const LogUri& uri, const LogOwner& owner) {
+  auto output = make_pipe();
+  auto errors = make_pipe();
+  if (!output || !errors) return tl::unexpected(output ? errors.error() : output.error());
+  for (const auto* end : {&output->write, &errors->write}) {
+    if (::fchown(end->get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
+  }
+  auto logger = LoggerProcess::start(loop_, owner, uri, std::move(output->read), std::move(errors->read));
+  if (!logger) return tl::unexpected(logger.error());
+  logger_ = std::move(*logger);
+  ++running_outputs_;
+  logger_->when_ended([this] { output_ended(); });
+  if (spec.terminal) {
+    // One stream: the logger sees the end of the other at once.
+    make_non_blocking(output->write);
+    client_out_ = std::move(output->write);
+    return {};
+  }
+  child_ends_.emplace_back(std::move(output->write), 1);
+  child_ends_.emplace_back(std::move(errors->write), 2);
+  return {};
+}
+
+void Stdio::when_ready(LoggerProcess::Ready ready) {
+  if (logger_) return logger_->when_ready(std::move(ready));
+  ready({});
 }
 
 Result<void> Stdio::open_input(const std::string& path) {
@@ -91,15 +116,14 @@ Result<void> Stdio::open_input(const std::string& path) {
   return {};
 }
 
-Result<UniqueFd> Stdio::open_output(const std::string& where) {
-  const auto [scheme, path] = split_uri(where);
-  if (scheme == "file") {
+Result<UniqueFd> Stdio::open_output(const LogUri& where) {
+  const std::string& path = where.path;
+  if (where.scheme == "file") {
     std::error_code ignored;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     return open_path(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
   }
-  if (scheme == "binary") return fail(Code::kUnimplemented, "logging by a binary is not supported yet: " + where);
-  if (scheme != "fifo") return fail(Code::kInvalidArgument, "unknown STDIO scheme " + scheme);
+  if (where.scheme != "fifo") return fail(Code::kInvalidArgument, "unknown STDIO scheme " + where.scheme);
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return fail_errno("open " + path);
   if (!S_ISFIFO(status.st_mode)) return open_path(path, O_WRONLY | O_APPEND);
@@ -206,6 +230,7 @@ void Stdio::drain(std::chrono::nanoseconds limit, std::function<void()> done) {
 void Stdio::close() {
   for (const auto& pump : pumps_) pump->stop();
   pumps_.clear();
+  if (const auto logger = std::exchange(logger_, nullptr)) logger->end();
   running_outputs_ = 0;
   drained_ = nullptr;
   drain_limit_.cancel();

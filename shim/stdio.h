@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The standard streams of one process: pipes or a terminal on the container's side, what the client asked for (FIFOs,
-// a file, nothing) on the other, pumps between. Both ends of every FIFO are held, so that a client or containerd may
-// come and go without the container noticing (shim contract, section 6). Nothing here ever blocks the loop.
+// a file, a logger, nothing) on the other, pumps between. Both ends of every FIFO are held, so that a client or
+// containerd may come and go without the container noticing (shim contract, section 6). Nothing here ever blocks the
+// loop.
 #pragma once
 
 #include <sys/types.h>
@@ -18,6 +19,8 @@
 
 #include "lib/base/result.h"
 #include "lib/base/unique_fd.h"
+#include "shim/log_uri.h"
+#include "shim/logger_process.h"
 #include "shim/pump.h"
 
 namespace ward::shim {
@@ -36,11 +39,14 @@ struct StdioSpec {
 
 class Stdio {
  public:
-  // Opens the client's side, and pipes where there is no terminal.
-  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec);
+  // Opens the client's side, and pipes where there is no terminal. `owner` is for loggers.
+  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner = {});
   ~Stdio();
   Stdio(const Stdio&) = delete;
   Stdio& operator=(const Stdio&) = delete;
+
+  // The process may be made: at once, or when the logger has said that it is ready.
+  void when_ready(LoggerProcess::Ready ready);
 
   // For the runtime's 0, 1 and 2. With a terminal: none, all are /dev/null.
   [[nodiscard]] std::vector<std::pair<int, int>> child_descriptors() const;
@@ -57,9 +63,10 @@ class Stdio {
 
  private:
   explicit Stdio(asio::io_context& loop);
-  Result<void> open_streams(const StdioSpec& spec);
+  Result<void> open_streams(const StdioSpec& spec, const LogOwner& owner);
+  Result<void> start_logger(const StdioSpec& spec, const LogUri& uri, const LogOwner& owner);
   Result<void> make_pipes(const StdioSpec& spec);
-  Result<UniqueFd> open_output(const std::string& where);
+  Result<UniqueFd> open_output(const LogUri& where);
   Result<void> open_input(const std::string& path);
   void pump_output(UniqueFd source, UniqueFd destination);
   void output_ended();
@@ -73,6 +80,7 @@ class Stdio {
   std::vector<std::pair<UniqueFd, int>> child_ends_;
   UniqueFd master_;
   std::vector<std::shared_ptr<Pump>> pumps_;
+  std::shared_ptr<LoggerProcess> logger_;
   int running_outputs_ = 0;
 };
 

@@ -87,4 +87,10 @@ void TaskEvents::resumed(const std::string& id) {
   publish_(make_event("resumed", "TaskResumed", m));
 }
 
+void TaskEvents::oom(const std::string& id) {
+  containerd::TaskOOM m;
+  m.set_container_id(id);
+  publish_(make_event("oom", "TaskOOM", m));
+}
+
 }  // namespace ward::shim

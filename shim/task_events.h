@@ -34,6 +34,7 @@ class TaskEvents {
   void deleted(const std::string& id, pid_t pid, const Exit& exit);
   void paused(const std::string& id);
   void resumed(const std::string& id);
+  void oom(const std::string& id);
 
  private:
   std::function<void(TaskEvent)> publish_;

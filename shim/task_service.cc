@@ -18,6 +18,8 @@ constexpr std::size_t kLongestId = 76;
 // runc runs `exec` from this document alone; what does not say so is refused rather than guessed.
 constexpr std::string_view kProcessType = "types.containerd.io/opencontainers/runtime-spec/1/Process";
 
+constexpr std::string_view kResourcesType = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
+
 // A ttrpc::Method must be copyable (std::function), the Responder is not: it travels in a shared pointer.
 using SharedResponder = std::shared_ptr<ttrpc::Responder>;
 SharedResponder share(ttrpc::Responder responder) { return std::make_shared<ttrpc::Responder>(std::move(responder)); }
@@ -45,6 +47,18 @@ containerd::Status to_wire(ProcessState state) {
     case ProcessState::kDeleted: return containerd::STATUS_STOPPED;
   }
   return containerd::STATUS_UNKNOWN;
+}
+
+// Some clients write "type.googleapis.com/" before a type.
+bool is_type(const containerd::Any& any, std::string_view type) {
+  std::string_view url = any.type_url();
+  if (url.size() < type.size()) return false;
+  url.remove_prefix(url.size() - type.size());
+  return url == type;
+}
+
+Error wrong_type(const std::string& what, const containerd::Any& any, std::string_view type) {
+  return {Code::kInvalidArgument, what + " must be a " + std::string(type) + ", not a '" + any.type_url() + "'", 0};
 }
 
 template <typename Message>
@@ -111,8 +125,8 @@ void TaskService::serve_on(ttrpc::Server& server) {
       {"Connect", &TaskService::connect},
       {"Shutdown", &TaskService::shutdown},
       {"Checkpoint", &TaskService::unimplemented},
-      {"Update", &TaskService::unimplemented},
-      {"Stats", &TaskService::unimplemented},
+      {"Update", &TaskService::update},
+      {"Stats", &TaskService::stats},
   };
   for (const char* service : {"containerd.task.v2.Task", "containerd.task.v3.Task"}) {
     for (const auto& [name, call] : methods) {
@@ -243,10 +257,8 @@ void TaskService::exec(const std::string& payload, ttrpc::Responder responder) {
   if (!is_valid_id(request->exec_id())) {
     return responder.error({Code::kInvalidArgument, "not a valid exec id: " + request->exec_id(), 0});
   }
-  const std::string& type = request->spec().type_url();
-  if (type.size() < kProcessType.size() ||
-      type.compare(type.size() - kProcessType.size(), kProcessType.size(), kProcessType) != 0) {
-    return responder.error({Code::kInvalidArgument, "the exec's spec must be a " + std::string(kProcessType), 0});
+  if (!is_type(request->spec(), kProcessType)) {
+    return responder.error(wrong_type("the exec's spec", request->spec(), kProcessType));
   }
   auto document = oci::ProcessSpec::parse(request->spec().value());
   if (!document) return responder.error(document.error());
@@ -269,6 +281,8 @@ void TaskService::close_io(const std::string& payload, ttrpc::Responder responde
   if (!request) return responder.error(request.error());
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
+  const auto process = (*container)->find(request->exec_id());
+  if (!process) return responder.error(process.error());
   reply_empty(responder, request->stdin() ? (*container)->close_stdin(request->exec_id()) : Result<void>());
 }
 
@@ -303,6 +317,32 @@ void TaskService::shutdown(const std::string& payload, ttrpc::Responder responde
   if (!request) return responder.error(request.error());
   responder.reply(containerd::Empty());
   if (sandbox_.empty()) shut_down_();
+}
+
+void TaskService::update(const std::string& payload, ttrpc::Responder responder) {
+  const auto request = decode<containerd::UpdateTaskRequest>(payload);
+  if (!request) return responder.error(request.error());
+  const auto container = sandbox_.find(request->id());
+  if (!container) return responder.error(container.error());
+  if (!is_type(request->resources(), kResourcesType)) {
+    return responder.error(wrong_type("the resources", request->resources(), kResourcesType));
+  }
+  // The annotations of an update are a word between clients and containerd; no runtime reads them.
+  (*container)->update(request->resources().value(), [to = share(std::move(responder))](const Result<void>& result) {
+    reply_empty(*to, result);
+  });
+}
+
+void TaskService::stats(const std::string& payload, ttrpc::Responder responder) {
+  const auto request = decode<containerd::StatsRequest>(payload);
+  if (!request) return responder.error(request.error());
+  const auto container = sandbox_.find(request->id());
+  if (!container) return responder.error(container.error());
+  auto metrics = (*container)->stats();
+  if (!metrics) return responder.error(metrics.error());
+  containerd::StatsResponse reply;
+  *reply.mutable_stats() = std::move(*metrics);
+  responder.reply(reply);
 }
 
 void TaskService::unimplemented(const std::string& /*payload*/, ttrpc::Responder responder) {

@@ -33,6 +33,8 @@ class TaskService {
   void wait(const std::string& payload, ttrpc::Responder responder);
   void connect(const std::string& payload, ttrpc::Responder responder);
   void shutdown(const std::string& payload, ttrpc::Responder responder);
+  void update(const std::string& payload, ttrpc::Responder responder);
+  void stats(const std::string& payload, ttrpc::Responder responder);
   void unimplemented(const std::string& payload, ttrpc::Responder responder);
 
   Sandbox& sandbox_;

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/mount.h"
 
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "lib/base/file.h"
+#include "lib/linux/loop_device.h"
 
 namespace ward {
 namespace {
@@ -86,7 +91,9 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
       }
     } else if (const Word* propagation = find_word(std::begin(kPropagationWords), std::end(kPropagationWords), word)) {
       result.propagation |= propagation->flag;
-    } else if (!word.empty()) {
+    } else if (word == "loop") {
+      result.loop = true;
+    } else if (!word.empty() && word.compare(0, 2, "x-") != 0 && word.compare(0, 2, "X-") != 0) {
       if (!result.data.empty()) result.data += ',';
       result.data += word;
     }
@@ -94,18 +101,91 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
   return result;
 }
 
+ShortenedData shorten_lower_directories(const std::string& data) {
+  constexpr std::string_view kKey = "lowerdir=";
+  const auto at = data.compare(0, kKey.size(), kKey) == 0 ? 0 : data.find("," + std::string(kKey));
+  if (at == std::string::npos) return {{}, data};
+  const auto begin = at + (at == 0 ? 0 : 1) + kKey.size();
+  const auto end = std::min(data.find(',', begin), data.size());
+  const std::string_view layers = std::string_view(data).substr(begin, end - begin);
+  // Escaped colons and commas are not taken apart; such paths are rare and stay as long as they are.
+  if (layers.empty() || layers[0] != '/' || layers.find('\\') != std::string_view::npos) return {{}, data};
+  std::string_view common = layers.substr(0, layers.find(':'));
+  common = common.substr(0, common.rfind('/'));
+  for (std::string_view rest = layers; !rest.empty();) {
+    const auto layer = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(layer.size() + 1, rest.size()));
+    while (!common.empty() && (layer.size() <= common.size() + 1 || layer.compare(0, common.size(), common) != 0 ||
+                               layer[common.size()] != '/')) {
+      common = common.substr(0, common.rfind('/'));
+    }
+  }
+  if (common.empty()) return {{}, data};
+  std::string shortened = data.substr(0, begin);
+  for (std::string_view rest = layers; !rest.empty();) {
+    const auto layer = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(layer.size() + 1, rest.size()));
+    shortened += layer.substr(common.size() + 1);
+    if (!rest.empty()) shortened += ':';
+  }
+  shortened += data.substr(end);
+  return {std::string(common), std::move(shortened)};
+}
+
+namespace {
+
+// The working directory is changed for one call, and back whatever happens.
+class InDirectory {
+ public:
+  explicit InDirectory(const std::string& directory) {
+    if (directory.empty()) return;
+    before_.reset(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    failed_ = !before_ || ::chdir(directory.c_str()) != 0;
+  }
+  ~InDirectory() {
+    if (before_) (void)!::fchdir(before_.get());
+  }
+  InDirectory(const InDirectory&) = delete;
+  InDirectory& operator=(const InDirectory&) = delete;
+  [[nodiscard]] bool failed() const { return failed_; }
+
+ private:
+  UniqueFd before_;
+  bool failed_ = false;
+};
+
+Result<void> mount_data(const std::string& what, const std::string& source, const std::filesystem::path& target,
+                        const char* type, unsigned long flags, const std::string& data) {
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  ShortenedData shortened{{}, data};
+  if (data.size() >= page && type != nullptr && std::string_view(type) == "overlay") {
+    shortened = shorten_lower_directories(data);
+  }
+  if (shortened.data.size() >= page) return fail(Code::kInvalidArgument, what + ": the options are longer than a page");
+  const InDirectory in(shortened.directory);
+  if (in.failed()) return fail_errno(what + ": enter " + shortened.directory);
+  if (::mount(source.c_str(), target.c_str(), type, flags, shortened.data.c_str()) != 0) return fail_errno(what);
+  return {};
+}
+
+}  // namespace
+
 Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
                       const std::vector<std::string>& options) {
   const MountOptions parsed = parse_mount_options(options);
   const std::string what = "mount " + source + " (" + type + ") at " + target.string();
-  // The kernel reads one page of data and no more; a longer list would be cut in the middle of a path.
-  if (parsed.data.size() >= static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))) {
-    return fail(Code::kInvalidArgument, what + ": the options are longer than a page");
-  }
   const char* fs_type = type.empty() || type == "bind" ? nullptr : type.c_str();
   unsigned long flags = parsed.flags;
   if (type == "bind") flags |= MS_BIND;
-  if (::mount(source.c_str(), target.c_str(), fs_type, flags, parsed.data.c_str()) != 0) return fail_errno(what);
+  std::string device = source;
+  UniqueFd loop;  // until the mount holds it
+  if (parsed.loop) {
+    auto attached = attach_loop_device(source, (flags & MS_RDONLY) != 0);
+    if (!attached) return fail_with(what, attached.error());
+    device = attached->path;
+    loop = std::move(attached->descriptor);
+  }
+  if (auto ok = mount_data(what, device, target, fs_type, flags, parsed.data); !ok) return ok;
   // A bind mount takes no other flags at first: "bind,ro" needs a second call.
   constexpr unsigned long kBindFlags = MS_BIND | MS_REC;
   if ((flags & MS_BIND) != 0 && (flags & ~kBindFlags) != 0 && (flags & MS_REMOUNT) == 0 &&
@@ -116,6 +196,22 @@ Result<void> mount_at(const std::string& type, const std::string& source, const 
     return fail_errno(what + ": propagation");
   }
   return {};
+}
+
+Result<std::filesystem::path> resolve_inside(const std::filesystem::path& root, const std::filesystem::path& below) {
+  const std::string what = "'" + below.string() + "' in " + root.string();
+  const UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top) return fail_errno("open " + root.string());
+  open_how how = {};
+  how.flags = O_PATH | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  const UniqueFd found(static_cast<int>(::syscall(SYS_openat2, top.get(), below.c_str(), &how, sizeof(how))));
+  if (!found) return fail_errno("find " + what);
+  char path[PATH_MAX];
+  const auto link = "/proc/self/fd/" + std::to_string(found.get());
+  const ssize_t n = ::readlink(link.c_str(), path, sizeof(path));
+  if (n <= 0 || n == static_cast<ssize_t>(sizeof(path))) return fail_errno("name " + what);
+  return std::filesystem::path(std::string(path, static_cast<std::size_t>(n)));
 }
 
 std::vector<std::string> find_mounts_below(std::string_view mountinfo, std::string_view path) {

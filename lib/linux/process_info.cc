@@ -19,6 +19,7 @@ constexpr std::size_t kMaxStatusBytes = 65536;
 
 // Positions after the ')' of stat, counted from 0 = state (field 3 of proc(5)).
 constexpr std::size_t kParent = 1;
+constexpr std::size_t kFlags = 6;
 constexpr std::size_t kStartTime = 19;
 constexpr std::size_t kStartStack = 25;
 
@@ -71,6 +72,8 @@ Result<TaskStat> parse_stat(std::string_view text) {
   stat.comm = text.substr(open + 1, close - open - 1);
   stat.state = fields[0][0];
   stat.parent = number<pid_t>(fields[kParent]);
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING
+  stat.exiting = (number<unsigned>(fields[kFlags]) & kExiting) != 0;
   stat.start_time_ticks = number<std::uint64_t>(fields[kStartTime]);
   stat.start_stack = number<std::uint64_t>(fields[kStartStack]);
   return stat;

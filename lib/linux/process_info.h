@@ -20,6 +20,7 @@ struct TaskStat {
   pid_t pid = 0;
   pid_t parent = 0;
   char state = '?';
+  bool exiting = false;                // it runs no more of its program, but cannot be waited for yet
   std::uint64_t start_time_ticks = 0;  // since boot; with the pid it names a process for ever
   std::uint64_t start_stack = 0;       // where the stack of the present image began; 0 where we may not see it
   std::string comm;                    // raw

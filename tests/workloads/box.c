@@ -203,6 +203,18 @@ static _Noreturn void crowd(int count) {
   for (;;) pause();
 }
 
+// Touches so many MiB of memory, one after the other.
+static int eat(int mebibytes) {
+  for (int i = 0; i < mebibytes; ++i) {
+    char* memory = malloc(1 << 20);
+    if (memory == NULL) return 3;
+    memset(memory, i + 1, 1 << 20);
+    __asm__ volatile("" : : "r"(memory) : "memory");
+  }
+  dprintf(1, "ate %d\n", mebibytes);
+  return 0;
+}
+
 static int flood(int count) {
   for (int i = 0; i < count; ++i) syscall(SYS_unshare, CLONE_NEWNS);
   dprintf(1, "flooded %d\n", count);
@@ -224,6 +236,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "tick") == 0) return tick(number);
   if (strcmp(verb, "fork") == 0) return fork_many(number);
   if (strcmp(verb, "crowd") == 0) crowd(number);
+  if (strcmp(verb, "eat") == 0) return eat(number);
   if (strcmp(verb, "flood") == 0) return flood(number);
   if (strcmp(verb, "spin") == 0)
     for (;;) continue;
@@ -260,7 +273,7 @@ int main(int argc, char** argv) {
   }
   dprintf(2,
           "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork crowd "
-          "flood "
+          "eat flood "
           "spin wait "
           "crash holder tty [N]\n");
   return 2;

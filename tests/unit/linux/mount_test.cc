@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 
+#include <cstdlib>
+
 namespace ward {
 namespace {
 
@@ -16,6 +18,47 @@ TEST(MountOptions, FlagsAreTakenOutAndTheRestIsData) {
 
 TEST(MountOptions, ALaterWordTakesAnEarlierOneBack) {
   EXPECT_EQ(parse_mount_options({"ro", "rw", "noexec", "exec"}), MountOptions{});
+}
+
+TEST(MountOptions, NotesOfProgramsToThemselvesDoNotReachTheKernel) {
+  EXPECT_EQ(parse_mount_options({"X-containerd.mkdir.path=/x", "x-systemd.automount", "size=1m"}).data, "size=1m");
+  EXPECT_TRUE(parse_mount_options({"loop", "ro"}).loop);
+}
+
+TEST(LowerDirectories, AreWrittenRelativeToTheDirectoryThatAllAreIn) {
+  const auto shortened =
+      shorten_lower_directories("workdir=/s/9/work,upperdir=/s/9/fs,lowerdir=/s/x/1/fs:/s/x/2/fs:/s/x/3/fs,index=off");
+  EXPECT_EQ(shortened.directory, "/s/x");
+  EXPECT_EQ(shortened.data, "workdir=/s/9/work,upperdir=/s/9/fs,lowerdir=1/fs:2/fs:3/fs,index=off");
+  const auto apart = shorten_lower_directories("lowerdir=/s/x/10/fs:/s/x/1/fs:/s/xy/2/fs");
+  EXPECT_EQ(apart.directory, "/s");
+  EXPECT_EQ(apart.data, "lowerdir=x/10/fs:x/1/fs:xy/2/fs");
+  const auto nested = shorten_lower_directories("lowerdir=/s/x/1:/s/x/1/fs");
+  EXPECT_EQ(nested.directory, "/s/x");
+  EXPECT_EQ(nested.data, "lowerdir=1:1/fs");
+}
+
+TEST(LowerDirectories, StayAsTheyAreWhereNothingCanBeGained) {
+  for (const char* data : {"", "upperdir=/a", "lowerdir=", "lowerdir=relative/a:relative/b", "lowerdir=/a:/b",
+                           "lowerdir=/a/b\\:c:/a/d", "xlowerdir=/a/b:/a/c"}) {
+    EXPECT_EQ(shorten_lower_directories(data).directory, "") << data;
+    EXPECT_EQ(shorten_lower_directories(data).data, data);
+  }
+}
+
+TEST(ResolveInside, ALinkCannotLeadOut) {
+  std::string pattern = std::filesystem::temp_directory_path() / "inside-XXXXXX";
+  const std::filesystem::path root = ::mkdtemp(pattern.data());
+  std::filesystem::create_directories(root / "etc");
+  std::filesystem::create_directory_symlink("/etc", root / "absolute");
+  std::filesystem::create_directory_symlink("../../../../etc", root / "relative");
+  for (const char* path : {"etc", "absolute", "relative", "../../etc", "/etc"}) {
+    const auto found = resolve_inside(root, path);
+    ASSERT_TRUE(found.has_value()) << path << found.error().message;
+    EXPECT_EQ(*found, root / "etc") << path;
+  }
+  EXPECT_EQ(resolve_inside(root, "nowhere").error().code, Code::kNotFound);
+  std::filesystem::remove_all(root);
 }
 
 TEST(Mountinfo, FindsWhatIsBelowDeepestAndLatestFirst) {

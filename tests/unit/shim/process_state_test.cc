@@ -12,8 +12,8 @@ using S = ProcessState;
 using P = ProcessStep;
 
 const std::vector<S> kStates = {S::kAdded, S::kCreated, S::kRunning, S::kPausing, S::kPaused, S::kStopped, S::kDeleted};
-const std::vector<P> kSteps = {P::kCreate, P::kStart, P::kPause, P::kPaused,
-                               P::kResume, P::kExec,  P::kExit,  P::kDelete};
+const std::vector<P> kSteps = {P::kCreate, P::kStart, P::kPause,  P::kPaused, P::kResume,
+                               P::kExec,   P::kExit,  P::kDelete, P::kUpdate};
 
 TEST(ProcessState, AContainerLivesFromCreateToDelete) {
   S state = S::kAdded;
@@ -52,8 +52,10 @@ TEST(ProcessState, RefusalsAreFailedPreconditionsWithTheTextsClientsKnow) {
   } cases[] = {{S::kRunning, P::kStart, "cannot start a running process"},
                {S::kRunning, P::kDelete, "cannot delete a running process"},
                {S::kPaused, P::kDelete, "cannot delete a paused process"},
-               {S::kCreated, P::kPause, "cannot pause a created process"},
-               {S::kPaused, P::kExec, "cannot exec in a paused container"},
+               {S::kCreated, P::kPause, "cannot pause task in created state"},
+               {S::kCreated, P::kResume, "cannot resume task in created state"},
+               {S::kStopped, P::kUpdate, "cannot update a stopped container"},
+               {S::kPaused, P::kExec, "cannot exec in a paused state"},
                {S::kStopped, P::kExec, "cannot exec in a stopped container"},
                {S::kStopped, P::kStart, "cannot start a stopped process"}};
   for (const auto& c : cases) {

@@ -162,6 +162,23 @@ TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothingAtItsEnd) {
   });
 }
 
+TEST_F(Streams, TheContainersEndsBelongToTheUserThatTheOptionsName) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  StdioSpec spec;
+  spec.in = fifo("in");
+  spec.out = fifo("out");
+  spec.uid = 12345;
+  spec.gid = 23456;
+  auto stdio = Stdio::open(loop_, spec);
+  ASSERT_TRUE(stdio.has_value());
+  for (const auto& [fd, to] : (*stdio)->child_descriptors()) {
+    struct stat status = {};
+    ASSERT_EQ(::fstat(fd, &status), 0);
+    EXPECT_EQ(status.st_uid, 12345U) << to;
+    EXPECT_EQ(status.st_gid, 23456U) << to;
+  }
+}
+
 TEST_F(Streams, AFileGetsBothStreamsAndAnUnknownSchemeIsRefused) {
   StdioSpec spec;
   spec.out = "file://" + (directory_ / "logs" / "log").string();

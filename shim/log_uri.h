@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a client wants a process's output: "" (nowhere), a bare path (a FIFO or a file), "file:///path", or
+// "binary:///program?key=value" (a logger that the shim starts). Pure text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+
+namespace ward::shim {
+
+struct LogUri {
+  std::string scheme;  // "fifo" for a bare path
+  std::string path;
+  std::vector<std::string> arguments;  // key, value, key, value, ... of the query, in its order
+};
+
+// kInvalidArgument with the reason: a path that is not absolute, a query that cannot be decoded.
+Result<LogUri> parse_log_uri(std::string_view text);
+
+}  // namespace ward::shim

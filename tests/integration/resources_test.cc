@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stats, Update and kills for want of memory, on a real containerd. What ctr has no word for goes over the shim's own
+// socket.
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+#include "containerd/metrics_v1.pb.h"
+#include "containerd/metrics_v2.pb.h"
+#include "lib/linux/cgroup_controllers.h"
+#include "lib/linux/cgroup_values.h"
+#include "tests/integration/node_test_base.h"
+#include "tests/support/task_client.h"
+
+namespace ward::test {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+
+class Resources : public RuntimeTest {
+ protected:
+  static std::filesystem::path directory_of(const std::string& id, const char* controller) {
+    const auto hierarchies = CgroupHierarchies::read();
+    const auto membership = read_cgroup_membership(node().task_pid(id));
+    return hierarchies && membership ? hierarchies->find(controller, *membership) : std::filesystem::path();
+  }
+  static bool is_v1() { return !CgroupHierarchies::read()->is_unified(); }
+  static TaskClient client(const std::string& id) { return TaskClient(node().shim_socket(id)); }
+  static Result<containerd::StatsResponse> stats(const std::string& id, const char* version = "v2") {
+    containerd::StatsRequest request;
+    request.set_id(id);
+    return client(id).call<containerd::StatsResponse>("Stats", request, version);
+  }
+  static Result<containerd::Empty> update(const std::string& id, const std::string& json, bool typed = true) {
+    containerd::UpdateTaskRequest request;
+    request.set_id(id);
+    request.mutable_resources()->set_type_url(typed ? "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+                                                    : "some.other/Type");
+    request.mutable_resources()->set_value(json);
+    (*request.mutable_annotations())["who"] = "test";
+    return client(id).call<containerd::Empty>("Update", request);
+  }
+};
+
+TEST_P(Resources, CtrShowsTheMetricsOfARunningAndOfAPausedContainer) {
+  const std::string id = start_box("metrics", {"/box", "crowd", "3"});
+  for (const char* state : {"running", "paused"}) {
+    const Output metrics = node().ctr({"task", "metrics", id});
+    EXPECT_EQ(metrics.status, 0) << state << metrics.err;
+    EXPECT_THAT(metrics.out, HasSubstr(is_v1() ? "memory.usage_in_bytes" : "memory.usage")) << state;
+    EXPECT_THAT(metrics.out, HasSubstr("pids.current")) << state;
+    node().ctr({"task", "pause", id});
+  }
+  node().ctr({"task", "resume", id});
+  node().remove(id);
+}
+
+TEST_P(Resources, StatsAreWhatTheKernelCounts) {
+  if (!is_v1()) GTEST_SKIP() << "the numbers are compared on cgroup v1 only; metrics_test.cc has v2";
+  const std::string id = start_box("stats", {"/box", "crowd", "3"});
+  const auto directory = directory_of(id, "pids");
+  ASSERT_TRUE(await([&] { return read_cgroup_value(directory / "pids.current") == 4U; }));
+  for (const char* version : {"v2", "v3"}) {
+    if (!is_ward() && std::string(version) == "v3") continue;
+    const auto answer = stats(id, version);
+    ASSERT_TRUE(answer.has_value()) << answer.error().message;
+    EXPECT_EQ(answer->stats().type_url(), "io.containerd.cgroups.v1.Metrics");
+    containerd::cgroup1::Metrics metrics;
+    ASSERT_TRUE(metrics.ParseFromString(answer->stats().value()));
+    EXPECT_EQ(metrics.pids().current(), 4U);
+    EXPECT_GT(metrics.memory().usage().usage(), 0U);
+    EXPECT_GT(metrics.cpu().usage().total(), 0U);
+    EXPECT_EQ(metrics.memory().usage().limit(),
+              read_cgroup_value(directory_of(id, "memory") / "memory.limit_in_bytes").value_or(0));
+  }
+  node().remove(id);
+}
+
+TEST_P(Resources, StatsOfAnUnknownContainerAreNotFound) {
+  const std::string id = start_box("stats-none", {"/box", "wait"});
+  containerd::StatsRequest request;
+  request.set_id("nobody");
+  const auto answer = client(id).call<containerd::StatsResponse>("Stats", request);
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code, Code::kNotFound);
+  node().remove(id);
+}
+
+TEST_P(Resources, AnUpdateIsSeenInTheCgroup) {
+  if (!is_v1()) GTEST_SKIP() << "reads the files of cgroup v1";
+  const std::string id = start_box("update", {"/box", "wait"});
+  const auto memory = directory_of(id, "memory");
+  const auto updated =
+      update(id, R"({"memory":{"limit":67108864,"swap":null},"cpu":{"shares":512,"quota":50000,"period":100000},)"
+                 R"("pids":{"limit":77}})");
+  ASSERT_TRUE(updated.has_value()) << updated.error().message;
+  EXPECT_EQ(read_cgroup_value(memory / "memory.limit_in_bytes"), 67108864U);
+  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.shares"), 512U);
+  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.cfs_quota_us"), 50000U);
+  EXPECT_EQ(read_cgroup_value(directory_of(id, "pids") / "pids.max"), 77U);
+  // One limit alone leaves the others.
+  ASSERT_TRUE(update(id, R"({"memory":{"limit":33554432}})").has_value());
+  EXPECT_EQ(read_cgroup_value(memory / "memory.limit_in_bytes"), 33554432U);
+  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.shares"), 512U);
+  node().remove(id);
+}
+
+TEST_P(Resources, AnUpdateOfAPausedContainerLeavesItPaused) {
+  if (!is_v1()) GTEST_SKIP() << "reads the files of cgroup v1";
+  const std::string id = start_box("update-paused", {"/box", "tick", "0"});
+  EXPECT_EQ(node().ctr({"task", "pause", id}).status, 0);
+  ASSERT_TRUE(update(id, R"({"pids":{"limit":66}})").has_value());
+  EXPECT_EQ(read_cgroup_value(directory_of(id, "pids") / "pids.max"), 66U);
+  EXPECT_EQ(node().task_status(id), "PAUSED");
+  EXPECT_EQ(read_cgroup_text(directory_of(id, "freezer") / "freezer.state"), "FROZEN\n");
+  EXPECT_EQ(node().ctr({"task", "resume", id}).status, 0);
+  node().remove(id);
+}
+
+TEST_P(Resources, AWrongUpdateSaysWhatIsWrong) {
+  if (!is_ward()) GTEST_SKIP() << "the stock shim has one code for everything";
+  const std::string id = start_box("update-wrong", {"/box", "wait"});
+  const auto code = [](const Result<containerd::Empty>& result) { return result ? Code::kOk : result.error().code; };
+  EXPECT_EQ(code(update(id, "{")), Code::kInvalidArgument);
+  EXPECT_EQ(code(update(id, R"({"memory":3})")), Code::kInvalidArgument);
+  const auto untyped = update(id, "{}", false);
+  EXPECT_EQ(code(untyped), Code::kInvalidArgument);
+  EXPECT_THAT(untyped.error().message, HasSubstr("some.other/Type"));
+  const auto impossible = update(id, R"({"memory":{"limit":1}})");
+  ASSERT_FALSE(impossible.has_value());
+  EXPECT_THAT(impossible.error().message, HasSubstr("OCI runtime update failed"));
+  ::kill(node().task_pid(id), SIGKILL);
+  ASSERT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
+  EXPECT_EQ(code(update(id, "{}")), Code::kFailedPrecondition);
+  node().remove(id);
+}
+
+TEST_P(Resources, AKillForWantOfMemoryIsToldOnceAndBeforeTheEnd) {
+  Events events(node());
+  const std::string id = node().unique("oom");
+  const Output output = run_box(id, {"--memory-limit", "16777216"}, {"/box", "eat", "64"});
+  EXPECT_EQ(output.status, 137) << output.out << output.err;
+  node().remove(id);
+  const auto topics = events.await(id, "delete");
+  EXPECT_EQ(std::count(topics.begin(), topics.end(), "oom"), 1) << testing::PrintToString(topics);
+  if (is_ward()) {
+    EXPECT_THAT(topics, testing::ElementsAre("create", "start", "oom", "exit", "delete"));
+  }
+}
+
+TEST_P(Resources, AKillInAnExecSessionIsToldAndTheContainerLives) {
+  Events events(node());
+  const std::string id = node().unique("oom-exec");
+  ASSERT_EQ(run_box(id, {"-d", "--memory-limit", "33554432"}, {"/box", "wait"}).status, 0);
+  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "eat", "64"}).status, 137);
+  EXPECT_EQ(node().task_status(id), "RUNNING");
+  EXPECT_TRUE(await([&] {
+    events.await(id, "exit");
+    const auto topics = events.of(id);
+    return std::count(topics.begin(), topics.end(), "oom") == 1;
+  }));
+  node().remove(id);
+}
+
+INSTANTIATE_TEST_SUITE_P(Runtime, Resources, testing::ValuesIn(runtimes()), runtime_name);
+
+}  // namespace
+}  // namespace ward::test
