@@ -60,6 +60,7 @@ void Container::create(PidDone done) {
   if (auto ok = prepare(); !ok) return abandon(ok.error(), std::move(done));
   init_->streams()->when_ready([self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
     if (!ready) return self->abandon(ready.error(), done);
+    if (!self->spec_.checkpoint.empty()) return self->create_from_checkpoint(done);
     self->run_create(done);
   });
 }
@@ -74,7 +75,8 @@ void Container::run_create(PidDone done) {
     if (!pid) return self->abandon(pid.error(), done);
     self->created_ = true;
     (void)self->init_->advance(ProcessStep::kCreate);
-    self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs, self->spec_.stdio, *pid);
+    self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs, self->spec_.stdio, *pid,
+                                       {});
     done(pid);
     self->init_->in_transition = false;
     self->publish_ends();
@@ -162,6 +164,7 @@ void Container::start(const std::string& exec_id, PidDone done) {
 void Container::start_init(PidDone done) {
   if (auto next = next_state(init_->state(), ProcessStep::kStart); !next) return done(tl::unexpected(next.error()));
   init_->in_transition = true;
+  if (!spec_.checkpoint.empty()) return restore(std::move(done));
   auto started = [self = shared_from_this(), done = std::move(done)](const Result<void>& result) {
     const auto& init = self->init_;
     self->start_fifo_.reset();

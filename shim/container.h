@@ -18,6 +18,7 @@
 
 #include "lib/base/result.h"
 #include "lib/linux/cgroup_controllers.h"
+#include "shim/checkpoint.h"
 #include "shim/guard.h"
 #include "shim/process.h"
 #include "shim/rootfs.h"
@@ -53,6 +54,7 @@ struct ContainerSpec {
   std::vector<RootfsMount> rootfs;
   StdioSpec stdio;
   RuntimeOptions options;
+  std::string checkpoint;  // images to start from instead of the program
 };
 
 struct Departed {  // what is left to say of a deleted process
@@ -82,6 +84,8 @@ class Container : public std::enable_shared_from_this<Container> {
   void kill(const std::string& exec_id, int signal, bool all, Done done);
   void pause(Done done);
   void resume(Done done);
+  // `path`: where the images go; empty: as the options say.
+  void checkpoint(const std::string& path, CheckpointOptions options, Done done);
   // `resources`: a LinuxResources object as JSON.
   void update(std::string_view resources, Done done);
   [[nodiscard]] Result<containerd::Any> stats() const;
@@ -105,6 +109,9 @@ class Container : public std::enable_shared_from_this<Container> {
 
   Result<void> prepare();
   void run_create(PidDone done);
+  void create_from_checkpoint(const PidDone& done);
+  void restore(PidDone done);
+  [[nodiscard]] std::string criu_work_path(const std::string& asked) const;
   [[nodiscard]] LogOwner log_owner() const {
     return {&surroundings_.reaper, spec_.id, surroundings_.containerd_namespace};
   }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/pty.h"
@@ -14,6 +15,8 @@
 
 namespace ward::shim {
 namespace {
+
+constexpr int kNeverRestoredStatus = SIGKILL;
 
 // `runc ps --format json` is an array of numbers.
 Result<std::vector<pid_t>> parse_pids(const std::string& text) {
@@ -146,6 +149,10 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
   }
   if (!init_->has_ended()) {
     // Created and never started, or about to be told as ended: its status is part of the answer.
+    if (init_->pid() == 0) {
+      init_->end({kNeverRestoredStatus, wall_ns()});
+      return remove_init(std::move(turn), std::move(done));
+    }
     if (!init_->reaped()) (void)init_->signal(SIGKILL);
     init_->wait([self = shared_from_this(), turn, done](Exit) { self->remove_init(turn, done); });
     return;

@@ -308,6 +308,11 @@ void Guard::forget(const std::string& id) {
   state_->node_link().update(std::move(status));
 }
 
+bool Guard::is_supervised(const std::string& id) const {
+  const auto* const container = state_->find(id);
+  return container != nullptr && container->admitted.supervised;
+}
+
 bool Guard::is_quarantined(const std::string& id) const {
   const auto* const container = state_->find(id);
   return container != nullptr && container->supervisor && container->supervisor->is_quarantined();

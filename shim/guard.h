@@ -75,6 +75,9 @@ class Guard {
   // 7. The container is deleted, or its create failed.
   void forget(const std::string& id);
 
+  // Admitted with a profile: its filter has a listener, which every start has to deliver.
+  [[nodiscard]] bool is_supervised(const std::string& id) const;
+
   // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one becomes SIGKILL.
   [[nodiscard]] bool is_quarantined(const std::string& id) const;
   void paused(const std::string& id, bool paused);

@@ -54,11 +54,9 @@ Result<void> apply(RuntimeOptions& o, int line, std::string_view key, std::strin
   struct {
     std::string_view key;
     std::string* to;
-  } const strings[] = {{"BinaryName", &o.binary_name},
-                       {"Root", &o.root},
-                       {"ShimCgroup", &o.shim_cgroup},
-                       {"CriuImagePath", &o.criu_image_path},
-                       {"CriuWorkPath", &o.criu_work_path}};
+  } const strings[] = {{"BinaryName", &o.binary_name},        {"Root", &o.root},
+                       {"ShimCgroup", &o.shim_cgroup},        {"CriuPath", &o.criu_path},
+                       {"CriuImagePath", &o.criu_image_path}, {"CriuWorkPath", &o.criu_work_path}};
   for (const auto& entry : strings) {
     if (entry.key == key && !parse_string(value, *entry.to)) return wrong(line, key, "a quoted string");
   }

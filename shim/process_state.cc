@@ -17,6 +17,7 @@ std::string_view refusal(ProcessStep step) {
     case ProcessStep::kExit: return "cannot end a";
     case ProcessStep::kDelete: return "cannot delete a";
     case ProcessStep::kUpdate: return "cannot update a";
+    case ProcessStep::kCheckpoint: return "cannot checkpoint a";
   }
   return "cannot change a";
 }
@@ -31,7 +32,8 @@ tl::unexpected<Error> refuse(ProcessState state, ProcessStep step) {
     case ProcessStep::kPaused:
     case ProcessStep::kResume: text += " state"; break;
     case ProcessStep::kExec: text += state == ProcessState::kStopped ? " container" : " state"; break;
-    case ProcessStep::kUpdate: text += " container"; break;
+    case ProcessStep::kUpdate:
+    case ProcessStep::kCheckpoint: text += " container"; break;
     default: text += " process"; break;
   }
   return fail(Code::kFailedPrecondition, std::move(text));
@@ -82,6 +84,9 @@ Result<ProcessState> next_state(ProcessState state, ProcessStep step) {
       break;
     case ProcessStep::kUpdate:
       if (state == S::kCreated || state == S::kRunning || state == S::kPausing || state == S::kPaused) return state;
+      break;
+    case ProcessStep::kCheckpoint:
+      if (state == S::kRunning || state == S::kPaused) return state;
       break;
   }
   return refuse(state, step);

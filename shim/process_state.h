@@ -19,11 +19,11 @@ enum class ProcessState {
   kDeleted,
 };
 
-enum class ProcessStep { kCreate, kStart, kPause, kPaused, kResume, kExec, kExit, kDelete, kUpdate };
+enum class ProcessStep { kCreate, kStart, kPause, kPaused, kResume, kExec, kExit, kDelete, kUpdate, kCheckpoint };
 
 // Where the step leads, or kFailedPrecondition (kNotFound for what is deleted) with the reason.
-// kPause leads to kPausing, kPaused from there on to kPaused; kExec (a new session beside this init) and kUpdate change
-// nothing.
+// kPause leads to kPausing, kPaused from there on to kPaused; kExec (a new session beside this init) kUpdate and
+// kCheckpoint change nothing.
 Result<ProcessState> next_state(ProcessState state, ProcessStep step);
 
 std::string_view state_name(ProcessState state);

@@ -73,6 +73,7 @@ void Runc::run(RuncCall call, Done done) {
   spec.program = place_.binary;
   spec.argv = {place_.binary, "--root", place_.root, "--log", "/proc/self/fd/3", "--log-format", "json"};
   if (place_.systemd_cgroup) spec.argv.emplace_back("--systemd-cgroup");
+  if (!call.criu.empty()) spec.argv.insert(spec.argv.end(), {"--criu", call.criu});
   spec.argv.insert(spec.argv.end(), call.arguments.begin(), call.arguments.end());
   // systemd's socket is the daemon's, and nothing that runc starts may report to it.
   spec.environment = environment_without({"NOTIFY_SOCKET"});

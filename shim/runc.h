@@ -27,6 +27,7 @@ struct RuncPlace {
 struct RuncCall {
   std::vector<std::string> arguments;  // verb first
   std::string directory;
+  std::string criu;                              // which one, for checkpoint and restore; empty: the first in $PATH
   std::vector<std::pair<int, int>> descriptors;  // for the child; 1 and 2, where absent, are captured
   // Where set, the child waits before it executes until `go` was called; called with its pid.
   std::function<void(pid_t, std::function<void()> go)> gate;

@@ -20,22 +20,9 @@ Result<Message> decode(const containerd::Any& any) {
   return message;
 }
 
-RuntimeOptions from_runc(const containerd::RuncOptions& m) {
-  RuntimeOptions o;
-  o.no_pivot_root = m.no_pivot_root();
-  o.no_new_keyring = m.no_new_keyring();
-  o.systemd_cgroup = m.systemd_cgroup();
-  o.io_uid = m.io_uid();
-  o.io_gid = m.io_gid();
-  o.shim_cgroup = m.shim_cgroup();
-  o.binary_name = m.binary_name();
-  o.root = m.root();
-  o.criu_image_path = m.criu_image_path();
-  o.criu_work_path = m.criu_work_path();
-  return o;
-}
-
-RuntimeOptions from_create(const containerd::CreateOptions& m) {
+// What the two messages for runc have in common.
+template <typename Message>
+RuntimeOptions from_message(const Message& m) {
   RuntimeOptions o;
   o.no_pivot_root = m.no_pivot_root();
   o.no_new_keyring = m.no_new_keyring();
@@ -44,10 +31,27 @@ RuntimeOptions from_create(const containerd::CreateOptions& m) {
   o.shim_cgroup = m.shim_cgroup();
   o.criu_image_path = m.criu_image_path();
   o.criu_work_path = m.criu_work_path();
+  if constexpr (std::is_same_v<Message, containerd::RuncOptions>) {
+    o.systemd_cgroup = m.systemd_cgroup();
+    o.binary_name = m.binary_name();
+    o.root = m.root();
+    o.criu_path = m.criu_path();
+  }
   return o;
 }
 
-Result<RuntimeOptions> from_generic(const containerd::RuntimeOptions& m) {
+template <typename Message>
+Result<RuntimeOptions> decode_as(const containerd::Any& any) {
+  const auto message = decode<Message>(any);
+  if (!message) return tl::unexpected(message.error());
+  return from_message(*message);
+}
+
+template <>
+Result<RuntimeOptions> decode_as<containerd::RuntimeOptions>(const containerd::Any& any) {
+  const auto message = decode<containerd::RuntimeOptions>(any);
+  if (!message) return tl::unexpected(message.error());
+  const auto& m = *message;
   if (m.config_path().empty()) return parse_options_table(m.config_body());
   auto text = read_file(m.config_path());
   if (!text) return fail_with("runtime options", text.error());
@@ -58,25 +62,17 @@ Result<RuntimeOptions> from_generic(const containerd::RuntimeOptions& m) {
 
 }  // namespace
 
+std::string_view without_url_prefix(std::string_view type_url) {
+  if (type_url.substr(0, kUrlPrefix.size()) == kUrlPrefix) type_url.remove_prefix(kUrlPrefix.size());
+  return type_url;
+}
+
 Result<RuntimeOptions> decode_options(const containerd::Any& any) {
-  std::string_view type = any.type_url();
+  const std::string_view type = without_url_prefix(any.type_url());
   if (type.empty() && any.value().empty()) return RuntimeOptions{};
-  if (type.substr(0, kUrlPrefix.size()) == kUrlPrefix) type.remove_prefix(kUrlPrefix.size());
-  if (type == "containerd.runc.v1.Options") {
-    auto message = decode<containerd::RuncOptions>(any);
-    if (!message) return tl::unexpected(message.error());
-    return from_runc(*message);
-  }
-  if (type == "containerd.linux.runc.CreateOptions") {
-    auto message = decode<containerd::CreateOptions>(any);
-    if (!message) return tl::unexpected(message.error());
-    return from_create(*message);
-  }
-  if (type == "runtimeoptions.v1.Options") {
-    auto message = decode<containerd::RuntimeOptions>(any);
-    if (!message) return tl::unexpected(message.error());
-    return from_generic(*message);
-  }
+  if (type == "containerd.runc.v1.Options") return decode_as<containerd::RuncOptions>(any);
+  if (type == "containerd.linux.runc.CreateOptions") return decode_as<containerd::CreateOptions>(any);
+  if (type == "runtimeoptions.v1.Options") return decode_as<containerd::RuntimeOptions>(any);
   return fail(Code::kInvalidArgument,
               "runtime options of type '" + any.type_url() +
                   "' are not known; send containerd.runc.v1.Options or runtimeoptions.v1.Options");
@@ -99,6 +95,7 @@ Result<void> save_options(const std::filesystem::path& bundle, const RuntimeOpti
   put("binary_name", o.binary_name);
   put("root", o.root);
   put("systemd_cgroup", o.systemd_cgroup);
+  put("criu_path", o.criu_path);
   put("criu_image_path", o.criu_image_path);
   put("criu_work_path", o.criu_work_path);
   // No fsync: the bundle is on a tmpfs, and after a crash of the node there is no container to delete.

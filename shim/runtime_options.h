@@ -26,6 +26,7 @@ struct RuntimeOptions {
   std::string shim_cgroup;
   std::string binary_name;
   std::string root;  // without the namespace
+  std::string criu_path;
   std::string criu_image_path;
   std::string criu_work_path;
   bool operator==(const RuntimeOptions&) const = default;
@@ -33,6 +34,9 @@ struct RuntimeOptions {
 
 inline constexpr std::string_view kDefaultRuntimeRoot = "/run/containerd/runc";
 inline constexpr std::string_view kDefaultRuntimeBinary = "runc";
+
+// Type URLs in containerd's messages carry no "type.googleapis.com/"; some clients write it all the same.
+std::string_view without_url_prefix(std::string_view type_url);
 
 // An empty Any is all defaults. kInvalidArgument for a type nobody knows or bytes that are not of that type.
 Result<RuntimeOptions> decode_options(const containerd::Any& any);

@@ -15,7 +15,7 @@ TaskEvent make_event(const char* topic, const char* type, const Message& message
 }  // namespace
 
 void TaskEvents::created(const std::string& id, const std::string& bundle, const std::vector<RootfsMount>& rootfs,
-                         const StdioSpec& io, pid_t pid) {
+                         const StdioSpec& io, pid_t pid, const std::string& checkpoint) {
   containerd::TaskCreate m;
   m.set_container_id(id);
   m.set_bundle(bundle);
@@ -30,6 +30,7 @@ void TaskEvents::created(const std::string& id, const std::string& bundle, const
   m.mutable_io()->set_stdout(io.out);
   m.mutable_io()->set_stderr(io.err);
   m.mutable_io()->set_terminal(io.terminal);
+  m.set_checkpoint(checkpoint);
   m.set_pid(static_cast<std::uint32_t>(pid));
   publish_(make_event("create", "TaskCreate", m));
 }
@@ -85,6 +86,13 @@ void TaskEvents::resumed(const std::string& id) {
   containerd::TaskResumed m;
   m.set_container_id(id);
   publish_(make_event("resumed", "TaskResumed", m));
+}
+
+void TaskEvents::checkpointed(const std::string& id, const std::string& path) {
+  containerd::TaskCheckpointed m;
+  m.set_container_id(id);
+  m.set_checkpoint(path);
+  publish_(make_event("checkpointed", "TaskCheckpointed", m));
 }
 
 void TaskEvents::oom(const std::string& id) {

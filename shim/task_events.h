@@ -26,7 +26,7 @@ class TaskEvents {
   explicit TaskEvents(std::function<void(TaskEvent)> publish) : publish_(std::move(publish)) {}
 
   void created(const std::string& id, const std::string& bundle, const std::vector<RootfsMount>& rootfs,
-               const StdioSpec& io, pid_t pid);
+               const StdioSpec& io, pid_t pid, const std::string& checkpoint);
   void started(const std::string& id, pid_t pid);
   void exec_added(const std::string& id, const std::string& exec_id);
   void exec_started(const std::string& id, const std::string& exec_id, pid_t pid);
@@ -34,6 +34,7 @@ class TaskEvents {
   void deleted(const std::string& id, pid_t pid, const Exit& exit);
   void paused(const std::string& id);
   void resumed(const std::string& id);
+  void checkpointed(const std::string& id, const std::string& path);
   void oom(const std::string& id);
 
  private:

@@ -76,13 +76,13 @@ Result<ContainerSpec> spec_from(const containerd::CreateTaskRequest& request) {
   if (request.bundle().empty() || request.bundle()[0] != '/') {
     return fail(Code::kInvalidArgument, "the bundle must be an absolute path: " + request.bundle());
   }
-  if (!request.checkpoint().empty()) return fail(Code::kUnimplemented, "restoring a checkpoint is not supported yet");
   auto options = decode_options(request.options());
   if (!options) return tl::unexpected(options.error());
   ContainerSpec spec;
   spec.id = request.id();
   spec.bundle = request.bundle();
   spec.options = std::move(*options);
+  spec.checkpoint = request.checkpoint();
   spec.stdio = stdio_from(request);
   spec.stdio.uid = spec.options.io_uid;
   spec.stdio.gid = spec.options.io_gid;
@@ -124,7 +124,7 @@ void TaskService::serve_on(ttrpc::Server& server) {
       {"Wait", &TaskService::wait},
       {"Connect", &TaskService::connect},
       {"Shutdown", &TaskService::shutdown},
-      {"Checkpoint", &TaskService::unimplemented},
+      {"Checkpoint", &TaskService::checkpoint},
       {"Update", &TaskService::update},
       {"Stats", &TaskService::stats},
   };
@@ -345,8 +345,16 @@ void TaskService::stats(const std::string& payload, ttrpc::Responder responder) 
   responder.reply(reply);
 }
 
-void TaskService::unimplemented(const std::string& /*payload*/, ttrpc::Responder responder) {
-  responder.error({Code::kUnimplemented, "not supported by this runtime yet", 0});
+void TaskService::checkpoint(const std::string& payload, ttrpc::Responder responder) {
+  const auto request = decode<containerd::CheckpointTaskRequest>(payload);
+  if (!request) return responder.error(request.error());
+  const auto container = sandbox_.find(request->id());
+  if (!container) return responder.error(container.error());
+  auto options = decode_checkpoint_options(request->options());
+  if (!options) return responder.error(options.error());
+  (*container)
+      ->checkpoint(request->path(), std::move(*options),
+                   [to = share(std::move(responder))](const Result<void>& result) { reply_empty(*to, result); });
 }
 
 }  // namespace ward::shim

@@ -35,7 +35,7 @@ class TaskService {
   void shutdown(const std::string& payload, ttrpc::Responder responder);
   void update(const std::string& payload, ttrpc::Responder responder);
   void stats(const std::string& payload, ttrpc::Responder responder);
-  void unimplemented(const std::string& payload, ttrpc::Responder responder);
+  void checkpoint(const std::string& payload, ttrpc::Responder responder);
 
   Sandbox& sandbox_;
   std::function<void()> shut_down_;

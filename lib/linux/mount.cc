@@ -233,12 +233,9 @@ std::vector<std::string> find_mounts_below(std::string_view mountinfo, std::stri
 
 Result<void> unmount_tree(const std::filesystem::path& path) {
   // The usual case, one or a few stacked mounts with nothing below, needs no list of all mounts of the node.
-  bool busy = false;
-  while (!busy) {
-    if (::umount2(path.c_str(), UMOUNT_NOFOLLOW) == 0) continue;
-    if (errno == EINVAL || errno == ENOENT) return {};
-    busy = true;
-  }
+  bool unmounted = false;
+  while (::umount2(path.c_str(), UMOUNT_NOFOLLOW) == 0) unmounted = true;
+  if (errno == ENOENT || (errno == EINVAL && unmounted)) return {};
   std::error_code error;
   const auto real = std::filesystem::weakly_canonical(path, error);
   auto text = read_file("/proc/self/mountinfo", kLargestMountinfo);

@@ -74,6 +74,19 @@ TEST(Mountinfo, FindsWhatIsBelowDeepestAndLatestFirst) {
   EXPECT_TRUE(find_mounts_below("", "/b").empty());
 }
 
+TEST(UnmountTree, WhatIsMountedBelowGoesThoughThePathItselfIsNoMount) {
+  std::string pattern = std::filesystem::temp_directory_path() / "unmount-XXXXXX";
+  const std::filesystem::path root = ::mkdtemp(pattern.data());
+  std::filesystem::create_directories(root / "a/b");
+  const auto mounted = mount_at("tmpfs", "tmpfs", root / "a/b", {"size=64k"});
+  if (mounted) {
+    EXPECT_TRUE(unmount_tree(root).has_value());
+    EXPECT_EQ(::umount2((root / "a/b").c_str(), 0), -1) << "it was still mounted";
+  }
+  std::filesystem::remove_all(root);
+  if (!mounted) GTEST_SKIP() << mounted.error().message;
+}
+
 TEST(UnmountTree, NothingMountedIsSuccess) {
   EXPECT_TRUE(unmount_tree("/usr/share/doc").has_value());
   EXPECT_TRUE(unmount_tree("/no/such/path").has_value());
