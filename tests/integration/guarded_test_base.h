@@ -3,6 +3,7 @@
 // container whose id begins with "deny-" is enforced with action deny, and so on (kPolicy).
 #pragma once
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "tests/integration/node_test_base.h"
@@ -112,7 +113,14 @@ class GuardedTest : public NodeTest {
   static std::vector<Json> events(const std::string& id, const std::string& kind = "violation") {
     std::vector<Json> found;
     Output output;  // an answer that wardd could not give is not an answer of "none"
-    await([&] { return (output = node().ward({"--output", "json", "events", "-c", id})).status == 0; });
+    std::string first_refusal;
+    await([&] {
+      output = node().ward({"--output", "json", "events", "-c", id});
+      if (output.status != 0 && first_refusal.empty()) first_refusal = output.err;
+      return output.status == 0;
+    });
+    if (!first_refusal.empty())
+      std::fprintf(stderr, "asked again, for wardd had answered: %s\n", first_refusal.c_str());
     EXPECT_EQ(output.status, 0) << output.err;
     std::istringstream lines(output.out);
     for (std::string line; std::getline(lines, line);)
