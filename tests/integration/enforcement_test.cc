@@ -279,7 +279,7 @@ TEST_F(Enforcement, I9_ACompiledProfileOfAnotherDigestStopsTheStartUntilItIsRepa
   EXPECT_THAT(refused.err, HasSubstr("damaged"));
   EXPECT_THAT(refused.err, HasSubstr(".profile")) << "it names the file";
   node().ctr({"container", "delete", id});
-  ::kill(node().wardd_pid(), SIGHUP);
+  signal_process(node().wardd_pid(), SIGHUP);
   Output repaired;
   EXPECT_TRUE(await(
       [&] {

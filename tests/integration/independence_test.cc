@@ -101,7 +101,7 @@ TEST_F(Independence, I3_TheDeathOfTheShimLetsNoDeniedCallThrough) {
   node().poke(id, "unshare");
   ASSERT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; }));
   const pid_t shim = node().shim_pid(id);
-  ::kill(shim, SIGKILL);
+  signal_process(shim, SIGKILL);
   EXPECT_TRUE(await([&] { return has_ended(pid); })) << "containerd ends a container without a shim, frozen or not";
   EXPECT_TRUE(await([&] { return !leaves_private_directory(shim); }));
   node().remove(id);
@@ -119,7 +119,7 @@ TEST_F(Independence, I6_AContainerThatIsFrozenTwiceEndsWithItsShim) {
     if (*cgroup) {
       EXPECT_TRUE((*cgroup)->request_freeze(true).has_value());
     }
-  ::kill(node().shim_pid(id), SIGKILL);
+  signal_process(node().shim_pid(id), SIGKILL);
   EXPECT_TRUE(await([&] { return has_ended(pid); }));
   node().remove(id);
   EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))

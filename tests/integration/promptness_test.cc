@@ -35,12 +35,12 @@ TEST_F(Promptness, I5_NeitherAFloodInThePodNorAStoppedWarddDelaysAnAnswer) {
   const auto undisturbed = denied_call(quiet, "e0");
   const Output flood = node().ctr({"task", "exec", "-d", "--exec-id", "f", noisy, "/box", "flood", "2000000000"});
   ASSERT_EQ(flood.status, 0) << flood.err;
-  ::kill(node().wardd_pid(), SIGSTOP);
+  signal_process(node().wardd_pid(), SIGSTOP);
   for (int i = 1; i <= 5; ++i) {
     const auto disturbed = denied_call(quiet, "e" + std::to_string(i));
     EXPECT_LT(disturbed - undisturbed, std::chrono::seconds(1));
   }
-  ::kill(node().wardd_pid(), SIGCONT);
+  signal_process(node().wardd_pid(), SIGCONT);
   for (const std::string& id : {quiet, noisy, pod}) node().remove(id);
 }
 

@@ -97,7 +97,9 @@ TEST_F(Regression, Bug02_AnEndBeforeThePidIsKnownIsNotLost) {
   }
   // Killed while it was only created.
   const std::string id = create_box("bug02-created").id();
-  ASSERT_EQ(::kill(static_cast<pid_t>(tasks_->state(id)->pid()), SIGKILL), 0);
+  const auto created = tasks_->state(id);
+  ASSERT_TRUE(created.has_value());
+  ASSERT_TRUE(signal_process(static_cast<pid_t>(created->pid()), SIGKILL));
   EXPECT_TRUE(await([&] { return status(id) == containerd::STATUS_STOPPED; }));
   EXPECT_FALSE(tasks_->start(id).has_value());
   EXPECT_TRUE(tasks_->remove(id).has_value());
@@ -485,7 +487,7 @@ TEST_F(Regression, Bug24_TheDeleteCommandKnowsTheRootOfTheRuntime) {
   ASSERT_EQ(started.status, 0) << started.err;
   EXPECT_TRUE(fs::exists(root / node().name() / id));
   const pid_t pid = node().task_pid(id);
-  ::kill(node().shim_pid(id), SIGKILL);
+  ASSERT_TRUE(signal_process(node().shim_pid(id), SIGKILL));
   EXPECT_TRUE(await([&] { return ::kill(pid, 0) != 0 && !fs::exists(root / node().name() / id); }));
   node().remove(id);
 }

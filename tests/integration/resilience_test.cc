@@ -63,7 +63,7 @@ TEST_P(Resilience, AnExitWhileContainerdIsAwayIsKnownAfterwards) {
   const std::string id = start_box("away", {"/box", "wait"});
   const pid_t pid = node().task_pid(id);
   node().stop_containerd(SIGKILL);
-  ::kill(pid, SIGTERM);
+  signal_process(pid, SIGTERM);
   EXPECT_TRUE(await([&] { return !is_alive(pid); }));
   node().start_containerd();
   EXPECT_EQ(node().task_status(id), "STOPPED");
@@ -76,7 +76,7 @@ TEST_P(Resilience, TheKillOfAShimEndsItsContainerCleanly) {
   const std::string id = start_box("shimless", {"/box", "crowd", "2"});
   const pid_t pid = node().task_pid(id), shim = node().shim_pid(id);
   ASSERT_GT(shim, 0);
-  ::kill(shim, SIGKILL);
+  signal_process(shim, SIGKILL);
   EXPECT_TRUE(await([&] { return !is_alive(pid) && node().task_pid(id) == -1; }));
   EXPECT_THAT(events.await(id, "delete"), Contains("exit"));
   EXPECT_TRUE(await([&] { return !fs::exists(node().bundle(id)) && mounts_below(node().bundle(id)).empty(); }));
@@ -88,7 +88,7 @@ TEST_P(Resilience, AShimThatDiesWhileContainerdIsAwayIsClearedUpOnItsReturn) {
   const std::string id = start_box("both", {"/box", "wait"});
   const pid_t pid = node().task_pid(id), shim = node().shim_pid(id);
   node().stop_containerd(SIGKILL);
-  ::kill(shim, SIGKILL);
+  signal_process(shim, SIGKILL);
   EXPECT_TRUE(await([&] { return !is_alive(shim); }));
   node().start_containerd();
   EXPECT_TRUE(await([&] { return !is_alive(pid); }));

@@ -130,7 +130,7 @@ TEST_P(Resources, AWrongUpdateSaysWhatIsWrong) {
   const auto impossible = update(id, R"({"memory":{"limit":1}})");
   ASSERT_FALSE(impossible.has_value());
   EXPECT_THAT(impossible.error().message, HasSubstr("OCI runtime update failed"));
-  ::kill(node().task_pid(id), SIGKILL);
+  ASSERT_TRUE(signal_process(node().task_pid(id), SIGKILL));
   ASSERT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
   EXPECT_EQ(code(update(id, "{}")), Code::kFailedPrecondition);
   node().remove(id);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/child.h"
 
+#include <gtest/gtest.h>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -104,7 +106,7 @@ void Child::write(std::string_view text) {
 void Child::close_input() { in_.reset(); }
 
 void Child::signal(int number) const {
-  if (!status_) ::kill(pid_, number);
+  if (!status_) signal_process(pid_, number);
 }
 
 void Child::reap(bool block) {
@@ -156,5 +158,13 @@ Output run(const std::vector<std::string>& command, const Child::Options& option
 }
 
 void short_pause() { ::poll(nullptr, 0, 5); }
+
+bool signal_process(pid_t pid, int number) {
+  if (pid <= 1) {
+    ADD_FAILURE() << "signal " << number << " to pid " << pid << ": there is no such process";
+    return false;
+  }
+  return ::kill(pid, number) == 0;
+}
 
 }  // namespace ward::test
