@@ -122,7 +122,9 @@ void Container::list_processes(std::function<void(Result<std::vector<TaskProcess
     }
     done(std::move(result));
   };
-  if (init_->reaped()) return name_them(std::vector<pid_t>());
+  // containerd from 1.7 on takes a task without processes for one that its own death left half made: when it starts
+  // again it deletes it, and the exit code with it. A task that ended and was not deleted yet is none of these.
+  if (init_->reaped()) return name_them(std::vector<pid_t>{init_->pid()});
   auto pids = read_cgroup_pids(init_->pid());
   if (pids && !pids->empty()) return name_them(pids);
   // A container without a cgroup of its own: the runtime may know better.

@@ -29,6 +29,8 @@ class Child {
   struct Options {
     std::vector<std::string> environment;  // KEY=VALUE, over the test's own
     bool terminal = false;
+    // Where stdout and stderr go instead of to the test: for a child that writes while nobody waits for it.
+    std::string log = {};
   };
   Child(const std::vector<std::string>& command, const Options& options);
   Child(const std::vector<std::string>& command);  // NOLINT(google-explicit-constructor): reads as a command line

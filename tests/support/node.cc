@@ -33,7 +33,7 @@ bool answers(const fs::path& socket_path) {
 void stop_child(std::unique_ptr<Child>& child, int signal, const char* what) {
   if (!child) return;
   child->signal(signal);
-  if (!child->wait()) ADD_FAILURE() << what << " did not end within 30 s of signal " << signal << ":\n" << child->err();
+  if (!child->wait()) ADD_FAILURE() << what << " did not end within 30 s of signal " << signal;
   child.reset();
 }
 
@@ -54,11 +54,28 @@ std::vector<std::string> task_line(const Node& node, const std::string& id) {
   return {};
 }
 
+std::string failed(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
+
+// Of a hybrid host one half only, where WARD_TEST_CGROUPS asks for v1 or v2: in this mount namespace a pure host.
+std::string choose_cgroups() {
+  const char* wanted = std::getenv("WARD_TEST_CGROUPS");
+  const std::string version = wanted == nullptr ? "" : wanted;
+  if (version == "v1") {
+    if (::umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0) return failed("unmount /sys/fs/cgroup/unified");
+  } else if (version == "v2") {
+    if (::umount2("/sys/fs/cgroup", MNT_DETACH) != 0) return failed("unmount /sys/fs/cgroup");
+    if (::mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+      return failed("mount cgroup2 at /sys/fs/cgroup");
+  } else if (!version.empty()) {
+    return "WARD_TEST_CGROUPS is v1 or v2, not " + version;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string isolate_mounts() {
   if (::geteuid() != 0) return "integration tests need root";
-  const auto failed = [](const char* what) { return std::string(what) + ": " + std::strerror(errno); };
   if (::unshare(CLONE_NEWNS) != 0) return failed("unshare a mount namespace");
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("make mounts private");
   fs::create_directories("/run/containerd");
@@ -66,71 +83,82 @@ std::string isolate_mounts() {
     return failed("mount /run/containerd");
   if (::mount("bpf", "/sys/fs/bpf", "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0)
     return failed("mount /sys/fs/bpf");
-  return {};
+  // Network plugins of pods keep their notes there.
+  fs::create_directories("/var/lib/cni");
+  if (::mount("tmpfs", "/var/lib/cni", "tmpfs", MS_NOSUID | MS_NODEV, "mode=700") != 0)
+    return failed("mount /var/lib/cni");
+  return choose_cgroups();
 }
 
 fs::path shim_binary() { return fs::path(WARD_BUILD_DIR) / "shim" / "containerd-shim-ward-v1"; }
 fs::path wardd_binary() { return fs::path(WARD_BUILD_DIR) / "enforcer" / "wardd"; }
 fs::path ward_binary() { return fs::path(WARD_BUILD_DIR) / "cli" / "ward"; }
 
-Node::Node() : name_("ward-test-" + random_hex(4)) {
+Node::Node(Cri cri) : name_("ward-test-" + random_hex(4)) {
+  containerd_namespace_ = cri == Cri::kOn ? "k8s.io" : name_;
   directory_ = directory_of(name_);
   for (const char* part : {"", "containerd", "etc/profiles", "etc/policies", "var", "run"})
     fs::create_directories(directory_ / part);
   fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
   fs::permissions(directory_ / "run", fs::perms::owner_all);
   fs::permissions(directory_ / "var", fs::perms::owner_all);
-  write_containerd_config();
+  link_peers(directory_ / "bin");
+  write_text(directory_ / "containerd.toml", containerd_config(directory_ / "containerd", shim_binary(), cri));
+  if (cri == Cri::kOn) {
+    write_cri_files(directory_ / "containerd", shim_binary());
+    network_ = std::make_unique<PrivateNetwork>();
+  }
 }
 
 Node::~Node() { stop(); }
 
-void Node::write_containerd_config() const {
-  const fs::path own = directory_ / "containerd";
-  // Only what `ctr run` needs. CRI would want a network, and the other snapshotters look at every file system.
-  write_text(directory_ / "containerd.toml",
-             "version = 2\nroot = \"" + (own / "root").string() + "\"\nstate = \"" + (own / "state").string() +
-                 "\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.snapshotter.v1.btrfs\", "
-                 "\"io.containerd.snapshotter.v1.zfs\", \"io.containerd.snapshotter.v1.devmapper\", "
-                 "\"io.containerd.snapshotter.v1.aufs\"]\n[grpc]\n  address = \"" +
-                 (own / "containerd.sock").string() + "\"\n");
-}
-
 fs::path Node::bundle(const std::string& id) const {
-  return directory_ / "containerd/state/io.containerd.runtime.v2.task" / name_ / id;
+  return directory_ / "containerd/state/io.containerd.runtime.v2.task" / containerd_namespace_ / id;
 }
 
 std::string Node::shim_socket(const std::string& id) const {
-  return "/run/containerd/s/" + sha256_hex((directory_ / "containerd/containerd.sock" / name_ / id).string());
+  return "/run/containerd/s/" + sha256_hex((containerd_socket() / containerd_namespace_ / id).string());
 }
 
 Child::Options Node::environment(bool terminal) const {
   const char* path = std::getenv("PATH");
-  return Child::Options{{"PATH=" + shim_binary().parent_path().string() + ":" +
+  return Child::Options{{"PATH=" + (directory_ / "bin").string() + ":" + shim_binary().parent_path().string() + ":" +
                              (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
                          "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
                          "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_},
                         terminal};
 }
 
+Child::Options Node::logged(const std::string& program) const {
+  Child::Options options = environment();
+  options.log = (directory_ / (program + ".log")).string();
+  return options;
+}
+
+std::string Node::log_of(const std::string& program) const {
+  const auto text = read_file(directory_ / (program + ".log"), 64U << 20U);
+  constexpr std::size_t kEnough = 8192;
+  return !text ? text.error().message : text->size() <= kEnough ? *text : text->substr(text->size() - kEnough);
+}
+
 void Node::start_containerd() {
-  containerd_ = std::make_unique<Child>(
-      std::vector<std::string>{"containerd", "-c", (directory_ / "containerd.toml").string(), "-l", "info"},
-      environment());
+  std::vector<std::string> command{"containerd", "-c", (directory_ / "containerd.toml").string(), "-l", "info"};
+  if (network_) command = network_->command(std::move(command));
+  containerd_ = std::make_unique<Child>(command, logged("containerd"));
   const bool up =
       await([&] { return containerd_->wait(std::chrono::milliseconds(0)) || ctr({"version"}).status == 0; });
   if (!up || containerd_->wait(std::chrono::milliseconds(0)))
-    ADD_FAILURE() << "containerd does not answer:\n" << containerd_->err();
+    ADD_FAILURE() << "containerd does not answer:\n" << log_of("containerd");
 }
 
 void Node::stop_containerd(int signal) { stop_child(containerd_, signal, "containerd"); }
 
 void Node::start_wardd(std::vector<std::string> through) {
   through.push_back(wardd_binary().string());
-  wardd_ = std::make_unique<Child>(through, environment());
+  wardd_ = std::make_unique<Child>(through, logged("wardd"));
   const bool up =
       await([&] { return wardd_->wait(std::chrono::milliseconds(0)) || answers(directory_ / "run/api/api.sock"); });
-  if (!up || wardd_->wait(std::chrono::milliseconds(0))) ADD_FAILURE() << "wardd does not answer:\n" << wardd_->err();
+  if (!up || wardd_->wait(std::chrono::milliseconds(0))) ADD_FAILURE() << "wardd does not answer:\n" << log_of("wardd");
 }
 
 void Node::stop_wardd(int signal) {
@@ -157,8 +185,8 @@ void Node::write_profile(const std::string& name, const std::string& yaml) const
 }
 
 std::vector<std::string> Node::ctr_command(std::vector<std::string> arguments) const {
-  std::vector<std::string> command{"ctr", "--address", (directory_ / "containerd/containerd.sock").string(),
-                                   "--namespace", name_};
+  std::vector<std::string> command{"ctr", "--address", containerd_socket().string(), "--namespace",
+                                   containerd_namespace_};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }
@@ -188,7 +216,7 @@ pid_t Node::task_pid(const std::string& id) const {
   return line.size() >= 3 ? std::atoi(line[1].c_str()) : -1;
 }
 
-pid_t Node::shim_pid(const std::string& id) const { return find_shim(name_, id); }
+pid_t Node::shim_pid(const std::string& id) const { return find_shim(containerd_namespace_, id); }
 
 void Node::poke(const std::string& id, const std::string& attack) const {
   std::ofstream fifo("/proc/" + std::to_string(task_pid(id)) + "/root/trigger");
@@ -239,7 +267,7 @@ Events::Events(Node& node) : child_(node.ctr_command({"events"}), node.environme
   // The stream says nothing when it is ready; a harmless event is repeated until it comes through.
   unsigned round = 0;
   const bool ready = test::await([&] {
-    node.ctr({"namespaces", "label", node.name(), "round=" + std::to_string(++round)});
+    node.ctr({"namespaces", "label", node.containerd_namespace(), "round=" + std::to_string(++round)});
     return child_.await_output("/namespaces/update", 0, std::chrono::milliseconds(50));
   });
   if (!ready) ADD_FAILURE() << "ctr events delivers nothing: " << child_.err();

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "tests/support/child.h"
+#include "tests/support/peers.h"
+#include "tests/support/private_network.h"
 
 namespace ward::test {
 
@@ -30,25 +32,30 @@ std::filesystem::path ward_binary();
 
 class Node {
  public:
-  Node();
+  explicit Node(Cri cri = Cri::kOff);
   ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  [[nodiscard]] const std::string& name() const { return name_; }  // the containerd namespace, unique
+  [[nodiscard]] const std::string& name() const { return name_; }                                  // unique
+  [[nodiscard]] const std::string& containerd_namespace() const { return containerd_namespace_; }  // CRI has its own
+  [[nodiscard]] std::filesystem::path containerd_socket() const { return directory_ / "containerd/containerd.sock"; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::filesystem::path config() const { return directory_ / "etc"; }
   [[nodiscard]] std::filesystem::path state() const { return directory_ / "var"; }
   [[nodiscard]] std::filesystem::path bundle(const std::string& id) const;
   [[nodiscard]] std::string shim_socket(const std::string& id) const;
 
+  // With CRI, where containerd and its pods are; else nothing.
+  [[nodiscard]] const PrivateNetwork* network() const { return network_.get(); }
+
   void start_containerd();                                  // and waits until it answers
   void stop_containerd(int signal);                         // and waits until it is gone; containers live on
   void start_wardd(std::vector<std::string> through = {});  // `through`: a command line that ends in wardd's
   void stop_wardd(int signal);
+  [[nodiscard]] std::string log_of(const std::string& program) const;  // the end of what containerd or wardd said
   [[nodiscard]] pid_t containerd_pid() const { return containerd_ ? containerd_->pid() : -1; }
   [[nodiscard]] pid_t wardd_pid() const { return wardd_ ? wardd_->pid() : -1; }
-  [[nodiscard]] std::string wardd_log() const { return wardd_ ? wardd_->err() : ""; }  // as far as it was read
 
   void import_image(const std::string& name);  // box, nginx, redis; built by scripts/build-image where it is not cached
   void write_policy(const std::string& name, const std::string& yaml) const;
@@ -74,11 +81,12 @@ class Node {
   void stop();  // removes all containers, stops everything, checks leftovers() and deletes the directory
 
  private:
-  void write_containerd_config() const;
   void note_bpf_programs();  // what the node's processes hold, before one of them ends
+  [[nodiscard]] Child::Options logged(const std::string& program) const;
 
-  std::string name_;
+  std::string name_, containerd_namespace_;
   std::filesystem::path directory_;
+  std::unique_ptr<PrivateNetwork> network_;
   std::unique_ptr<Child> containerd_, wardd_;
   bool wardd_was_killed_ = false;
   std::set<std::string> ids_;

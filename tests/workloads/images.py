@@ -60,6 +60,8 @@ def entry(*command):
 
 IMAGES = {
     "box": Image("box", [], ["/box", "true"]),
+    "pause": Image("pause", [], ["/box", "wait"]),  # what holds a pod together
+    "nobody": Image("nobody", [], ["/box", "wait"], user="nobody"),
     "nginx": Image(
         "nginx", ["nginx"], entry("/usr/sbin/nginx", "-g", "daemon off;"), stop_signal="SIGQUIT",
         directories={"/run": "root", "/var/lib/nginx": "root", "/var/log/nginx": "root", "/tmp": "root"},
