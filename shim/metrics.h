@@ -15,8 +15,8 @@
 
 namespace ward::shim {
 
-// `membership`: the text of /proc/<pid>/cgroup of the container's init. kNotFound "cgroup does not exist" where the
-// container has no cgroup of its own, or it is gone.
+// `membership`: the text of /proc/<pid>/cgroup of the container's init. kNotFound "cgroup does not exist" where that
+// is the root of every hierarchy, or gone.
 Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies, std::string_view membership);
 
 // The directory of each v1 controller; an empty one is left out of the answer.

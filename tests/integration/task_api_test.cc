@@ -276,7 +276,9 @@ TEST_F(TaskApi, AThousandWaitsCostLessThanAMebibyteAndAllAreAnswered) {
   EXPECT_EQ(status(id), containerd::STATUS_RUNNING) << "answered after all the waits that came before it";
   const long after = private_kib();
   std::printf("1000 waits: %ld KiB\n", after - before);
+#ifndef __SANITIZE_ADDRESS__  // whose own books cost more than what is measured
   EXPECT_LE(after - before, 1024);
+#endif
   ASSERT_TRUE(tasks_->kill(id, SIGKILL).has_value());
   EXPECT_TRUE(tasks_->run_until([&] { return answered == kWaits; })) << answered;
 }
