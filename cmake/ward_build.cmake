@@ -23,6 +23,13 @@ function(ward_library name)
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
 endfunction()
 
+# Only targets whose sources include lib/base/fault.h: the flag must not change what all others are compiled with.
+function(ward_uses_faults target)
+  if(WARD_FAULTS)
+    target_compile_definitions(${target} PRIVATE WARD_FAULTS)
+  endif()
+endfunction()
+
 # ward_proto(NAME LITE|FULL|GRPC files...): generated code below the build directory, included as "ward/node/v1/x.pb.h".
 function(ward_proto name kind)
   set(out ${CMAKE_BINARY_DIR}/generated)

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "containerd/types.pb.h"
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/linux/child_process.h"
@@ -75,8 +76,10 @@ void Container::run_create(PidDone done) {
     if (!pid) return self->abandon(pid.error(), done);
     self->created_ = true;
     (void)self->init_->advance(ProcessStep::kCreate);
+    fault::pass("create.before-events");
     self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs, self->spec_.stdio, *pid,
                                        {});
+    fault::pass("create.before-reply");
     done(pid);
     self->init_->in_transition = false;
     self->publish_ends();
@@ -163,6 +166,7 @@ void Container::start(const std::string& exec_id, PidDone done) {
 
 void Container::start_init(PidDone done) {
   if (auto next = next_state(init_->state(), ProcessStep::kStart); !next) return done(tl::unexpected(next.error()));
+  if (auto ok = fault::point("start.before-release"); !ok) return done(tl::unexpected(ok.error()));
   init_->in_transition = true;
   if (!spec_.checkpoint.empty()) return restore(std::move(done));
   auto started = [self = shared_from_this(), done = std::move(done)](const Result<void>& result) {
@@ -174,6 +178,7 @@ void Container::start_init(PidDone done) {
       self->surroundings_.events.started(self->spec_.id, init->pid());
       // Quarantined by a call it made before `start` had come back.
       if (self->surroundings_.guard.is_quarantined(self->spec_.id)) self->set_frozen(true);
+      fault::pass("start.before-reply");
       done(init->pid());
       self->watch_oom();
     } else {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/pty.h"
@@ -172,9 +173,11 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
     (void)self->init_->advance(ProcessStep::kDelete);
     self->init_->close_streams();
     self->end_unstarted_execs();
+    fault::pass("delete.before-unmount");
     if (auto ok = unmount_rootfs(self->spec_.bundle); !ok) log::warn(ok.error().message, {{"id", self->spec_.id}});
     self->surroundings_.guard.forget(self->spec_.id);
     self->surroundings_.events.deleted(self->spec_.id, self->init_->pid(), *self->init_->exit());
+    fault::pass("delete.before-reply");
     done(Departed{self->init_->pid(), *self->init_->exit()});
   };
   destroy([parts, part_done](Result<void> result) {
@@ -186,6 +189,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
 }
 
 void Container::destroy(std::function<void(Result<void>)> done) {
+  if (auto ok = fault::point("delete.before-record"); !ok) return done(tl::unexpected(ok.error()));
   if (!delete_needs_runtime_ && try_delete(runc_.place().root, spec_.id)) return done({});
   RuncCall call;
   call.arguments = {"delete", spec_.id};

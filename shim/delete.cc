@@ -23,6 +23,7 @@
 #include "shim/runtime_options.h"
 #include "shim/supervisor/listener_socket.h"
 #include "shim/timestamp.h"
+#include "shim/unfinished_create.h"
 
 namespace ward::shim {
 namespace {
@@ -85,6 +86,7 @@ int run_delete(const Invocation& invocation) {
   const std::string socket = read_socket_path(bundle);
   const auto saved = load_options(bundle);
   const auto root = runtime_root(saved.options, invocation.containerd_namespace);
+  const auto unfinished = stop_unfinished_create(bundle, std::filesystem::path(root) / invocation.id);
   // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
   if (std::filesystem::exists(root + "/" + invocation.id, error)) {
     const auto cgroups = read_orphaned_cgroups(root, invocation.id);
@@ -96,6 +98,7 @@ int run_delete(const Invocation& invocation) {
       if (auto removed = remove_cgroups(cgroups); !removed) warn(removed.error());
     }
   }
+  if (auto ok = remove_remains(unfinished); !ok) warn(ok.error());
   if (auto ok = unmount_rootfs(bundle); !ok) warn(ok.error());
   remove_dead_socket(socket);
   remove_dead_private_directories(places_from_environment().run);

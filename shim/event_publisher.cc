@@ -11,6 +11,7 @@
 
 #include "containerd/events_forward.pb.h"
 #include "lib/base/clock.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/ttrpc/client.h"
 
@@ -79,6 +80,12 @@ struct EventPublisher::State : std::enable_shared_from_this<EventPublisher::Stat
 void EventPublisher::State::send_head() {
   if (in_flight || waiting || queue.empty()) return;
   in_flight = true;
+  if (!fault::point("events.before-forward")) {
+    asio::post(loop, [weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->answered(fail(Code::kUnavailable, "a test wants no events"));
+    });
+    return;
+  }
   client.call(
       "containerd.services.events.ttrpc.v1.Events", "Forward", queue.front().request, kCallTimeout,
       [weak = weak_from_this()](const Result<std::string>& answer) {

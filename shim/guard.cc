@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/base/digest.h"
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "shim/admission/index.h"
 #include "shim/guard_recording.h"
@@ -99,6 +100,7 @@ struct Guard::State {
     if (offer.state.metadata != container->admitted.nonce) return fail(Code::kPermissionDenied, "the nonce is wrong");
     for (auto& [exec_id, start] : container->starts) {
       if (start.listener_arrived || !is_or_descends_from(offer.sender, start.runtime_pid)) continue;
+      if (auto ok = fault::point("listener.arrived"); !ok) return ok;
       start.listener_arrived = true;
       container->supervisor->adopt(exec_id, offer.state.pid, std::move(offer.listener));
       if (start.confirmed) finish(*container, exec_id, {});

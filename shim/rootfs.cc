@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/rootfs.h"
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/linux/mount.h"
 
@@ -25,6 +26,7 @@ Result<void> mount_rootfs(const std::filesystem::path& bundle, const std::vector
 }
 
 Result<void> unmount_rootfs(const std::filesystem::path& bundle) {
+  if (auto ok = fault::point("rootfs.unmount"); !ok) return ok;
   const auto rootfs = bundle / "rootfs";
   auto ok = unmount_tree(rootfs);
   if (!ok) return fail_with("rootfs", ok.error());

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "lib/base/fault.h"
 #include "lib/linux/child_process.h"
 #include "lib/linux/memory_file.h"
 
@@ -41,6 +42,7 @@ struct Running {
 };
 
 void finish(const Running& call, const Exit& exit) {
+  if (auto ok = fault::point(call.verb, ".after-runtime"); !ok) return call.done(tl::unexpected(ok.error()));
   std::string output = call.output ? read_back(call.output) : std::string();
   if (exit.wait_status == 0) return call.done(std::move(output));
   const std::string prefix = "OCI runtime " + call.verb + " failed: ";
@@ -65,6 +67,7 @@ void Runc::run(RuncCall call, Done done) {
   auto running = std::make_shared<Running>();
   running->verb = call.arguments.front();
   running->done = std::move(done);
+  if (auto ok = fault::point(running->verb, ".before-runtime"); !ok) return running->done(tl::unexpected(ok.error()));
   auto log = make_memory_file("runtime-log");
   if (!log) return running->done(tl::unexpected(log.error()));
   running->log = std::move(*log);
@@ -93,6 +96,7 @@ void Runc::run(RuncCall call, Done done) {
   if (!child) return running->done(fail_with("run " + place_.binary, child.error()));
   running->gate = std::make_shared<Gate>(std::move(child->gate));
   reaper_.watch(child->pid, [running](Exit exit) { finish(*running, exit); });
+  fault::pass(running->verb, ".in-runtime");
   if (call.gate) call.gate(child->pid, [gate = running->gate] { gate->open(); });
 }
 

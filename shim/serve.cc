@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/linux/unix_socket.h"
 #include "lib/ttrpc/server.h"
@@ -121,6 +122,7 @@ int run_serve(const Invocation& invocation) {
   open_log(invocation.debug);
   // The bundle of a pod's first container may be deleted while we serve the others.
   if (::chdir("/") != 0) return 1;
+  fault::pass("serve.before-listen");
   auto listener = take_listener(invocation);
   if (!listener) {
     log::error(listener.error().message);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/base/digest.h"
+#include "lib/base/fault.h"
 #include "lib/base/scope_exit.h"
 #include "lib/base/unique_fd.h"
 
@@ -55,6 +56,9 @@ Result<void> write_file_atomically(const std::filesystem::path& path, std::strin
   if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod '" + temporary + "'");
   if (auto written = write_all(fd.get(), content, temporary); !written) return written;
   if (durability == Durability::kSync && ::fsync(fd.get()) != 0) return fail_errno("fsync '" + temporary + "'");
+  if constexpr (fault::kEnabled) {
+    if (auto ok = fault::point("rename." + path.filename().string()); !ok) return ok;
+  }
   if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename to '" + path.string() + "'");
   remove.dismiss();
   if (durability == Durability::kNone) return {};

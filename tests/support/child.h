@@ -70,8 +70,8 @@ Output run(const std::vector<std::string>& command, const Child::Options& option
 template <typename Predicate>
 bool await(Predicate predicate, std::chrono::milliseconds patience = kPatience);
 
-// kill(2), but only of a process: a look-up that found none says -1, which kill(2) takes for every process of the machine,
-// and 0 is everyone in our own group. False, and a failure of the test, for those.
+// kill(2), but only of a process: a look-up that found none says -1, which kill(2) takes for every process of the
+// machine, and 0 is everyone in our own group. False, and a failure of the test, for those.
 bool signal_process(pid_t pid, int number);
 
 void short_pause();  // the 5 ms between two questions of await()

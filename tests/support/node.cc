@@ -125,7 +125,8 @@ Child::Options Node::environment(bool terminal) const {
   return Child::Options{{"PATH=" + (directory_ / "bin").string() + ":" + shim_binary().parent_path().string() + ":" +
                              (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
                          "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
-                         "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_},
+                         "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_,
+                         "WARD_FAULTS=@" + (directory_ / "faults").string()},
                         terminal};
 }
 

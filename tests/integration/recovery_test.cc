@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim fails or dies at each of its named points (lib/base/fault.h): containerd hears of an error or of a success,
+// nobody hangs, nothing of the container stays, and its id can be used again.
+#include <fstream>
+#include <set>
+
+#include "lib/base/fault.h"
+#include "lib/base/file.h"
+#include "tests/integration/guarded_test_base.h"
+#include "tests/integration/remains.h"
+
+namespace ward::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Case {
+  const char* point;
+  const char* action;
+  const char* verb;  // in which it is met
+};
+
+// `create.in-runtime` kills the shim while runc works, which the kernel then kills as well.
+constexpr Case kCases[] = {
+    {"serve.before-listen", "kill", "run"},
+    {"rename.config.json", "error(ENOSPC)", "run"},
+    {"rename.config.json", "kill", "run"},
+    {"create.before-runtime", "error(EMFILE)", "run"},
+    {"create.before-runtime", "kill", "run"},
+    {"create.in-runtime", "kill(4)", "run"},
+    {"create.in-runtime", "kill(12)", "run"},
+    {"create.in-runtime", "kill(25)", "run"},
+    {"create.in-runtime", "kill(50)", "run"},
+    {"listener.arrived", "error(EMFILE)", "run"},
+    {"listener.arrived", "kill", "run"},
+    {"create.after-runtime", "error(EIO)", "run"},
+    {"create.after-runtime", "kill", "run"},
+    {"create.before-events", "kill", "run"},
+    {"create.before-reply", "kill", "run"},
+    {"start.before-release", "error(EIO)", "run"},
+    {"start.before-release", "kill", "run"},
+    {"start.before-reply", "kill", "run"},
+    {"events.before-forward", "error*3", "run"},
+    {"events.before-forward", "kill", "run"},
+    {"exec.before-runtime", "error(EMFILE)", "exec"},
+    {"exec.before-runtime", "kill", "exec"},
+    {"exec.in-runtime", "kill(12)", "exec"},
+    {"exec.after-runtime", "error(EIO)", "exec"},
+    {"exec.after-runtime", "kill", "exec"},
+    {"pause.before-runtime", "error(EMFILE)", "pause"},
+    {"pause.before-runtime", "kill", "pause"},
+    {"pause.after-runtime", "error(EIO)", "pause"},
+    {"pause.after-runtime", "kill", "pause"},
+    {"resume.before-runtime", "error(EMFILE)", "resume"},
+    {"resume.before-runtime", "kill", "resume"},
+    {"resume.after-runtime", "error(EIO)", "resume"},
+    {"resume.after-runtime", "kill", "resume"},
+    {"kill.before-runtime", "error(EMFILE)", "kill"},
+    {"kill.before-runtime", "kill", "kill"},
+    {"kill.after-runtime", "error(EIO)", "kill"},
+    {"kill.after-runtime", "kill", "kill"},
+    {"delete.before-record", "error(EIO)", "delete"},
+    {"delete.before-record", "kill", "delete"},
+    {"delete.before-unmount", "kill", "delete"},
+    {"rootfs.unmount", "error(EBUSY)", "delete"},
+    {"delete.before-reply", "kill", "delete"},
+    {"events.before-forward", "error*3", "delete"},
+    {"events.before-forward", "kill", "delete"},
+};
+
+class Recovery : public GuardedTest, public testing::WithParamInterface<Case> {
+ protected:
+  static void SetUpTestSuite() {
+    if (!fault::kEnabled) return;
+    GuardedTest::SetUpTestSuite();
+    // It measures the runtime, with containers of its own; what remains below is not to be theirs.
+    await([] {
+      const std::string said = node().ward({"status"}).out;
+      return said.find("noNewPrivileges") != std::string::npos || said.find("calibration") != std::string::npos;
+    });
+  }
+  static void TearDownTestSuite() {
+    if (fault::kEnabled) GuardedTest::TearDownTestSuite();
+  }
+  void SetUp() override {
+    if (!fault::kEnabled) GTEST_SKIP() << "this build has no fault points (WARD_FAULTS)";
+    GuardedTest::SetUp();
+  }
+  void TearDown() override { disarm(); }
+
+  static fs::path rules() { return node().directory() / "faults"; }
+  static void arm(const Case& what) { std::ofstream(rules()) << what.point << "=" << what.action << "\n"; }
+  static void disarm() {
+    fs::remove(rules());
+    fs::remove(rules().string() + ".fired");
+  }
+  static bool fired(const Case& what) {
+    return read_file(rules().string() + ".fired").value_or("").find(what.point) != std::string::npos;
+  }
+  static std::vector<std::string> arguments_of(const std::string& verb, const std::string& id) {
+    if (verb == "run") return run_arguments(id, {"-d"}, {"/box", "wait"});
+    if (verb == "exec") return {"task", "exec", "--exec-id", "e1", id, "/box", "exit", "5"};
+    if (verb == "kill") return {"task", "kill", "-a", "-s", "KILL", id};
+    return {"task", verb, id};
+  }
+  // What has to be true for the verb to be asked for.
+  static void prepare(const std::string& verb, const std::string& id) {
+    if (verb == "run") return;
+    const Output started = node().ctr(arguments_of("run", id));
+    EXPECT_EQ(started.status, 0) << started.err;
+    if (verb == "resume") {
+      EXPECT_EQ(node().ctr({"task", "pause", id}).status, 0);
+    }
+    if (verb != "delete") return;
+    EXPECT_EQ(node().ctr({"task", "kill", "-s", "KILL", id}).status, 0);
+    EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
+  }
+};
+
+TEST_P(Recovery, NothingHangsNothingStaysAndTheIdIsFreeAgain) {
+  const Case& what = GetParam();
+  const std::string when = std::string(what.verb) + " with " + what.point + "=" + what.action;
+  const std::string id = node().unique("deny");
+  prepare(what.verb, id);
+  arm(what);
+  const Output output = node().ctr(arguments_of(what.verb, id));
+  EXPECT_NE(output.status, -1) << when << " hangs";
+  EXPECT_TRUE(await([&] { return fired(what); }, std::chrono::seconds(5))) << when << " was never met";
+  const std::string action = what.action;
+  // A mount that is busy is containerd's to remove, and a container that runs again was resumed, whatever the runtime
+  // says of itself.
+  const std::set<std::string> harmless{"rootfs.unmount", "resume.after-runtime"};
+  if (action.rfind("error(", 0) == 0) {
+    EXPECT_EQ(output.status == 0, harmless.count(what.point) != 0) << when << ": " << output.err;
+  }
+  if (action.rfind("error*", 0) == 0) {
+    EXPECT_EQ(output.status, 0) << output.err;
+  }
+  disarm();
+  expect_nothing_is_left_of(node(), id, when + ", which said: " + output.err);
+
+  const Output again = run_box(id, {"/box", "exit", "3"});
+  EXPECT_EQ(again.status, 3) << when << ": the second start of the id: " << again.err;
+  expect_nothing_is_left_of(node(), id, when + ", second start");
+}
+
+INSTANTIATE_TEST_SUITE_P(Points, Recovery, testing::ValuesIn(kCases), [](const auto& each) {
+  std::string name = std::string(each.param.verb) + "_" + each.param.point + "_" + each.param.action;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+});
+
+}  // namespace
+}  // namespace ward::test
