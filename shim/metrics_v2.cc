@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The interface files of one cgroup2 directory. Source: Documentation/admin-guide/cgroup-v2.rst
-#include <charconv>
+#include <algorithm>
 
 #include "lib/linux/cgroup_values.h"
 #include "shim/metrics.h"
@@ -86,10 +86,12 @@ std::string_view find_word(std::string_view line, std::string_view key) {
   return {};
 }
 
+// "12.34", always with two decimals. Not from_chars, whose tables for doubles are as large as all of this.
 double parse_average(std::string_view text) {
-  double value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  const auto point = std::min(text.find('.'), text.size());
+  const auto whole = parse_cgroup_value(text.substr(0, point)).value_or(0);
+  const auto hundredths = parse_cgroup_value(text.substr(std::min(point + 1, text.size()))).value_or(0);
+  return static_cast<double>(whole) + static_cast<double>(hundredths) / 100;
 }
 
 // "some avg10=0.00 avg60=0.00 avg300=0.00 total=0"

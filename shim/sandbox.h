@@ -26,9 +26,11 @@ class Sandbox {
   void remove(const std::string& id, const std::string& exec_id, std::function<void(Result<Departed>)> done);
   [[nodiscard]] bool empty() const { return containers_.empty(); }
 
- private:
+  // After work that touched more code and heap than waiting does, and that a node repeats now and then (numbers every
+  // ten seconds).
   void trim_when_quiet();
 
+ private:
   Surroundings surroundings_;
   asio::steady_timer quiet_;
   std::map<std::string, std::shared_ptr<Container>> containers_;

@@ -339,6 +339,7 @@ void TaskService::stats(const std::string& payload, ttrpc::Responder responder) 
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
   auto metrics = (*container)->stats();
+  sandbox_.trim_when_quiet();
   if (!metrics) return responder.error(metrics.error());
   containerd::StatsResponse reply;
   *reply.mutable_stats() = std::move(*metrics);
