@@ -7,12 +7,19 @@
 
 namespace ward::shim {
 
+// A record begins with a brace in the first column: runc writes one a line, newer crun spreads it over several.
 std::string find_last_error(std::string_view log) {
-  std::string last;
+  constexpr std::size_t kLongestRecord = 64U << 10U;
+  std::string last, open;
   while (!log.empty()) {
     const auto end = std::min(log.find('\n'), log.size());
-    const auto record = nlohmann::json::parse(log.substr(0, end), nullptr, /*allow_exceptions=*/false);
+    const auto line = log.substr(0, end);
     log.remove_prefix(std::min(end + 1, log.size()));
+    if (line.empty()) continue;
+    if (line.front() == '{' || open.size() > kLongestRecord) open.clear();
+    open.append(line);
+    if (line.back() != '}') continue;
+    const auto record = nlohmann::json::parse(open, nullptr, /*allow_exceptions=*/false);
     if (!record.is_object()) continue;
     const auto level = record.find("level");
     const auto message = record.find("msg");

@@ -188,6 +188,10 @@ void Node::write_profile(const std::string& name, const std::string& yaml) const
 std::vector<std::string> Node::ctr_command(std::vector<std::string> arguments) const {
   std::vector<std::string> command{"ctr", "--address", containerd_socket().string(), "--namespace",
                                    containerd_namespace_};
+  // ctr gives each container cpu shares, and the unified hierarchy of a hybrid host has no cpu controller.
+  const char* cgroups = std::getenv("WARD_TEST_CGROUPS");
+  if (cgroups != nullptr && std::string(cgroups) == "v2" && !arguments.empty() && arguments.front() == "run")
+    arguments.insert(arguments.begin() + 1, {"--cpu-shares", "0"});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }

@@ -2,9 +2,11 @@
 #include "tests/support/node_remains.h"
 
 #include <linux/bpf.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -119,9 +121,16 @@ std::vector<std::string> mounts_below(const fs::path& directory) {
   return found;
 }
 
+// crun makes a plain directory where the unified hierarchy is known to the kernel and not mounted.
+static bool is_cgroup(const fs::path& directory) {
+  struct statfs of {};
+  return ::statfs(directory.c_str(), &of) == 0 && (of.f_type == CGROUP_SUPER_MAGIC || of.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 std::vector<std::string> cgroups_of(const std::string& node) {
   std::vector<std::string> found;
-  for (const fs::path& directory : cgroup_directories_of(node)) found.push_back("cgroup " + directory.string());
+  for (const fs::path& directory : cgroup_directories_of(node))
+    if (is_cgroup(directory)) found.push_back("cgroup " + directory.string());
   return found;
 }
 

@@ -130,6 +130,12 @@ TEST(RuncLog, TheLastErrorCounts) {
   EXPECT_EQ(find_last_error("{\"level\":3,\"msg\":\"x\"}\n[1]\n"), "");
 }
 
+TEST(RuncLog, ARecordMayTakeSeveralLines) {  // crun 1.28
+  EXPECT_EQ(find_last_error("{\n  \"msg\": \"first\",\n  \"level\": \"error\"\n}\n"
+                            "{\n  \"msg\": \"second {}\",\n  \"level\": \"error\"\n}\n{\n  \"msg\": \"cut"),
+            "second {}");
+}
+
 TEST(RuncLog, AbsenceIsRecognizedInEverySpelling) {
   EXPECT_TRUE(says_not_found("container \"x\" does not exist"));
   EXPECT_TRUE(says_not_found("container `x` does not exist"));
