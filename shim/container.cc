@@ -15,6 +15,7 @@
 #include "lib/linux/pty.h"
 #include "lib/oci/bundle.h"
 #include "shim/cut_short.h"
+#include "shim/runtime_record.h"
 
 namespace ward::shim {
 namespace {
@@ -52,8 +53,9 @@ Result<void> Container::prepare() {
   const auto config = oci::Config::read(spec_.bundle);
   if (!config) return tl::unexpected(config.error());
   private_pid_namespace_ = config->has_private_pid_namespace();
-  start_needs_runtime_ = config->has_work_at_start();
-  delete_needs_runtime_ = config->has_work_at_delete() || spec_.options.systemd_cgroup || !private_pid_namespace_;
+  const bool is_runc = is_plain_runc(*binary);
+  may_start_ = is_runc;
+  may_delete_ = is_runc && !spec_.options.systemd_cgroup && private_pid_namespace_;
   return init_->open_streams(surroundings_.loop, log_owner());
 }
 
@@ -187,8 +189,7 @@ void Container::start_init(PidDone done) {
     init->in_transition = false;
     self->publish_ends();
   };
-  if (!start_needs_runtime_ && !init_->reaped())
-    start_fifo_ = StartFifo::open(surroundings_.loop, runc_.place().root, spec_.id);
+  if (may_start_ && !init_->reaped()) start_fifo_ = StartFifo::open(surroundings_.loop, runc_.place().root, spec_.id);
   if (start_fifo_) return start_fifo_->wait(std::move(started));
   RuncCall call;
   call.arguments = {"start", spec_.id};

@@ -145,10 +145,10 @@ class Container : public std::enable_shared_from_this<Container> {
   std::shared_ptr<OomWatch> oom_watch_;
   bool created_ = false;
   bool private_pid_namespace_ = true;
-  // Where the runtime's verb does no more than what its record says, the shim does it: a process of the runtime takes
-  // longer than everything else in a start or a delete.
-  bool start_needs_runtime_ = true;
-  bool delete_needs_runtime_ = true;
+  // Whether the shim may do what the verb of the runtime would: a process of the runtime takes longer than everything
+  // else in a start or a delete.
+  bool may_start_ = false;
+  bool may_delete_ = false;
   std::shared_ptr<StartFifo> start_fifo_;  // while a start waits for it
   bool killing_all_ = false;
 };

@@ -12,7 +12,7 @@
 #include "lib/linux/pty.h"
 #include "shim/container.h"
 #include "shim/oom_watch.h"
-#include "shim/orphaned_cgroups.h"
+#include "shim/runtime_record.h"
 
 namespace ward::shim {
 namespace {
@@ -190,7 +190,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
 
 void Container::destroy(std::function<void(Result<void>)> done) {
   if (auto ok = fault::point("delete.before-record"); !ok) return done(tl::unexpected(ok.error()));
-  if (!delete_needs_runtime_ && try_delete(runc_.place().root, spec_.id)) return done({});
+  if (may_delete_ && try_delete(runc_.place().root, spec_.id)) return done({});
   RuncCall call;
   call.arguments = {"delete", spec_.id};
   runc_.run(std::move(call), [done = std::move(done)](const Result<std::string>& result) {

@@ -18,9 +18,9 @@
 #include "lib/linux/child_process.h"
 #include "lib/linux/unix_socket.h"
 #include "shim/invocation.h"
-#include "shim/orphaned_cgroups.h"
 #include "shim/rootfs.h"
 #include "shim/runtime_options.h"
+#include "shim/runtime_record.h"
 #include "shim/supervisor/listener_socket.h"
 #include "shim/timestamp.h"
 #include "shim/unfinished_create.h"
@@ -89,7 +89,7 @@ int run_delete(const Invocation& invocation) {
   const auto unfinished = stop_unfinished_create(bundle, std::filesystem::path(root) / invocation.id);
   // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
   if (std::filesystem::exists(root + "/" + invocation.id, error)) {
-    const auto cgroups = read_orphaned_cgroups(root, invocation.id);
+    const auto cgroups = read_runtime_record(root, invocation.id).cgroups;
     const auto ended = end_processes(cgroups);
     if (!ended) warn(ended.error());
     force_delete(saved, root, invocation.id);

@@ -20,8 +20,8 @@ class StartFifo : public std::enable_shared_from_this<StartFifo> {
  public:
   using Done = std::function<void(Result<void>)>;
 
-  // Lets the init go. Null where the container is not one of libcontainer's, or is not waiting: the runtime knows
-  // better.
+  // Lets the init go. Null where the container is not one of libcontainer's, has hooks to run, or is not waiting: the
+  // runtime knows better.
   static std::shared_ptr<StartFifo> open(asio::io_context& loop, const std::filesystem::path& runtime_root,
                                          const std::string& id);
   StartFifo(asio::io_context& loop, std::filesystem::path path, int descriptor);
@@ -32,7 +32,7 @@ class StartFifo : public std::enable_shared_from_this<StartFifo> {
   void init_ended();
 
  private:
-  void finish();
+  void finish(bool reaped);
 
   std::filesystem::path path_;
   asio::posix::stream_descriptor fifo_;

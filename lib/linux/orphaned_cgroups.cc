@@ -32,15 +32,19 @@ bool is_populated(const TaskCgroups& cgroups) {
   return populated(cgroups.unified) || populated(cgroups.freezer);
 }
 
+bool remove_cgroup(const std::filesystem::path& directory) {
+  return ::rmdir(directory.c_str()) == 0 || errno == ENOENT || errno == ENODEV;
+}
+
 // A cgroup is removed by its directories alone; its files go with it. Fails while a process is in it.
 bool remove_tree(const std::filesystem::path& directory, int depth) {
-  if (::rmdir(directory.c_str()) == 0 || errno == ENOENT || errno == ENODEV) return true;
+  if (remove_cgroup(directory)) return true;
   if (depth >= kMaxDepth) return false;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.is_directory(error) && !entry.is_symlink(error)) remove_tree(entry.path(), depth + 1);
+    if (entry.is_directory(error) && !entry.is_symlink(error) && !remove_tree(entry.path(), depth + 1)) return false;
   }
-  return ::rmdir(directory.c_str()) == 0 || errno == ENOENT || errno == ENODEV;
+  return remove_cgroup(directory);
 }
 
 }  // namespace
@@ -52,7 +56,8 @@ OrphanedCgroups find_cgroups(const std::string& path) {
   const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
   std::error_code error;
   for (const auto& mount : mounts.all) {
-    const auto directory = mount / path.substr(1);
+    const auto directory = cgroup_directory(mount, "/", path);
+    if (directory.empty()) continue;
     if (!std::filesystem::is_directory(directory, error)) continue;
     if (mount == mounts.unified) found.unified = directory;
     if (mount == mounts.freezer) found.freezer = directory;
@@ -83,8 +88,8 @@ Result<void> end_processes(const OrphanedCgroups& cgroups) {
 }
 
 bool try_remove_cgroups(const OrphanedCgroups& cgroups) {
-  return std::count_if(cgroups.all.begin(), cgroups.all.end(),
-                       [](const auto& directory) { return !remove_tree(directory, 0); }) == 0;
+  return std::all_of(cgroups.all.begin(), cgroups.all.end(),
+                     [](const auto& directory) { return remove_cgroup(directory); });
 }
 
 Result<void> remove_cgroups(const OrphanedCgroups& cgroups) {
@@ -92,7 +97,9 @@ Result<void> remove_cgroups(const OrphanedCgroups& cgroups) {
   if (cgroups.all.empty()) return {};
   const std::int64_t deadline_ns = monotonic_ns() + kRemoveDeadline_ns;
   for (;;) {
-    if (try_remove_cgroups(cgroups)) return {};
+    if (std::all_of(cgroups.all.begin(), cgroups.all.end(),
+                    [](const auto& directory) { return remove_tree(directory, 0); }))
+      return {};
     if (monotonic_ns() >= deadline_ns) return fail(Code::kDeadlineExceeded, "cgroups of the container are still there");
     wait_for_change({});
   }

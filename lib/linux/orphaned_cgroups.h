@@ -18,17 +18,18 @@ struct OrphanedCgroups {
   std::vector<std::filesystem::path> all;  // every hierarchy's
 };
 
-// Every hierarchy's cgroup `path` ("/a/b", as in cgroupsPath) that is there. A runtime enters them one after the other:
-// where it was cut short, any number of them may be.
+// Every hierarchy's cgroup `path` ("/a/b", as in cgroupsPath; none where it has "..") that is there. A runtime enters
+// them one after the other: where it was cut short, any number of them may be.
 OrphanedCgroups find_cgroups(const std::string& path);
 
 // Kills, thaws and waits until all are dead, at most two seconds (containerd gives `delete` five).
 Result<void> end_processes(const OrphanedCgroups& cgroups);
 
-// Once, without waiting: true where all of them are gone. One that holds somebody stays.
+// Once, without waiting, and not what is below them: true where all of them are gone. Ends at the first that stays,
+// because it holds somebody or has others below it.
 [[nodiscard]] bool try_remove_cgroups(const OrphanedCgroups& cgroups);
 
-// What is left of them; waits at most a second for the kernel to let go.
+// What is left of them and below them; waits at most a second for the kernel to let go.
 Result<void> remove_cgroups(const OrphanedCgroups& cgroups);
 
 }  // namespace ward

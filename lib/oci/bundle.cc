@@ -61,7 +61,7 @@ Result<void> check_seccomp_spelling(const ordered_json& tree) {
 }
 
 Result<void> check_linux(const ordered_json& tree) {
-  auto spelling = check_spelling(tree, {"seccomp", "namespaces", "cgroupsPath", "intelRdt"});
+  auto spelling = check_spelling(tree, {"seccomp", "namespaces", "cgroupsPath"});
   if (!spelling) return fail_with("linux", std::move(spelling).error());
   auto objects = check_objects(tree, {"seccomp"});
   if (!objects) return fail_with("linux", std::move(objects).error());
@@ -75,10 +75,8 @@ Result<void> check_linux(const ordered_json& tree) {
 
 Result<void> check_config(const ordered_json& tree) {
   if (!tree.is_object()) return fail(Code::kInvalidArgument, "the document must be an object");
-  if (auto spelling = check_spelling(tree, {"process", "linux", "annotations", "root", "hooks"}); !spelling)
-    return spelling;
-  if (auto objects = check_objects(tree, {"process", "linux", "annotations", "root", "hooks"}); !objects)
-    return objects;
+  if (auto spelling = check_spelling(tree, {"process", "linux", "annotations", "root"}); !spelling) return spelling;
+  if (auto objects = check_objects(tree, {"process", "linux", "annotations", "root"}); !objects) return objects;
   if (const ordered_json* annotations = find_object(tree, "annotations")) {
     for (const auto& [key, value] : annotations->items()) {
       if (!value.is_string()) return fail(Code::kInvalidArgument, "annotations must be strings");
@@ -86,10 +84,6 @@ Result<void> check_config(const ordered_json& tree) {
   }
   if (const ordered_json* process = find_object(tree, "process")) {
     if (auto checked = check_process(*process); !checked) return checked;
-  }
-  if (const ordered_json* hooks = find_object(tree, "hooks")) {
-    if (auto spelling = check_spelling(*hooks, {"poststart", "poststop"}); !spelling)
-      return fail_with("hooks", std::move(spelling).error());
   }
   const ordered_json* linux_part = find_object(tree, "linux");
   return linux_part == nullptr ? Result<void>() : check_linux(*linux_part);
@@ -99,11 +93,6 @@ Result<void> check_config(const ordered_json& tree) {
 
 struct Config::Document {
   ordered_json tree;
-
-  [[nodiscard]] bool has_hooks(const char* when) const {
-    const ordered_json* hooks = find_object(tree, "hooks");
-    return hooks != nullptr && hooks->contains(when) && !hooks->at(when).empty();
-  }
 };
 
 Config::Config(std::unique_ptr<Document> document) : document_(std::move(document)) {}
@@ -195,13 +184,6 @@ bool Config::has_private_pid_namespace() const {
     if (entry.is_object() && string_at(&entry, "type") == "pid") return string_at(&entry, "path").empty();
   }
   return false;
-}
-
-bool Config::has_work_at_start() const { return document_->has_hooks("poststart"); }
-
-bool Config::has_work_at_delete() const {
-  const ordered_json* linux_part = find_object(document_->tree, "linux");
-  return document_->has_hooks("poststop") || (linux_part != nullptr && linux_part->contains("intelRdt"));
 }
 
 void Config::remove_annotations_with_prefix(std::string_view prefix) {

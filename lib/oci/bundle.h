@@ -44,10 +44,6 @@ class Config {
   [[nodiscard]] bool terminal() const;
   // A pid namespace of its own: `linux.namespaces` has type pid without a path (decides whether init's exit kills all).
   [[nodiscard]] bool has_private_pid_namespace() const;
-  // Hooks that the runtime's start or delete runs, or a resource-control group that its delete removes: their work is
-  // then more than what the runtime's record of the container says.
-  [[nodiscard]] bool has_work_at_start() const;
-  [[nodiscard]] bool has_work_at_delete() const;
   void remove_annotations_with_prefix(std::string_view prefix);  // "run.oci."
   [[nodiscard]] std::string root_path() const;
 

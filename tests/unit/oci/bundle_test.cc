@@ -49,21 +49,6 @@ TEST(Config, APidNamespaceWithAPathIsNotPrivate) {
   EXPECT_FALSE(Config::parse("{}")->has_private_pid_namespace());
 }
 
-TEST(Config, KnowsWhatTheRuntimeDoesAtStartAndDelete) {
-  const auto at = [](const char* json) {
-    const auto config = Config::parse(json);
-    return config ? std::pair(config->has_work_at_start(), config->has_work_at_delete()) : std::pair(true, true);
-  };
-  EXPECT_EQ(at("{}"), std::pair(false, false));
-  EXPECT_EQ(at(R"({"hooks":{"prestart":[{"path":"/x"}],"poststart":[],"poststop":null}})"), std::pair(false, false));
-  EXPECT_EQ(at(R"({"hooks":{"poststart":[{"path":"/x"}]}})"), std::pair(true, false));
-  EXPECT_EQ(at(R"({"hooks":{"poststop":[{"path":"/x"}]}})"), std::pair(false, true));
-  EXPECT_EQ(at(R"({"linux":{"intelRdt":{"closID":"x"}}})"), std::pair(false, true));
-  // The runtime reads keys without regard to case.
-  EXPECT_FALSE(Config::parse(R"({"hooks":{"postStop":[{"path":"/x"}]}})"));
-  EXPECT_FALSE(Config::parse(R"({"Hooks":{"poststop":[{"path":"/x"}]}})"));
-}
-
 TEST(Config, ChangesOnlyWhatIsSet) {
   auto config = Config::parse(kConfig);
   Seccomp seccomp;

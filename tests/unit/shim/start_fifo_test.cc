@@ -20,10 +20,11 @@ class StartFifoTest : public testing::Test {
  protected:
   void SetUp() override {
     std::filesystem::create_directories(root_ / "id");
-    std::ofstream(root_ / "id" / "state.json") << "{}";
+    record(R"({"config":{}})");
     ASSERT_EQ(::mkfifo(fifo_.c_str(), 0622), 0);
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
+  void record(const char* text) const { std::ofstream(root_ / "id" / "state.json") << text; }
   std::shared_ptr<StartFifo> open() { return StartFifo::open(loop_, root_, "id"); }
   void wait(const std::shared_ptr<StartFifo>& start) {
     start->wait([this](Result<void> result) { result_ = std::move(result); });
@@ -65,12 +66,14 @@ TEST_F(StartFifoTest, AnInitThatDiesBeforeItComesIsAnError) {
   EXPECT_NE(result_->error().message.find("dead"), std::string::npos);
 }
 
-TEST_F(StartFifoTest, AnInitThatOpensAndDiesIsAnError) {
+TEST_F(StartFifoTest, AnInitThatOpensAndDiesIsAnErrorOnceItIsReaped) {
   const auto start = open();
   ASSERT_TRUE(start);
   wait(start);
   open_as_init().reset();
   loop_.run();
+  EXPECT_FALSE(result_) << "who is told now finds a container that has not ended, and cannot delete it";
+  start->init_ended();
   ASSERT_TRUE(result_);
   EXPECT_FALSE(*result_);
 }
@@ -91,7 +94,10 @@ TEST_F(StartFifoTest, AProgramThatIsOverBeforeTheLoopLooksWasStarted) {
 TEST_F(StartFifoTest, LeavesToTheRuntimeWhatItDoesNotKnow) {
   std::filesystem::remove(root_ / "id" / "state.json");
   EXPECT_FALSE(open()) << "crun's FIFO works the other way round";
-  std::ofstream(root_ / "id" / "state.json") << "{}";
+  record(R"({"config":{"Hooks":{"poststart":[{"path":"/x"}]}}})");
+  EXPECT_FALSE(open()) << "a wrapper may have added hooks at create";
+  record(R"({"config":{"Hooks":{"poststart":null,"prestart":[{"path":"/x"}]}}})");
+  EXPECT_TRUE(open());
   std::filesystem::remove(fifo_);
   EXPECT_FALSE(open()) << "running already";
   std::ofstream(fifo_.string()) << "0";

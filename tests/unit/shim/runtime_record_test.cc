@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `delete` after the shim's death, on the real cgroup file systems. Needs root.
-#include "shim/orphaned_cgroups.h"
+#include "shim/runtime_record.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <tuple>
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -19,7 +20,7 @@
 namespace ward::shim {
 namespace {
 
-class OrphanedCgroupsTest : public testing::Test {
+class RuntimeRecordTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
@@ -56,7 +57,7 @@ class OrphanedCgroupsTest : public testing::Test {
   pid_t child_ = 0;
 };
 
-TEST_F(OrphanedCgroupsTest, I6_WhatIsFrozenInEveryWayEndsAndLeavesNoCgroup) {
+TEST_F(RuntimeRecordTest, I6_WhatIsFrozenInEveryWayEndsAndLeavesNoCgroup) {
   if (!cgroups_.unified.empty()) freeze(cgroups_.unified, CgroupKind::kUnified);
   if (!cgroups_.freezer.empty()) freeze(cgroups_.freezer, CgroupKind::kFreezerV1);
   ASSERT_TRUE(end_processes(cgroups_));
@@ -68,33 +69,38 @@ TEST_F(OrphanedCgroupsTest, I6_WhatIsFrozenInEveryWayEndsAndLeavesNoCgroup) {
   for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
 }
 
-TEST_F(OrphanedCgroupsTest, TheRuntimesRecordSaysWhichTheyAre) {
+TEST_F(RuntimeRecordTest, TheRuntimesRecordSaysWhichTheyAre) {
   const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
   std::filesystem::create_directories(root / "c1");
   std::ofstream(root / "c1" / "state.json")
       << R"({"cgroup_paths":{"":"/u/c1","freezer":"/f/c1","pids":"/p/c1","x":7}})";
-  const auto found = read_orphaned_cgroups(root, "c1");
+  const auto found = read_runtime_record(root, "c1").cgroups;
   EXPECT_EQ(found.unified, "/u/c1");
   EXPECT_EQ(found.freezer, "/f/c1");
   EXPECT_EQ(found.all.size(), 3U);
   std::ofstream(root / "c1" / "state.json") << "torn{";
-  EXPECT_TRUE(read_orphaned_cgroups(root, "c1").all.empty());
-  EXPECT_TRUE(end_processes(read_orphaned_cgroups(root, "none")));
+  EXPECT_TRUE(read_runtime_record(root, "c1").cgroups.all.empty());
+  EXPECT_TRUE(end_processes(read_runtime_record(root, "none").cgroups));
   std::filesystem::remove_all(root);
 }
 
-TEST_F(OrphanedCgroupsTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
+TEST_F(RuntimeRecordTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
   const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
   std::filesystem::create_directories(root / "c1");
   std::string paths;
   for (const auto& directory : cgroups_.all)
     paths += (paths.empty() ? "\"" : ",\"") + std::to_string(paths.size()) + "\":\"" + directory.string() + "\"";
-  std::ofstream(root / "c1" / "state.json") << "{\"cgroup_paths\":{" << paths << "}}";
+  std::ofstream(root / "c1" / "state.json") << "{\"config\":{},\"cgroup_paths\":{" << paths << "}}";
   EXPECT_FALSE(try_delete(root, "c1")) << "a process lives";
   EXPECT_TRUE(std::filesystem::exists(root / "c1" / "state.json")) << "the runtime needs it for its own delete";
   EXPECT_EQ(::kill(child_, 0), 0);
   ASSERT_EQ(::kill(child_, SIGKILL), 0);
   ASSERT_EQ(::waitpid(child_, nullptr, 0), child_);
+  const auto nested = cgroups_.all.back() / "nested";
+  ASSERT_EQ(::mkdir(nested.c_str(), 0755), 0);
+  EXPECT_FALSE(try_delete(root, "c1")) << "a tree may be large, and other containers wait";
+  EXPECT_TRUE(std::filesystem::exists(nested));
+  ASSERT_EQ(::rmdir(nested.c_str()), 0);
   EXPECT_TRUE(try_delete(root, "c1"));
   EXPECT_FALSE(std::filesystem::exists(root / "c1"));
   for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
@@ -102,7 +108,43 @@ TEST_F(OrphanedCgroupsTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
   std::filesystem::remove_all(root);
 }
 
-TEST_F(OrphanedCgroupsTest, I6_ACgroupThatIsNotTheContainersAloneIsNeverTouched) {
+TEST_F(RuntimeRecordTest, SaysWhereAStartOrADeleteIsMoreThanTheRecord) {
+  const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
+  std::filesystem::create_directories(root / "c1");
+  const auto work = [&](const char* text) {
+    std::ofstream(root / "c1" / "state.json") << text;
+    const auto record = read_runtime_record(root, "c1");
+    return std::tuple(record.is_libcontainers, record.has_work_at_start, record.has_work_at_delete);
+  };
+  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststart":null,"poststop":[],"prestart":[{}]}},"intel_rdt_path":""})"),
+            std::tuple(true, false, false));
+  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststart":[{"path":"/x"}]}}})"), std::tuple(true, true, false));
+  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststop":[{"path":"/x"}]}}})"), std::tuple(true, false, true));
+  EXPECT_EQ(work(R"({"config":{},"intel_rdt_path":"/sys/fs/resctrl/c1"})"), std::tuple(true, false, true));
+  EXPECT_EQ(work("torn{"), std::tuple(false, true, true));
+  EXPECT_EQ(work("{}"), std::tuple(false, true, true));
+  std::filesystem::remove_all(root);
+}
+
+TEST_F(RuntimeRecordTest, OnlyRuncItselfIsTakenForRunc) {
+  const auto root = std::filesystem::temp_directory_path() / ("ward-orphan-" + random_hex(6));
+  std::filesystem::create_directories(root);
+  EXPECT_FALSE(is_plain_runc(root / "runc")) << "absent";
+  std::ofstream(root / "runc") << "#!/bin/sh\nexec /usr/sbin/runc \"$@\"\n";
+  EXPECT_FALSE(is_plain_runc(root / "runc")) << "a wrapper";
+  std::filesystem::copy_file("/proc/self/exe", root / "other-runc");
+  EXPECT_FALSE(is_plain_runc(root / "other-runc"));
+  std::filesystem::rename(root / "other-runc", root / "runc");
+  EXPECT_TRUE(is_plain_runc(root / "runc"));
+  std::filesystem::remove_all(root);
+}
+
+TEST_F(RuntimeRecordTest, I6_NoPathLeadsOutOfTheHierarchies) {
+  for (const char* path : {"/..", "/../../tmp", "/a/../../b", "relative", "/", ""})
+    EXPECT_TRUE(find_cgroups(path).all.empty()) << path;
+}
+
+TEST_F(RuntimeRecordTest, I6_ACgroupThatIsNotTheContainersAloneIsNeverTouched) {
   const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
   for (const auto& [unified, freezer] :
        {std::pair(mounts.unified, mounts.freezer), std::pair(cgroups_.unified / "..", cgroups_.freezer / "..")}) {
