@@ -9,7 +9,7 @@
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
-#include "lib/base/file.h"
+#include "lib/base/named_output.h"
 
 namespace ward::cli {
 namespace {
@@ -21,7 +21,7 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
     return session.fail("profile generate " + request.workload(), rpc);
   }
   if (!output.empty()) {
-    if (auto written = write_file_atomically(output, response.yaml(), 0644); !written)
+    if (auto written = write_named_output(output, response.yaml(), 0644); !written)
       return session.fail(written.error());
   }
   if (session.json) {
