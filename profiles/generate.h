@@ -20,9 +20,10 @@ struct GenerateOptions {
   bool allow_lossy = false;  // a recording that lost events cannot become a profile silently
 };
 
-// Seen, and left out because it is in the danger set. The workload violates the profile until a person signs for it.
+// Seen, and left out because it is in the danger set, or is a type of socket that came with it. The workload violates
+// the profile until a person signs for it.
 struct LeftOut {
-  std::string what;  // "unshare", "socket(AF_NETLINK)"
+  std::string what;  // "unshare", "socket(AF_NETLINK)", "socket(SOCK_RAW)"
   std::string syscall;
   Origin origin = Origin::kWorkload;
   std::uint64_t count = 0;

@@ -103,6 +103,42 @@ TEST(Generate, DangerousFamiliesAreLeftOutAndReported) {
   EXPECT_THAT(g.header, HasSubstr("socket(AF_ALG)"));
 }
 
+ObservedSyscall sockets(std::set<std::uint64_t> families, std::set<std::uint64_t> types, bool overflowed = false) {
+  return seen(SYS_socket, Origin::kWorkload, {{0, {std::move(families), false}}, {1, {std::move(types), overflowed}}});
+}
+
+// getaddrinfo(3) asks AF_NETLINK with SOCK_RAW: that must not open raw AF_INET sockets.
+TEST(Generate, ATypeThatCameWithALeftOutFamilyGoesWithIt) {
+  const Generated g = generated({run_of("a", {sockets({1, 2, 16}, {1, 2, 0x80003})})});
+  EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2}}}));
+  ASSERT_EQ(g.left_out.size(), 2U);
+  EXPECT_EQ(describe(g.left_out[1]), "socket(SOCK_RAW), 3 times in 1 run");
+  EXPECT_THAT(g.header, HasSubstr("socket(SOCK_RAW)"));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("SOCK_RAW was only seen")));
+}
+
+TEST(Generate, ATypeStaysWhereARunUsedItWithoutTheLeftOutFamily) {
+  const Generated ping = generated({run_of("a", {sockets({2, 16}, {3})}), run_of("b", {sockets({2}, {3})})});
+  EXPECT_EQ(serving(ping).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2, 3}}));
+  // AF_ALG has no raw sockets, and AF_UNIX may have any type.
+  const Generated raw = generated({run_of("a", {sockets({1, 2, 38}, {3, 5})})});
+  EXPECT_EQ(serving(raw).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2, 3, 5}}));
+  const Generated inet = generated({run_of("a", {sockets({2, 38}, {1, 5})})});
+  EXPECT_EQ(serving(inet).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2}}));
+}
+
+TEST(Generate, PacketSocketsOfAfInetAreNeverLearnt) {
+  const Generated g = generated({run_of("a", {sockets({2}, {1, 10})})});
+  EXPECT_EQ(serving(g).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2}}));
+  EXPECT_THAT(g.header, HasSubstr("socket(SOCK_PACKET)"));
+}
+
+TEST(Generate, UnknownTypesBesideALeftOutFamilyAreTheUsualOnes) {
+  const Generated g = generated({run_of("a", {sockets({2, 16}, {1, 3}, true)})});
+  EXPECT_EQ(serving(g).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2, 5}}));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("not all types are known")));
+}
+
 TEST(Generate, ASocketThatWasOnlyDangerousIsLeftOutWhole) {
   const Generated g =
       generated({run_of("a", {seen(SYS_bind), seen(SYS_socket, Origin::kWorkload, {{0, {{38}, false}}})})});
