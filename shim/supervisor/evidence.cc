@@ -15,19 +15,44 @@
 #include <asio/steady_timer.hpp>
 #include <csignal>
 #include <memory>
+#include <string>
+#include <string_view>
 
-#include "lib/base/file.h"
 #include "lib/linux/pidfd.h"
 
 namespace ward::shim {
 namespace {
 
 constexpr rlim_t kCollectorMemoryBytes = 256U << 20U;
+constexpr const char* kIncompleteMarker = "incomplete.txt";
+constexpr std::size_t kMarkerBytes = 4096;
+constexpr off_t kReservedBytes = 64 << 10;  // about what a bundle needs: a full disk shows before the record goes out
+constexpr int kNoErrno = 255;               // the collector's exit status where no system call failed
 
 // Not fork(2): with exit signal 0 the child is invisible to wait4(-1) of the shim's reaper. One thread, so the child
 // may allocate.
 pid_t fork_quietly(int* pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PIDFD, nullptr, pidfd, nullptr, nullptr));
+}
+
+// In place, into the space that was reserved: on a full disk a new file would be refused. The rest is given back.
+Result<void> write_marker(const std::filesystem::path& path, std::string_view text) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return fail_errno("open '" + path.string() + "'");
+  text = text.substr(0, kMarkerBytes);
+  const ssize_t n = ::pwrite(fd.get(), text.data(), text.size(), 0);
+  if (n < 0) return fail_errno("write '" + path.string() + "'");
+  if (::ftruncate(fd.get(), n) != 0) return fail_errno("truncate '" + path.string() + "'");
+  return {};
+}
+
+Result<void> reserve(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("create '" + path.string() + "'");
+  if (const int error = ::posix_fallocate(fd.get(), 0, kReservedBytes); error != 0) {
+    return fail_errno("reserve space for '" + path.string() + "'", error);
+  }
+  return write_marker(path, "the collector has not finished; where this file stays, its process ended early\n");
 }
 
 [[noreturn]] void run_collector(const EvidenceRequest& request) {
@@ -40,11 +65,15 @@ pid_t fork_quietly(int* pidfd) {
 #endif
   ::setpriority(PRIO_PROCESS, 0, 10);
   const auto written = write_evidence(request);
-  if (!written) {
-    (void)write_file_atomically(request.directory / "incomplete.txt", written.error().message + "\n", 0600,
-                                Durability::kNone);
+  const auto marker = request.directory / kIncompleteMarker;
+  if (written) {
+    ::unlink(marker.c_str());
+    ::_exit(0);
   }
-  ::_exit(written ? 0 : 1);
+  (void)write_marker(marker, written.error().message + "\n");
+  // All that passes through an exit status, but enough to tell a full disk from a read-only one.
+  const int error = written.error().sys_errno;
+  ::_exit(error > 0 && error < kNoErrno ? error : kNoErrno);
 }
 
 struct Collector : std::enable_shared_from_this<Collector> {
@@ -73,13 +102,23 @@ struct Collector : std::enable_shared_from_this<Collector> {
     ::waitid(P_PIDFD, static_cast<id_t>(process.get()), &info, WEXITED | WNOHANG | __WALL);
     if (killed) {
       const std::string why = "the collector did not finish in time and was killed";
-      (void)write_file_atomically(directory / "incomplete.txt", why + "\n", 0600, Durability::kNone);
+      (void)write_marker(directory / kIncompleteMarker, why + "\n");
       done(fail(Code::kDeadlineExceeded, why));
-    } else if (info.si_code != CLD_EXITED || info.si_status != 0) {
-      done(fail(Code::kUnknown, "the evidence collector failed, see incomplete.txt in '" + directory.string() + "'"));
+    } else if (info.si_code != CLD_EXITED) {
+      done(fail(Code::kUnknown, "the evidence collector was ended by signal " + std::to_string(info.si_status)));
+    } else if (info.si_status == kNoErrno) {
+      done(fail(Code::kUnknown, "the evidence collector failed" + where_to_look()));
+    } else if (info.si_status != 0) {
+      done(fail_errno("the evidence collector failed" + where_to_look(), info.si_status));
     } else {
       done({});
     }
+  }
+
+  [[nodiscard]] std::string where_to_look() const {
+    struct stat marker {};
+    const auto path = directory / kIncompleteMarker;
+    return ::stat(path.c_str(), &marker) == 0 && marker.st_size > 0 ? ", see '" + path.string() + "'" : "";
   }
 
   UniqueFd process;
@@ -106,6 +145,11 @@ Result<std::filesystem::path> make_evidence_directory(const std::filesystem::pat
   }
   auto directory = root / event_id;
   if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir '" + directory.string() + "'");
+  if (auto reserved = reserve(directory / kIncompleteMarker); !reserved) {
+    ::unlink((directory / kIncompleteMarker).c_str());
+    ::rmdir(directory.c_str());
+    return tl::unexpected<Error>(reserved.error());
+  }
   return directory;
 }
 

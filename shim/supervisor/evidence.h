@@ -16,7 +16,9 @@ namespace ward::shim {
 inline constexpr std::chrono::seconds kEvidenceDeadline{5};
 inline constexpr std::size_t kMaxEvidenceDirectories = 1000;
 
-// Makes `<root>/<event id>`. kResourceExhausted where there are too many: evidence is refused then, enforcement never.
+// Makes `<root>/<event id>`, and in it incomplete.txt, which reserves some space: a full disk is an error here, while
+// the record can still say so. The collector removes the file, or writes into it why it failed. kResourceExhausted
+// where there are too many: evidence is refused then, enforcement never.
 Result<std::filesystem::path> make_evidence_directory(const std::filesystem::path& root, const std::string& event_id);
 
 // Forks the collector; `done` comes from the loop when it has finished, failed or been killed. The child is not one

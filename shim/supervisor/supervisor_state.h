@@ -205,6 +205,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
       });
     } else {
       log::warn("no evidence", {{"id", id()}, {"error", directory.error().message}});
+      const std::string& outcome = violation.outcome();
+      violation.set_outcome(outcome + (outcome.empty() ? "" : "; ") + "no evidence: " + directory.error().message);
     }
     callbacks.report(std::move(violation));
   }

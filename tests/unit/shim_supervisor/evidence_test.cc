@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -137,6 +138,56 @@ TEST_F(EvidenceTest, E02_ACollectorThatHangsIsKilledAndSaysSo) {
   EXPECT_EQ(collected.error().code, Code::kDeadlineExceeded);
   EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS")) << "incomplete, and recognisable as such";
   EXPECT_TRUE(std::filesystem::exists(request_.directory / "incomplete.txt"));
+}
+
+// A file system of its own that holds almost nothing; where none can be mounted, there is nothing to see.
+class FullDisk {
+ public:
+  explicit FullDisk(std::filesystem::path at) : at_(std::move(at)) {
+    std::filesystem::create_directories(at_);
+    mounted = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=256k") == 0;
+  }
+  ~FullDisk() {
+    if (mounted) ::umount2(at_.c_str(), MNT_DETACH);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+  // Until not a page is left.
+  void fill() const {
+    const UniqueFd fd(::open((at_ / "filler").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const std::string page(4096, 'x');
+    while (::write(fd.get(), page.data(), page.size()) > 0) {
+    }
+  }
+  bool mounted = false;
+
+ private:
+  std::filesystem::path at_;
+};
+
+TEST_F(EvidenceTest, AFullDiskIsAnErrorBeforeTheRecordNamesADirectory) {
+  const FullDisk disk(root_ / "disk");
+  if (!disk.mounted) GTEST_SKIP() << "needs root to mount a tmpfs";
+  std::filesystem::create_directory(root_ / "disk/evidence");
+  disk.fill();
+  const auto made = make_evidence_directory(root_ / "disk/evidence", "e1");
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().sys_errno, ENOSPC) << made.error().message;
+  EXPECT_TRUE(std::filesystem::is_empty(root_ / "disk/evidence")) << "no directory that looks like evidence";
+}
+
+TEST_F(EvidenceTest, ADiskThatFillsUpMeanwhileIsToldWithItsErrno) {
+  const FullDisk disk(root_ / "disk");
+  if (!disk.mounted) GTEST_SKIP() << "needs root to mount a tmpfs";
+  request_.directory = make_evidence_directory(root_ / "disk/evidence", "e1").value();
+  disk.fill();
+  const auto collected = collect(kEvidenceDeadline);
+  ASSERT_FALSE(collected);
+  EXPECT_EQ(collected.error().sys_errno, ENOSPC) << collected.error().message;
+  EXPECT_NE(collected.error().message.find("incomplete.txt"), std::string::npos) << collected.error().message;
+  const std::string why = read_file(request_.directory / "incomplete.txt").value();
+  EXPECT_NE(why.find("No space left"), std::string::npos) << why;
+  EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS"));
 }
 
 TEST_F(EvidenceTest, TheCollectorIsInvisibleToTheReaper) {
