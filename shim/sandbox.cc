@@ -10,7 +10,7 @@
 
 extern "C" {
 // Made by the linker: the file's first byte in memory, and the end of the code.
-extern const char __executable_start;  // NOLINT(bugprone-reserved-identifier)
+extern const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker chose it
 extern const char etext;
 }
 
