@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/config.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "profiles/yaml_fields.h"
@@ -106,6 +107,17 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   section("metrics", metrics_section);
   if (!reading.ok()) return tl::unexpected<Error>(reading.error());
   return out;
+}
+
+std::vector<std::string> problem_lines(const Error& refusal) {
+  std::vector<std::string> lines;
+  std::size_t at = 0;
+  while (at < refusal.message.size()) {
+    const std::size_t end = std::min(refusal.message.find('\n', at), refusal.message.size());
+    if (end > at) lines.push_back(refusal.message.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
 }
 
 node::v1::NodeSettings node_settings(const Config& config) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
@@ -32,6 +33,7 @@ struct Config {
 };
 
 Result<Config> parse_config(std::string_view text, std::string_view file_name);
+std::vector<std::string> problem_lines(const Error& refusal);  // of parse_config: one for each thing that is wrong
 
 // The part that shims obey.
 node::v1::NodeSettings node_settings(const Config& config);

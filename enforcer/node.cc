@@ -87,16 +87,19 @@ Result<void> Node::serve() {
   const auto cleared = recorder::clear_abandoned_calibrations(places.run);
   for (const auto& id : cleared.removed) log::info("calibration of a wardd that was killed cleared away", {{"id", id}});
   for (const auto& problem : cleared.problems) log::warn("calibration not cleared away", {{"error", problem}});
-  read_configuration();
+  // Watched before it is read: what is written in between is read again, not missed until somebody looks by chance.
   auto watching =
       Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
   if (!watching) return tl::unexpected<Error>(watching.error());
   watch = std::move(*watching);
+  read_configuration();
 
   auto node_socket = listen_unix(places.node_socket(), StaleSocket::kReplace);
   if (!node_socket) return tl::unexpected<Error>(node_socket.error());
+  node_socket_ = SocketFile(places.node_socket());
   auto api_socket = listen_unix(places.api_socket(), StaleSocket::kReplace);
   if (!api_socket) return tl::unexpected<Error>(api_socket.error());
+  api_socket_ = SocketFile(places.api_socket());
   RecordingCalls calls;
   calls.begin = [this](const auto& request) { return recordings.begin(request); };
   calls.end = [this](const auto& request) { return recordings.end(request); };
@@ -128,7 +131,7 @@ void Node::read_configuration() {
       serve_metrics();
     } else {
       log::warn("wardd.yaml refused", {{"why", parsed.error().message}});
-      config_problems = {parsed.error().message};
+      config_problems = problem_lines(parsed.error());
       JournalEntry rejected{"rejected", {}};
       rejected.body.set_reason(parsed.error().message);
       journal.note(std::move(rejected));
@@ -227,6 +230,8 @@ void Node::stop(std::function<void()> done) {
   watch.reset();
   metrics.reset();
   recordings.persist();
+  node_socket_.remove();
+  api_socket_.remove();
   node_service->stop([this, done = std::move(done)]() mutable {
     shims.close();
     api->stop([this, done = std::move(done)]() mutable {

@@ -21,6 +21,7 @@
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
+#include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
 #include "enforcer/store/watch.h"
 #include "lib/base/places.h"
@@ -67,6 +68,8 @@ struct Node {
   void every_few_minutes();
   void serve_metrics();
 
+  SocketFile node_socket_;
+  SocketFile api_socket_;
   std::string config_text_;  // of the last attempt
   bool config_read_ = false;
   asio::steady_timer seconds_;

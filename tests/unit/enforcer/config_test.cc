@@ -48,6 +48,15 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
 }
 
+TEST(Config, EachThingThatIsWrongIsALineOfItsOwn) {
+  const auto refused =
+      parse_config(std::string(kHead) + "jurnal: {}\njournal: {maxEvents: lots}\nruntime: {binary: runc}\n", "w.yaml");
+  ASSERT_FALSE(refused);
+  const auto lines = problem_lines(refused.error());
+  EXPECT_EQ(lines.size(), 3U) << refused.error().message;
+  EXPECT_THAT(lines, testing::Each(testing::AllOf(testing::StartsWith("w.yaml:"), testing::Not(HasSubstr("\n")))));
+}
+
 TEST(Config, I9_HostileTextIsRefusedWithItsPlace) {
   for (const std::string& text :
        {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3), std::string("kind: &x a\n"),

@@ -294,6 +294,16 @@ TEST_F(StoreTest, I9_WithoutTheVersionsSeenNothingIsPutInForce) {
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("not a database")));
 }
 
+// wardd watches, then reads, then runs its loop: what is written meanwhile must not wait for the half minute.
+TEST_F(StoreTest, TheWatchTellsOfAChangeFromBeforeTheLoopRan) {
+  int changes = 0;
+  auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()}, [&] { ++changes; });
+  ASSERT_TRUE(watch);
+  write(places_.config / "wardd.yaml", "x");
+  EXPECT_TRUE(test::run_until(
+      loop_, [&] { return changes > 0; }, std::chrono::seconds(10)));
+}
+
 TEST_F(StoreTest, TheWatchSeesFilesLinksAndDirectoriesReplaced) {
   int changes = 0;
   auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()}, [&] { ++changes; });

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "enforcer/socket_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ward::enforcer {
+
+SocketFile::SocketFile(std::filesystem::path path) : path_(std::move(path)) {
+  struct stat status {};
+  if (::lstat(path_.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) {
+    path_.clear();
+    return;
+  }
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+void SocketFile::remove() {
+  struct stat status {};
+  const bool ours = !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+                    status.st_dev == device_ && status.st_ino == inode_;
+  if (ours) ::unlink(path_.c_str());
+  path_.clear();
+}
+
+}  // namespace ward::enforcer
