@@ -24,6 +24,7 @@ OrphanedCgroups read_cgroups(const json& state) {
   for (const auto& [controller, path] : paths->items()) {
     if (!path.is_string() || path.get<std::string>().empty()) continue;
     const std::filesystem::path directory(path.get<std::string>());
+    if (!directory.is_absolute()) continue;
     if (controller.empty()) found.unified = directory;
     if (controller == "freezer") found.freezer = directory;
     found.all.push_back(directory);

@@ -115,15 +115,14 @@ Result<std::string> start(const Invocation& invocation) {
   auto listener = listen_unix(path, StaleSocket::kReplace);
   const bool served = !listener && listener.error().code == Code::kAlreadyExists;
   if (!listener && !served) return tl::unexpected(listener.error());
-  // containerd before 2.0 looks here after its restart.
-  if (auto ok = write_file_atomically("address", address, 0644, Durability::kNone); !ok)
-    return tl::unexpected(ok.error());
-  if (served) return address;
-
-  auto failed = [&path](Error why) -> Result<std::string> {
-    ::unlink(path.c_str());
+  auto failed = [&path, served](Error why) -> Result<std::string> {
+    if (!served) ::unlink(path.c_str());
     return tl::unexpected(std::move(why));
   };
+  // containerd before 2.0 looks here after its restart.
+  if (auto ok = write_file_atomically("address", address, 0644, Durability::kNone); !ok) return failed(ok.error());
+  if (served) return address;
+
   if (auto ok = schedule_cores(); !ok) return failed(ok.error());
   const auto server = start_server(invocation, *listener);
   if (!server) return failed(server.error());
