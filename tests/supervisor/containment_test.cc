@@ -150,6 +150,18 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
   EXPECT_EQ(out(), "") << "no instruction of it ran after the violation";
 }
 
+TEST_F(Quarantine, WhereNoEvidenceCanBeTakenTheRecordSaysSo) {
+  Charge without = charge(kQuarantineAll);
+  without.evidence_root = root_ / "file/evidence";
+  std::ofstream(root_ / "file") << "";
+  start(without, {"mkdir", "ready", "hold"});
+  ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
+  EXPECT_EQ(violations_[0].outcome().rfind("quarantined", 0), 0U) << violations_[0].outcome();
+  EXPECT_NE(violations_[0].outcome().find("; no evidence: mkdir"), std::string::npos) << violations_[0].outcome();
+  EXPECT_EQ(violations_[0].evidence(), "");
+  EXPECT_TRUE(supervisor_->is_quarantined()) << "evidence is refused, enforcement never";
+}
+
 TEST_F(Quarantine, WhoeverThawsItFindsItFrozenAgain) {
   start(charge(kQuarantineAll), {"mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !frozen_.empty(); }));
