@@ -52,8 +52,9 @@ RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root, con
   record.is_libcontainers = true;
   record.has_work_at_start = has_hooks(*config, "poststart");
   const auto resource_control = state.find("intel_rdt_path");
-  record.has_work_at_delete =
-      has_hooks(*config, "poststop") || (resource_control != state.end() && *resource_control != "");
+  const bool in_group = resource_control != state.end() && resource_control->is_string() &&
+                        !resource_control->get_ref<const std::string&>().empty();
+  record.has_work_at_delete = has_hooks(*config, "poststop") || in_group;
   return record;
 }
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "shim/runtime_record.h"
 #include "shim/runtime_options.h"
+#include "shim/runtime_record.h"
 #include "shim/shim_address.h"
 
 namespace {
