@@ -24,7 +24,7 @@ bool too_deep(std::string_view json) {
 
 }  // namespace
 
-Result<ProcessState> parse_process_state(std::string_view json) {
+Result<ContainerProcessState> parse_process_state(std::string_view json) {
   if (too_deep(json)) return fail(Code::kInvalidArgument, "the process state is nested too deeply");
   const auto document = nlohmann::json::parse(json, nullptr, false);
   if (!document.is_object()) return fail(Code::kInvalidArgument, "the process state is not a JSON object");
@@ -45,7 +45,7 @@ Result<ProcessState> parse_process_state(std::string_view json) {
   if (number <= 0 || number > (1 << 22) || state == document.end() || !state->is_object()) {
     return fail(Code::kInvalidArgument, "the process state has no valid pid or no state");
   }
-  ProcessState parsed;
+  ContainerProcessState parsed;
   parsed.pid = static_cast<pid_t>(number);
   parsed.container_id = string_at(*state, "id");
   parsed.status = string_at(*state, "status");

@@ -13,7 +13,8 @@
 
 namespace ward::shim {
 
-struct ProcessState {
+// Not the shim's own ProcessState: two types of one name in one program are one to the linker, which then takes either.
+struct ContainerProcessState {
   std::string container_id;
   std::string metadata;  // our nonce
   std::string status;    // "creating" for a container, "running" for an exec session
@@ -21,6 +22,6 @@ struct ProcessState {
 };
 
 // kInvalidArgument with the reason. Exactly one descriptor, named "seccompFd", must be announced.
-Result<ProcessState> parse_process_state(std::string_view json);
+Result<ContainerProcessState> parse_process_state(std::string_view json);
 
 }  // namespace ward::shim

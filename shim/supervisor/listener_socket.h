@@ -18,7 +18,7 @@
 namespace ward::shim {
 
 struct ListenerOffer {
-  ProcessState state;
+  ContainerProcessState state;
   pid_t sender = 0;
   SeccompListener listener;
 };
