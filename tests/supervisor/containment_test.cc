@@ -106,14 +106,13 @@ TEST_F(Denial, LogLetsTheCallRunAndSuperviseDeniesTheDangerSet) {
 
 TEST_F(Killing, I3_EveryProcessDiesAndTheCallDoesNotRun) {
   start(charge(kKillAll), {"crowd", "mkdir", "ready", "hold"});
-  const auto cgroups = open_cgroups_of(pid_);
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   EXPECT_EQ(violations_[0].outcome(), "killed");
   EXPECT_GT(violations_[0].contained_ns(), 0U);
   std::printf("received to all 21 processes dead: %.2f ms\n", static_cast<double>(violations_[0].contained_ns()) / 1e6);
-  ASSERT_TRUE(cgroups);
-  if (cgroups->unified) {
-    EXPECT_FALSE(*cgroups->unified->is_populated());
+  ASSERT_TRUE(cgroups_);
+  if (cgroups_->unified) {
+    EXPECT_FALSE(*cgroups_->unified->is_populated());
   }
   EXPECT_EQ(out(), "");
   EXPECT_FALSE(made());

@@ -76,6 +76,8 @@ class SupervisedContainer : public testing::Test {
       if (offer.state.metadata != "nonce") return fail(Code::kPermissionDenied, "the nonce is wrong");
       const std::string exec_id = supervisor_->has_session("") ? "exec" : "";
       pid_ = exec_id.empty() ? offer.state.pid : pid_;
+      // Here, while it certainly lives: a container that breaks its profile at once may be dead before start() is back.
+      if (exec_id.empty()) cgroups_ = open_cgroups_of(pid_);
       supervisor_->adopt(exec_id, offer.state.pid, std::move(offer.listener));
       return {};
     });
@@ -146,6 +148,7 @@ class SupervisedContainer : public testing::Test {
   std::vector<bool> frozen_;
   bool killed_by_callback_ = false;
   pid_t pid_ = 0;
+  Result<TaskCgroups> cgroups_ = fail(Code::kNotFound, "no container yet");
 };
 
 }  // namespace ward::shim
