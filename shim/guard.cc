@@ -21,6 +21,8 @@ namespace ward::shim {
 namespace {
 
 constexpr std::chrono::seconds kListenerDeadline{2};
+// Of one container (threat D13). An exec session that left processes behind keeps its own.
+constexpr std::size_t kMostListeners = 256;
 
 }  // namespace
 
@@ -100,6 +102,9 @@ struct Guard::State {
     if (offer.state.metadata != container->admitted.nonce) return fail(Code::kPermissionDenied, "the nonce is wrong");
     for (auto& [exec_id, start] : container->starts) {
       if (start.listener_arrived || !is_or_descends_from(offer.sender, start.runtime_pid)) continue;
+      if (container->supervisor->sessions() >= kMostListeners) {
+        return fail(Code::kResourceExhausted, "256 exec sessions of this container have left processes behind");
+      }
       if (auto ok = fault::point("listener.arrived"); !ok) return ok;
       start.listener_arrived = true;
       container->supervisor->adopt(exec_id, offer.state.pid, std::move(offer.listener));
@@ -286,12 +291,11 @@ void Guard::started(const std::string& id, const std::string& exec_id) {
 void Guard::exited(const std::string& id, const std::string& exec_id, int wait_status) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
-  container->starts.erase(exec_id);
-  if (container->supervisor) {
-    if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
-      container->supervisor->foreign_abi(exec_id, exec_id.empty() ? container->pid : 0);
-    }
-    container->supervisor->end_session(exec_id);
+  // Whoever still waits for its listener is told: none will come, and a create or exec without an answer is for ever.
+  State::finish(*container, exec_id,
+                fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over"));
+  if (container->supervisor && WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
+    container->supervisor->foreign_abi(exec_id, exec_id.empty() ? container->pid : 0);
   }
   if (!exec_id.empty()) return;
   container->set_state(node::v1::CONTAINER_STATE_STOPPED);

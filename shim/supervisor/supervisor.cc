@@ -32,6 +32,8 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
     log::error("no cgroup to contain the container in", {{"id", state.id()}, {"error", found.error().message}});
   }
   const std::weak_ptr<State> weak = state_;
+  const Origin origin = exec_id.empty() ? Origin::kWorkload : Origin::kExec;
+  const std::uint64_t number = origin == Origin::kWorkload ? State::kWorkloadSession : ++state.last_session;
   Session::Callbacks callbacks{
       .circumstances = [&state] { return state.circumstances(); },
       .law = [&state]() -> Law {
@@ -42,23 +44,17 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
       .phase_changed = [&state] { state.callbacks.changed(); },
       // Not erased from inside of the session's own callback.
       .ended =
-          [weak, exec_id, &loop = state.loop] {
-            asio::post(loop, [weak, exec_id] {
-              if (const auto self = weak.lock()) self->sessions.erase(exec_id);
+          [weak, number, &loop = state.loop] {
+            asio::post(loop, [weak, number] {
+              if (const auto self = weak.lock()) self->sessions.erase(number);
             });
           }};
-  state.sessions[exec_id] = std::make_unique<Session>(state.loop, exec_id.empty() ? Origin::kWorkload : Origin::kExec,
-                                                      exec_id, std::move(listener), pid, state.charge.boundary_quiet,
-                                                      state.charge.boundary_latest, std::move(callbacks));
+  state.sessions[number] =
+      std::make_unique<Session>(state.loop, origin, exec_id, std::move(listener), pid, state.charge.boundary_quiet,
+                                state.charge.boundary_latest, std::move(callbacks));
 }
 
-bool Supervisor::has_session(const std::string& exec_id) const { return state_->sessions.count(exec_id) != 0; }
-
-void Supervisor::end_session(const std::string& exec_id) {
-  asio::post(state_->loop, [weak = std::weak_ptr<State>(state_), exec_id] {
-    if (const auto self = weak.lock()) self->sessions.erase(exec_id);
-  });
-}
+std::size_t Supervisor::sessions() const { return state_->sessions.size(); }
 
 void Supervisor::foreign_abi(const std::string& exec_id, pid_t pid) {
   ++state_->violations;
@@ -117,7 +113,7 @@ bool Supervisor::is_quarantined() const {
 std::int64_t Supervisor::quarantined_wall_ns() const { return state_->quarantined_wall_ns; }
 
 Phase Supervisor::phase() const {
-  const auto session = state_->sessions.find("");
+  const auto session = state_->sessions.find(State::kWorkloadSession);
   return session == state_->sessions.end() ? Phase::kRuntime : session->second->phase();
 }
 

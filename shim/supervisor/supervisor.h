@@ -59,8 +59,9 @@ class Supervisor {
   Result<void> find_cgroups(pid_t pid);
   // A proved listener. exec_id empty: the container's own.
   void adopt(const std::string& exec_id, pid_t pid, SeccompListener listener);
-  [[nodiscard]] bool has_session(const std::string& exec_id) const;
-  void end_session(const std::string& exec_id);
+  // Listeners whose filter still binds a process. The first process of an exec session may end before its children do,
+  // and its exec id may be used again: a session lives until the kernel says that nobody is left (POLLHUP).
+  [[nodiscard]] std::size_t sessions() const;
   // The process ended by SIGSYS.
   void foreign_abi(const std::string& exec_id, pid_t pid);
 

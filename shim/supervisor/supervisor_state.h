@@ -329,7 +329,9 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   Callbacks callbacks;
   std::unique_ptr<Containment> containment;
   std::int64_t quarantined_wall_ns = 0;
-  std::map<std::string, std::unique_ptr<Session>> sessions;
+  static constexpr std::uint64_t kWorkloadSession = 0;
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions;
+  std::uint64_t last_session = kWorkloadSession;
   DetailLimiter limiter;
   TokenBucket bucket{kLetRunPerSecond, kLetRunBurst};
   DenialWindow denials;

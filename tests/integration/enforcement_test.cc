@@ -204,6 +204,20 @@ TEST_F(Enforcement, AnExecSessionIsDeniedAndNeverCostsTheWorkloadItsLife) {
   node().remove(id);
 }
 
+TEST_F(Enforcement, I4_WhatAnExecSessionLeavesBehindIsSupervisedLikeTheSession) {
+  const std::string id = start_watched("quarantine");
+  // The orphan's execve asks first, and its unshare is a violation: both need the listener after the session's process.
+  const Output output =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", "unshare"});
+  EXPECT_EQ(output.out, "unshare -1 1\n") << output.err;
+  const Json event = await_violation(id);
+  EXPECT_EQ(event["syscall"], "unshare");
+  EXPECT_EQ(event["origin"], "exec");
+  EXPECT_EQ(event["exec_id"], "e1");
+  EXPECT_EQ(node().task_status(id), "RUNNING");
+  node().remove(id);
+}
+
 TEST_F(Enforcement, I4_AFloodIsCountedWholeAndTheContainerStaysAnswerable) {
   const std::string id = node().unique("deny");
   const Output output = run_box(id, {"/box", "flood", "20000"});

@@ -74,7 +74,7 @@ class SupervisedContainer : public testing::Test {
     supervisor_ = std::make_unique<Supervisor>(loop_, std::move(charge), std::move(callbacks));
     auto socket = ListenerSocket::open(loop_, root_ / "s", [this](ListenerOffer offer) -> Result<void> {
       if (offer.state.metadata != "nonce") return fail(Code::kPermissionDenied, "the nonce is wrong");
-      const std::string exec_id = supervisor_->has_session("") ? "exec" : "";
+      const std::string exec_id = supervisor_->sessions() > 0 ? "exec" : "";
       pid_ = exec_id.empty() ? offer.state.pid : pid_;
       // Here, while it certainly lives: a container that breaks its profile at once may be dead before start() is back.
       if (exec_id.empty()) cgroups_ = open_cgroups_of(pid_);

@@ -203,6 +203,16 @@ static _Noreturn void crowd(int count) {
   for (;;) pause();
 }
 
+// Becomes another program in a child, once the first process has ended and was reaped: what a session leaves behind.
+static int orphan(char** argv) {
+  const pid_t first = getpid();
+  if (fork() != 0) return 0;
+  while (kill(first, 0) == 0) poll(NULL, 0, 5);  // a zombie can still be signalled
+  execv(argv[0], argv);
+  dprintf(1, "execv -1 %d\n", errno);
+  return 127;
+}
+
 // Touches so many MiB of memory, one after the other.
 static int eat(int mebibytes) {
   for (int i = 0; i < mebibytes; ++i) {
@@ -237,6 +247,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "fork") == 0) return fork_many(number);
   if (strcmp(verb, "crowd") == 0) crowd(number);
   if (strcmp(verb, "eat") == 0) return eat(number);
+  if (strcmp(verb, "orphan") == 0 && argc > 2) return orphan(argv + 2);
   if (strcmp(verb, "flood") == 0) return flood(number);
   if (strcmp(verb, "spin") == 0)
     for (;;) continue;
@@ -275,6 +286,6 @@ int main(int argc, char** argv) {
           "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork crowd "
           "eat flood "
           "spin wait "
-          "crash holder tty [N]\n");
+          "crash holder tty [N] | orphan PROGRAM...\n");
   return 2;
 }
