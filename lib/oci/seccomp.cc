@@ -104,6 +104,14 @@ std::uint32_t native_audit_arch() { return native_arch().audit; }
 
 std::string native_scmp_arch() { return std::string(native_arch().scmp); }
 
+std::vector<std::string> every_scmp_arch() {
+#if defined(__x86_64__)
+  return {native_scmp_arch(), "SCMP_ARCH_X86", "SCMP_ARCH_X32"};
+#elif defined(__aarch64__)
+  return {native_scmp_arch(), "SCMP_ARCH_ARM"};
+#endif
+}
+
 std::optional<int> find_syscall(std::string_view name) {
   // Negative numbers are libseccomp's own for calls that exist on other architectures only.
   const int nr = ::seccomp_syscall_resolve_name(std::string(name).c_str());

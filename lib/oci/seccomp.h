@@ -52,8 +52,11 @@ std::optional<CompareOp> find_compare_op(std::string_view name);
 bool holds(const SeccompArg& condition, std::uint64_t value);
 
 // The native architecture only (fact 5).
-std::uint32_t native_audit_arch();                       // AUDIT_ARCH_X86_64
-std::string native_scmp_arch();                          // "SCMP_ARCH_X86_64"
+std::uint32_t native_audit_arch();  // AUDIT_ARCH_X86_64
+std::string native_scmp_arch();     // "SCMP_ARCH_X86_64"
+// All whose programs this processor runs: for a filter that restricts nothing. A call of one that a filter does not
+// list is killed by libseccomp's default.
+std::vector<std::string> every_scmp_arch();
 std::optional<int> find_syscall(std::string_view name);  // number; absent where this libseccomp does not know it
 std::optional<std::string> find_syscall_name(int nr);
 const std::map<std::string, int>& known_syscalls();           // all names that resolve natively

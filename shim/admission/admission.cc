@@ -79,10 +79,11 @@ void cut_privileges(Document& document, const ProfileInForce& profile) {
 
 Result<void> learn(oci::Config& config, Admitted& admitted, const std::filesystem::path& bundle) {
   if (admitted.own.present()) return {};
-  // Allows everything and restricts nothing (I8): its being in force marks the moment from which calls count (fact 26).
+  // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks the moment from
+  // which calls count (fact 26).
   oci::Seccomp all;
   all.default_action = oci::SeccompAction::kAllow;
-  all.architectures = {oci::native_scmp_arch()};
+  all.architectures = oci::every_scmp_arch();
   config.set_seccomp(all);
   return config.write(bundle);
 }

@@ -131,6 +131,14 @@ TEST_F(Learning, I8_ALearningContainerIsNoMoreRestrictedThanWithoutWard) {
   EXPECT_EQ(learning.out, plain.out) << learning.err;
 }
 
+TEST_F(Learning, I8_CallsThroughAForeignAbiRunAsWithoutWard) {
+  const Output plain = run_box(node().unique("off"), {"/box", "attack", "int80"});
+  if (plain.status == 128 + SIGSEGV) GTEST_SKIP() << "this kernel has no 32-bit calls (IA32 emulation)";
+  const Output learning = run_box(node().unique("learn"), {"/box", "attack", "int80"});
+  EXPECT_EQ(learning.status, plain.status) << learning.err;
+  EXPECT_EQ(learning.out, plain.out);
+}
+
 TEST_F(Learning, ARecordingShowsTheCallsAndWarnsOfWhatIsUnseen) {
   const std::string id = node().unique("learn");
   EXPECT_EQ(run_box(id, {"/box", "attack", "novel"}).status, 0);
