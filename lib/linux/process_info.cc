@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/process_info.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -110,13 +112,15 @@ std::string read_exe(pid_t tid, const std::filesystem::path& proc) {
 }
 
 Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc) {
-  struct stat exe {};
+  // What the kernel knows already: a program on a FUSE file system must not make whoever looks wait for its server.
+  struct statx exe {};
   const std::string link = (proc / std::to_string(tid) / "exe").string();
-  if (::stat(link.c_str(), &exe) != 0) return fail_errno("stat '" + link + "'");
+  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &exe) != 0) {
+    return fail_errno("statx '" + link + "'");
+  }
   auto stat = read_stat(tid, proc);
   if (!stat) return tl::unexpected(stat.error());
-  return ImageIdentity{static_cast<std::uint64_t>(exe.st_dev), static_cast<std::uint64_t>(exe.st_ino),
-                       stat->start_stack};
+  return ImageIdentity{makedev(exe.stx_dev_major, exe.stx_dev_minor), exe.stx_ino, stat->start_stack};
 }
 
 }  // namespace ward
