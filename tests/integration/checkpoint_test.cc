@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "tests/integration/task_api_base.h"
+#include "tests/support/peers.h"
 
 namespace ward::test {
 namespace {
@@ -138,7 +139,7 @@ TEST_F(Checkpoint, OneThatWasNeverRestoredCanBeDeletedAndAFailedRestoreRepeated)
 }
 
 TEST_F(Checkpoint, WithCriuItselfWhereItRuns) {
-  const Output check = run({"criu", "check"});
+  const Output check = run({criu_program(), "check"});
   if (check.status != 0) GTEST_SKIP() << "criu does not run here: " << check.out << check.err;
   const Bundle& bundle = make_bundle("dump", {"/box", "wait"});
   ASSERT_TRUE(create(bundle.create_request()).has_value());

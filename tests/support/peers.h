@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which containerd, ctr and OCI runtime a node of the integration tests uses: those of PATH, or others that the
-// environment names (scripts/test-matrix): WARD_TEST_CONTAINERD, WARD_TEST_CTR, WARD_TEST_RUNC; and the containerd
-// configuration that fits the version.
+// environment names (scripts/test-matrix): WARD_TEST_CONTAINERD, WARD_TEST_CTR, WARD_TEST_RUNC, WARD_TEST_CRIU; and the
+// containerd configuration that fits the version.
 #pragma once
 
 #include <compare>
@@ -10,10 +10,13 @@
 
 namespace ward::test {
 
-// Puts `containerd`, `ctr` and `runc` into a directory that is to stand first in PATH, where the environment names
+// Puts `containerd`, `ctr`, `runc` and `criu` into a directory that is to stand first in PATH, where the environment names
 // them. A runtime of another name, as crun, is called `runc` there: so the shim and wardd find it as they find any
 // runtime.
 void link_peers(const std::filesystem::path& directory);
+
+// The CRIU that the node's shims find.
+std::string criu_program();
 
 struct Version {
   int major = 0, minor = 0, patch = 0;
