@@ -4,13 +4,17 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <climits>
+#include <optional>
 
 #include "lib/base/file.h"
+#include "lib/base/scope_exit.h"
+#include "lib/linux/idmapped_mount.h"
 #include "lib/linux/loop_device.h"
 
 namespace ward {
@@ -77,6 +81,21 @@ std::string unescape_octal(std::string_view text) {
 }
 
 constexpr std::size_t kLargestMountinfo = 64U << 20U;
+constexpr std::string_view kUidMap = "uidmap=";
+constexpr std::string_view kGidMap = "gidmap=";
+
+// Where in overlay's data the paths of lowerdir stand.
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+std::optional<Range> find_lower_directories(const std::string& data) {
+  constexpr std::string_view kKey = "lowerdir=";
+  const auto at = data.compare(0, kKey.size(), kKey) == 0 ? 0 : data.find("," + std::string(kKey));
+  if (at == std::string::npos) return std::nullopt;
+  const auto begin = at + (at == 0 ? 0 : 1) + kKey.size();
+  return Range{begin, std::min(data.find(',', begin), data.size())};
+}
 
 }  // namespace
 
@@ -93,6 +112,10 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
       result.propagation |= propagation->flag;
     } else if (word == "loop") {
       result.loop = true;
+    } else if (word.compare(0, kUidMap.size(), kUidMap) == 0) {
+      result.uid_map = word.substr(kUidMap.size());
+    } else if (word.compare(0, kGidMap.size(), kGidMap) == 0) {
+      result.gid_map = word.substr(kGidMap.size());
     } else if (!word.empty() && word.compare(0, 2, "x-") != 0 && word.compare(0, 2, "X-") != 0) {
       if (!result.data.empty()) result.data += ',';
       result.data += word;
@@ -102,11 +125,9 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
 }
 
 ShortenedData shorten_lower_directories(const std::string& data) {
-  constexpr std::string_view kKey = "lowerdir=";
-  const auto at = data.compare(0, kKey.size(), kKey) == 0 ? 0 : data.find("," + std::string(kKey));
-  if (at == std::string::npos) return {{}, data};
-  const auto begin = at + (at == 0 ? 0 : 1) + kKey.size();
-  const auto end = std::min(data.find(',', begin), data.size());
+  const auto found = find_lower_directories(data);
+  if (!found) return {{}, data};
+  const auto [begin, end] = *found;
   const std::string_view layers = std::string_view(data).substr(begin, end - begin);
   // Escaped colons and commas are not taken apart; such paths are rare and stay as long as they are.
   if (layers.empty() || layers[0] != '/' || layers.find('\\') != std::string_view::npos) return {{}, data};
@@ -168,34 +189,108 @@ Result<void> mount_data(const std::string& what, const std::string& source, cons
   return {};
 }
 
-}  // namespace
-
-Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
-                      const std::vector<std::string>& options) {
-  const MountOptions parsed = parse_mount_options(options);
+Result<void> mount_parsed(const std::string& type, const std::string& source, const std::filesystem::path& target,
+                          const MountOptions& options) {
   const std::string what = "mount " + source + " (" + type + ") at " + target.string();
   const char* fs_type = type.empty() || type == "bind" ? nullptr : type.c_str();
-  unsigned long flags = parsed.flags;
+  unsigned long flags = options.flags;
   if (type == "bind") flags |= MS_BIND;
   std::string device = source;
   UniqueFd loop;  // until the mount holds it
-  if (parsed.loop) {
+  if (options.loop) {
     auto attached = attach_loop_device(source, (flags & MS_RDONLY) != 0);
     if (!attached) return fail_with(what, attached.error());
     device = attached->path;
     loop = std::move(attached->descriptor);
   }
-  if (auto ok = mount_data(what, device, target, fs_type, flags, parsed.data); !ok) return ok;
+  if (auto ok = mount_data(what, device, target, fs_type, flags, options.data); !ok) return ok;
   // A bind mount takes no other flags at first: "bind,ro" needs a second call.
   constexpr unsigned long kBindFlags = MS_BIND | MS_REC;
   if ((flags & MS_BIND) != 0 && (flags & ~kBindFlags) != 0 && (flags & MS_REMOUNT) == 0 &&
       ::mount("", target.c_str(), nullptr, (flags & ~static_cast<unsigned long>(MS_REC)) | MS_REMOUNT, nullptr) != 0) {
     return fail_errno(what + ": remount");
   }
-  if (parsed.propagation != 0 && ::mount("", target.c_str(), nullptr, parsed.propagation, nullptr) != 0) {
+  if (options.propagation != 0 && ::mount("", target.c_str(), nullptr, options.propagation, nullptr) != 0) {
     return fail_errno(what + ": propagation");
   }
   return {};
+}
+
+// What is mounted at `target`, taken off again.
+Result<UniqueFd> lift_mount(const std::filesystem::path& target, MountTree tree) {
+  auto clone = clone_mount(target, tree);
+  if (::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0 && clone) {
+    return fail_errno("lift the mount at " + target.string());
+  }
+  return clone;
+}
+
+// Overlay itself cannot map ids, its layers can. Their mapped clones need paths while the overlay is made: they have
+// them in a small file system at the target, where a shim that dies meanwhile leaves nothing that nobody would unmount.
+Result<UniqueFd> make_mapped_overlay(const std::string& source, const std::filesystem::path& target,
+                                     MountOptions options, const UniqueFd& user_namespace) {
+  const auto found = find_lower_directories(options.data);
+  if (!found) return fail(Code::kInvalidArgument, "an overlay without lowerdir");
+  if (::mount("layers", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0) {
+    return fail_errno("mount a place for layers at " + target.string());
+  }
+  const ScopeExit take_down([&target] { ::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH); });
+  const std::string layers = options.data.substr(found->begin, found->end - found->begin);
+  std::string mapped;
+  int count = 0;
+  for (std::string_view rest = layers; !rest.empty();) {
+    const auto layer = rest.substr(0, rest.find(':'));
+    rest.remove_prefix(std::min(layer.size() + 1, rest.size()));
+    const auto place = target / std::to_string(count++);
+    if (::mkdir(place.c_str(), 0700) != 0) return fail_errno("mkdir " + place.string());
+    const auto clone = clone_mount(layer, MountTree::kOne);
+    if (!clone) return tl::unexpected(clone.error());
+    if (auto ok = map_ids(*clone, user_namespace, MountTree::kOne); !ok) return fail_with(layer, ok.error());
+    if (auto ok = attach_mount(*clone, place); !ok) return tl::unexpected(ok.error());
+    mapped += (mapped.empty() ? "" : ":") + place.string();
+  }
+  options.data.replace(found->begin, found->end - found->begin, mapped);
+  if (auto ok = mount_parsed("overlay", source, target, options); !ok) return tl::unexpected(ok.error());
+  return lift_mount(target, MountTree::kOne);
+}
+
+Result<UniqueFd> make_mapped_mount(const std::string& type, const std::string& source,
+                                   const std::filesystem::path& target, const MountOptions& options,
+                                   const UniqueFd& user_namespace) {
+  if (type == "overlay") return make_mapped_overlay(source, target, options, user_namespace);
+  if (auto ok = mount_parsed(type, source, target, options); !ok) return tl::unexpected(ok.error());
+  const auto tree = (options.flags & MS_REC) != 0 ? MountTree::kWithAllBelow : MountTree::kOne;
+  auto mount = lift_mount(target, tree);
+  if (!mount) return mount;
+  if (auto ok = map_ids(*mount, user_namespace, tree); !ok) return fail_with(source, ok.error());
+  return mount;
+}
+
+Result<void> mount_mapped(const std::string& type, const std::string& source, const std::filesystem::path& target,
+                          const MountOptions& options) {
+  if (options.uid_map.empty() || options.gid_map.empty()) {
+    return fail(Code::kInvalidArgument, "uidmap and gidmap are given together or not at all");
+  }
+  const auto uids = parse_id_map(options.uid_map);
+  if (!uids) return fail_with("uidmap", uids.error());
+  const auto gids = parse_id_map(options.gid_map);
+  if (!gids) return fail_with("gidmap", gids.error());
+  const auto user_namespace = make_user_namespace(*uids, *gids);
+  if (!user_namespace) return tl::unexpected(user_namespace.error());
+  const auto mount = make_mapped_mount(type, source, target, options, *user_namespace);
+  if (!mount) return tl::unexpected(mount.error());
+  return attach_mount(*mount, target);
+}
+
+}  // namespace
+
+Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
+                      const std::vector<std::string>& options) {
+  const MountOptions parsed = parse_mount_options(options);
+  if (parsed.uid_map.empty() && parsed.gid_map.empty()) return mount_parsed(type, source, target, parsed);
+  auto ok = mount_mapped(type, source, target, parsed);
+  if (!ok) return fail_with("idmapped mount of " + source + " (" + type + ") at " + target.string(), ok.error());
+  return ok;
 }
 
 Result<std::filesystem::path> resolve_inside(const std::filesystem::path& root, const std::filesystem::path& below) {

@@ -15,7 +15,9 @@ struct MountOptions {
   unsigned long flags = 0;        // MS_*
   unsigned long propagation = 0;  // MS_SHARED, ... (with MS_REC), needs a call of its own
   bool loop = false;              // the source is an image file
-  std::string data;               // what the file system itself reads, comma separated
+  std::string uid_map;            // ranges CONTAINER:HOST:SIZE that the owners of files are shown by
+  std::string gid_map;
+  std::string data;  // what the file system itself reads, comma separated
   bool operator==(const MountOptions&) const = default;
 };
 
@@ -31,8 +33,9 @@ struct ShortenedData {
 };
 ShortenedData shorten_lower_directories(const std::string& data);
 
-// "loop" among the options mounts an image file through a loop device that goes with the mount. Not for a program with
-// several threads: it may change its working directory for the moment of the call.
+// "loop" among the options mounts an image file through a loop device that goes with the mount; "uidmap=" and "gidmap="
+// show its files with other owners, of an overlay those of its lower layers: the upper one is the container's own. Not
+// for a program with several threads: it may change its working directory for the moment of the call.
 Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
                       const std::vector<std::string>& options);
 

@@ -137,6 +137,28 @@ TEST_F(Rootfs, AnImageFileOverALoopDevice) {
   EXPECT_THAT(run({"losetup", "-j", image.string()}).out, IsEmpty()) << "the device goes with the mount";
 }
 
+TEST_F(Rootfs, LayersWithMappedOwnersAreMountedAndGone) {
+  const Bundle& bundle = make_bundle("mapped", {"/box", "true"});
+  auto options = overlay_options(bundle, take_layer(bundle), 3);
+  options.insert(options.end(), {"uidmap=0:100000:65536", "gidmap=0:100000:65536"});
+  auto request = bundle.create_request();
+  add(request, "overlay", "overlay", options);
+  const auto created = create(request);
+  if (!created && created.error().message.find("cannot map ids") != std::string::npos) {
+    GTEST_SKIP() << created.error().message;
+  }
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  struct stat status = {};
+  ASSERT_EQ(::stat((bundle.rootfs() / "box").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 100000U);
+  const auto mounts = read_file("/proc/self/mountinfo").value_or("");
+  EXPECT_EQ(find_mounts_below(mounts, bundle.rootfs().string()).size(), 1U) << "the layers' clones are gone";
+  ASSERT_TRUE(tasks_->start("mapped").has_value());
+  EXPECT_EQ(tasks_->wait("mapped")->exit_status(), 0U);
+  ASSERT_TRUE(tasks_->remove("mapped").has_value());
+  EXPECT_THAT(mounts_below(bundle.rootfs()), IsEmpty());
+}
+
 TEST_F(Rootfs, ALinkInAnImageDoesNotLeadAMountOutOfIt) {
   const Bundle& bundle = make_bundle("escape", {"/box", "true"});
   const auto layer = take_layer(bundle);
