@@ -2,6 +2,7 @@
 // containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died, without an action it
 // is that server. What goes to stderr here becomes the error text of containerd's client.
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 
@@ -12,6 +13,9 @@ int main(int argc, char** argv) {
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
   ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  // What the runtime writes into a bundle, and what a container inherits, is not to depend on how containerd was
+  // started.
+  ::umask(022);
   const auto invocation = ward::shim::parse_invocation({argv + 1, argv + argc});
   if (!invocation) {
     std::fprintf(stderr, "containerd-shim-ward-v1: %s\n", invocation.error().message.c_str());
