@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -225,6 +226,20 @@ static int eat(int mebibytes) {
   return 0;
 }
 
+// The size of its terminal, now and whenever it changes.
+static _Noreturn void size(void) {
+  sigset_t changes;
+  sigemptyset(&changes);
+  sigaddset(&changes, SIGWINCH);
+  sigprocmask(SIG_BLOCK, &changes, NULL);
+  for (;;) {
+    struct winsize now = {0};
+    ioctl(0, TIOCGWINSZ, &now);
+    dprintf(1, "%d columns, %d rows\n", now.ws_col, now.ws_row);
+    sigwaitinfo(&changes, NULL);
+  }
+}
+
 static int flood(int count) {
   for (int i = 0; i < count; ++i) syscall(SYS_unshare, CLONE_NEWNS);
   dprintf(1, "flooded %d\n", count);
@@ -267,6 +282,7 @@ int main(int argc, char** argv) {
     dprintf(1, "%s\n", isatty(0) && isatty(1) ? "terminal" : "no terminal");
     return 0;
   }
+  if (strcmp(verb, "size") == 0) size();
   if (strcmp(verb, "write") == 0) return write_bytes(argc > 2 ? strtoll(argv[2], NULL, 10) : 0);
   if (strcmp(verb, "echo") == 0) {
     for (int i = 2; i < argc; ++i) dprintf(1, i + 1 < argc ? "%s " : "%s\n", argv[i]);
@@ -286,6 +302,6 @@ int main(int argc, char** argv) {
           "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork crowd "
           "eat flood "
           "spin wait "
-          "crash holder tty [N] | orphan PROGRAM...\n");
+          "crash holder tty size [N] | orphan PROGRAM...\n");
   return 2;
 }

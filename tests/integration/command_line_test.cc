@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim as a command: what containerd asks of `-info` and of `start` before there is anybody to call.
+#include <sys/prctl.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "containerd/options.pb.h"
+#include "containerd/types.pb.h"
+#include "lib/base/file.h"
+#include "tests/integration/node_test_base.h"
+
+namespace ward::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+class CommandLine : public NodeTest {
+ protected:
+  static Output ask_info(const std::string& input) { return run({shim_binary().string(), "-info"}, {}, input); }
+  static containerd::Any options_of(const std::string& binary) {
+    containerd::RuncOptions options;
+    options.set_binary_name(binary);
+    containerd::Any any;
+    any.set_type_url("containerd.runc.v1.Options");
+    any.set_value(options.SerializeAsString());
+    return any;
+  }
+};
+
+TEST_F(CommandLine, InfoNamesTheRuntimeAndShowsTheFeaturesOfRunc) {
+  const Output asked = ask_info("");
+  ASSERT_EQ(asked.status, 0) << asked.err;
+  containerd::RuntimeInfo info;
+  ASSERT_TRUE(info.ParseFromString(asked.out));
+  EXPECT_EQ(info.name(), kWardRuntime);
+  EXPECT_FALSE(info.version().version().empty());
+  EXPECT_FALSE(info.has_options());
+  EXPECT_EQ(info.features().type_url(), "types.containerd.io/opencontainers/runtime-spec/1/features/Features");
+  EXPECT_EQ(info.features().value(), run({"runc", "features"}).out);
+}
+
+TEST_F(CommandLine, InfoEchoesItsOptionsAndAsksTheRuntimeInThem) {
+  const fs::path runtime = node().directory() / "featured-runtime";
+  std::ofstream(runtime) << "#!/bin/sh\n[ \"$1\" = features ] && echo '{\"mountExtensions\":{\"idmap\":{}}}'\n";
+  fs::permissions(runtime, fs::perms::owner_all);
+  const auto options = options_of(runtime);
+  const Output asked = ask_info(options.SerializeAsString());
+  ASSERT_EQ(asked.status, 0) << asked.err;
+  containerd::RuntimeInfo info;
+  ASSERT_TRUE(info.ParseFromString(asked.out));
+  EXPECT_EQ(info.options().type_url(), options.type_url());
+  EXPECT_EQ(info.options().value(), options.value());
+  EXPECT_EQ(info.features().value(), "{\"mountExtensions\":{\"idmap\":{}}}\n");
+}
+
+TEST_F(CommandLine, InfoOfARuntimeWithoutFeaturesHasNone) {
+  const Output asked = ask_info(options_of("/bin/false").SerializeAsString());
+  ASSERT_EQ(asked.status, 0) << asked.err;
+  containerd::RuntimeInfo info;
+  ASSERT_TRUE(info.ParseFromString(asked.out));
+  EXPECT_EQ(info.name(), kWardRuntime);
+  EXPECT_FALSE(info.has_features());
+}
+
+TEST_F(CommandLine, InfoRefusesOptionsOfAnUnknownTypeByName) {
+  containerd::Any any;
+  any.set_type_url("evil.v1.Options");
+  any.set_value("x");
+  const Output asked = ask_info(any.SerializeAsString());
+  EXPECT_EQ(asked.status, 1);
+  EXPECT_EQ(asked.out, "");
+  EXPECT_THAT(asked.err, HasSubstr("evil.v1.Options"));
+}
+
+TEST_F(CommandLine, UnderMemoryPressureTheShimGoesBeforeContainerd) {
+  const std::string id = node().unique("score");
+  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status, 0);
+  const auto score_of = [](pid_t pid) {
+    return std::stoi(read_file("/proc/" + std::to_string(pid) + "/oom_score_adj").value_or("-9999"));
+  };
+  EXPECT_EQ(score_of(node().shim_pid(id)), std::min(score_of(node().containerd_pid()) + 1, 1000));
+  node().remove(id);
+}
+
+TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
+  unsigned long long cookie = 0;
+  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0) GTEST_SKIP() << "this kernel shares cores";
+  const std::string id = node().unique("cores");
+  const fs::path bundle = node().directory() / "cores";
+  fs::create_directory(bundle);
+  std::ofstream(bundle / "config.json") << "{}";
+  const std::vector<std::string> start{shim_binary().string(),
+                                       "-namespace",
+                                       node().name(),
+                                       "-address",
+                                       node().containerd_socket().string(),
+                                       "-id",
+                                       id,
+                                       "start"};
+  std::vector<std::string> command{"env", "-C", bundle.string(), "SCHED_CORE=1"};
+  command.insert(command.end(), start.begin(), start.end());
+  const Output started = run(command, node().environment());
+  EXPECT_EQ(started.status, 1);
+  EXPECT_EQ(started.out, "");
+  EXPECT_THAT(started.err, HasSubstr("enable sched core: "));
+  EXPECT_FALSE(fs::exists(node().shim_socket(id)));
+  EXPECT_EQ(node().shim_pid(id), -1);
+}
+
+}  // namespace
+}  // namespace ward::test
