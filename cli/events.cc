@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <grpcpp/client_context.h>
 
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -11,7 +14,15 @@
 namespace ward::cli {
 namespace {
 
+// Following ends when somebody ends it: that is no failure. Every event is one write, so that none is cut in two.
+void end_on_signal() {
+  constexpr std::size_t kMostOfOneEvent_bytes = 256U << 10U;
+  std::setvbuf(stdout, nullptr, _IOFBF, kMostOfOneEvent_bytes);
+  for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { ::_exit(kExitOk); });
+}
+
 int run(Session& session, const ward::v1::ListEventsRequest& request) {
+  if (request.follow()) end_on_signal();
   grpc::ClientContext context;
   const auto stream = session.api().ListEvents(&context, request);
   ward::v1::Event event;
@@ -19,10 +30,10 @@ int run(Session& session, const ward::v1::ListEventsRequest& request) {
     const std::string text = session.json ? to_json(event, JsonForm::kLine) + "\n" : event_text(event, session.out);
     std::fputs(text.c_str(), stdout);
     if (request.follow() && std::fflush(stdout) != 0) {
-      std::perror("ward: write to standard output");
+      const Error error = fail_errno("write to standard output").value();
       context.TryCancel();
       (void)stream->Finish();
-      return kExitFailed;
+      return session.fail(error);
     }
   }
   if (const auto rpc = stream->Finish(); !rpc.ok()) return session.fail("events", rpc);

@@ -19,6 +19,17 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 wardd does not 
 A node's places: WARD_CONFIG_DIR (/etc/ward), WARD_STATE_DIR (/var/lib/ward), WARD_RUN_DIR (/run/ward).
 Colours only on a terminal; NO_COLOR turns them off.)";
 
+int wrong_command_line(const CLI::App& app, const CLI::ParseError& error, const ward::cli::Session& session) {
+  const auto words = app.remaining(true);
+  // CLI11 would only say that a verb is required, also for one that is misspelt.
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !words.empty()) {
+    return session.refuse("no verb '" + ward::escape(words.front()) + "' here: see --help", ward::cli::kExitUsage);
+  }
+  if (session.json) return session.refuse(error.what(), ward::cli::kExitUsage);
+  app.exit(error);
+  return ward::cli::kExitUsage;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -34,7 +45,8 @@ int main(int argc, char** argv) {
     app.fallthrough();
     app.set_version_flag("-v,--version", std::string("ward ") + WARD_VERSION);
     std::string output = "text";
-    app.add_option("--output", output, "text, or json for programs")->check(CLI::IsMember({"text", "json"}));
+    const CLI::Option* form =
+        app.add_option("--output", output, "text, or json for programs")->check(CLI::IsMember({"text", "json"}));
     std::string run_dir;
     app.add_option("--run-dir", run_dir, "where wardd's socket is (WARD_RUN_DIR)");
     app.parse_complete_callback([&] {
@@ -49,19 +61,13 @@ int main(int argc, char** argv) {
     ward::cli::add_quarantine(app, session, exit_code);
     try {
       app.parse(argc, argv);
-    } catch (const CLI::RequiredError& error) {
-      // CLI11 would only say that a verb is required, also for one that is misspelt.
-      const auto words = app.remaining(true);
-      if (words.empty()) return app.exit(error), ward::cli::kExitUsage;
-      std::fprintf(stderr, "ward: no verb '%s' here: see --help\n", ward::escape(words.front()).c_str());
-      return ward::cli::kExitUsage;
+    } catch (const CLI::Success& help) {
+      return app.exit(help);
     } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? ward::cli::kExitOk : ward::cli::kExitUsage;
+      session.json = !form->results().empty() && form->results().back() == "json";
+      return wrong_command_line(app, error, session);
     }
-    if (std::fflush(stdout) != 0) {
-      std::perror("ward: write to standard output");
-      return ward::cli::kExitFailed;
-    }
+    if (std::fflush(stdout) != 0) return session.fail(ward::fail_errno("write to standard output").value());
     return exit_code;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ward: %s\n", error.what());

@@ -25,12 +25,12 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   if (const auto rpc = session.api().ApplyProfile(&context, request, &response); !rpc.ok()) {
     return session.fail("profile apply", rpc);
   }
-  for (const auto& warning : response.warnings()) {
-    std::fprintf(stderr, "%s%s\n", session.err.warn("warning: ").c_str(), escape(warning, 500).c_str());
-  }
   if (session.json) {
     std::puts(to_json(response).c_str());
     return kExitOk;
+  }
+  for (const auto& warning : response.warnings()) {
+    std::fprintf(stderr, "%s%s\n", session.err.warn("warning: ").c_str(), escape(warning, 500).c_str());
   }
   const auto& p = response.profile();
   std::printf("profile %s version %lu %s: %u syscalls, %u capabilities, digest %s\n", p.name().c_str(),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace ward::cli {
 
@@ -18,27 +19,34 @@ ward::v1::Ward::Stub& Session::api() {
 }
 
 int Session::fail(std::string_view doing, const grpc::Status& status) const {
-  const std::string what = err.bad("ward: ") + std::string(doing);
+  const std::string what = std::string(doing) + ": ";
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     const std::string socket = places.api_socket().string();
     if (::geteuid() != 0) {
-      std::fprintf(stderr, "%s: wardd cannot be reached at %s: only root may talk to it\n", what.c_str(),
-                   socket.c_str());
-    } else {
-      std::fprintf(stderr,
-                   "%s: wardd does not answer at %s (is it running? containers stay enforced without it;"
-                   " another node's socket: --run-dir or WARD_RUN_DIR)\n",
-                   what.c_str(), socket.c_str());
+      return refuse(what + "wardd cannot be reached at " + socket + ": only root may talk to it", kExitUnreachable);
     }
-    return kExitUnreachable;
+    return refuse(what + "wardd does not answer at " + socket +
+                      " (is it running? containers stay enforced without it; another node's socket: --run-dir or "
+                      "WARD_RUN_DIR)",
+                  kExitUnreachable);
   }
-  std::fprintf(stderr, "%s: %s\n", what.c_str(), status.error_message().c_str());
-  return status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ? kExitInvalid : kExitFailed;
+  const bool invalid = status.error_code() == grpc::StatusCode::INVALID_ARGUMENT;
+  return refuse(what + status.error_message(), invalid ? kExitInvalid : kExitFailed);
 }
 
 int Session::fail(const Error& error) const {
-  std::fprintf(stderr, "%s%s\n", err.bad("ward: ").c_str(), error.message.c_str());
-  return error.code == Code::kInvalidArgument ? kExitInvalid : kExitFailed;
+  return refuse(error.message, error.code == Code::kInvalidArgument ? kExitInvalid : kExitFailed);
+}
+
+int Session::refuse(const std::string& message, ExitCode exit_code) const {
+  if (json) {
+    using Json = nlohmann::ordered_json;
+    const Json object = {{"error", message}, {"exit_code", static_cast<int>(exit_code)}};
+    std::fprintf(stderr, "%s\n", object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+  } else {
+    std::fprintf(stderr, "%s%s\n", err.bad("ward: ").c_str(), message.c_str());
+  }
+  return exit_code;
 }
 
 }  // namespace ward::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every verb shares: the global options and the connection to wardd, made when a verb first needs it. A verb
-// returns its exit code; errors it meets are printed by fail(), to standard error, with what to do about them.
+// returns its exit code; errors it meets are printed by fail(), to standard error, with what to do about them: as text,
+// or with --output json as one object {"error", "exit_code"} on a line.
 #pragma once
 
 #include <memory>
@@ -40,6 +41,7 @@ struct Session {
   // Prints the error of a call and gives the exit code it means.
   [[nodiscard]] int fail(std::string_view doing, const grpc::Status& status) const;
   [[nodiscard]] int fail(const Error& error) const;
+  [[nodiscard]] int refuse(const std::string& message, ExitCode exit_code) const;
 
  private:
   std::unique_ptr<ward::v1::Ward::Stub> stub_;
