@@ -257,7 +257,7 @@ class PrivateNode:
             if (task := self.task(container)) is not None:
                 if task[1] != "STOPPED":
                     self.ctr("task", "kill", "-s", "KILL", "-a", container, check=False)
-                wait_for(lambda c=container: self.task(c) is None or self.task(c)[1] == "STOPPED", f"{container} to stop")
+                wait_for(lambda c=container: (self.task(c) or (0, "STOPPED"))[1] == "STOPPED", f"{container} to stop")
                 self.ctr("task", "delete", "-f", container, check=False)
             self.ctr("container", "delete", container, check=False)
         for name in ("wardd", "containerd"):

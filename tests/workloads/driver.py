@@ -22,6 +22,25 @@ def capability_names(mask):
     return {"CAP_" + name for bit, name in enumerate(CAPABILITIES) if int(mask, 16) >> bit & 1}
 
 
+def cgroup_directories(pid):
+    """The directories of a process's cgroup, one in each mounted tree; the root of a tree is nobody's own."""
+    found = []
+    for line in read(f"/proc/{pid}/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        trees = [controllers.removeprefix("name=")] if controllers else ["unified", ""]
+        directories = [os.path.join("/sys/fs/cgroup", tree, path[1:]) for tree in trees if path != "/"]
+        found += [directory for directory in directories if os.path.exists(os.path.join(directory, "cgroup.procs"))][:1]
+    if not found:
+        raise Broken(f"process {pid} has no cgroup of its own:\n" + read(f"/proc/{pid}/cgroup"))
+    return found
+
+
+def processes_in(directories):
+    """Of these cgroups and those below; of one that is gone, none."""
+    below = [inside for directory in directories for inside, _, _ in os.walk(directory)]
+    return sorted({int(pid) for directory in below for pid in read(os.path.join(directory, "cgroup.procs")).split()})
+
+
 class Container:
     """One `ctr run --rm` in the foreground: its exit is the exit that containerd reports."""
     port = 0
