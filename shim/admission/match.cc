@@ -22,6 +22,31 @@ bool any_matches(const google::protobuf::RepeatedPtrField<std::string>& globs, c
          std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
 }
 
+// I10: what leaves a container alone where the selector does not include it; empty: nothing.
+std::string exemption(const node::v1::Selector& selector, const Identity& identity) {
+  if (identity.is_sandbox() && !selector.include_sandboxes()) return "sandbox";
+  if (identity.is_privileged() && !selector.include_privileged()) return "privileged";
+  if (identity.kubernetes_namespace() == "kube-system" && !selector.include_kube_system()) return "in kube-system";
+  return {};
+}
+
+bool names(const node::v1::Selector& selector, const Identity& identity) {
+  return any_matches(selector.containerd_namespaces(), identity.containerd_namespace()) &&
+         any_matches(selector.kubernetes_namespaces(), identity.kubernetes_namespace()) &&
+         any_matches(selector.pods(), identity.pod()) &&
+         any_matches(selector.containers(), identity.container_name()) &&
+         any_matches(selector.images(), identity.image());
+}
+
+// For a container that no rule selects: the first that would, were it not exempt, is what a person wonders about.
+void note_exemption(const node::v1::CompiledIndex& index, const Identity& identity, std::vector<std::string>& notes) {
+  const auto rule = std::find_if(index.rules().begin(), index.rules().end(),
+                                 [&](const Rule& candidate) { return names(candidate.selector(), identity); });
+  if (rule == index.rules().end() || rule->mode() <= node::v1::MODE_OFF) return;
+  notes.push_back("left alone: " + exemption(rule->selector(), identity) + ", and policy '" + rule->policy() +
+                  "' does not include that");
+}
+
 std::optional<Mode> find_mode(std::string_view word) {
   if (word == "off") return node::v1::MODE_OFF;
   if (word == "learn") return node::v1::MODE_LEARN;
@@ -139,14 +164,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 }
 
 bool selects(const node::v1::Selector& selector, const Identity& identity) {
-  if (identity.is_sandbox() && !selector.include_sandboxes()) return false;
-  if (identity.is_privileged() && !selector.include_privileged()) return false;
-  if (identity.kubernetes_namespace() == "kube-system" && !selector.include_kube_system()) return false;
-  return any_matches(selector.containerd_namespaces(), identity.containerd_namespace()) &&
-         any_matches(selector.kubernetes_namespaces(), identity.kubernetes_namespace()) &&
-         any_matches(selector.pods(), identity.pod()) &&
-         any_matches(selector.containers(), identity.container_name()) &&
-         any_matches(selector.images(), identity.image());
+  return exemption(selector, identity).empty() && names(selector, identity);
 }
 
 std::string expand(std::string_view name_template, const Identity& identity) {
@@ -182,7 +200,10 @@ Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const I
   Treatment treatment;
   const auto rule = std::find_if(index.rules().begin(), index.rules().end(),
                                  [&](const Rule& candidate) { return selects(candidate.selector(), identity); });
-  if (rule == index.rules().end()) return treatment;
+  if (rule == index.rules().end()) {
+    note_exemption(index, identity, treatment.notes);
+    return treatment;
+  }
   treatment.policy = rule->policy();
   treatment.actions = rule->actions();
   const Mode by_policy = rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();

@@ -260,6 +260,15 @@ TEST_F(Enforcement, I10_PrivilegedAndSandboxContainersAreLeftAloneUnlessNamed) {
   EXPECT_THAT(run_box(node().unique("named"), {"/box", "status"}, sandbox).out, HasSubstr("Seccomp:\t2\n"));
 }
 
+TEST_F(Enforcement, I10_PsSaysWhyAContainerThatAPolicyWouldGovernIsLeftAlone) {
+  const std::string id = node().unique("deny");
+  ASSERT_EQ(node().ctr(run_arguments(id, {"-d", "--privileged"}, {"/box", "wait"})).status, 0);
+  ASSERT_TRUE(await([&] { return !row(id).is_null(); }));
+  EXPECT_EQ(row(id)["mode"], "off");
+  EXPECT_THAT(row(id)["note"].get<std::string>(), HasSubstr("left alone: privileged"));
+  node().remove(id);
+}
+
 TEST_F(Enforcement, AnAnnotationCannotLoosen) {
   const Output output =
       run_box(node().unique("deny"), {"/box", "attack", "novel"}, {"--annotation", "ward.dev/mode=off"});

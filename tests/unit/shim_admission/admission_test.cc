@@ -136,6 +136,19 @@ TEST(Match, I10_SandboxesPrivilegedAndKubeSystemNeedToBeNamed) {
   EXPECT_FALSE(selects(selector, privileged));
 }
 
+TEST(Match, I10_WhatIsLeftAloneSaysWhyWhereAPolicyWouldGovernIt) {
+  auto index = index_of(node::v1::MODE_ENFORCE, std::string(64, 'a'));
+  Identity privileged;
+  privileged.set_is_privileged(true);
+  const auto treatment = decide_treatment(index, privileged, {});
+  EXPECT_EQ(treatment->mode, node::v1::MODE_OFF);
+  ASSERT_EQ(treatment->notes.size(), 1U);
+  EXPECT_EQ(treatment->notes[0].rfind("left alone: privileged", 0), 0U) << treatment->notes[0];
+  index.mutable_rules(0)->mutable_selector()->add_containers("another");
+  EXPECT_TRUE(decide_treatment(index, privileged, {})->notes.empty()) << "no policy would";
+  EXPECT_TRUE(decide_treatment(index, {}, {})->notes.empty());
+}
+
 TEST(Match, AnnotationsOnlyMakeStricter) {
   auto index = index_of(node::v1::MODE_SUPERVISE, std::string(64, 'a'));
   index.mutable_rules(0)->mutable_actions()->set_workload(node::v1::ACTION_DENY);
