@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "profiles/yaml_fields.h"
 
@@ -25,15 +26,19 @@ void number(Reading& reading, const Fields& fields, std::string_view key, std::u
   out = static_cast<Integer>(*value);
 }
 
+std::optional<std::chrono::milliseconds> max_age(Reading& reading, const Fields& fields) {
+  const YamlNode* node = fields.find("maxAge");
+  if (node == nullptr) return std::nullopt;
+  const auto value = profiles::read_duration(reading, *node, "maxAge");
+  if (!value || *value >= std::chrono::minutes(1)) return value;
+  reading.complain(node->at, "maxAge must be at least 1m");
+  return std::nullopt;
+}
+
 void journal_section(Reading& reading, const YamlNode& node, Config& out) {
   const Fields fields(reading, node, "journal", {"maxEvents", "maxAge"});
   number(reading, fields, "maxEvents", 100, out.journal.max_events);
-  if (const YamlNode* age = fields.find("maxAge")) {
-    const auto value = profiles::read_duration(reading, *age, "maxAge");
-    if (!value) return;
-    if (*value < std::chrono::minutes(1)) return reading.complain(age->at, "maxAge must be at least 1m");
-    out.journal.max_age_ns = std::chrono::nanoseconds(*value).count();
-  }
+  if (const auto age = max_age(reading, fields)) out.journal.max_age_ns = std::chrono::nanoseconds(*age).count();
 }
 
 void recordings_section(Reading& reading, const YamlNode& node, Config& out) {
@@ -50,9 +55,13 @@ void quarantine_section(Reading& reading, const YamlNode& node, Config& out) {
 }
 
 void evidence_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "evidence", {"maxBytes", "maxFiles", "full"});
+  const Fields fields(reading, node, "evidence", {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"});
   number(reading, fields, "maxBytes", 4096, out.evidence_max_bytes);
   number(reading, fields, "maxFiles", 1, out.evidence_max_files);
+  number(reading, fields, "maxTotalBytes", 1U << 20U, out.evidence.max_total_bytes);
+  if (const auto age = max_age(reading, fields)) {
+    out.evidence.max_age = std::chrono::duration_cast<std::chrono::seconds>(*age);
+  }
   if (const YamlNode* full = fields.find("full")) {
     out.evidence_full = profiles::read_bool(reading, *full, "full").value_or(false);
   }

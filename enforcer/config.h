@@ -5,6 +5,7 @@
 //   recordings: {runsPerWorkload: 64}               the oldest go first
 //   quarantine: {ttl: 10m}                          then killed; 0s: held until a person decides
 //   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full keeps values of environment and arguments
+//   evidence: {maxAge: 168h, maxTotalBytes: 1073741824}   of all; older ones go, then the oldest
 //   runtime: {binary: /usr/sbin/runc}               without it runc from PATH
 //   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; off without it
 #pragma once
@@ -15,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "enforcer/evidence/retention.h"
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
 #include "ward/node/v1/compiled.pb.h"
@@ -28,6 +30,7 @@ struct Config {
   std::uint32_t evidence_max_bytes = 0;      // of one bundle; 0: the shim's own limit
   std::uint32_t evidence_max_files = 0;
   bool evidence_full = false;  // values of environment and arguments are kept, not redacted
+  EvidenceLimits evidence;     // of all bundles
   std::string runtime_binary;  // empty: runc from PATH
   std::string metrics_listen;  // "127.0.0.1:9464"; empty: no metrics endpoint
 };

@@ -2,6 +2,7 @@
 #include "enforcer/node.h"
 
 #include <chrono>
+#include <map>
 
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
@@ -59,6 +60,20 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
   return event;
 }
 
+// One entry for a pass, which may have removed many: each has its line in wardd's log.
+JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
+  std::map<std::string, std::size_t> reasons;
+  for (const Removal& removal : removed) {
+    ++reasons[std::string(describe(removal.why)) +
+              (removal.why == Why::kShare ? " (" + removal.bundle.workload + ")" : "")];
+  }
+  std::string said = std::to_string(removed.size()) + " bundles of evidence removed";
+  for (const auto& [reason, count] : reasons) said += "; " + std::to_string(count) + " " + reason;
+  JournalEntry event{"evidence-removed", {}};
+  event.body.set_reason(said);
+  return event;
+}
+
 }  // namespace
 
 Node::Node(asio::io_context& loop, Places where)
@@ -68,6 +83,7 @@ Node::Node(asio::io_context& loop, Places where)
       writer(loop, places.database()),
       journal(writer, places.database(), config.journal),
       spools(journal, places.spool()),
+      evidence(places.evidence()),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
       recorder(recorder::Recorder::open(pin_directory(places))),
       run_recorder(std::make_unique<BpfRuns>(*recorder)),
@@ -124,6 +140,7 @@ void Node::read_configuration() {
     auto parsed = text->empty() ? Result<Config>(Config{}) : parse_config(*text, path.string());
     if (parsed) {
       config = *parsed;
+      config_accepted_ = true;
       config_problems.clear();
       journal.set_limits(config.journal);
       recordings.set_runs_per_workload(config.runs_per_workload);
@@ -155,8 +172,23 @@ void Node::serve_metrics() {
   }
 }
 
+void Node::expire_evidence() {
+  // Without an accepted wardd.yaml the limits are not known, and what is removed does not come back.
+  if (!config_accepted_) return;
+  const auto removed = evidence.expire(config.evidence, wall_ns());
+  if (!removed) return log::warn("evidence not looked at", {{"error", removed.error().message}});
+  if (removed->empty()) return;
+  for (const Removal& removal : *removed) {
+    log::info("evidence removed", {{"directory", removal.bundle.name},
+                                   {"workload", removal.bundle.workload},
+                                   {"why", std::string(describe(removal.why))}});
+  }
+  journal.note(evidence_removed_event(*removed));
+}
+
 void Node::every_few_seconds() {
   recordings.persist();
+  expire_evidence();
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_seconds();

@@ -12,6 +12,7 @@
 #include "enforcer/api/server.h"
 #include "enforcer/config.h"
 #include "enforcer/database/writer.h"
+#include "enforcer/evidence/evidence_directory.h"
 #include "enforcer/journal/journal.h"
 #include "enforcer/journal/spool_replay.h"
 #include "enforcer/metrics/endpoint.h"
@@ -47,6 +48,7 @@ struct Node {
   Writer writer;
   Journal journal;
   SpoolReplay spools;
+  EvidenceDirectory evidence;
   ContainerTable containers;
   ShimLinks shims;
   std::unique_ptr<recorder::Recorder> recorder;
@@ -64,6 +66,7 @@ struct Node {
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
+  void expire_evidence();
   void every_few_seconds();
   void every_few_minutes();
   void serve_metrics();
@@ -72,6 +75,7 @@ struct Node {
   SocketFile api_socket_;
   std::string config_text_;  // of the last attempt
   bool config_read_ = false;
+  bool config_accepted_ = false;  // ever: until then nobody knows what should be kept
   asio::steady_timer seconds_;
   asio::steady_timer minutes_;
 };

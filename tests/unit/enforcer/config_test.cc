@@ -21,7 +21,8 @@ std::string refusal(const std::string& body) {
 TEST(Config, EveryKeyIsRead) {
   const auto config = parse_config(std::string(kHead) +
                                        "journal: {maxEvents: 1000, maxAge: 24h}\nrecordings: {runsPerWorkload: 8}\n"
-                                       "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true}\n"
+                                       "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true, "
+                                       "maxAge: 72h, maxTotalBytes: 5000000000}\n"
                                        "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n",
                                    "wardd.yaml");
   ASSERT_TRUE(config) << config.error().message;
@@ -34,7 +35,16 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(settings.evidence_max_files(), 9U);
   EXPECT_TRUE(settings.evidence_full());
   EXPECT_EQ(settings.runtime_binary(), "/usr/sbin/runc");
+  EXPECT_EQ(config->evidence.max_age, std::chrono::hours(72));
+  EXPECT_EQ(config->evidence.max_total_bytes, 5'000'000'000U);
   EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
+}
+
+TEST(Config, EvidenceIsKeptForAWeekAndUpToOneGibibyteWhereNothingElseIsSaid) {
+  const auto config = parse_config(kHead, "wardd.yaml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->evidence.max_age, std::chrono::hours(168));
+  EXPECT_EQ(config->evidence.max_total_bytes, 1ULL << 30U);
 }
 
 TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
@@ -45,6 +55,10 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(refusal("metrics: {listen: '0.0.0.0:9464'}\n"), HasSubstr("127.0.0.1"));
   EXPECT_THAT(refusal("metrics: {listen: '127.0.0.1:99999'}\n"), HasSubstr("127.0.0.1"));
   EXPECT_THAT(refusal("quarantine: {ttl: soon}\n"), HasSubstr("wardd.yaml:3:19: "));
+  EXPECT_THAT(refusal("evidence: {maxAge: long}\n"), HasSubstr("wardd.yaml:3:20: "));
+  EXPECT_THAT(refusal("evidence: {maxAge: 10s}\n"), HasSubstr("wardd.yaml:3:20: maxAge must be at least 1m"));
+  EXPECT_THAT(refusal("evidence: {maxTotalBytes: 10}\n"), HasSubstr("wardd.yaml:3:27: maxTotalBytes must be at least"));
+  EXPECT_THAT(refusal("evidence: {maxTotalBites: 10}\n"), HasSubstr("did you mean 'maxTotalBytes'"));
   EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
 }
 
