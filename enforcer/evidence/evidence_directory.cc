@@ -110,7 +110,7 @@ Result<void> remove_bundle(int root, const std::string& name) {
   if (!names) return fail_with("'" + name + "'", names.error());
   for (const std::string& file : *names) {
     if (::unlinkat(directory.get(), file.c_str(), 0) != 0 && errno != ENOENT) {
-      return fail_errno("remove '" + name + "/" + file + "'");
+      return fail_errno("remove '" + (std::filesystem::path(name) / file).string() + "'");
     }
   }
   if (::unlinkat(root, name.c_str(), AT_REMOVEDIR) != 0) return fail_errno("remove '" + name + "'");
