@@ -19,7 +19,7 @@ namespace ward::enforcer {
 namespace {
 
 constexpr std::size_t kMaxEntries = 4096;                // of one directory, in one pass
-constexpr std::size_t kHeadBytes = 64U << 10U;           // of evidence.json: the violation stands first
+constexpr std::size_t kHeadBytes = 8U << 10U;            // of evidence.json: who violated what stands first
 constexpr std::int64_t kCollecting_ns = 15'000'000'000;  // a shim kills its collector after 5 s
 
 UniqueFd open_directory(int parent, const char* name) {

@@ -22,7 +22,7 @@ class EvidenceDirectory {
   // One pass; what was removed. Work is bounded, the next pass goes on: so many directories are looked into for the
   // first time and so many removed. What a collector may still be writing to is left for later. Logs what cannot be
   // removed, once.
-  static constexpr std::size_t kMaxLooksOfOnePass = 256;
+  static constexpr std::size_t kMaxLooksOfOnePass = 128;
   static constexpr std::size_t kMaxRemovalsOfOnePass = 128;
   Result<std::vector<Removal>> expire(const EvidenceLimits& limits, std::int64_t now_wall_ns);
 
