@@ -67,8 +67,10 @@ JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
     ++reasons[std::string(describe(removal.why)) +
               (removal.why == Why::kShare ? " (" + removal.bundle.workload + ")" : "")];
   }
-  std::string said = std::to_string(removed.size()) + " bundles of evidence removed";
-  for (const auto& [reason, count] : reasons) said += "; " + std::to_string(count) + " " + reason;
+  std::string said;
+  for (const auto& [reason, count] : reasons) {
+    said += (said.empty() ? "" : "; ") + std::to_string(count) + " " + reason;
+  }
   JournalEntry event{"evidence-removed", {}};
   event.body.set_reason(said);
   return event;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wardd does with evidence that shims have left. A first pass is over when wardd is ready.
+// What wardd does with evidence that shims have left. A first pass is over when wardd answers.
 #include <csignal>
 #include <fstream>
 
@@ -31,7 +31,7 @@ class Evidence : public GuardedTest {
 
 TEST_F(Evidence, WhatIsOlderThanAWeekIsRemovedAndTheJournalSaysSo) {
   node().start_wardd();
-  EXPECT_FALSE(fs::exists(old_));
+  EXPECT_TRUE(await([&] { return !fs::exists(old_); }));
   std::vector<Json> told;
   ASSERT_TRUE(await([&] { return !(told = events("", "evidence-removed")).empty(); }));
   EXPECT_THAT(told.front()["reason"].get<std::string>(), HasSubstr("1 older than evidence.maxAge"));
@@ -40,8 +40,8 @@ TEST_F(Evidence, WhatIsOlderThanAWeekIsRemovedAndTheJournalSaysSo) {
 TEST_F(Evidence, I9_NothingIsRemovedWhileNobodyKnowsWhatShouldBeKept) {
   write_config("{maxAge: forever}");
   node().start_wardd();
-  EXPECT_TRUE(fs::exists(old_));
   EXPECT_THAT(ward_json({"status"})["problems"].dump(), HasSubstr("wardd.yaml:3:20: maxAge"));
+  EXPECT_TRUE(fs::exists(old_));
   write_config("{maxAge: 8000h}");
   EXPECT_TRUE(await([] { return ward_json({"status"})["problems"].dump().find("wardd.yaml") == std::string::npos; }));
   EXPECT_TRUE(fs::exists(old_));
