@@ -59,8 +59,10 @@ RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root, con
 }
 
 bool is_plain_runc(const std::filesystem::path& binary) {
-  if (binary.filename() != "runc") return false;
-  const UniqueFd file(::open(binary.c_str(), O_RDONLY | O_CLOEXEC));
+  std::error_code error;
+  const auto program = std::filesystem::canonical(binary, error);
+  if (error || program.filename() != "runc") return false;
+  const UniqueFd file(::open(program.c_str(), O_RDONLY | O_CLOEXEC));
   char magic[4] = {};
   return file && ::read(file.get(), magic, sizeof(magic)) == sizeof(magic) &&
          std::string_view(magic, sizeof(magic)) == kElfMagic;

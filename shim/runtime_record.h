@@ -23,7 +23,8 @@ struct RuntimeRecord {
 
 RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root, const std::string& id);
 
-// A binary named runc, and no script: a wrapper of another name has its own idea of a start and a delete.
+// A binary named runc, by whatever link it is reached, and no script: a wrapper has its own idea of a start and a
+// delete, and so has another runtime that is only called runc.
 bool is_plain_runc(const std::filesystem::path& binary);
 
 // What the runtime's delete does with a container whose processes are all dead, where that is no more than its cgroups

@@ -134,8 +134,13 @@ TEST_F(RuntimeRecordTest, OnlyRuncItselfIsTakenForRunc) {
   EXPECT_FALSE(is_plain_runc(root / "runc")) << "a wrapper";
   std::filesystem::copy_file("/proc/self/exe", root / "other-runc");
   EXPECT_FALSE(is_plain_runc(root / "other-runc"));
+  std::filesystem::create_directories(root / "bin");
+  std::filesystem::create_symlink(root / "other-runc", root / "bin/runc");
+  EXPECT_FALSE(is_plain_runc(root / "bin/runc")) << "another runtime that is called runc here";
   std::filesystem::rename(root / "other-runc", root / "runc");
   EXPECT_TRUE(is_plain_runc(root / "runc"));
+  std::filesystem::create_symlink(root / "runc", root / "bin/configured");
+  EXPECT_TRUE(is_plain_runc(root / "bin/configured")) << "a link to it";
   std::filesystem::remove_all(root);
 }
 
