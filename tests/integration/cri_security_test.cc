@@ -216,7 +216,7 @@ TEST_P(CriEnforced, I10_SandboxesPrivilegedContainersAndOtherPodsAreLeftAlone) {
   EXPECT_EQ(exec(free, {"/box", "attack", "novel"}).stdout(), "novel -1 14\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(Handler, CriEnforced, testing::Values("ward"), handler_name);
+INSTANTIATE_TEST_SUITE_P(Handler, CriEnforced, testing::ValuesIn(ward_handlers()), handler_name);
 
 }  // namespace
 }  // namespace ward::test

@@ -151,6 +151,19 @@ inline std::vector<const char*> runtime_handlers() {
   return {"ward", "ward_as_runc", "runc"};
 }
 
+// The handlers of Ward's that runtime_handlers() names.
+inline std::vector<const char*> ward_handlers() {
+  std::vector<const char*> handlers = runtime_handlers();
+  std::erase_if(handlers, [](const std::string& name) { return name == "runc"; });
+  return handlers;
+}
+
+// For what no option of the runtime can matter to.
+inline std::vector<const char*> plain_handlers() {
+  if (runtime_handlers().size() == ward_handlers().size()) return {"ward_plain"};
+  return {"ward_plain", "runc"};
+}
+
 inline std::string handler_name(const testing::TestParamInfo<const char*>& info) { return info.param; }
 
 }  // namespace ward::test

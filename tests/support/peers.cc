@@ -23,16 +23,17 @@ fs::path find_in_path(const std::string& name) {
   return {};
 }
 
-// Beside the node's other programs; another name tells a configured runtime from the default one.
-fs::path configured_runtime(const fs::path& own) { return own.parent_path() / "bin/configured-runc"; }
+// Beside the node's other programs; other names tell a configured runtime from the default one.
+fs::path configured_runtime(const fs::path& own) { return own.parent_path() / "bin" / kConfiguredRuntime; }
+fs::path wrapped_runtime(const fs::path& own) { return own.parent_path() / "bin" / kWrappedRuntime; }
 
 std::string quoted(const fs::path& path) { return "\"" + path.string() + "\""; }
 
 // A handler of a pod's runtimeClass: `table` is where the version has its runtimes.
 std::string handler(const std::string& table, const std::string& name, const std::string& lines,
                     const std::string& options) {
-  const std::string own = "[plugins." + table + ".containerd.runtimes." + name + "]\n";
-  return own + lines + "[plugins." + table + ".containerd.runtimes." + name + ".options]\n" + options;
+  const std::string own = "plugins." + table + ".containerd.runtimes." + name;
+  return "[" + own + "]\n" + lines + (options.empty() ? "" : "[" + own + ".options]\n" + options);
 }
 
 std::string cri_config(const fs::path& own, const fs::path& shim, int major) {
@@ -53,11 +54,12 @@ std::string cri_config(const fs::path& own, const fs::path& shim, int major) {
   text += "[plugins." + table + ".containerd]\ndefault_runtime_name = \"ward\"\n";
   text += handler(table, "ward", "runtime_type = \"io.containerd.ward.v1\"\n",
                   "ConfigPath = " + quoted(own / "ward-runtime.toml") + "\n");
+  text += handler(table, "ward_plain", "runtime_type = \"io.containerd.ward.v1\"\n", "");
   const bool by_path = containerd_version() >= kHonoursRuntimePath;
   text += handler(table, "ward_as_runc",
                   "runtime_type = \"io.containerd.runc.v2\"\n" +
                       (by_path ? "runtime_path = " + quoted(shim) + "\n" : std::string()),
-                  "BinaryName = " + quoted(configured_runtime(own)) + "\n");
+                  "BinaryName = " + quoted(wrapped_runtime(own)) + "\n");
   text += handler(table, "runc", "runtime_type = \"io.containerd.runc.v2\"\n", "BinaryName = \"runc\"\n");
   return text;
 }
@@ -71,7 +73,11 @@ void link_peers(const fs::path& directory) {
                                        std::pair{"WARD_TEST_CRIU", "criu"}})
     if (const std::string named = program(variable, ""); !named.empty())
       fs::create_symlink(fs::absolute(named), directory / name);
-  fs::create_symlink(program("WARD_TEST_RUNC", find_in_path("runc").c_str()), directory / "configured-runc");
+  const fs::path runtime = program("WARD_TEST_RUNC", find_in_path("runc").c_str());
+  fs::create_symlink(runtime, directory / kConfiguredRuntime);
+  std::ofstream(directory / kWrappedRuntime)
+      << "#!/bin/sh\nprintf '%s\\n' \"$*\" >>\"$0.log\"\nexec " << quoted(runtime) << " \"$@\"\n";
+  fs::permissions(directory / kWrappedRuntime, fs::perms::owner_all);
 }
 
 std::string criu_program() { return program("WARD_TEST_CRIU", "criu"); }

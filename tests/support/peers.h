@@ -15,6 +15,11 @@ namespace ward::test {
 // runtime.
 void link_peers(const std::filesystem::path& directory);
 
+// Also there: the runtime of the handler `ward`, a link to it, and that of `ward_as_runc`, a script that writes each of
+// its command lines into a file beside it (with ".log" at the end) and becomes the runtime.
+inline constexpr char kConfiguredRuntime[] = "configured-runc";
+inline constexpr char kWrappedRuntime[] = "wrapped-runc";
+
 // The CRIU that the node's shims find.
 std::string criu_program();
 
@@ -32,8 +37,8 @@ inline constexpr char kPauseImage[] = "docker.io/ward/pause:demo";
 
 // containerd's configuration, everything below `own`. With CRI there are the runtime handlers `ward` (runtime type
 // io.containerd.ward.v1, its options in a file), `ward_as_runc` (io.containerd.runc.v2 with Ward's shim as
-// runtime_path, or first in PATH under the stock shim's name where that is not honoured) and `runc`
-// (io.containerd.runc.v2); pods get addresses from a bridge of `own`'s CNI configuration.
+// runtime_path, or first in PATH under the stock shim's name where that is not honoured), `ward_plain` (no options at
+// all) and `runc` (io.containerd.runc.v2); pods get addresses from a bridge of `own`'s CNI configuration.
 std::string containerd_config(const std::filesystem::path& own, const std::filesystem::path& shim, Cri cri);
 
 // What the configuration with CRI refers to.
