@@ -40,6 +40,18 @@ cri::ContainerRequest container_request(const std::string& container) {
   return request;
 }
 
+// What an exec and an attach have in common.
+template <typename Request>
+Request stream_request(const std::string& container, const Streams& streams) {
+  Request request;
+  request.set_container_id(container);
+  request.set_stdin(streams.in);
+  request.set_stdout(true);
+  request.set_stderr(!streams.terminal);
+  request.set_tty(streams.terminal);
+  return request;
+}
+
 }  // namespace
 
 struct CriClient::Stubs {
@@ -165,20 +177,15 @@ Result<cri::ExecSyncResponse> CriClient::exec_sync(const std::string& container,
   return call(stubs_->runtime, &Stubs::Runtime::ExecSync, request);
 }
 
-Result<std::string> CriClient::exec_url(const std::string& container, const std::vector<std::string>& command) {
-  cri::ExecRequest request;
-  request.set_container_id(container);
+Result<std::string> CriClient::exec_url(const std::string& container, const std::vector<std::string>& command,
+                                        const Streams& streams) {
+  auto request = stream_request<cri::ExecRequest>(container, streams);
   for (const std::string& word : command) request.add_cmd(word);
-  request.set_stdout(true);
-  request.set_stderr(true);
   return call(stubs_->runtime, &Stubs::Runtime::Exec, request).map([](const auto& r) { return r.url(); });
 }
 
-Result<std::string> CriClient::attach_url(const std::string& container) {
-  cri::AttachRequest request;
-  request.set_container_id(container);
-  request.set_stdout(true);
-  request.set_stderr(true);
+Result<std::string> CriClient::attach_url(const std::string& container, const Streams& streams) {
+  const auto request = stream_request<cri::AttachRequest>(container, streams);
   return call(stubs_->runtime, &Stubs::Runtime::Attach, request).map([](const auto& r) { return r.url(); });
 }
 

@@ -16,6 +16,12 @@ namespace ward::test {
 
 namespace cri = ::runtime::v1;
 
+// Which of a session's streams a client wants. On a terminal everything comes from stdout.
+struct Streams {
+  bool in = false;
+  bool terminal = false;
+};
+
 class CriClient {
  public:
   explicit CriClient(const std::filesystem::path& socket);
@@ -44,9 +50,10 @@ class CriClient {
 
   Result<cri::ExecSyncResponse> exec_sync(const std::string& container, const std::vector<std::string>& command,
                                           std::chrono::seconds timeout = std::chrono::seconds(20));
-  // Where the session is to be had, for a client of the streaming protocol.
-  Result<std::string> exec_url(const std::string& container, const std::vector<std::string>& command);
-  Result<std::string> attach_url(const std::string& container);
+  // Where the session is to be had, for a StreamClient.
+  Result<std::string> exec_url(const std::string& container, const std::vector<std::string>& command,
+                               const Streams& streams);
+  Result<std::string> attach_url(const std::string& container, const Streams& streams);
 
  private:
   struct Stubs;
