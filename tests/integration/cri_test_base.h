@@ -45,10 +45,11 @@ class CriTest : public testing::TestWithParam<const char*> {
 
   static Node& node() { return *node_; }
   static CriClient& client() { return *client_; }
-  static void start_containerd() {
+  // `patience`: for what it has to recover, which it does one by one.
+  static void start_containerd(std::chrono::seconds patience = kPatience) {
     node_->start_containerd();
     client_ = std::make_unique<CriClient>(node_->containerd_socket());
-    EXPECT_TRUE(await([] {
+    const auto is_ready = [] {
       const auto status = client().status();
       if (!status) return false;
       bool ready = status->conditions_size() > 0;
@@ -56,7 +57,8 @@ class CriTest : public testing::TestWithParam<const char*> {
         if (condition.type() == "RuntimeReady" || condition.type() == "NetworkReady")
           ready = ready && condition.status();
       return ready;
-    })) << "CRI does not become ready";
+    };
+    EXPECT_TRUE(await(is_ready, patience)) << "CRI does not become ready";
   }
 
   template <typename Config>
