@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ward beside the stock runtime: same containerd, same runc, same run, variants taken in turns so that a noisy machine is
-noisy for all. Prints a table and writes JSON; nothing here decides whether a test passes."""
+"""Ward beside the stock runtime: same containerd, same runc, same run, every variant once a round in random order so that
+a noisy machine is noisy for all. Prints a table and writes JSON; nothing here decides whether a test passes."""
 import argparse
 import json
 import os
+import random
 import re
 import statistics
 import sys
@@ -13,9 +14,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workloads")]
 import pods  # noqa: E402
+from containment import containment  # noqa: E402
 from floor import Floor  # noqa: E402
 from driver import Nginx, Redis  # noqa: E402
 from private_node import RUNC, WARD, Broken, PrivateNode, enter_mount_namespace, read, wait_for  # noqa: E402
+from rounds import Rounds, conditions  # noqa: E402
 
 POLICY = """\
 apiVersion: ward.dev/v1alpha1
@@ -45,31 +48,38 @@ def rollup(pid, key):
 
 
 class Bench:
-    def __init__(self, node, pairs):
-        self.node, self.pairs, self.counter, self.rows = node, pairs, 0, []
+    def __init__(self, node, pairs, seed):
+        self.node, self.pairs, self.counter, self.rows, self.random = node, pairs, 0, [], random.Random(seed)
 
     def name(self, prefix):
         self.counter += 1
         return f"{prefix}-{self.counter}"
 
-    def row(self, name, unit, values, ratio=None, reach=None, of=None):
-        """One line of the table. `reach` is an upper bound as a number, or ('>=', number)."""
-        values = {key: round(value, 3) for key, value in values.items()}
-        measured = ratio if ratio is not None else values.get(of)
-        sign, bound = reach if isinstance(reach, tuple) else ("<=", reach)
-        reached = None if reach is None or measured is None else (measured <= bound if sign == "<=" else measured >= bound)
-        self.rows.append({"name": name, "unit": unit, "values": values, "ratio": ratio and round(ratio, 3),
-                          "reach": reach and f"{sign} {bound}", "reached": reached})
+    def row(self, name, unit, values, quartiles=None, reach=(), at_least=False, of=None, begin=None, samples=None):
+        """One line of the table. What is held against the bounds of `reach` is the median of `quartiles` (of ratios), or
+        the value `of`. `begin`: the machine's conditions; `samples`: what it was made of."""
+        measured = quartiles[1] if quartiles else values.get(of)
+        self.rows.append({
+            "name": name, "unit": unit, "values": {key: round(value, 3) for key, value in values.items()},
+            "ratio": quartiles and round(quartiles[1], 3), "quartiles": quartiles and [round(q, 3) for q in quartiles],
+            "reach": [{"bound": f"{'>=' if at_least else '<='} {bound:g}", "reached": measured >= bound if at_least else measured <= bound}
+                      for bound in reach if measured is not None],
+            **(begin or {"note": None}), "samples": samples and {key: [round(v, 3) for v in taken] for key, taken in samples.items()}})
         print(line(self.rows[-1]), flush=True)
 
-    def in_turns(self, measures, rounds):
-        """Medians of each measure over rounds in which all are taken, the order turning."""
-        samples = {key: [] for key in measures}
-        keys = list(measures)
-        for number in range(rounds):
-            for key in keys[number % len(keys):] + keys[:number % len(keys)]:
-                samples[key].append(measures[key]())
-        return {key: statistics.median(values) for key, values in samples.items()}
+    def in_turns(self, measures, count):
+        """The shim of a container that is gone may still be on its way out: it must not work beside the next measure. Nor
+        may the next find warm what the last one warmed (the kernel's lock of cgroups, for up to 15 ms)."""
+        stay = set(self.shims())
+
+        def before():
+            wait_for(lambda: set(self.shims()) <= stay, "the last shim to end")
+            time.sleep(0.05)
+        return Rounds(measures, count, self.random, before)
+
+    def compare(self, name, unit, rounds, measured, reference, reach, at_least=False, also=()):
+        self.row(name, unit, rounds.medians(reference, measured, *also), rounds.ratio(measured, reference), reach, at_least,
+                 begin=rounds.conditions, samples={key: rounds.samples[key] for key in (reference, measured, *also)})
 
     def timed(self, *arguments):
         begin = time.monotonic()
@@ -105,12 +115,13 @@ class Bench:
         def measure(prefix, runtime, flags):
             return lambda: self.timed("run", "--rm", "--runtime", runtime, *flags, BOX, self.name(prefix), "/box", "true")
         floor = Floor(self, RUNC, [], BOX)
-        values = self.in_turns({**{key: measure(*variant) for key, variant in VARIANTS.items()},
+        rounds = self.in_turns({**{key: measure(*variant) for key, variant in VARIANTS.items()},
                                 "ctr alone": floor.client, "runc create, start, delete alone": floor.life}, self.pairs)
         self.remove(floor.container)
-        self.row("ctr run --rm true: ward off / stock without a profile", "ms", values, values["ward off"] / values["stock"], 0.75)
-        self.row("ctr run --rm true: ward enforcing / stock with the default profile", "ms", values,
-                 values["ward enforce"] / values["stock+default"], 0.75)
+        floors = ("ctr alone", "runc create, start, delete alone")
+        self.compare("ctr run --rm true: ward off / stock without a profile", "ms", rounds, "ward off", "stock", (0.80, 0.75), also=floors)
+        self.compare("ctr run --rm true: ward enforcing / stock with the default profile", "ms", rounds, "ward enforce", "stock+default",
+                     (0.90, 0.75))
 
     def execs(self):
         names = {key: self.detached(*VARIANTS[key]) for key in VARIANTS}
@@ -118,20 +129,21 @@ class Bench:
         def measure(name):
             return lambda: self.timed("task", "exec", "--exec-id", self.name("e"), name, "/box", "true")
         floor = Floor(self, RUNC, [], BOX)
-        values = self.in_turns({**{key: measure(name) for key, name in names.items()}, "ctr alone": floor.client, "runc exec alone": floor.exec},
+        rounds = self.in_turns({**{key: measure(name) for key, name in names.items()}, "ctr alone": floor.client, "runc exec alone": floor.exec},
                                self.pairs)
         self.remove(floor.container)
-        self.row("exec of true: ward off / stock", "ms", values, values["ward off"] / values["stock"], 0.75)
-        self.row("exec of true: ward enforcing / stock with the default profile", "ms", values,
-                 values["ward enforce"] / values["stock+default"], 0.75)
+        self.compare("exec of true: ward off / stock", "ms", rounds, "ward off", "stock", (0.85, 0.75), also=("ctr alone", "runc exec alone"))
+        self.compare("exec of true: ward enforcing / stock with the default profile", "ms", rounds, "ward enforce", "stock+default", (0.85, 0.75))
         for name in names.values():
             self.remove(name)
 
     def shims(self):
-        """pid of each shim of this node."""
+        """pid of each shim of this node; what one forked for a moment has its command line and is none."""
+        parents = {}
         for pid in filter(str.isdigit, os.listdir("/proc")):
             if "containerd-shim-" in (command := read(f"/proc/{pid}/cmdline")) and f"\0{self.node.name}\0" in command:
-                yield pid
+                parents[pid] = read(f"/proc/{pid}/stat").rpartition(") ")[2].split()[1:2]
+        return [pid for pid, parent in parents.items() if parent and parent[0] not in parents]
 
     @staticmethod
     def settle(shims):
@@ -148,41 +160,23 @@ class Bench:
 
     def memory(self, many):
         for count in (1, many):
-            pss, dirty = {}, {}
+            pss, dirty, begin = {}, {}, conditions()
             for key in ("stock", "ward off", "ward enforce"):
                 names = [self.detached(*VARIANTS[key]) for _ in range(count)]
-                shims = list(self.shims())
+                shims = self.shims()
                 self.settle(shims)
                 pss[key] = sum(rollup(pid, "Pss") for pid in shims) / count
                 dirty[key] = sum(rollup(pid, "Private_Dirty") for pid in shims) / count
                 for name in names:
                     self.remove(name)
-            alone = count == 1
-            self.row(f"idle shim, {count} container{'s' if count > 1 else ''}: PSS each", "MiB", pss, reach=2.5 if alone else 1.2, of="ward enforce")
-            self.row(f"idle shim, {count} container{'s' if count > 1 else ''}: private dirty each", "MiB", dirty,
-                     reach=0.8, of="ward enforce")
+            what = f"idle shim, {count} container{'s' if count > 1 else ''}"
+            self.row(f"{what}: PSS each", "MiB", pss, reach=(3.0, 2.5 if count == 1 else 1.2), of="ward enforce", begin=begin)
+            self.row(f"{what}: private dirty each", "MiB", dirty, reach=(0.8,), of="ward enforce", begin=begin)
 
     def violations(self, name):
         return [event for event in self.node.events(name) if event["kind"] == "violation"]
 
-    def containment(self, count):
-        """A container each: after a release the same call is denied for a while and not contained again."""
-        for prefix, state, what in (("box", "PAUSED", "notification to frozen"), ("kill", "STOPPED", "notification to all processes dead")):
-            contained = []
-            for _ in range(count):
-                name = self.detached(prefix, WARD, command=("/box", "entry", "/trigger", "/box", "wait"))
-                self.node.poke(name, "unshare")
-                wait_for(lambda n=name, s=state: self.node.task(n)[1] == s, f"{name} to be {state}")
-                contained += [e["contained_us"] for e in wait_for(lambda n=name: self.violations(n), "the event")]
-                self.remove(name)
-            self.percentiles(what, contained)
-
-    def percentiles(self, what, us):
-        ms = sorted(value / 1000 for value in us)
-        values = {"p50": statistics.median(ms), "p99": ms[min(len(ms) - 1, round(0.99 * (len(ms) - 1)))], "max": ms[-1]}
-        self.row(f"{what}, {len(ms)} violations", "ms", values, reach=10.0, of="p99")
-
-    def throughput(self, workload, program, rate, rounds, learn):
+    def throughput(self, workload, program, rate, count, learn):
         """One container a variant, all alive at once, measured in turns. The profile is learned here."""
         for _ in range(2):
             instance = program(self.node, self.name(workload), WARD)
@@ -192,27 +186,29 @@ class Bench:
         instances = {
             "no profile": program(self.node, self.name("stock"), RUNC), "default profile": program(self.node, self.name("stock"), RUNC, ["--seccomp"]),
             "ward enforce": program(self.node, self.name(workload), WARD)}
-        values = self.in_turns({key: lambda i=instance: rate(i) for key, instance in instances.items()}, rounds)
+        rounds = self.in_turns({key: lambda i=instance: rate(i) for key, instance in instances.items()}, count)
         seen = self.violations(instances["ward enforce"].name)
         if seen:
             raise Broken(f"{workload}: the learned profile was violated: {seen[0]['syscall']}")
-        # Recording costs every process of the machine a little, so it must not run beside the others.
+        # Recording costs every process of the machine a little, so it must not run beside the others: before and after
+        # have to do, and its ratio is that of the medians.
         instances["ward learn"] = program(self.node, self.name("learn"), WARD)
-        learning = self.in_turns({key: lambda i=instances[key]: rate(i) for key in ("ward learn",)}, rounds)
+        learning = self.in_turns({"ward learn": lambda: rate(instances["ward learn"])}, count)
         instances["ward learn"].quit()
-        again = self.in_turns({"no profile": lambda: rate(instances["no profile"])}, rounds)
-        values["ward learn"] = learning["ward learn"]
-        self.row(f"{workload}: enforcing / default profile", "req/s", values, values["ward enforce"] / values["default profile"], (">=", 0.99))
-        self.row(f"{workload}: learning / unconfined", "req/s", {**learning, **again}, learning["ward learn"] / again["no profile"], (">=", 0.85))
+        again = self.in_turns({"no profile": lambda: rate(instances["no profile"])}, count)
+        self.compare(f"{workload}: enforcing / default profile", "req/s", rounds, "ward enforce", "default profile", (0.99,), True, ("no profile",))
+        values = {**again.medians(), **learning.medians()}
+        self.row(f"{workload}: learning / unconfined", "req/s", values, [values["ward learn"] / values["no profile"]] * 3, (0.85,), True,
+                 begin=learning.conditions, samples={**again.samples, **learning.samples})
         for key in ("no profile", "default profile", "ward enforce"):
             instances[key].quit()
 
 
 def line(row):
     values = "  ".join(f"{key} {value:g}" for key, value in row["values"].items())
-    verdict = "" if row["reached"] is None else ("reached" if row["reached"] else "NOT REACHED")
-    ratio = f"{row['ratio']:.3f}" if row["ratio"] is not None else ""
-    return f"{row['name']:<68} {ratio:>7} {row['reach'] or '':>8} {verdict:<12} [{row['unit']}] {values}"
+    verdict = ", ".join(f"{target['bound']} {'reached' if target['reached'] else 'NOT REACHED'}" for target in row["reach"])
+    ratio = "{1:.3f} ({0:.3f} to {2:.3f})".format(*row["quartiles"]) if row["quartiles"] else ""
+    return f"{row['name']:<68} {ratio:<24} {verdict:<32} [{row['unit']}] {values}" + (f"  ! {row['note']}" if row["note"] else "")
 
 
 def main():
@@ -220,6 +216,7 @@ def main():
     parser.add_argument("--out", default="build/bench.json", help="where the JSON goes (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="few rounds: a look, not a measurement")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1000000, help="of the order of the variants (default: the time)")
     options = parser.parse_args()
     quick, wanted = options.quick, options.only or PARTS
     enter_mount_namespace()
@@ -229,14 +226,14 @@ def main():
         node.start_wardd()
         for image in ("box", "nginx", "redis"):
             node.import_image(image)
-        bench = Bench(node, 5 if quick else 40)
+        bench = Bench(node, 5 if quick else 40, options.seed)
         bench.learn_box()
         seconds, rounds = (1, 2) if quick else (3, 10)
         parts = {
             "start": bench.start, "exec": bench.execs, "memory": lambda: bench.memory(5 if quick else 50),
             "pod": lambda: (pods.pod_start(bench, VARIANTS, BOX), pods.growth(bench, VARIANTS, BOX, rollup)),
             "output": lambda: pods.output(bench, VARIANTS, BOX),
-            "containment": lambda: bench.containment(10 if quick else 200),
+            "containment": lambda: containment(bench, 10 if quick else 200),
             "nginx": lambda: bench.throughput("nginx", Nginx, lambda i: i.wrk("/", seconds), rounds, lambda i: (i.load(), i.reload())),
             "redis": lambda: bench.throughput("redis", Redis, lambda i: statistics.mean(i.benchmark(20000 * seconds, "set,get").values()), rounds,
                                               lambda i: i.load())}
@@ -244,7 +241,7 @@ def main():
             parts[part]()
         left = node.end()
     result = {"kernel": os.uname().release, "cpus": os.cpu_count(), "runc": os.popen("runc --version").readline().strip(),
-              "containerd": os.popen("containerd --version").readline().strip(), "quick": quick, "rows": bench.rows}
+              "containerd": os.popen("containerd --version").readline().strip(), "quick": quick, "seed": options.seed, "rows": bench.rows}
     os.makedirs(os.path.dirname(os.path.abspath(options.out)), exist_ok=True)
     with open(options.out, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
