@@ -60,6 +60,7 @@ Result<void> Container::prepare() {
 }
 
 void Container::create(PidDone done) {
+  surroundings_.cgroup_lock.warm();
   if (auto ok = prepare(); !ok) return abandon(ok.error(), std::move(done));
   init_->streams()->when_ready([self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
     if (!ready) return self->abandon(ready.error(), done);
@@ -125,7 +126,7 @@ void Container::launch(const ProcessPtr& process, RuncCall call, const std::stri
     self->surroundings_.guard.before_runtime(self->spec_.id, process->exec_id(), pid, std::move(go));
   };
   auto returned = [self = shared_from_this(), process, console, pid_file, hold = surroundings_.reaper.hold(),
-                   done = std::move(done)](const Result<std::string>& result) {
+                   warm = surroundings_.cgroup_lock.hold(), done = std::move(done)](const Result<std::string>& result) {
     if (auto* streams = process->streams()) streams->release_child_descriptors();
     if (!result) return done(tl::unexpected(result.error()));
     self->adopt(process, pid_file, console.get(), done);

@@ -26,6 +26,7 @@
 #include "shim/runtime_options.h"
 #include "shim/start_fifo.h"
 #include "shim/task_events.h"
+#include "shim/warm_cgroup_lock.h"
 
 namespace ward {
 class ConsoleSocket;
@@ -43,6 +44,7 @@ struct Surroundings {
   Reaper& reaper;
   Guard& guard;
   TaskEvents& events;
+  WarmCgroupLock& cgroup_lock;
   std::string containerd_namespace;
   std::filesystem::path run_directory;             // for console sockets
   std::optional<CgroupHierarchies> hierarchies{};  // once they were needed

@@ -28,6 +28,7 @@ Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, st
     return fail(Code::kFailedPrecondition, "cannot exec in a paused state");
   }
   if (auto next = next_state(init_->state(), ProcessStep::kExec); !next) return tl::unexpected(next.error());
+  surroundings_.cgroup_lock.warm();  // its start is about to be asked for
   stdio.uid = spec_.options.io_uid;
   stdio.gid = spec_.options.io_gid;
   execs_.emplace(exec_id, std::make_shared<Process>(exec_id, std::move(stdio), std::move(document)));

@@ -58,6 +58,7 @@ class Shim {
       : address_(own_address(listener)),
         loop_(1),
         reaper_(loop_),
+        cgroup_lock_(reaper_),
         publisher_(loop_, environment("TTRPC_ADDRESS"), invocation.containerd_namespace),
         events_([this](TaskEvent e) {
           publisher_.publish(std::move(e.topic), std::move(e.type_url), std::move(e.payload));
@@ -67,7 +68,8 @@ class Shim {
                 [this](const std::string& id, bool frozen) {
                   with(id, [frozen](Container& c) { c.set_frozen(frozen); });
                 }}),
-        sandbox_({loop_, reaper_, guard_, events_, invocation.containerd_namespace, places_from_environment().run}),
+        sandbox_({loop_, reaper_, guard_, events_, cgroup_lock_, invocation.containerd_namespace,
+                  places_from_environment().run}),
         tasks_(sandbox_, [this] { shut_down(); }),
         server_(loop_, std::move(listener)) {}
 
@@ -107,6 +109,7 @@ class Shim {
   std::string address_;
   asio::io_context loop_;
   Reaper reaper_;
+  WarmCgroupLock cgroup_lock_;
   EventPublisher publisher_;
   TaskEvents events_;
   Guard guard_;

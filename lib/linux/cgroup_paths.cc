@@ -47,7 +47,10 @@ CgroupMounts parse_cgroup_mounts(std::string_view mountinfo) {
     const auto before = split(line.substr(0, dash), ' ');
     const auto after = split(line.substr(dash + 3), ' ');
     if (before.size() < 5 || after.size() < 3) continue;
-    if (after[0] == "cgroup" || after[0] == "cgroup2") mounts.all.emplace_back(unescape_mount(before[4]));
+    if (after[0] == "cgroup" || after[0] == "cgroup2") {
+      mounts.all.emplace_back(unescape_mount(before[4]));
+      mounts.favor_moves = mounts.favor_moves || has_word(after[2], "favordynmods");
+    }
     if (after[0] == "cgroup2") {
       mounts.unified = unescape_mount(before[4]);
       mounts.unified_root = unescape_mount(before[3]);

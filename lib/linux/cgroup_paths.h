@@ -18,6 +18,8 @@ struct CgroupMounts {
   std::filesystem::path freezer;
   std::string freezer_root;
   std::vector<std::filesystem::path> all;  // every hierarchy's
+  // One is mounted with favordynmods, which holds for all: moving a process never waits for an RCU grace period.
+  bool favor_moves = false;
 };
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
 

@@ -25,6 +25,12 @@ TEST(CgroupPaths, UnifiedHostHasNoFreezer) {
   EXPECT_TRUE(mounts.freezer.empty());
 }
 
+TEST(CgroupPaths, FavordynmodsOfOneHierarchyHoldsForAll) {
+  EXPECT_FALSE(parse_cgroup_mounts(kHybrid).favor_moves);
+  EXPECT_TRUE(parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup2 cgroup2 rw,nsdelegate,favordynmods\n").favor_moves);
+  EXPECT_TRUE(parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup cgroup rw,favordynmods,cpu\n").favor_moves);
+}
+
 TEST(CgroupPaths, MembershipIsFoundOnHybridAndOnJoinedControllers) {
   const auto member = parse_cgroup_membership("9:name=systemd:/\n6:cpu,freezer:/a:b/c\n4:memory:/m\n0::/u\n");
   EXPECT_EQ(member.freezer, "/a:b/c");
