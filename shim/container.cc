@@ -221,6 +221,8 @@ void Container::pause(Done done) {
         self->surroundings_.guard.paused(self->spec_.id, true);
         self->surroundings_.events.paused(self->spec_.id);
       }
+      // A SIGKILL that came while the runtime froze one process after the other.
+      self->let_killed_die();
       done({});
     });
   });

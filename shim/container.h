@@ -125,6 +125,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void start_exec(const ProcessPtr& process, PidDone done);
   void exec_failed(const ProcessPtr& process);
   void kill_strays();
+  void let_killed_die();
   void end_unstarted_execs();
   [[nodiscard]] Result<void> may_start_exec() const;
   [[nodiscard]] std::string exec_pid_file(const std::string& exec_id) const;

@@ -11,6 +11,7 @@
 #include "lib/linux/cgroup.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
+#include "shim/cut_short.h"
 #include "shim/oom_watch.h"
 #include "shim/runtime_record.h"
 
@@ -86,9 +87,13 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   // Signal 0 only asks whether it is there.
   if (signal != 0 && surroundings_.guard.is_quarantined(spec_.id))
     return done(surroundings_.guard.kill_container(spec_.id));
-  // A v1 freezer holds even SIGKILL back; the runtime thaws for it. Else its work is one system call, without its cost.
+  // A paused container is left to the runtime, which thaws it. Else its work is one system call, without its cost.
   const bool frozen = signal == SIGKILL && init_->state() == ProcessState::kPaused;
-  if (!process->is_init() || (!all && !frozen)) return done(process->signal(signal));
+  if (!process->is_init() || (!all && !frozen)) {
+    auto sent = process->signal(signal);
+    if (sent && signal == SIGKILL) let_killed_die();
+    return done(std::move(sent));
+  }
   RuncCall call;
   call.arguments = {"kill"};
   if (all) call.arguments.emplace_back("--all");
@@ -96,6 +101,16 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   runc_.run(std::move(call), [done = std::move(done)](const Result<std::string>& result) {
     done(result ? Result<void>() : tl::unexpected(result.error()));
   });
+}
+
+// A v1 freezer holds even SIGKILL back, whoever froze: a pause that is not over, or somebody else on this node. With
+// the init everybody dies; a session dies alone.
+void Container::let_killed_die() {
+  if (surroundings_.guard.is_quarantined(spec_.id)) return;
+  if (init_->is_dying()) return thaw(init_->pid());
+  for (const auto& [id, exec] : execs_) {
+    if (exec->is_dying()) let_die(exec->pid());
+  }
 }
 
 void Container::kill_all() {
@@ -156,7 +171,7 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
       init_->end({kNeverRestoredStatus, wall_ns()});
       return remove_init(std::move(turn), std::move(done));
     }
-    if (!init_->reaped()) (void)init_->signal(SIGKILL);
+    if (!init_->reaped() && init_->signal(SIGKILL)) let_killed_die();
     init_->wait([self = shared_from_this(), turn, done](Exit) { self->remove_init(turn, done); });
     return;
   }

@@ -59,4 +59,11 @@ void thaw(pid_t init) {
   }
 }
 
+void let_die(pid_t pid) {
+  auto cgroups = open_cgroups_of(pid);
+  if (cgroups && cgroups->freezer && cgroups->freezer->is_frozen().value_or(false)) {
+    (void)cgroups->freezer->move_to_parent(pid);
+  }
+}
+
 }  // namespace ward::shim

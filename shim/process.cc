@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/process.h"
 
+#include <csignal>
 #include <utility>
 
 #include "lib/linux/pidfd.h"
@@ -25,7 +26,9 @@ void Process::set_pid(pid_t pid) {
 
 Result<void> Process::signal(int number) {
   if (!pidfd_ || reaped_) return fail(Code::kNotFound, "process already finished");
-  return send_signal(pidfd_, number);
+  auto sent = send_signal(pidfd_, number);
+  killed_ = killed_ || (sent && number == SIGKILL);
+  return sent;
 }
 
 Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner) {

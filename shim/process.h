@@ -39,6 +39,8 @@ class Process {
   [[nodiscard]] pid_t pid() const { return pid_; }
   void set_pid(pid_t pid);
   Result<void> signal(int number);  // kNotFound: "process already finished"
+  // SIGKILL was sent, and it has not been reaped: it dies, or a v1 freezer holds it.
+  [[nodiscard]] bool is_dying() const { return killed_ && !reaped_; }
 
   Result<void> open_streams(asio::io_context& loop, const LogOwner& owner);
   [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
@@ -65,6 +67,7 @@ class Process {
   ProcessState state_ = ProcessState::kAdded;
   pid_t pid_ = 0;
   UniqueFd pidfd_;
+  bool killed_ = false;
   std::unique_ptr<Stdio> streams_;
   std::optional<Exit> reaped_;
   std::optional<Exit> exit_;

@@ -106,6 +106,13 @@ Result<bool> Cgroup::is_frozen() const {
   return events->find("frozen 1") != std::string::npos;
 }
 
+Result<void> Cgroup::move_to_parent(pid_t pid) {
+  if (auto moved = write_at(directory_.get(), "../cgroup.procs", std::to_string(pid)); !moved) {
+    return fail_with("take process " + std::to_string(pid) + " out of '" + path_ + "'", moved.error());
+  }
+  return {};
+}
+
 Result<UniqueFd> Cgroup::open_events() const {
   if (kind_ == CgroupKind::kFreezerV1) return fail(Code::kUnimplemented, "cgroup v1 has no cgroup.events");
   UniqueFd fd(::openat(directory_.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));
