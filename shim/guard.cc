@@ -169,8 +169,11 @@ struct Guard::State {
     auto container = running(id);
     if (!container) return done(tl::unexpected(container.error()));
     if ((*container)->supervisor) {
-      const auto shared = std::make_shared<std::function<void(Result<void>)>>(std::move(done));
-      if (auto killed = (*container)->supervisor->kill(*shared); !killed) (*shared)(killed);
+      // It answers whatever happens; where its own hand fails, the runtime's may not.
+      if (auto killed = (*container)->supervisor->kill(std::move(done)); !killed) {
+        log::warn("kill by cgroup", {{"id", id}, {"error", killed.error().message}});
+        callbacks.kill_all(id);
+      }
       return;
     }
     callbacks.kill_all(id);

@@ -54,6 +54,13 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     }
   }
 
+  Result<void> give_network_back() {
+    if (!packet_drop) return {};
+    auto detached = detach_packet_drop(packet_drop, cgroups.unified->directory());
+    if (detached) packet_drop.reset();
+    return detached;
+  }
+
   // Called before the state is looked at or changed, so that no change after the look goes unnoticed: reading is what
   // arms the next wake-up (kernfs compares event counters).
   void arm() {
@@ -211,7 +218,13 @@ Result<void> Containment::begin_quarantine() {
   state_->cut_network();
   state_->state = ContainmentState::kFreezing;
   state_->poll_ns = 0;
-  return state_->freezer().request_freeze(true);
+  auto requested = state_->freezer().request_freeze(true);
+  if (!requested) {
+    // Nothing of a quarantine is in force: neither the next attempt nor a release may meet half of one.
+    (void)state_->give_network_back();
+    state_->state = ContainmentState::kFree;
+  }
+  return requested;
 }
 
 void Containment::await_frozen(std::function<void(Result<std::int64_t>)> done) {
@@ -237,12 +250,7 @@ Result<void> Containment::release() {
   if (state_->state != ContainmentState::kQuarantined) {
     return fail(Code::kFailedPrecondition, "the container is not quarantined");
   }
-  if (state_->packet_drop) {
-    if (auto detached = detach_packet_drop(state_->packet_drop, state_->cgroups.unified->directory()); !detached) {
-      return detached;
-    }
-    state_->packet_drop.reset();
-  }
+  if (auto connected = state_->give_network_back(); !connected) return connected;
   ++state_->rounds;  // the watch for thawing ends here
   state_->timer.cancel();
   state_->state = ContainmentState::kFree;

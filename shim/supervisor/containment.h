@@ -40,13 +40,15 @@ class Containment {
   [[nodiscard]] bool is_contained() const { return state() != ContainmentState::kFree; }
 
   // Cuts the network and requests the freeze; both are in force or refused when this returns. What could not be done is
-  // said in notes(). An error means that the freeze itself could not be requested: kill instead.
+  // said in notes(). An error means that the freeze itself could not be requested, and nothing is in force: kill
+  // instead.
   Result<void> begin_quarantine();
   // After begin_quarantine: calls back with the moment (monotonic) when every task had stopped, or with
   // kDeadlineExceeded after 500 ms, or kNotFound when the container died meanwhile.
   void await_frozen(std::function<void(Result<std::int64_t>)> done);
 
-  // SIGKILL to every process, frozen or not. `done` gets the moment (monotonic) when the last was dead.
+  // SIGKILL to every process, frozen or not. `done` gets the moment (monotonic) when the last was dead, in any case and
+  // once, from the loop; an error is the first pass's, and those that follow may still succeed.
   Result<void> kill(std::function<void(Result<std::int64_t>)> done);
 
   // Gives back the network and thaws. Only in state kQuarantined.
