@@ -53,7 +53,7 @@ Result<RuntimeOptions> decode_as<containerd::RuntimeOptions>(const containerd::A
   if (!message) return tl::unexpected(message.error());
   const auto& m = *message;
   if (m.config_path().empty()) return parse_options_table(m.config_body());
-  auto text = read_file(m.config_path());
+  auto text = read_regular_file(m.config_path());
   if (!text) return fail_with("runtime options", text.error());
   auto options = parse_options_table(*text);
   if (!options) return fail_with("runtime options " + m.config_path(), options.error());

@@ -24,11 +24,7 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
   return {};
 }
 
-}  // namespace
-
-Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno("open '" + path.string() + "'");
+Result<std::string> read_all(const UniqueFd& fd, const std::filesystem::path& path, std::size_t max_bytes) {
   std::string content;
   // /proc and /sys files have no size: read until the end.
   std::string chunk(16384, '\0');
@@ -45,6 +41,23 @@ Result<std::string> read_file(const std::filesystem::path& path, std::size_t max
     }
     content.append(chunk, 0, static_cast<std::size_t>(n));
   }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno("open '" + path.string() + "'");
+  return read_all(fd, path, max_bytes);
+}
+
+Result<std::string> read_regular_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd) return fail_errno("open '" + path.string() + "'");
+  struct stat status = {};
+  if (::fstat(fd.get(), &status) != 0) return fail_errno("stat '" + path.string() + "'");
+  if (!S_ISREG(status.st_mode)) return fail(Code::kInvalidArgument, "'" + path.string() + "' is no regular file");
+  return read_all(fd, path, max_bytes);
 }
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode,

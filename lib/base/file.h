@@ -16,6 +16,9 @@ namespace ward {
 // kNotFound where there is none, kResourceExhausted where it is larger than max_bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes = 4U << 20U);
 
+// For a path that somebody else chose: kInvalidArgument where it is no regular file, and no FIFO makes us wait.
+Result<std::string> read_regular_file(const std::filesystem::path& path, std::size_t max_bytes = 4U << 20U);
+
 enum class Durability { kNone, kSync };  // kSync: fsync of file and directory; kNone: atomic against readers only
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode = 0600,

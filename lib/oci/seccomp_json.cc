@@ -129,8 +129,13 @@ Result<ordered_json> parse_tree(std::string_view text) {
   try {
     return ordered_json::parse(text);
   } catch (const std::exception& e) {
-    // The parser quotes what it last read: bytes of the document.
-    return fail(Code::kInvalidArgument, escape(e.what()));
+    // "[json.exception.parse_error.101] parse error at line 1, ...": the first word says nothing to who wrote the
+    // document. The parser quotes what it last read: bytes of the document.
+    std::string_view reason = e.what();
+    if (const auto end = reason.find("] "); reason.starts_with("[json.exception") && end != std::string_view::npos) {
+      reason.remove_prefix(end + 2);
+    }
+    return fail(Code::kInvalidArgument, escape(reason));
   }
 }
 

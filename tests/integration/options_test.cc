@@ -100,6 +100,11 @@ TEST_F(Options, WhatIsWrongInThemIsNamed) {
   options.set_config_path("/no/such/file");
   EXPECT_THAT(refuse("runtimeoptions.v1.Options", options.SerializeAsString()),
               testing::Pair(Code::kNotFound, HasSubstr("/no/such/file")));
+  const fs::path fifo = bundle.path() / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  options.set_config_path(fifo);
+  EXPECT_THAT(refuse("runtimeoptions.v1.Options", options.SerializeAsString()),
+              testing::Pair(Code::kInvalidArgument, HasSubstr("no regular file")));
   containerd::RuncOptions runc;
   runc.set_binary_name("no-such-runtime");
   EXPECT_THAT(refuse("containerd.runc.v1.Options", runc.SerializeAsString()),

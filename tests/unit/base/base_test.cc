@@ -43,6 +43,12 @@ TEST(File, IsReplacedWholeAndLeavesNoTemporaryBehind) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 1);
   EXPECT_EQ(read_file(directory / "f", 2).error().code, Code::kResourceExhausted);
   EXPECT_EQ(read_file(directory / "none").error().code, Code::kNotFound);
+  EXPECT_EQ(read_regular_file(directory / "f").value(), "two");
+  EXPECT_EQ(read_regular_file(directory / "none").error().code, Code::kNotFound);
+  ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
+  for (const auto& path : {directory / "fifo", directory, std::filesystem::path("/dev/null")}) {
+    EXPECT_EQ(read_regular_file(path).error().code, Code::kInvalidArgument) << path;
+  }
   std::filesystem::remove_all(directory);
 }
 

@@ -72,6 +72,7 @@ TEST(Config, HostileDocumentsAreRefusedWithAReason) {
   EXPECT_EQ(Config::parse(deep).error().code, Code::kResourceExhausted);
   EXPECT_EQ(Config::parse(std::string(kMaxConfigBytes + 1, ' ')).error().code, Code::kResourceExhausted);
   EXPECT_EQ(Config::parse("").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(Config::parse("{").error().message.find("json.exception"), std::string::npos);
   EXPECT_EQ(Config::parse("[]").error().message, "config.json: the document must be an object");
   EXPECT_FALSE(Config::parse("{} {}"));
   EXPECT_FALSE(Config::parse("{\"a\":\"\xff\"}"));
