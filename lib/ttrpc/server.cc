@@ -79,6 +79,7 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::unordered_map<std::string, std::unordered_map<std::string, Method>> services;
   std::set<std::shared_ptr<Connection>> connections;
   std::function<void()> stopped;
+  std::chrono::steady_clock::time_point alone_since = std::chrono::steady_clock::now();
   bool accepting = false;
 };
 
@@ -111,9 +112,10 @@ void Server::State::accept() {
 
 void Server::State::add(UniqueFd socket) {
   const auto peer = peer_credentials(socket);
-  if (!peer || peer->uid != ::geteuid()) {
-    log::warn("refused a connection of another user",
-              {{"uid", peer ? std::to_string(peer->uid) : peer.error().message}});
+  if (!peer) return log::warn("refused a connection", {{"error", peer.error().message}});
+  if (peer->uid != ::geteuid() || peer->gid != ::getegid()) {
+    log::warn("refused a connection of another user or group",
+              {{"uid", std::to_string(peer->uid)}, {"gid", std::to_string(peer->gid)}});
     return;
   }
   const auto connection = std::make_shared<Connection>();
@@ -191,6 +193,7 @@ void Server::State::answer(const std::shared_ptr<Connection>& connection, std::u
 
 void Server::State::drop(const std::shared_ptr<Connection>& connection) {
   if (connections.erase(connection) == 0) return;
+  if (connections.empty()) alone_since = std::chrono::steady_clock::now();
   connection->channel->close();
   flushed();
 }
@@ -225,6 +228,11 @@ void Server::add(std::string service, std::string method, Method handler) {
 void Server::start() {
   state_->accepting = true;
   state_->wait_accept();
+}
+
+std::optional<std::chrono::steady_clock::time_point> Server::alone_since() const {
+  if (!state_->connections.empty()) return std::nullopt;
+  return state_->alone_since;
 }
 
 void Server::stop(std::function<void()> done) {

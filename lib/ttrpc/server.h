@@ -6,9 +6,11 @@
 #pragma once
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,7 +52,7 @@ using Method = std::function<void(Request, Responder)>;
 
 class Server {
  public:
-  // Takes a bound, listening AF_UNIX socket. Peers whose uid is not ours are refused (SO_PEERCRED).
+  // Takes a bound, listening AF_UNIX socket. Peers whose uid or gid is not ours are refused (SO_PEERCRED).
   Server(asio::io_context& loop, UniqueFd listening_socket);
   ~Server();
   Server(const Server&) = delete;
@@ -58,6 +60,8 @@ class Server {
 
   void add(std::string service, std::string method, Method handler);  // before start
   void start();
+  // Since when no connection is open: since start() or the end of the last one. None while one is.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> alone_since() const;
   // Stops accepting, lets buffered answers of open connections go out, then calls `done`.
   void stop(std::function<void()> done);
 

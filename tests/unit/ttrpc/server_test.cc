@@ -72,6 +72,32 @@ TEST_F(Serving, AnswersOutOfOrder) {
   EXPECT_EQ(peer.frames()[1].stream, 1U);
 }
 
+TEST_F(Serving, APeerOfAnotherUserOrGroupIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  constexpr unsigned kNobody = 65534;
+  {
+    ASSERT_EQ(::setegid(kNobody), 0);  // the kernel notes who connects, not who reads
+    const ScopeExit back([group = ::getgid()] { (void)::setegid(group); });
+    RawPeer peer = connect();
+    ASSERT_EQ(::setegid(::getgid()), 0);
+    EXPECT_TRUE(run_until([&] { return peer.closed(); }));
+  }
+  RawPeer peer = connect();
+  peer.request(1, "test.S", "Echo", "ours");
+  EXPECT_TRUE(answered(peer, 1));
+}
+
+TEST_F(Serving, KnowsSinceWhenItIsAlone) {
+  const auto started = server_->alone_since();
+  ASSERT_TRUE(started.has_value());
+  {
+    RawPeer peer = connect();
+    EXPECT_TRUE(run_until([&] { return !server_->alone_since(); }));
+  }
+  EXPECT_TRUE(run_until([&] { return server_->alone_since().has_value(); }));
+  EXPECT_GT(*server_->alone_since(), *started);
+}
+
 TEST_F(Serving, EvenAndReusedStreamsAreInvalid) {
   RawPeer peer = connect();
   peer.request(2, "test.S", "Echo");
