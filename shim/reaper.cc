@@ -20,12 +20,13 @@ std::uint32_t Exit::code() const {
 
 Reaper::Reaper(asio::io_context& loop) : loop_(loop), signals_(loop) {}
 
-Result<void> Reaper::start(std::function<void(int)> on_termination) {
+Result<void> Reaper::start(std::function<void(int)> on_termination, std::function<void()> on_question) {
   on_termination_ = std::move(on_termination);
+  on_question_ = std::move(on_question);
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno("become the subreaper");
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGCHLD, SIGTERM, SIGINT}) sigaddset(&set, signal);
+  for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   // Writing to a reader that went away is an error to handle, not a signal; children get the default back.
   ::signal(SIGPIPE, SIG_IGN);
@@ -72,10 +73,16 @@ void Reaper::wait_for_signal() {
     if (error) return;
     signalfd_siginfo info;
     int termination = 0;
+    bool asked = false;
     while (::read(signals_.native_handle(), &info, sizeof(info)) == sizeof(info)) {
-      if (info.ssi_signo != SIGCHLD) termination = static_cast<int>(info.ssi_signo);
+      if (info.ssi_signo == SIGUSR1) {
+        asked = true;
+      } else if (info.ssi_signo != SIGCHLD) {
+        termination = static_cast<int>(info.ssi_signo);
+      }
     }
     reap();
+    if (asked && on_question_) on_question_();
     if (termination != 0 && on_termination_) on_termination_(termination);
     if (signals_.is_open()) wait_for_signal();
   });

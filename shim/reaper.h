@@ -33,12 +33,15 @@ class Reaper {
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  // Blocks SIGCHLD and the signals that end us, and makes us the subreaper. Call before the first child.
-  Result<void> start(std::function<void(int signal)> on_termination);
+  // Blocks SIGCHLD, the signals that end us and SIGUSR1, by which people ask how we are, and makes us the subreaper.
+  // Call before the first child.
+  Result<void> start(std::function<void(int signal)> on_termination, std::function<void()> on_question);
   void stop();
 
   // Once, when the child ends; at once (by way of the loop) where its status was kept.
   void watch(pid_t pid, Watcher watcher);
+
+  [[nodiscard]] std::size_t watched() const { return watchers_.size(); }  // processes that have not ended yet
 
   // Alive from before a runtime helper may make a container process until that process is watched.
   using Hold = std::shared_ptr<void>;
@@ -52,6 +55,7 @@ class Reaper {
   asio::io_context& loop_;
   asio::posix::stream_descriptor signals_;
   std::function<void(int)> on_termination_;
+  std::function<void()> on_question_;
   std::unordered_map<pid_t, Watcher> watchers_;
   std::unordered_map<pid_t, Exit> unplaced_;
   std::weak_ptr<void> held_;

@@ -42,10 +42,12 @@ void Sandbox::trim_when_quiet() {
 
 void Sandbox::create(ContainerSpec spec, Container::PidDone done) {
   const std::string id = spec.id;
+  if (closed_) return done(fail(Code::kUnavailable, "the shim is shutting down"));
   if (containers_.count(id) != 0) return done(fail(Code::kAlreadyExists, "container " + id + " exists already"));
   auto container = std::make_shared<Container>(surroundings_, std::move(spec));
   containers_.emplace(id, container);
   container->create([this, id, done = std::move(done)](Result<pid_t> pid) {
+    was_used_ = was_used_ || pid;
     if (!pid) containers_.erase(id);
     done(std::move(pid));
     trim_when_quiet();

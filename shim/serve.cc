@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -13,6 +14,7 @@
 #include "lib/base/log.h"
 #include "lib/linux/unix_socket.h"
 #include "lib/ttrpc/server.h"
+#include "shim/desertion_watch.h"
 #include "shim/event_publisher.h"
 #include "shim/guard.h"
 #include "shim/invocation.h"
@@ -52,6 +54,14 @@ std::string own_address(const UniqueFd& listener) {
   return {address.sun_path, ::strnlen(address.sun_path, sizeof(address.sun_path))};
 }
 
+// A test does not wait for a minute.
+std::chrono::milliseconds desertion_patience() {
+  if constexpr (fault::kEnabled) {
+    if (const char* wanted = ::getenv("WARD_DESERTED_AFTER_MS")) return std::chrono::milliseconds(std::atoi(wanted));
+  }
+  return DesertionWatch::kPatience;
+}
+
 class Shim {
  public:
   Shim(const Invocation& invocation, UniqueFd listener)
@@ -71,14 +81,23 @@ class Shim {
         sandbox_({loop_, reaper_, guard_, events_, cgroup_lock_, invocation.containerd_namespace,
                   places_from_environment().run}),
         tasks_(sandbox_, [this] { shut_down(); }),
-        server_(loop_, std::move(listener)) {}
+        server_(loop_, std::move(listener)),
+        desertion_(loop_, desertion_patience(),
+                   {[this] { return sandbox_.was_used(); },
+                    // Who asked for a Create that is not over yet may have gone.
+                    [this] { return sandbox_.empty() ? server_.alone_since() : std::nullopt; }},
+                   [this] {
+                     log::warn("nobody came with a container, nobody is connected: leaving");
+                     shut_down();
+                   }) {}
 
   Result<void> run() {
-    auto started = reaper_.start([this](int) { shut_down(); });
+    auto started = reaper_.start([this](int) { shut_down(); }, [this] { describe(); });
     if (!started) return started;
     tasks_.serve_on(server_);
     guard_.serve_on(server_);
     server_.start();
+    desertion_.start();
     loop_.run();
     return {};
   }
@@ -93,9 +112,19 @@ class Shim {
     if (const auto container = sandbox_.find(id)) action(**container);
   }
 
+  // SIGUSR1: where Go's shims write their stacks. There is one here, and it tells nothing.
+  void describe() const {
+    log::info("asked by SIGUSR1", {{"containers", std::to_string(sandbox_.size())},
+                                   {"processes_waited_for", std::to_string(reaper_.watched())},
+                                   {"events_queued", std::to_string(publisher_.waiting())},
+                                   {"events_dropped", std::to_string(publisher_.dropped())}});
+  }
+
   // The socket goes first: a `start` for the same pod must not be sent to a server that is leaving.
   void shut_down() {
     if (std::exchange(leaving_, true)) return;
+    sandbox_.close();
+    desertion_.stop();
     if (!address_.empty()) ::unlink(address_.c_str());
     publisher_.drain([this] {
       server_.stop([this] {
@@ -116,6 +145,7 @@ class Shim {
   Sandbox sandbox_;
   TaskService tasks_;
   ttrpc::Server server_;
+  DesertionWatch desertion_;
   bool leaving_ = false;
 };
 

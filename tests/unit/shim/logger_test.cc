@@ -46,7 +46,7 @@ class Logger : public testing::Test {
   void SetUp() override {
     std::string pattern = fs::temp_directory_path() / "logger-XXXXXX";
     directory_ = ::mkdtemp(pattern.data());
-    ASSERT_TRUE(reaper_.start(nullptr).has_value());
+    ASSERT_TRUE(reaper_.start(nullptr, nullptr).has_value());
   }
   void TearDown() override {
     stdio_.reset();

@@ -197,7 +197,7 @@ TEST_F(Streams, AFileGetsBothStreamsAndAnUnknownSchemeIsRefused) {
 
 TEST_F(Streams, AnExitIsDeliveredWhetherItComesBeforeOrAfterTheWatch) {
   Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr).has_value());
+  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
   ChildSpec spec;
   spec.program = "/bin/sh";
   spec.argv = {"sh", "-c", "exit 5"};
@@ -224,7 +224,7 @@ TEST_F(Streams, AnExitIsDeliveredWhetherItComesBeforeOrAfterTheWatch) {
 
 TEST_F(Streams, AGatedChildWaitsUntilItIsLetGoAndDiesWithItsGate) {
   Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr).has_value());
+  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
   const std::string marker = directory_ / "ran";
   ChildSpec spec;
   spec.program = "/bin/sh";
@@ -252,7 +252,7 @@ TEST_F(Streams, AGatedChildWaitsUntilItIsLetGoAndDiesWithItsGate) {
 
 TEST_F(Streams, AFailingRuntimeCallCarriesTheLastErrorOfItsLog) {
   Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr).has_value());
+  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
   const std::string script = directory_ / "fake-runtime";
   std::ofstream(script) << "#!/bin/sh\n[ \"$7\" = ps ] && { echo '[1]'; exit 0; }\n"
                            "[ \"$7\" = state ] && exit 3\n"
