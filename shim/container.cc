@@ -121,6 +121,7 @@ void Container::launch(const ProcessPtr& process, RuncCall call, const std::stri
     call.arguments.insert(call.arguments.end(), {"--console-socket", console->path()});
   }
   call.arguments.insert(call.arguments.end(), {"--pid-file", pid_file, spec_.id});
+  call.passes_stdio_on = !process->stdio_spec().terminal;
   for (const auto& descriptor : process->streams()->child_descriptors()) call.descriptors.push_back(descriptor);
   call.gate = [self = shared_from_this(), process](pid_t pid, std::function<void()> go) {
     self->surroundings_.guard.before_runtime(self->spec_.id, process->exec_id(), pid, std::move(go));

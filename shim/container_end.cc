@@ -162,8 +162,9 @@ void Container::remove(const std::string& exec_id, std::function<void(Result<Dep
 
 void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result<Departed>)> done) {
   if (auto next = next_state(init_->state(), ProcessStep::kDelete); !next) {
-    // Reaped and only held back: it will be over in a moment, and the caller was told nothing wrong.
-    if (!init_->reaped()) return done(tl::unexpected(next.error()));
+    // Reaped and only held back: it will be over in a moment, and the caller was told nothing wrong. A Delete that
+    // waited for its turn behind another one finds nothing any more.
+    if (!init_->reaped() || init_->state() == ProcessState::kDeleted) return done(tl::unexpected(next.error()));
   }
   if (!init_->has_ended()) {
     // Created and never started, or about to be told as ended: its status is part of the answer.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/memory_file.h"
@@ -20,7 +21,10 @@ constexpr int kNeverRanStatus = 255 << 8;
 
 }  // namespace
 
-std::string Container::exec_pid_file(const std::string& exec_id) const { return spec_.bundle + "/" + exec_id + ".pid"; }
+// A session may be called "init", and init.pid is the container's.
+std::string Container::exec_pid_file(const std::string& exec_id) const {
+  return spec_.bundle + "/exec-" + exec_id + ".pid";
+}
 
 Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, std::string document) {
   if (execs_.count(exec_id) != 0) return fail(Code::kAlreadyExists, "id " + exec_id);
@@ -88,7 +92,7 @@ void Container::exec_failed(const ProcessPtr& process) {
   process->in_transition = false;
   kill_strays();
   process->close_streams();
-  process->end({kNeverRanStatus, 0});
+  process->end({kNeverRanStatus, wall_ns()});
 }
 
 // Processes of a session whose runtime was killed before it could tell their pid. In a pid namespace of its own the
@@ -115,7 +119,7 @@ void Container::kill_strays() {
 // Their container is gone, and whoever waits for one must not wait for ever.
 void Container::end_unstarted_execs() {
   for (const auto& [id, exec] : execs_) {
-    if (!exec->has_ended()) exec->end({kNeverRanStatus, 0});
+    if (!exec->has_ended()) exec->end({kNeverRanStatus, wall_ns()});
   }
 }
 
@@ -128,7 +132,7 @@ void Container::remove_exec(const ProcessPtr& process, std::function<void(Result
       process->close_streams();
       ::unlink(self->exec_pid_file(process->exec_id()).c_str());
       self->execs_.erase(process->exec_id());
-      if (!process->has_ended()) process->end({kNeverRanStatus, 0});
+      if (!process->has_ended()) process->end({kNeverRanStatus, wall_ns()});
       done(Departed{process->pid(), *process->exit()});
     };
     if (process->streams() == nullptr) return finish();

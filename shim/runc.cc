@@ -83,7 +83,9 @@ void Runc::run(RuncCall call, Done done) {
   spec.directory = call.directory;
   spec.descriptors = call.descriptors;
   spec.descriptors.emplace_back(running->log.get(), kLogDescriptor);
-  if (!gives(call, 1)) {
+  // What a container's process writes would be kept in memory for as long as it lives; of what the runtime itself has
+  // to say, the log tells the reason.
+  if (!gives(call, 1) && !call.passes_stdio_on) {
     auto output = make_memory_file("runtime-output");
     if (!output) return running->done(tl::unexpected(output.error()));
     running->output = std::move(*output);

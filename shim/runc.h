@@ -29,6 +29,8 @@ struct RuncCall {
   std::string directory;
   std::string criu;                              // which one, for checkpoint and restore; empty: the first in $PATH
   std::vector<std::pair<int, int>> descriptors;  // for the child; 1 and 2, where absent, are captured
+  // The container's process inherits 0, 1 and 2: those that are absent are /dev/null, and nothing is captured.
+  bool passes_stdio_on = false;
   // Where set, the child waits before it executes until `go` was called; called with its pid.
   std::function<void(pid_t, std::function<void()> go)> gate;
 };

@@ -64,12 +64,16 @@ void Sandbox::remove(const std::string& id, const std::string& exec_id, std::fun
   auto container = find(id);
   if (!container) return done(tl::unexpected(container.error()));
   const bool whole = exec_id.empty();
-  (*container)->remove(exec_id, [this, id, whole, done = std::move(done)](Result<Departed> departed) {
-    if (departed && whole) containers_.erase(id);
+  auto removed = [this, id, whole, done = std::move(done),
+                  of = std::weak_ptr<Container>(*container)](Result<Departed> departed) {
+    // The id may have a new owner by now.
+    const auto kept = containers_.find(id);
+    if (departed && whole && kept != containers_.end() && kept->second == of.lock()) containers_.erase(kept);
     done(std::move(departed));
     // A probe that execs must not leave a pod's shim four times as large until its next container.
     if (!whole) trim_when_quiet();
-  });
+  };
+  (*container)->remove(exec_id, std::move(removed));
 }
 
 }  // namespace ward::shim

@@ -50,12 +50,7 @@ containerd::Status to_wire(ProcessState state) {
 }
 
 // Some clients write "type.googleapis.com/" before a type.
-bool is_type(const containerd::Any& any, std::string_view type) {
-  std::string_view url = any.type_url();
-  if (url.size() < type.size()) return false;
-  url.remove_prefix(url.size() - type.size());
-  return url == type;
-}
+bool is_type(const containerd::Any& any, std::string_view type) { return without_url_prefix(any.type_url()) == type; }
 
 Error wrong_type(const std::string& what, const containerd::Any& any, std::string_view type) {
   return {Code::kInvalidArgument, what + " must be a " + std::string(type) + ", not a '" + any.type_url() + "'", 0};
@@ -97,11 +92,13 @@ Result<ContainerSpec> spec_from(const containerd::CreateTaskRequest& request) {
 
 bool is_valid_id(std::string_view id) {
   const auto alphanumeric = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; };
-  if (id.empty() || id.size() > kLongestId || !alphanumeric(id.front()) || !alphanumeric(id.back())) return false;
+  if (id.empty() || id.size() > kLongestId) return false;
+  bool may_separate = false;
   for (const char c : id) {
-    if (!alphanumeric(c) && c != '.' && c != '_' && c != '-') return false;
+    if (!alphanumeric(c) && (!may_separate || (c != '.' && c != '_' && c != '-'))) return false;
+    may_separate = alphanumeric(c);
   }
-  return true;
+  return may_separate;
 }
 
 TaskService::TaskService(Sandbox& sandbox, std::function<void()> shut_down)

@@ -41,7 +41,7 @@ class TaskService {
   std::function<void()> shut_down_;
 };
 
-// Pure: what containerd accepts as an id, and so safe as a file name: letters and digits, '.', '_' and '-' between.
+// Pure: what containerd accepts as an id, and so safe as a file name: letters and digits, one '.', '_' or '-' between.
 bool is_valid_id(std::string_view id);
 
 }  // namespace ward::shim

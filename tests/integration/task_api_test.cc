@@ -157,9 +157,10 @@ TEST_F(TaskApi, AnExecSessionHasStatesOfItsOwn) {
 
 TEST_F(TaskApi, IdsThatAreNoNamesOfFilesAreInvalidAndLeaveNothing) {
   const Bundle& bundle = make_bundle("odd", {"/box", "true"});
-  for (const std::string& id : {std::string(), std::string("../up"), std::string("a/b"), std::string("."),
-                                std::string("-rf"), std::string("a b"), std::string("a\nb"), std::string("a\0b", 3),
-                                std::string(77, 'a'), std::string("\xc3\xa9"), std::string("\xff\xfe")}) {
+  for (const std::string& id :
+       {std::string(), std::string("../up"), std::string("a/b"), std::string("."), std::string("-rf"),
+        std::string("a b"), std::string("a\nb"), std::string("a\0b", 3), std::string(77, 'a'), std::string("\xc3\xa9"),
+        std::string("\xff\xfe"), std::string("x--y")}) {
     auto request = bundle.create_request();
     request.set_id(id);
     EXPECT_EQ(code_of(create(request)), Code::kInvalidArgument) << testing::PrintToString(id);
