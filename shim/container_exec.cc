@@ -19,6 +19,13 @@ namespace {
 // What a session that never ran is said to have ended with.
 constexpr int kNeverRanStatus = 255 << 8;
 
+// runc writes it under a name with a dot first, and refuses where that is there: killed in between, it would fail the
+// next session of this id.
+void remove_pid_file(const std::filesystem::path& file) {
+  ::unlink(file.c_str());
+  ::unlink((file.parent_path() / ("." + file.filename().string())).c_str());
+}
+
 }  // namespace
 
 // A session may be called "init", and init.pid is the container's.
@@ -130,7 +137,7 @@ void Container::remove_exec(const ProcessPtr& process, std::function<void(Result
     auto finish = [self, process, turn, done] {
       (void)process->advance(ProcessStep::kDelete);
       process->close_streams();
-      ::unlink(self->exec_pid_file(process->exec_id()).c_str());
+      remove_pid_file(self->exec_pid_file(process->exec_id()));
       self->execs_.erase(process->exec_id());
       if (!process->has_ended()) process->end({kNeverRanStatus, wall_ns()});
       done(Departed{process->pid(), *process->exit()});
