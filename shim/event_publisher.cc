@@ -20,7 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr auto kCallTimeout = std::chrono::seconds(5);
 constexpr milliseconds kFirstRetry(50);
 constexpr milliseconds kLongestRetry(2000);
 constexpr milliseconds kRetryWhileDraining(100);
@@ -86,8 +85,10 @@ void EventPublisher::State::send_head() {
     });
     return;
   }
+  // A containerd that stands still finds the request in its socket when it goes on: no deadline, or it would find it
+  // once for each.
   client.call(
-      "containerd.services.events.ttrpc.v1.Events", "Forward", queue.front().request, kCallTimeout,
+      "containerd.services.events.ttrpc.v1.Events", "Forward", queue.front().request, ttrpc::Client::kWhileConnected,
       [weak = weak_from_this()](const Result<std::string>& answer) {
         if (const auto self = weak.lock()) self->answered(answer);
       },

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Publishes events to containerd over ttrpc, in the order they were given: one queue, one call at a time, the head is
-// repeated with backoff for as long as containerd is away. The queue is bounded; every event that is lost is counted
-// and logged. It does not know what the events mean. On the shim's loop.
+// Publishes events to containerd over ttrpc, in the order they were given: one queue, one call at a time. The head
+// waits for its answer as long as the connection lives, and is repeated with backoff after that ended: containerd sees
+// it twice only where it died between taking and answering it. The queue is bounded; every event that is lost is
+// counted and logged. It does not know what the events mean. On the shim's loop.
 #pragma once
 
 #include <asio/io_context.hpp>

@@ -96,6 +96,7 @@ void Client::State::on_frame(const Frame& frame) {
 }
 
 void Client::State::arm(std::uint32_t stream, Pending& waiting, std::chrono::nanoseconds timeout, std::string what) {
+  if (timeout == kWhileConnected) return;
   waiting.deadline.expires_after(timeout);
   // Bound to the connection as well: on the next one the same stream id is another call.
   waiting.deadline.async_wait([weak = weak_from_this(), connection = std::weak_ptr<Channel>(channel), stream,

@@ -23,7 +23,12 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // `timeout` is required: nobody waits for ever. The answer always arrives from the loop, never from inside call().
+  // A call that only its answer or the end of the connection ends. For a peer that may stand still for long and will do
+  // all the same what it was asked: to ask again on the same connection would ask twice.
+  static constexpr std::chrono::nanoseconds kWhileConnected{0};
+
+  // `timeout` is required: nobody waits for ever by mistake. The answer always arrives from the loop, never from inside
+  // call().
   void call(std::string_view service, std::string_view method, std::string payload, std::chrono::nanoseconds timeout,
             Answer answer, std::string_view containerd_namespace = {});
 

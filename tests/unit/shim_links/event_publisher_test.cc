@@ -30,7 +30,11 @@ class Publishing : public test::LoopTest {
                      ++refused_;
                      return responder.error(Error{Code::kInvalidArgument, "bad topic", 0});
                    }
-                   if (manner == Manner::kKeep) return kept_.push_back(std::move(responder));
+                   if (manner == Manner::kKeep) {
+                     seen_.push_back(forward.envelope());
+                     deadlines_ns_.push_back(request.timeout_ns);
+                     return kept_.push_back(std::move(responder));
+                   }
                    namespaces_.push_back(request.containerd_namespace);
                    seen_.push_back(forward.envelope());
                    responder.answer(std::string());
@@ -52,6 +56,7 @@ class Publishing : public test::LoopTest {
   std::vector<ttrpc::Responder> kept_;
   std::vector<containerd::Envelope> seen_;
   std::vector<std::string> namespaces_;
+  std::vector<std::int64_t> deadlines_ns_;
   int refused_ = 0;
 };
 
@@ -83,6 +88,34 @@ TEST_F(Publishing, KeepsOrderAndEachOnceWhenContainerdStartsLateDiesAndComesBack
   seen_.erase(twice, seen_.end());
   EXPECT_TRUE(all_seen_in_order(200));
   EXPECT_EQ(publisher_.dropped(), 0U);
+}
+
+// Longer than any deadline that the publisher could have: the request says itself that it has none.
+TEST_F(Publishing, AContainerdThatTakesItsTimeHearsOfEachEventOnceAndInOrder) {
+  constexpr int kEvents = 5;
+  containerd(Manner::kKeep);
+  for (int i = 0; i < kEvents; ++i) publish(i);
+  for (std::size_t i = 0; i < kEvents; ++i) {
+    ASSERT_TRUE(run_until([&] { return kept_.size() == i + 1; }));
+    run_for(std::chrono::milliseconds(200));
+    ASSERT_EQ(kept_.size(), i + 1) << "sent again, or the next one before the answer";
+    kept_[i].answer(std::string());
+  }
+  ASSERT_TRUE(run_until([&] { return publisher_.waiting() == 0; }));
+  EXPECT_TRUE(all_seen_in_order(kEvents));
+  for (const std::int64_t deadline : deadlines_ns_) EXPECT_EQ(deadline, 0) << "it would be sent again after that";
+}
+
+TEST_F(Publishing, WhatADeadContainerdHadNotAnsweredIsSentToTheNext) {
+  containerd(Manner::kKeep);
+  for (int i = 0; i < 3; ++i) publish(i);
+  ASSERT_TRUE(run_until([&] { return kept_.size() == 1; }));
+  server_.reset();
+  kept_.clear();
+  seen_.clear();
+  containerd(Manner::kTake);
+  ASSERT_TRUE(run_until([&] { return publisher_.waiting() == 0; }));
+  EXPECT_TRUE(all_seen_in_order(3));
 }
 
 TEST_F(Publishing, IsNotBusyWhileContainerdIsAway) {
