@@ -48,6 +48,7 @@ void force_delete(const SavedOptions& saved, const std::string& root, const std:
   int status = 0;
   while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
+  if (const auto never_ran = find_start_failure(child->failure)) warn(with_context("start " + *program, *never_ran));
 }
 
 pid_t read_init_pid(const std::filesystem::path& bundle) {

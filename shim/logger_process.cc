@@ -65,6 +65,7 @@ Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& lo
   std::shared_ptr<LoggerProcess> logger(
       new LoggerProcess(loop, uri.path, std::move(ready_read), std::move(output), std::move(errors)));
   logger->pid_ = child->pid;
+  logger->start_failure_ = std::move(child->failure);
   if (auto pidfd = open_pidfd(child->pid)) logger->pidfd_ = std::move(*pidfd);
   owner.reaper->watch(child->pid, [logger](Exit exit) { logger->reaped(exit); });
   logger->watch_ready();
@@ -119,7 +120,11 @@ void LoggerProcess::reaped(Exit exit) {
   ended_ = true;
   pidfd_.reset();
   deadline_.cancel();
-  if (!told_ready_) {
+  const auto never_ran = find_start_failure(start_failure_);
+  start_failure_.reset();
+  if (!told_ready_ && never_ran) {
+    say_ready(fail_with("start the logger " + program_, *never_ran));
+  } else if (!told_ready_) {
     say_ready(fail(Code::kFailedPrecondition, "the logger " + program_ + " ended before it was ready, with status " +
                                                   std::to_string(exit.code())));
   } else if (exit.wait_status != 0) {

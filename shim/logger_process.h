@@ -55,6 +55,7 @@ class LoggerProcess : public std::enable_shared_from_this<LoggerProcess> {
   asio::steady_timer deadline_;
   UniqueFd output_, errors_;  // copies of what it reads, for the case that it dies
   UniqueFd pidfd_;
+  UniqueFd start_failure_;
   pid_t pid_ = 0;
   bool ended_ = false;
   bool told_ready_ = false;

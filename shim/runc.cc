@@ -37,6 +37,7 @@ struct Running {
   std::string verb;
   UniqueFd log;
   UniqueFd output;
+  UniqueFd start_failure;
   std::shared_ptr<Gate> gate;
   Runc::Done done;
 };
@@ -46,6 +47,11 @@ void finish(const Running& call, const Exit& exit) {
   std::string output = call.output ? read_back(call.output) : std::string();
   if (exit.wait_status == 0) return call.done(std::move(output));
   const std::string prefix = "OCI runtime " + call.verb + " failed: ";
+  if (const auto never_ran = find_start_failure(call.start_failure)) {
+    auto failure = with_context(prefix + "start the runtime", *never_ran);
+    failure.code = Code::kUnknown;  // NotFound would speak of the container
+    return call.done(tl::unexpected(std::move(failure)));
+  }
   std::string message = find_last_error(read_back(call.log));
   if (message.empty() && !output.empty()) message = output.substr(0, 1024);
   if (message.empty()) message = "unable to retrieve OCI runtime error (its log is empty): " + describe(exit);
@@ -96,6 +102,7 @@ void Runc::run(RuncCall call, Done done) {
 
   auto child = start_child(spec);
   if (!child) return running->done(fail_with("run " + place_.binary, child.error()));
+  running->start_failure = std::move(child->failure);
   running->gate = std::make_shared<Gate>(std::move(child->gate));
   reaper_.watch(child->pid, [running](Exit exit) { finish(*running, exit); });
   fault::pass(running->verb, ".in-runtime");

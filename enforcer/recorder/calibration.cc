@@ -179,6 +179,7 @@ Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) 
   if (!tagged) child->gate = Gate();
   auto ended = await(*child);
   if (!tagged) return tagged;
+  if (const auto never_ran = find_start_failure(child->failure)) return fail_with("start " + spec.program, *never_ran);
   if (!ended) return fail_with(spec.program + " " + verb.front(), ended.error());
   return {};
 }

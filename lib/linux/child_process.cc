@@ -22,7 +22,30 @@ struct Prepared {
   std::vector<std::pair<int, int>> descriptors;
   int lowest_free = 3;  // above every target
   int gate = -1;
+  int failure = -1;
 };
+
+// What the child writes to `failure`.
+enum class Step : int { kDirectory, kDescriptors, kExecute };
+struct Failure {
+  Step step;
+  int error;
+};
+
+const char* describe(Step step) {
+  switch (step) {
+    case Step::kDirectory: return "enter its directory";
+    case Step::kDescriptors: return "arrange its descriptors";
+    case Step::kExecute: return "execute";
+  }
+  return "start";
+}
+
+[[noreturn]] void give_up(const Prepared& p, Step step) {
+  const Failure failure{step, errno};
+  (void)!::write(p.failure, &failure, sizeof(failure));
+  ::_exit(kExecFailedStatus);
+}
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
   std::vector<char*> result;
@@ -32,9 +55,13 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-// Two rounds, because a source may be another entry's target.
+// Two rounds, because a source may be another entry's target. `failure` is the first that leaves the targets' way, so
+// that what goes wrong can be told at any moment.
 bool arrange_descriptors(Prepared& p) {
-  const int base = p.lowest_free + 1;
+  const int base = p.lowest_free + 2;  // above the places of the gate and of `failure` as well
+  const int moved = ::fcntl(p.failure, F_DUPFD_CLOEXEC, base);
+  if (moved < 0) return false;
+  p.failure = moved;
   for (auto& [from, to] : p.descriptors) {
     from = ::fcntl(from, F_DUPFD_CLOEXEC, base);
     if (from < 0) return false;
@@ -52,6 +79,8 @@ bool arrange_descriptors(Prepared& p) {
     p.gate = p.lowest_free;
     ++first_to_close;
   }
+  if (::dup3(p.failure, first_to_close, O_CLOEXEC) < 0) return false;
+  p.failure = first_to_close++;
   // Closes the write ends of other children's gates too: a waiting child must not keep another one's open.
   return ::syscall(SYS_close_range, first_to_close, ~0U, 0) == 0;
 }
@@ -68,8 +97,8 @@ bool arrange_descriptors(Prepared& p) {
     if (::getppid() != parent) ::_exit(kExecFailedStatus);
   }
   if (spec.own_process_group) ::setpgid(0, 0);
-  if (!spec.directory.empty() && ::chdir(spec.directory.c_str()) != 0) ::_exit(kExecFailedStatus);
-  if (!arrange_descriptors(p)) ::_exit(kExecFailedStatus);
+  if (!spec.directory.empty() && ::chdir(spec.directory.c_str()) != 0) give_up(p, Step::kDirectory);
+  if (!arrange_descriptors(p)) give_up(p, Step::kDescriptors);
   if (p.gate >= 0) {
     char go = 0;
     ssize_t n = 0;
@@ -78,7 +107,7 @@ bool arrange_descriptors(Prepared& p) {
     if (n != 1) ::_exit(kExecFailedStatus);
   }
   ::execve(spec.program.c_str(), p.argv.data(), p.environment.data());
-  ::_exit(kExecFailedStatus);
+  give_up(p, Step::kExecute);
 }
 
 }  // namespace
@@ -114,11 +143,23 @@ Result<Child> start_child(const ChildSpec& spec) {
     p.gate = gate_read.get();
   }
 
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno("pipe2");
+  UniqueFd failure_read(ends[0]);
+  const UniqueFd failure_write(ends[1]);
+  p.failure = failure_write.get();
+
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("fork for " + spec.program);
   if (pid == 0) run_child(p, spec, parent);
-  return Child{pid, Gate(std::move(gate_write))};
+  return Child{pid, Gate(std::move(gate_write)), std::move(failure_read)};
+}
+
+std::optional<Error> find_start_failure(const UniqueFd& failure) {
+  Failure said{};
+  if (!failure || ::read(failure.get(), &said, sizeof(said)) != sizeof(said)) return std::nullopt;
+  return fail_errno(describe(said.step), said.error).value();
 }
 
 Result<std::string> find_program(const std::string& name) {

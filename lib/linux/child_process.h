@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,12 +41,17 @@ class Gate {
 struct Child {
   pid_t pid = -1;
   Gate gate;
+  UniqueFd failure;  // for find_start_failure()
 };
 
-// A child whose execve failed exits with this status.
+// A child that could not become its program exits with this status, as a program may that could.
 inline constexpr int kExecFailedStatus = 127;
 
 Result<Child> start_child(const ChildSpec& spec);
+
+// Why a child never became its program, which nobody knows before it may pass its gate: to be asked after its end.
+// Nothing where it did become its program, or was ended before it could.
+std::optional<Error> find_start_failure(const UniqueFd& failure);
 
 // The absolute path of an executable: `name` itself where it has a slash, else the first hit in $PATH.
 Result<std::string> find_program(const std::string& name);
