@@ -48,12 +48,13 @@ int serve(const ward::Places& places, int ready_fd) {
     return lock.error().code == ward::Code::kAlreadyExists ? kExitSecondInstance : kExitFailure;
   }
   asio::io_context core(1);
+  // Before there are sockets: whoever finds them may want it to stop, or to read its files again, in the next moment.
+  asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
   auto daemon = ward::enforcer::Daemon::start(core, places);
   if (!daemon) {
     ward::log::error("cannot start", {{"error", daemon.error().message}});
     return kExitFailure;
   }
-  asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
   bool stopping = false;
   std::function<void()> await_signal = [&] {
     signals.async_wait([&](const asio::error_code& error, int signal) {
