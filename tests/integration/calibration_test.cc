@@ -48,8 +48,7 @@ class CalibrationEnd : public testing::Test {
   std::string status() { return node_.ward({"status"}).out; }
   // What is there of calibrations, apart from wardd itself.
   [[nodiscard]] std::vector<std::string> remains() const {
-    std::vector<std::string> found = node_.leftovers();
-    std::erase_if(found, [](const std::string& what) { return what.find("/wardd ") != std::string::npos; });
+    std::vector<std::string> found = node_.leftovers(Daemons::kIgnore);
     for (const fs::path& directory : directories()) found.push_back("directory " + directory.string());
     return found;
   }

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "tests/integration/node_test_base.h"
+#include "tests/integration/remains.h"
 
 namespace ward::test {
 namespace {
@@ -12,11 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::Contains;
 using testing::ElementsAre;
-using testing::IsEmpty;
-
-long open_descriptors(pid_t pid) {
-  return std::distance(fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd"), fs::directory_iterator());
-}
 
 // The stock shim leaves the socket of a shim that was killed; ours must not.
 void expect_socket_gone(const Node& node, const std::string& id, bool is_ward) {
@@ -122,14 +118,7 @@ TEST_P(Resilience, TwoHundredLivesLeaveNothing) {
     ASSERT_EQ(output.status, 0) << i << ": " << output.err;
     ASSERT_EQ(output.out, "life\n") << i;
   }
-  const auto ours = [&] {  // containerd itself is the one process that stays
-    std::vector<std::string> left = node().leftovers();
-    std::erase_if(left, [](const std::string& what) { return what.find(" containerd -c ") != std::string::npos; });
-    std::erase_if(left, [](const std::string& what) { return what.find("/wardd ") != std::string::npos; });
-    return left;
-  };
-  EXPECT_TRUE(await([&] { return ours().empty(); }, std::chrono::seconds(10)));
-  EXPECT_THAT(ours(), IsEmpty());
+  expect_no_remains(node(), "two hundred lives");
   EXPECT_LE(open_descriptors(node().containerd_pid()), before + 5);
 }
 

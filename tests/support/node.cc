@@ -205,11 +205,7 @@ Output Node::ward(std::vector<std::string> arguments) const {
   return run(arguments, environment());
 }
 
-std::string Node::unique(const std::string& prefix) {
-  std::string id = prefix + "-" + std::to_string(++counter_);
-  ids_.insert(id);
-  return id;
-}
+std::string Node::unique(const std::string& prefix) { return prefix + "-" + std::to_string(++counter_); }
 
 std::string Node::task_status(const std::string& id) const {
   const std::vector<std::string> line = task_line(*this, id);
@@ -234,18 +230,16 @@ void Node::remove(const std::string& id) const {
     if (status != "STOPPED") ctr({"task", "kill", "-s", "KILL", "-a", id});
     await([&] { return task_status(id) == "STOPPED" || task_status(id).empty(); });
     ctr({"task", "delete", "-f", id});
+  } else {
+    remove_fifos_of(id);
   }
   ctr({"container", "delete", id});
 }
 
 std::vector<std::string> Node::processes() const { return processes_of(name_); }
 
-std::vector<std::string> Node::leftovers() const {
-  std::vector<std::string> found = processes_of(name_);
-  for (const auto& part : {mounts_below(directory_), cgroups_of(name_)})
-    found.insert(found.end(), part.begin(), part.end());
-  for (const std::string& id : ids_)
-    if (fs::exists(shim_socket(id))) found.push_back("socket of the shim of " + id);
+std::vector<std::string> Node::leftovers(Daemons daemons) const {
+  std::vector<std::string> found = remains_of(name_, daemons);
   const std::set<std::uint32_t> in_use = bpf_programs_of(name_);
   for (const std::uint32_t id : bpf_programs_)
     if (in_use.count(id) == 0 && bpf_program_exists(id)) found.push_back("BPF program " + std::to_string(id));
@@ -278,15 +272,24 @@ Events::Events(Node& node) : child_(node.ctr_command({"events"}), node.environme
   if (!ready) ADD_FAILURE() << "ctr events delivers nothing: " << child_.err();
 }
 
-std::vector<std::string> Events::of(const std::string& id) const {
-  std::vector<std::string> topics;
+std::vector<std::string> Events::all() const {
+  constexpr std::string_view kTopic = " /tasks/", kId = "\"container_id\":\"";
+  std::vector<std::string> told;
   std::istringstream lines(child_.out());
   for (std::string line; std::getline(lines, line);) {
-    const std::size_t topic = line.find(" /tasks/");
-    if (topic == std::string::npos || line.find("\"container_id\":\"" + id + "\"") == std::string::npos) continue;
-    const std::size_t begin = topic + std::strlen(" /tasks/");
-    topics.push_back(line.substr(begin, line.find(' ', begin) - begin));
+    std::size_t topic = line.find(kTopic), id = line.find(kId);
+    if (topic == std::string::npos || id == std::string::npos) continue;
+    topic += kTopic.size();
+    id += kId.size();
+    told.push_back(line.substr(id, line.find('"', id) - id) + " " + line.substr(topic, line.find(' ', topic) - topic));
   }
+  return told;
+}
+
+std::vector<std::string> Events::of(const std::string& id) const {
+  std::vector<std::string> topics;
+  for (const std::string& told : all())
+    if (told.rfind(id + " ", 0) == 0) topics.push_back(told.substr(id.size() + 1));
   return topics;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tests/support/child.h"
+#include "tests/support/node_remains.h"
 #include "tests/support/peers.h"
 #include "tests/support/private_network.h"
 
@@ -66,18 +67,21 @@ class Node {
   Output ward(std::vector<std::string> arguments) const;
   [[nodiscard]] Child::Options environment(bool terminal = false) const;
 
-  [[nodiscard]] std::string unique(const std::string& prefix);  // a container id; its socket is checked at the end
+  [[nodiscard]] std::string unique(const std::string& prefix);  // a container id
   // The status column of `ctr task ls` (RUNNING, PAUSED, STOPPED), empty where there is none; its pid, or -1.
   [[nodiscard]] std::string task_status(const std::string& id) const;
   [[nodiscard]] pid_t task_pid(const std::string& id) const;
   [[nodiscard]] pid_t shim_pid(const std::string& id) const;  // of the shim that has the container, or -1
   // Writes one line to the fifo that `box entry` watches inside the container.
   void poke(const std::string& id, const std::string& attack) const;
-  void remove(const std::string& id) const;  // kill, delete the task and the container; silent where there is none
+  // Kills, deletes the task and the container; silent where there is none. FIFOs of a client that died, or whose task
+  // went with its shim, are nobody's to remove but ours.
+  void remove(const std::string& id) const;
 
-  // Everything of this node that exists now: processes, mounts, cgroups, sockets. For use between tests and at the end.
+  // Everything of this node that exists now (remains_of() and BPF programs). Between tests containerd and wardd live,
+  // and kIgnore asks for what containers have left.
   [[nodiscard]] std::vector<std::string> processes() const;
-  [[nodiscard]] std::vector<std::string> leftovers() const;
+  [[nodiscard]] std::vector<std::string> leftovers(Daemons daemons = Daemons::kCount) const;
   void stop();  // removes all containers, stops everything, checks leftovers() and deletes the directory
 
  private:
@@ -89,7 +93,6 @@ class Node {
   std::unique_ptr<PrivateNetwork> network_;
   std::unique_ptr<Child> containerd_, wardd_;
   bool wardd_was_killed_ = false;
-  std::set<std::string> ids_;
   std::set<std::uint32_t> bpf_programs_;  // all that were seen
   unsigned counter_ = 0;
 };
@@ -102,6 +105,8 @@ class Events {
   // One word an event, for this container: "create start exec-added exec-started exit delete ...".
   std::vector<std::string> await(const std::string& id, const std::string& last_topic);
   [[nodiscard]] std::vector<std::string> of(const std::string& id) const;
+  // All that was told of tasks so far, in order: "<container> <topic>".
+  [[nodiscard]] std::vector<std::string> all() const;
   [[nodiscard]] const std::string& text() const { return child_.out(); }
 
  private:

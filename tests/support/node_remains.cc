@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/unique_fd.h"
+#include "lib/linux/process_info.h"
 
 namespace ward::test {
 namespace fs = std::filesystem;
@@ -47,7 +49,7 @@ std::string calibration_prefix(const std::string& node) {
 
 bool belongs(pid_t pid, const std::string& node) {
   const fs::path proc = fs::path("/proc") / std::to_string(pid);
-  // A zombie has neither, and is its parent's business.
+  // A zombie has neither: zombies_of() goes by its parent.
   if (slurp(proc / "environ").find(std::string(kNodeVariable) + "=" + node) != std::string::npos) return true;
   const std::string cgroups = slurp(proc / "cgroup");
   return cgroups.find("/" + node + "/") != std::string::npos ||
@@ -97,6 +99,23 @@ std::vector<std::string> processes_of(const std::string& node) {
   return found;
 }
 
+std::vector<std::string> zombies_of(const std::string& node) {
+  std::vector<std::string> found;
+  for (const pid_t pid : pids()) {
+    const auto stat = read_stat(pid);
+    if (!stat || stat->state != 'Z' || (stat->parent != ::getpid() && !belongs(stat->parent, node))) continue;
+    found.push_back("zombie " + std::to_string(pid) + " (" + stat->comm + ") of " + std::to_string(stat->parent) + " " +
+                    spaced(slurp("/proc/" + std::to_string(stat->parent) + "/cmdline")));
+  }
+  return found;
+}
+
+long open_descriptors(pid_t pid) {
+  std::error_code ignored;
+  return std::distance(fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd", ignored),
+                       fs::directory_iterator());
+}
+
 pid_t find_shim(const std::string& node, const std::string& id) {
   for (const pid_t pid : pids()) {
     const std::string command = spaced(slurp("/proc/" + std::to_string(pid) + "/cmdline"));
@@ -134,6 +153,55 @@ std::vector<std::string> cgroups_of(const std::string& node) {
   return found;
 }
 
+namespace {
+
+bool is_daemon(const std::string& process) {
+  return process.find(" containerd -c ") != std::string::npos || process.find("/wardd ") != std::string::npos;
+}
+
+void list(const fs::path& directory, const char* what, std::vector<std::string>& found) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored))
+    found.push_back(std::string(what) + " " + entry.path().string());
+}
+
+std::vector<fs::path> directories_in(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored))
+    if (entry.is_directory(ignored)) found.push_back(entry.path());
+  return found;
+}
+
+// What shims make in the node's run directory; and wardd, with its sockets, where it has to have gone.
+void list_run_directory(const fs::path& run, Daemons daemons, std::vector<std::string>& found) {
+  list(run / "shims", "directory of a shim", found);
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run, ignored))
+    if (entry.path().filename().string().rfind("pty-", 0) == 0)
+      found.push_back("console socket " + entry.path().string());
+  if (daemons == Daemons::kIgnore) return;
+  for (const auto& entry : fs::recursive_directory_iterator(run, ignored))
+    if (entry.is_socket(ignored) || entry.is_fifo(ignored)) found.push_back("socket " + entry.path().string());
+}
+
+}  // namespace
+
+std::vector<std::string> remains_of(const std::string& node, Daemons daemons) {
+  std::vector<std::string> found = processes_of(node);
+  if (daemons == Daemons::kIgnore) std::erase_if(found, is_daemon);
+  const fs::path own = directory_of(node);
+  for (const auto& part : {zombies_of(node), mounts_below(own), cgroups_of(node)})
+    found.insert(found.end(), part.begin(), part.end());
+  for (const fs::path& space : directories_in(own / "containerd/state/io.containerd.runtime.v2.task"))
+    list(space, "bundle", found);
+  for (const fs::path& space : directories_in("/run/containerd/runc")) list(space, "state of the runtime", found);
+  list("/run/containerd/s", "socket of a shim", found);
+  list("/run/containerd/fifo", "FIFOs of a client", found);
+  list_run_directory(own / "run", daemons, found);
+  return found;
+}
+
 std::set<std::uint32_t> bpf_programs_of(const std::string& node) {
   constexpr std::string_view kKey = "prog_id:";  // of a program, and of a link that keeps one attached
   std::set<std::uint32_t> found;
@@ -156,6 +224,13 @@ bool bpf_program_exists(std::uint32_t id) {
       UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof(attributes)))));
 }
 
+void remove_fifos_of(const std::string& id) {
+  std::error_code ignored;
+  for (const fs::path& directory : directories_in("/run/containerd/fifo"))
+    for (const char* stream : {"-stdin", "-stdout", "-stderr"})
+      if (fs::exists(directory / (id + stream), ignored)) fs::remove_all(directory, ignored);
+}
+
 void remove_remains(const std::string& node, const fs::path& directory) {
   for (const pid_t pid : pids())
     if (belongs(pid, node)) ::kill(pid, SIGKILL);
@@ -166,6 +241,11 @@ void remove_remains(const std::string& node, const fs::path& directory) {
   for (const fs::path& parent : cgroup_parents(node)) ::rmdir(parent.c_str());
   std::error_code ignored;
   fs::remove_all(directory, ignored);
+  // Ours alone, and never that of a machine on which somebody forgot isolate_mounts().
+  struct stat own {
+  }, above{};
+  if (::stat("/run/containerd", &own) != 0 || ::stat("/run", &above) != 0 || own.st_dev == above.st_dev) return;
+  for (const char* part : {"runc", "s", "fifo"}) fs::remove_all(fs::path("/run/containerd") / part, ignored);
 }
 
 }  // namespace ward::test

@@ -58,15 +58,20 @@ Result<containerd::WaitResponse> TaskClient::wait(const std::string& id, const s
   return call<containerd::WaitResponse>("Wait", request);
 }
 
-Result<containerd::Empty> TaskClient::exec(const std::string& id, const std::string& exec_id,
-                                           const std::vector<std::string>& arguments) {
+containerd::ExecProcessRequest TaskClient::exec_request(const std::string& id, const std::string& exec_id,
+                                                        const std::vector<std::string>& arguments) {
   containerd::ExecProcessRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   request.mutable_spec()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
   const nlohmann::json process = {{"args", arguments}, {"cwd", "/"}, {"user", {{"uid", 0}, {"gid", 0}}}};
   request.mutable_spec()->set_value(process.dump());
-  return call<containerd::Empty>("Exec", request);
+  return request;
+}
+
+Result<containerd::Empty> TaskClient::exec(const std::string& id, const std::string& exec_id,
+                                           const std::vector<std::string>& arguments) {
+  return call<containerd::Empty>("Exec", exec_request(id, exec_id, arguments));
 }
 
 Bundle::Bundle(const Node& node, const std::string& model, std::string id, const std::vector<std::string>& command)

@@ -48,6 +48,8 @@ class TaskClient {
   Result<containerd::DeleteResponse> remove(const std::string& id, const std::string& exec_id = {});
   Result<containerd::Empty> kill(const std::string& id, int signal, const std::string& exec_id = {}, bool all = false);
   Result<containerd::WaitResponse> wait(const std::string& id, const std::string& exec_id = {});
+  static containerd::ExecProcessRequest exec_request(const std::string& id, const std::string& exec_id,
+                                                     const std::vector<std::string>& arguments);
   Result<containerd::Empty> exec(const std::string& id, const std::string& exec_id,
                                  const std::vector<std::string>& arguments);
 
