@@ -195,6 +195,33 @@ static int fork_many(int count) {
   return 0;
 }
 
+// Children of children whose parents are gone at once: someone else has to wait for them. Says who, of the last one.
+static int orphans(int count) {
+  int ends[2];
+  char none;
+  if (pipe(ends) != 0) return 1;
+  for (int i = 0; i < count; ++i) {
+    const pid_t middle = fork();
+    if (middle < 0) return 1;
+    if (middle == 0) {
+      const pid_t self = getpid();
+      if (fork() != 0) _exit(0);
+      while (i + 1 == count && getppid() == self) poll(NULL, 0, 1);
+      if (i + 1 == count) dprintf(1, "%d orphans, the last one adopted by %d\n", count, (int)getppid());
+      _exit(0);
+    }
+    waitpid(middle, NULL, 0);
+  }
+  close(ends[1]);
+  return (int)read(ends[0], &none, 1);  // the end of the pipe: all have gone
+}
+
+// Each process makes others, for ever.
+static _Noreturn void bomb(void) {
+  for (;;)
+    if (fork() < 0) sched_yield();
+}
+
 // count children that stay, then "ready": something to freeze and to kill.
 static _Noreturn void crowd(int count) {
   for (int i = 0; i < count; ++i)
@@ -260,6 +287,8 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "status") == 0) return status();
   if (strcmp(verb, "tick") == 0) return tick(number);
   if (strcmp(verb, "fork") == 0) return fork_many(number);
+  if (strcmp(verb, "orphans") == 0) return orphans(number);
+  if (strcmp(verb, "bomb") == 0) bomb();
   if (strcmp(verb, "crowd") == 0) crowd(number);
   if (strcmp(verb, "eat") == 0) return eat(number);
   if (strcmp(verb, "orphan") == 0 && argc > 2) return orphan(argv + 2);
@@ -299,9 +328,9 @@ int main(int argc, char** argv) {
     return result;
   }
   dprintf(2,
-          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork crowd "
-          "eat flood "
-          "spin wait "
+          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork "
+          "orphans bomb "
+          "crowd eat flood spin wait "
           "crash holder tty size [N] | orphan PROGRAM...\n");
   return 2;
 }
