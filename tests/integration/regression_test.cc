@@ -173,7 +173,7 @@ TEST_F(Regression, Bug24_FilesHaveTheirModesWhateverTheUmaskOfContainerd) {
   EXPECT_EQ(mode_of("options.json"), 0600U);
   EXPECT_EQ(mode_of("runtime"), 0600U);
   EXPECT_EQ(mode_of("init.pid"), 0644U) << "the runtime's";
-  EXPECT_EQ(mode_of("e1.pid"), 0644U) << "the runtime's";
+  EXPECT_EQ(mode_of("exec-e1.pid"), 0644U) << "the runtime's";
   EXPECT_EQ(mode_of("") & 0077U, 0U) << "nobody else looks into a bundle";
   node().remove(id);
   node().stop_containerd(SIGTERM);

@@ -68,9 +68,9 @@ std::string cri_config(const fs::path& own, const fs::path& shim, int major) {
 
 void link_peers(const fs::path& directory) {
   fs::create_directories(directory);
-  for (const auto& [variable, name] : {std::pair{"WARD_TEST_CONTAINERD", "containerd"},
-                                       std::pair{"WARD_TEST_CTR", "ctr"}, std::pair{"WARD_TEST_RUNC", "runc"},
-                                       std::pair{"WARD_TEST_CRIU", "criu"}})
+  for (const auto& [variable, name] :
+       {std::pair{"WARD_TEST_CONTAINERD", "containerd"}, std::pair{"WARD_TEST_CTR", "ctr"},
+        std::pair{"WARD_TEST_RUNC", "runc"}, std::pair{"WARD_TEST_CRIU", "criu"}})
     if (const std::string named = program(variable, ""); !named.empty())
       fs::create_symlink(fs::absolute(named), directory / name);
   const fs::path runtime = program("WARD_TEST_RUNC", find_in_path("runc").c_str());

@@ -10,9 +10,9 @@
 
 namespace ward::test {
 
-// Puts `containerd`, `ctr`, `runc` and `criu` into a directory that is to stand first in PATH, where the environment names
-// them. A runtime of another name, as crun, is called `runc` there: so the shim and wardd find it as they find any
-// runtime.
+// Puts `containerd`, `ctr`, `runc` and `criu` into a directory that is to stand first in PATH, where the environment
+// names them. A runtime of another name, as crun, is called `runc` there: so the shim and wardd find it as they find
+// any runtime.
 void link_peers(const std::filesystem::path& directory);
 
 // Also there: the runtime of the handler `ward`, a link to it, and that of `ward_as_runc`, a script that writes each of

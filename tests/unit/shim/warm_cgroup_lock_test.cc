@@ -30,7 +30,7 @@ class WarmCgroupLockTest : public test::LoopTest {
     if (parse_cgroup_mounts(read_file("/proc/self/mountinfo").value_or("")).favor_moves) {
       GTEST_SKIP() << "this node has favordynmods: there is nothing to warm";
     }
-    ASSERT_TRUE(reaper_.start([](int) {}));
+    ASSERT_TRUE(reaper_.start(nullptr, nullptr));
     ASSERT_TRUE(children().empty());
   }
   void TearDown() override {
