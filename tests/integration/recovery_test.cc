@@ -76,9 +76,12 @@ constexpr Case kCases[] = {
 
 constexpr char kSession[] = "recovery-session";
 
+// Not create.before-runtime: a containerd that is back before the runtime has begun cannot know of what it makes
+// (docs/testing.md, known limits).
 constexpr Case kCasesOfContainerd[] = {
-    {"create.before-runtime", "delay(800)*1", "run"},    {"create.after-runtime", "delay(800)*1", "run"},
-    {"start.before-release", "delay(800)*1", "run"},     {"exec.after-runtime", "delay(800)*1", "exec"},
+    {"create.after-runtime", "delay(800)*1", "run"},
+    {"start.before-release", "delay(800)*1", "run"},
+    {"exec.after-runtime", "delay(800)*1", "exec"},
     {"delete.before-unmount", "delay(800)*1", "delete"},
 };
 
@@ -123,8 +126,8 @@ class Recovery : public GuardedTest, public testing::WithParamInterface<Case> {
     // One that had told of the delete and had not answered cannot know that containerd will tell of it as well.
     const bool had_told = what.point == std::string("delete.before-reply");
     EXPECT_LE(std::count(told.begin(), told.end(), "delete"), had_told ? 2 : 1) << when;
-    // One that had ended before has been told once by its shim already.
-    EXPECT_LE(std::count(told.begin(), told.end(), "exit"), verb == "delete" ? 2 : 1) << when;
+    // An end that its shim had told before it died is told once more by containerd, which finds the shim gone.
+    EXPECT_LE(std::count(told.begin(), told.end(), "exit"), verb == "delete" || verb == "kill" ? 2 : 1) << when;
     std::istringstream lines(events.text());
     for (std::string line; std::getline(lines, line);) {
       if (line.find("/tasks/exit") != std::string::npos && line.find("\"id\":\"" + id + "\"") != std::string::npos) {
