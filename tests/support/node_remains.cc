@@ -122,8 +122,12 @@ pid_t find_shim(const std::string& node, const std::string& id) {
     if (command.find("containerd-shim-") != std::string::npos &&
         command.find(" -namespace " + node + " ") != std::string::npos &&
         command.find(" -id " + id + " ") != std::string::npos && command.find(" start ") == std::string::npos &&
-        command.find(" delete ") == std::string::npos)
+        command.find(" delete ") == std::string::npos) {
+      // Beside a shim there may be the child that keeps the lock of cgroups warm for it, with the same command line.
+      const auto stat = read_stat(pid);
+      if (stat && spaced(slurp("/proc/" + std::to_string(stat->parent) + "/cmdline")) == command) continue;
       return pid;
+    }
   }
   return -1;
 }
