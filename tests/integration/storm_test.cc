@@ -21,7 +21,10 @@ TEST_F(Robustness, AStormOfShortLivedChildrenLosesNoExitAndLeavesNoZombie) {
       EXPECT_EQ(output.status, 0);
     });
   }
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(exec_in(id, "e" + std::to_string(i), {"/box", "exit", "9"}).status, 9);
+  for (int i = 0; i < 10; ++i) {
+    const Output output = exec_in(id, "e" + std::to_string(i), {"/box", "exit", "9"});
+    EXPECT_EQ(output.status, 9) << output.err;
+  }
   for (auto& session : sessions) session.join();
   // A session that dies with children of its own: they become the container's init's, or the shim's.
   EXPECT_EQ(exec_in(id, "holder", {"/box", "holder"}).status, 0);

@@ -4,6 +4,7 @@
 The archive holds no maintainer script and no package that only such a script needs, and is the same bytes each time for the
 same package versions. Used by scripts/build-image, and through it by the demo, the benchmark and the integration tests.
 """
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -78,6 +79,15 @@ def run(*command, **options):
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **options).stdout
 
 
+@contextlib.contextmanager
+def replaced(path):
+    """A path beside `path` that takes its place once it is written: builds that run at once never see half a file."""
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path) or ".") as directory:
+        new = os.path.join(directory, os.path.basename(path))
+        yield new
+        os.rename(new, path)
+
+
 def closure(packages):
     """The packages and, transitively, the shared libraries they depend on; a line of the plan is `name=version`."""
     found, wanted = {}, set(packages)
@@ -107,7 +117,7 @@ def planned(packages, cache):
     if not os.path.exists(path):
         plan = closure(packages)
         os.makedirs(cache, exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
+        with replaced(path) as new, open(new, "w", encoding="utf-8") as file:
             json.dump(plan, file)
     with open(path, encoding="utf-8") as file:
         return json.load(file)
@@ -137,8 +147,8 @@ def box(cache):
     path = os.path.join(cache, f"box-{digest}")
     if not os.path.exists(path):
         os.makedirs(cache, exist_ok=True)
-        run("cc", "-static", "-O2", "-s", "-o", path + ".new", source)
-        os.rename(path + ".new", path)
+        with replaced(path) as new:
+            run("cc", "-static", "-O2", "-s", "-o", new, source)
     return path
 
 
@@ -202,12 +212,11 @@ def archive(image, tree, out):
     members = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
                "index.json": json.dumps({"schemaVersion": 2, "manifests": [manifest]}, sort_keys=True).encode(),
                **{f"blobs/sha256/{digest}": data for digest, data in blobs.items()}}
-    with tarfile.open(out + ".new", "w") as tar:
+    with replaced(out) as new, tarfile.open(new, "w") as tar:
         for name in sorted(members):
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(members[name]), 0o644
             tar.addfile(member, io.BytesIO(members[name]))
-    os.rename(out + ".new", out)
 
 
 def build(image, cache, out=None):
