@@ -10,10 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
+#include <sstream>
 
 namespace ward::test {
 namespace {
@@ -28,22 +29,60 @@ Pipe make_pipe() {
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-[[noreturn]] void become(const std::vector<std::string>& command, const Child::Options& options) {
-  for (const std::string& variable : options.environment) {
-    const std::size_t equals = variable.find('=');
-    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+// What the child needs for its execve, made before the fork: another thread of the test may hold malloc's lock at that
+// moment, and the child would wait for it for ever.
+class Program {
+ public:
+  Program(const std::vector<std::string>& command, const Child::Options& options)
+      : command_(command), environment_(merged(options.environment)), path_(found(command_.front())) {
+    for (std::string& argument : command_) arguments_.push_back(argument.data());
+    for (std::string& variable : environment_) variables_.push_back(variable.data());
+    arguments_.push_back(nullptr);
+    variables_.push_back(nullptr);
+    if (!options.log.empty()) log_.reset(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   }
-  if (!options.log.empty()) {
-    const int log = ::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    for (const int standard : {1, 2}) ::dup2(log, standard);
+
+  [[noreturn]] void become() const {
+    if (log_) {
+      for (const int standard : {1, 2}) ::dup2(log_.get(), standard);
+    }
+    ::execve(path_.c_str(), arguments_.data(), variables_.data());
+    static constexpr std::string_view kFailed = "cannot be executed\n";
+    (void)!::write(2, kFailed.data(), kFailed.size());
+    ::_exit(127);
   }
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  ::execvp(arguments[0], arguments.data());
-  ::dprintf(2, "%s: %s\n", arguments[0], std::strerror(errno));
-  ::_exit(127);
-}
+
+ private:
+  static std::string name_of(const std::string& variable) { return variable.substr(0, variable.find('=')); }
+
+  static std::vector<std::string> merged(const std::vector<std::string>& ours) {
+    std::vector<std::string> all = ours;
+    for (char** theirs = environ; *theirs != nullptr; ++theirs) {
+      const bool replaced = std::any_of(
+          ours.begin(), ours.end(), [&](const std::string& variable) { return name_of(variable) == name_of(*theirs); });
+      if (!replaced) all.emplace_back(*theirs);
+    }
+    return all;
+  }
+
+  // As execvp would, but on the child's own PATH.
+  [[nodiscard]] std::string found(const std::string& program) const {
+    if (program.find('/') != std::string::npos) return program;
+    for (const std::string& variable : environment_) {
+      if (name_of(variable) != "PATH") continue;
+      std::istringstream directories(variable.substr(sizeof "PATH"));
+      for (std::string directory; std::getline(directories, directory, ':');) {
+        if (::access((directory + "/" + program).c_str(), X_OK) == 0) return directory + "/" + program;
+      }
+    }
+    return program;
+  }
+
+  std::vector<std::string> command_, environment_;
+  std::string path_;
+  std::vector<char*> arguments_, variables_;
+  UniqueFd log_;
+};
 
 // Appends what can be read now; false, and the descriptor closed, at the end. EIO is the end of a pty.
 bool drain(UniqueFd& fd, std::string& text) {
@@ -68,10 +107,11 @@ int remaining_ms(Clock::time_point deadline) {
 Child::Child(const std::vector<std::string>& command) : Child(command, Options{}) {}
 
 Child::Child(const std::vector<std::string>& command, const Options& options) {
+  const Program program(command, options);
   if (options.terminal) {
     int master = -1;
     pid_ = ::forkpty(&master, nullptr, nullptr, nullptr);
-    if (pid_ == 0) become(command, options);
+    if (pid_ == 0) program.become();
     ::fcntl(master, F_SETFD, FD_CLOEXEC);
     out_.reset(master);
     in_.reset(::fcntl(master, F_DUPFD_CLOEXEC, 0));
@@ -82,7 +122,7 @@ Child::Child(const std::vector<std::string>& command, const Options& options) {
       ::dup2(in.read.get(), 0);
       ::dup2(out.write.get(), 1);
       ::dup2(err.write.get(), 2);
-      become(command, options);
+      program.become();
     }
     in_ = std::move(in.write);
     out_ = std::move(out.read);
