@@ -120,19 +120,28 @@ void Container::launch(const ProcessPtr& process, RuncCall call, const std::stri
     console = std::make_shared<ConsoleSocket>(std::move(*made));
     call.arguments.insert(call.arguments.end(), {"--console-socket", console->path()});
   }
-  call.arguments.insert(call.arguments.end(), {"--pid-file", pid_file, spec_.id});
-  call.passes_stdio_on = !process->stdio_spec().terminal;
-  for (const auto& descriptor : process->streams()->child_descriptors()) call.descriptors.push_back(descriptor);
+  add_place(*process, pid_file, call);
   call.gate = [self = shared_from_this(), process](pid_t pid, std::function<void()> go) {
     self->surroundings_.guard.before_runtime(self->spec_.id, process->exec_id(), pid, std::move(go));
   };
-  auto returned = [self = shared_from_this(), process, console, pid_file, hold = surroundings_.reaper.hold(),
-                   warm = surroundings_.cgroup_lock.hold(), done = std::move(done)](const Result<std::string>& result) {
-    if (auto* streams = process->streams()) streams->release_child_descriptors();
-    if (!result) return done(tl::unexpected(result.error()));
-    self->adopt(process, pid_file, console.get(), done);
-  };
-  runc_.run(std::move(call), std::move(returned));
+  runc_.run(std::move(call), after_launch(process, std::move(console), pid_file, std::move(done)));
+}
+
+void Container::add_place(const Process& process, const std::string& pid_file, RuncCall& call) const {
+  call.arguments.insert(call.arguments.end(), {"--pid-file", pid_file, spec_.id});
+  call.passes_stdio_on = !process.stdio_spec().terminal;
+  for (const auto& descriptor : process.streams()->child_descriptors()) call.descriptors.push_back(descriptor);
+}
+
+Runc::Done Container::after_launch(const ProcessPtr& process, std::shared_ptr<ConsoleSocket> console,
+                                   const std::string& pid_file, PidDone done) {
+  return
+      [self = shared_from_this(), process, console = std::move(console), pid_file, hold = surroundings_.reaper.hold(),
+       warm = surroundings_.cgroup_lock.hold(), done = std::move(done)](const Result<std::string>& result) {
+        if (auto* streams = process->streams()) streams->release_child_descriptors();
+        if (!result) return done(tl::unexpected(result.error()));
+        self->adopt(process, pid_file, console.get(), done);
+      };
 }
 
 void Container::adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console,

@@ -120,9 +120,16 @@ class Container : public std::enable_shared_from_this<Container> {
   void abandon(Error why, PidDone done);
   // Runs `create` or `exec`, and comes back when the new process is known, watched and confirmed by the guard.
   void launch(const ProcessPtr& process, RuncCall call, const std::string& pid_file, PidDone done);
+  void add_place(const Process& process, const std::string& pid_file, RuncCall& call) const;
+  // What is to be done when the runtime is back.
+  Runc::Done after_launch(const ProcessPtr& process, std::shared_ptr<ConsoleSocket> console,
+                          const std::string& pid_file, PidDone done);
   void adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console, PidDone done);
   void start_init(PidDone done);
+  void begin_exec(const ProcessPtr& process);
+  [[nodiscard]] bool may_begin_exec(const Process& process) const;
   void start_exec(const ProcessPtr& process, PidDone done);
+  bool go_on_with_early(const ProcessPtr& process, const std::string& document, const PidDone& done);
   void exec_failed(const ProcessPtr& process);
   void kill_strays();
   void let_killed_die();

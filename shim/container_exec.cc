@@ -12,12 +12,17 @@
 #include "lib/linux/process_info.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
+#include "shim/early_exec.h"
+#include "shim/log_uri.h"
 
 namespace ward::shim {
 namespace {
 
 // What a session that never ran is said to have ended with.
 constexpr int kNeverRanStatus = 255 << 8;
+
+// A client may ask for sessions that it never starts.
+constexpr int kMostEarlyExecs = 4;
 
 // runc writes it under a name with a dot first, and refuses where that is there: killed in between, it would fail the
 // next session of this id.
@@ -42,9 +47,40 @@ Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, st
   surroundings_.cgroup_lock.warm();  // its start is about to be asked for
   stdio.uid = spec_.options.io_uid;
   stdio.gid = spec_.options.io_gid;
-  execs_.emplace(exec_id, std::make_shared<Process>(exec_id, std::move(stdio), std::move(document)));
+  const auto process = std::make_shared<Process>(exec_id, std::move(stdio), std::move(document));
+  execs_.emplace(exec_id, process);
   surroundings_.events.exec_added(spec_.id, exec_id);
+  if (may_begin_exec(*process)) begin_exec(process);
   return {};
+}
+
+// A runtime that is not runc may look at the container, or at its document, in another order; a recording has to begin
+// before the runtime does; and a logger is started when the session is.
+bool Container::may_begin_exec(const Process& process) const {
+  const StdioSpec& stdio = process.stdio_spec();
+  const auto out = parse_log_uri(stdio.out);
+  if (!may_start_ || stdio.terminal || !out || out->scheme == "binary") return false;
+  if (!may_start_exec() || surroundings_.guard.is_recorded(spec_.id)) return false;
+  const auto waiting = std::count_if(execs_.begin(), execs_.end(), [](const auto& exec) {
+    return exec.second->early() && exec.second->early()->waits();
+  });
+  return waiting < kMostEarlyExecs;
+}
+
+void Container::begin_exec(const ProcessPtr& process) {
+  // What is wrong with the streams is told at Start.
+  if (!process->open_streams(surroundings_.loop, log_owner())) return;
+  RuncCall call;
+  call.arguments = {"exec", "--detach"};
+  add_place(*process, exec_pid_file(process->exec_id()), call);
+  process->begin_early(EarlyExec::begin(surroundings_.loop, runc_, std::move(call)));
+}
+
+bool Container::go_on_with_early(const ProcessPtr& process, const std::string& document, const PidDone& done) {
+  if (process->early() == nullptr || !process->early()->waits()) return false;
+  const pid_t runtime = process->early()->pid();
+  surroundings_.guard.before_runtime(spec_.id, process->exec_id(), runtime, [] {});
+  return process->early()->go(document, after_launch(process, nullptr, exec_pid_file(process->exec_id()), done));
 }
 
 Result<void> Container::may_start_exec() const {
@@ -79,9 +115,13 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   };
   auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
   if (!document) return started(tl::unexpected(document.error()));
+  if (go_on_with_early(process, *document, started)) return;
   auto file = make_memory_file("process", *document);
   if (!file) return started(tl::unexpected(file.error()));
-  if (auto ok = process->open_streams(surroundings_.loop, log_owner()); !ok) return started(tl::unexpected(ok.error()));
+  if (process->streams() == nullptr) {
+    const auto opened = process->open_streams(surroundings_.loop, log_owner());
+    if (!opened) return started(tl::unexpected(opened.error()));
+  }
   process->streams()->when_ready([self = shared_from_this(), process, started = std::move(started),
                                   file = std::make_shared<UniqueFd>(std::move(*file))](const Result<void>& ready) {
     if (!ready) return started(tl::unexpected(ready.error()));
@@ -126,6 +166,7 @@ void Container::kill_strays() {
 // Their container is gone, and whoever waits for one must not wait for ever.
 void Container::end_unstarted_execs() {
   for (const auto& [id, exec] : execs_) {
+    exec->forget_early();
     if (!exec->has_ended()) exec->end({kNeverRanStatus, wall_ns()});
   }
 }
@@ -134,6 +175,7 @@ void Container::remove_exec(const ProcessPtr& process, std::function<void(Result
   process->operations.run([self = shared_from_this(), process, done = std::move(done)](OperationQueue::Turn turn) {
     auto next = next_state(process->state(), ProcessStep::kDelete);
     if (!next) return done(tl::unexpected(next.error()));
+    process->forget_early();
     auto finish = [self, process, turn, done] {
       (void)process->advance(ProcessStep::kDelete);
       process->close_streams();

@@ -265,7 +265,7 @@ void Guard::before_runtime(const std::string& id, const std::string& exec_id, pi
   auto* const container = state_->find(id);
   if (container == nullptr) return go();
   container->starts[exec_id].runtime_pid = runc_pid;
-  if (container->admitted.mode != node::v1::MODE_LEARN) return go();
+  if (!is_recorded(id)) return go();
   begin_recording(state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id, runc_pid,
                   state_->runtime,
                   [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
@@ -320,6 +320,11 @@ void Guard::forget(const std::string& id) {
 bool Guard::is_supervised(const std::string& id) const {
   const auto* const container = state_->find(id);
   return container != nullptr && container->admitted.supervised;
+}
+
+bool Guard::is_recorded(const std::string& id) const {
+  const auto* const container = state_->find(id);
+  return container != nullptr && container->admitted.mode == node::v1::MODE_LEARN;
 }
 
 bool Guard::is_quarantined(const std::string& id) const {

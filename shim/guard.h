@@ -78,6 +78,9 @@ class Guard {
   // Admitted with a profile: its filter has a listener, which every start has to deliver.
   [[nodiscard]] bool is_supervised(const std::string& id) const;
 
+  // In mode learn, where a recording begins before the runtime of each start.
+  [[nodiscard]] bool is_recorded(const std::string& id) const;
+
   // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one becomes SIGKILL.
   [[nodiscard]] bool is_quarantined(const std::string& id) const;
   void paused(const std::string& id, bool paused);

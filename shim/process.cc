@@ -38,6 +38,12 @@ Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner
   return {};
 }
 
+void Process::forget_early() {
+  if (state_ != ProcessState::kAdded || in_transition) return;
+  early_.reset();
+  streams_.reset();
+}
+
 void Process::end(Exit exit) {
   exit_ = exit;
   pidfd_.reset();

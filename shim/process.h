@@ -20,6 +20,8 @@
 
 namespace ward::shim {
 
+class EarlyExec;
+
 class Process {
  public:
   using Waiter = std::function<void(Exit)>;
@@ -46,6 +48,11 @@ class Process {
   [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
   void close_streams() { streams_.reset(); }
 
+  // An exec session whose start has not been asked for yet may have begun with it.
+  void begin_early(std::shared_ptr<EarlyExec> early) { early_ = std::move(early); }
+  [[nodiscard]] EarlyExec* early() const { return early_.get(); }
+  void forget_early();  // with the streams that were opened for it
+
   // Its end, in two steps: it was reaped; everything that must be told before has been told, now it has ended.
   void note_reaped(Exit exit) { reaped_ = exit; }
   [[nodiscard]] const std::optional<Exit>& reaped() const { return reaped_; }
@@ -69,6 +76,7 @@ class Process {
   UniqueFd pidfd_;
   bool killed_ = false;
   std::unique_ptr<Stdio> streams_;
+  std::shared_ptr<EarlyExec> early_;
   std::optional<Exit> reaped_;
   std::optional<Exit> exit_;
   std::vector<Waiter> waiters_;

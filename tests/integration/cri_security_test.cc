@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a pod's security settings ask for arrives in its containers, and Ward only ever takes away from it.
+#include <sys/stat.h>
+
 #include "lib/base/file.h"
 #include "tests/integration/cri_test_base.h"
+#include "tests/support/peers.h"
 
 namespace ward::test {
 namespace {
@@ -26,6 +29,17 @@ class CriSecurity : public CriTest {
       if (namespace_of(one, kind) == namespace_of(other, kind)) kinds += (kinds.empty() ? "" : " ") + std::string(kind);
     return kinds;
   }
+  // Ids of the pod's own, as a kubelet gives out for hostUsers: false.
+  static void map_users(cri::NamespaceOption* option) {
+    cri::UserNamespace* users = option->mutable_userns_options();
+    users->set_mode(cri::POD);
+    for (cri::IDMapping* mapping : {users->add_uids(), users->add_gids()}) {
+      mapping->set_host_id(kFirstMappedId);
+      mapping->set_container_id(0);
+      mapping->set_length(65536);
+    }
+  }
+  static constexpr std::uint32_t kFirstMappedId = 196608;
 };
 
 TEST_P(CriSecurity, TheImagesUserAndTheOneAskedForAreObeyed) {
@@ -143,6 +157,28 @@ TEST_P(CriSecurity, SeccompProfilesPassThrough) {
   }
 }
 
+// The root file system is an overlay with id-mapped layers, and the streams belong to the root of in there.
+TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
+  if (containerd_version() < kMapsUsers) GTEST_SKIP() << "this containerd has no user namespaces for pods";
+  cri::PodSandboxConfig pod_settings = pod_config("users");
+  map_users(namespaces_of(pod_settings));
+  const Pod pod = start_pod(pod_settings);
+  ASSERT_FALSE(pod.id.empty());
+  cri::ContainerConfig config = container_config("main", {"/box", "wait"});
+  map_users(namespaces_of(config));
+  const std::string id = start(pod, config);
+  const std::string root = std::to_string(kFirstMappedId);
+  EXPECT_EQ(status_of(id, "Uid"), root + "\t" + root + "\t" + root + "\t" + root);
+  EXPECT_EQ(exec(id, {"/box", "attack", "mkdir"}).stdout(), "mkdir 0 0\n") << "it may write into its own root";
+  EXPECT_THAT(exec(id, {"/box", "status"}).stdout(), HasSubstr("Uid:\t0\t0\t0\t0\n"));
+  EXPECT_TRUE(await([&] { return log_of(pod, "main").find("ready") != std::string::npos; }));
+  struct stat box = {};
+  ASSERT_EQ(::stat(("/proc/" + std::to_string(node().task_pid(id)) + "/root/box").c_str(), &box), 0);
+  EXPECT_EQ(box.st_uid, kFirstMappedId) << "its files are its root's";
+  ASSERT_TRUE(client().stop_container(id, std::chrono::seconds(10)));
+  EXPECT_EQ(client().container_status(id)->exit_code(), 42);
+}
+
 INSTANTIATE_TEST_SUITE_P(Handler, CriSecurity, testing::ValuesIn(runtime_handlers()), handler_name);
 
 // With a policy for its containers. Sandboxes and privileged containers are left alone unless it names them (I10).
@@ -192,6 +228,21 @@ TEST_P(CriEnforced, I2_TheProfileIsIntersectedWithThePodsOwnFilter) {
     EXPECT_THAT(attacks, HasSubstr("novel -1 1\n")) << name;
     EXPECT_THAT(attacks, HasSubstr(type == cri::SecurityProfile::Localhost ? "mkdir -1 95\n" : "mkdir 0 0\n")) << name;
   }
+}
+
+TEST_P(CriEnforced, AProfileHoldsAPodWithUsersOfItsOwn) {
+  if (containerd_version() < kMapsUsers) GTEST_SKIP() << "this containerd has no user namespaces for pods";
+  cri::PodSandboxConfig pod_settings = pod_config("guarded");
+  map_users(namespaces_of(pod_settings));
+  const Pod pod = start_pod(pod_settings);
+  ASSERT_FALSE(pod.id.empty());
+  for (const auto& [name, attack, status] : {std::tuple{"good", "mkdir", 0}, std::tuple{"bad", "novel", 137}}) {
+    cri::ContainerConfig config = container_config(name, {"/box", "attack", attack});
+    map_users(namespaces_of(config));
+    EXPECT_EQ(await_exit(start(pod, config)).exit_code(), status) << name;
+  }
+  EXPECT_THAT(log_of(pod, "good"), HasSubstr("mkdir 0 0"));
+  EXPECT_EQ(log_of(pod, "bad").find("novel"), std::string::npos) << "it went on after the call";
 }
 
 TEST_P(CriEnforced, AViolationKillsItsContainerAndThePodLivesOn) {

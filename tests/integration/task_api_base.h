@@ -14,6 +14,8 @@
 
 #include "containerd/options.pb.h"
 #include "lib/base/file.h"
+#include "lib/linux/cgroup.h"
+#include "lib/linux/cgroup_controllers.h"
 #include "tests/integration/node_test_base.h"
 #include "tests/support/task_client.h"
 
@@ -70,6 +72,12 @@ class TaskApiTest : public NodeTest {
   containerd::Status status(const std::string& id, const std::string& exec_id = {}) {
     const auto state = tasks_->state(id, exec_id);
     return state ? state->status() : containerd::STATUS_UNKNOWN;
+  }
+  // Whether the carrier's cgroup has this file: the unified half of a hybrid host has no controllers.
+  bool has_cgroup_file(const std::string& controller, const char* file) {
+    const auto membership = read_cgroup_membership(static_cast<pid_t>(tasks_->state(carrier_)->pid()));
+    const auto directory = CgroupHierarchies::read()->find(controller, membership.value_or(""));
+    return !directory.empty() && std::filesystem::exists(directory / file);
   }
   // A runtime that writes down its verbs, and stops in `held` until somebody writes to the FIFO "held".
   std::string make_recording_runtime(const std::filesystem::path& directory, const std::string& held = "none") {

@@ -199,7 +199,13 @@ std::vector<std::string> remains_of(const std::string& node, Daemons daemons) {
     found.insert(found.end(), part.begin(), part.end());
   for (const fs::path& space : directories_in(own / "containerd/state/io.containerd.runtime.v2.task"))
     list(space, "bundle", found);
-  for (const fs::path& space : directories_in("/run/containerd/runc")) list(space, "state of the runtime", found);
+  for (const fs::path& space : directories_in("/run/containerd/runc")) {
+    std::vector<std::string> states;
+    list(space, "state of the runtime", states);
+    // crun keeps a directory and a cache of its own there, which no container's id can be.
+    std::erase_if(states, [](const std::string& state) { return state.find("/.") != std::string::npos; });
+    found.insert(found.end(), states.begin(), states.end());
+  }
   list("/run/containerd/s", "socket of a shim", found);
   // Not /run/containerd/fifo: those are the client's, and a ctr that a test kills leaves them.
   list_run_directory(own / "run", daemons, found);

@@ -31,6 +31,8 @@ Version containerd_version();
 
 // 1.6.20 knows the key runtime_path and starts the shim of PATH all the same (containerd issue 8207).
 inline constexpr Version kHonoursRuntimePath{1, 6, 21};
+// With id-mapped mounts for the root file system.
+inline constexpr Version kMapsUsers{2, 0, 0};
 
 enum class Cri { kOff, kOn };
 inline constexpr char kPauseImage[] = "docker.io/ward/pause:demo";

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/early_exec.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace ward::shim {
+
+std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, RuncCall call) {
+  std::shared_ptr<EarlyExec> early(new EarlyExec(loop));
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return early;
+  const UniqueFd read_end(ends[0]);
+  early->document_.reset(ends[1]);
+  // Ours only: the runtime reads as from a file.
+  ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  call.arguments.insert(call.arguments.begin() + 1,
+                        {"--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor)});
+  call.descriptors.emplace_back(read_end.get(), kFirstFreeRuncDescriptor);
+  // Not a share of itself: whoever lets go of it ends it.
+  const std::weak_ptr<EarlyExec> weak = early;
+  call.gate = [weak](pid_t pid, const std::function<void()>& go) {
+    if (const auto self = weak.lock()) self->pid_ = pid;
+    go();
+  };
+  runc.run(std::move(call), [weak](Result<std::string> result) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->document_.reset();
+    self->limit_.cancel();
+    self->self_.reset();
+    if (auto done = std::exchange(self->done_, nullptr)) done(std::move(result));
+  });
+  early->limit_.expires_after(kLongestWait);
+  early->limit_.async_wait([weak](const asio::error_code& error) {
+    if (const auto self = weak.lock(); self && !error) self->end();
+  });
+  return early;
+}
+
+// Killed and not only left without its document: of that it would complain on the session's own stderr.
+void EarlyExec::end() {
+  limit_.cancel();
+  if (waits()) ::kill(pid_, SIGKILL);  // not reaped: document_ would be closed
+  document_.reset();
+}
+
+bool EarlyExec::go(const std::string& document, Runc::Done done) {
+  if (!waits()) return false;
+  limit_.cancel();
+  const int capacity = ::fcntl(document_.get(), F_GETPIPE_SZ);
+  const bool fits = capacity > 0 && document.size() <= static_cast<std::size_t>(capacity);
+  if (!fits || ::write(document_.get(), document.data(), document.size()) != static_cast<ssize_t>(document.size())) {
+    end();
+    return false;
+  }
+  document_.reset();
+  done_ = std::move(done);
+  self_ = shared_from_this();
+  return true;
+}
+
+}  // namespace ward::shim

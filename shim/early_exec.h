@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// A `runc exec` that is begun at Exec and waits for its process document until Start: in between containerd answers its
+// client and is asked again, and the runtime, half of whose time goes into its own beginning, is through with that. It
+// reads the document from a pipe, so it has done nothing yet that could be seen. It is killed with this object and after
+// some seconds; with the shim it ends by itself, because the pipe does.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "lib/base/unique_fd.h"
+#include "shim/runc.h"
+
+namespace ward::shim {
+
+class EarlyExec : public std::enable_shared_from_this<EarlyExec> {
+ public:
+  static constexpr std::chrono::seconds kLongestWait{2};
+
+  ~EarlyExec() { end(); }
+  EarlyExec(const EarlyExec&) = delete;
+  EarlyExec& operator=(const EarlyExec&) = delete;
+
+  // `call`: exec without its --process. Where it cannot be begun, go() says so.
+  static std::shared_ptr<EarlyExec> begin(asio::io_context& loop, Runc& runc, RuncCall call);
+
+  [[nodiscard]] bool waits() const { return pid_ > 0 && static_cast<bool>(document_); }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+  // Hands the document over, after which `done` hears of the end as from Runc::run. False, and the runtime is to be run
+  // anew, where it has ended already or the document does not fit into the pipe at once.
+  bool go(const std::string& document, Runc::Done done);
+
+ private:
+  explicit EarlyExec(asio::io_context& loop) : limit_(loop) {}
+  void end();
+
+  asio::steady_timer limit_;
+  pid_t pid_ = 0;
+  UniqueFd document_;  // the write end, while it waits
+  Runc::Done done_;
+  std::shared_ptr<EarlyExec> self_;  // from go() until the runtime is back
+};
+
+}  // namespace ward::shim

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime of an exec session is begun at Exec and waits for Start: what becomes of it where Start comes late, never, in another
+// state, or with more than a pipe holds.
+#include <algorithm>
+#include <csignal>
+
+#include "tests/integration/task_api_base.h"
+#include "tests/support/node_remains.h"
+
+namespace ward::test {
+namespace {
+
+class EarlyExec : public TaskApiTest {
+ protected:
+  // Runtimes that wait, by the pid file that they will write.
+  static std::size_t waiting(const std::string& session) {
+    const auto processes = processes_of(node().name());
+    return std::count_if(processes.begin(), processes.end(), [&](const std::string& process) {
+      return process.find(" exec ") != std::string::npos && process.find("exec-" + session + ".pid") != std::string::npos;
+    });
+  }
+  containerd::ExecProcessRequest request(const std::string& id, const std::string& session,
+                                         const std::vector<std::string>& command) {
+    auto exec = TaskClient::exec_request(id, session, command);
+    exec.set_stdout("file://" + output_);  // for both streams
+    return exec;
+  }
+  void SetUp() override {
+    TaskApiTest::SetUp();
+    output_ = node().directory() / ("output-of-" + carrier_);
+  }
+  std::string output() { return read_file(output_).value_or(""); }
+  void expect_runs(const std::string& id, const std::string& session, const std::string& out) {
+    const auto started = tasks_->start(id, session);
+    ASSERT_TRUE(started) << started.error().message;
+    EXPECT_EQ(tasks_->wait(id, session)->exit_status(), 0U);
+    EXPECT_TRUE(tasks_->remove(id, session));
+    EXPECT_EQ(output(), out);
+  }
+  void pause(const char* method, const std::string& id) {
+    containerd::PauseRequest request;
+    request.set_id(id);
+    EXPECT_TRUE(tasks_->call<containerd::Empty>(method, request)) << method;
+  }
+
+  std::string output_;
+};
+
+TEST_F(EarlyExec, OneThatIsNeverStartedLeavesNothing) {
+  const std::string id = start_box("never").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "no"})));
+  EXPECT_EQ(waiting("never"), 1U);
+  const auto removed = tasks_->remove(id, "never");
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_TRUE(await([] { return waiting("never") == 0; }));
+  EXPECT_EQ(output(), "");
+  // The id is free again.
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "now"})));
+  expect_runs(id, "never", "now\n");
+}
+
+TEST_F(EarlyExec, OneThatIsStartedLateRunsAllTheSame) {
+  const std::string id = start_box("late").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "late", {"/box", "echo", "late"})));
+  EXPECT_TRUE(await([] { return waiting("late") == 0; })) << "a runtime waits for ever";
+  expect_runs(id, "late", "late\n");
+}
+
+TEST_F(EarlyExec, OfManySessionsFewWaitAndAllRun) {
+  const std::string id = start_box("many").id();
+  constexpr int kSessions = 8;
+  std::size_t began = 0;
+  for (int i = 0; i < kSessions; ++i) {
+    const std::string session = "s" + std::to_string(i);
+    ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
+    began += waiting(session);
+  }
+  EXPECT_EQ(began, 4U);
+  std::string all;
+  for (int i = kSessions - 1; i >= 0; --i) {
+    all += "s" + std::to_string(i) + "\n";
+    expect_runs(id, "s" + std::to_string(i), all);
+  }
+}
+
+TEST_F(EarlyExec, ADocumentLargerThanAPipeGetsThroughWhole) {
+  const std::string id = start_box("large").id();
+  auto exec = request(id, "large", {"/box", "echo", "fits"});
+  exec.mutable_spec()->set_value(R"({"args":["/box","echo","fits"],"cwd":"/","env":["LONG=)" + std::string(100000, 'x') + R"("]})");
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
+  expect_runs(id, "large", "fits\n");
+}
+
+TEST_F(EarlyExec, AContainerPausedInBetweenIsTriedAgainWhenItRuns) {
+  const std::string id = start_box("paused").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "resumed"})));
+  pause("Pause", id);
+  EXPECT_EQ(code_of(tasks_->start(id, "e")), Code::kFailedPrecondition);
+  pause("Resume", id);
+  expect_runs(id, "e", "resumed\n");
+}
+
+TEST_F(EarlyExec, AContainerThatEndsInBetweenTakesItWithIt) {
+  const std::string id = start_box("ends").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "no"})));
+  ASSERT_TRUE(tasks_->kill(id, SIGKILL));
+  ASSERT_TRUE(tasks_->wait(id));
+  EXPECT_EQ(code_of(tasks_->start(id, "e")), Code::kFailedPrecondition);
+  ASSERT_TRUE(tasks_->remove(id));
+  EXPECT_TRUE(await([] { return waiting("e") == 0; }));
+  EXPECT_EQ(output(), "");
+}
+
+TEST_F(EarlyExec, AMissingProgramIsToldAtStart) {
+  const std::string id = start_box("missing").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/no-such-program"})));
+  const auto started = tasks_->start(id, "e");
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find("no such file"), std::string::npos) << started.error().message;
+  EXPECT_TRUE(tasks_->remove(id, "e"));
+}
+
+TEST_F(EarlyExec, AMissingFifoIsToldAtStart) {
+  const std::string id = start_box("fifo").id();
+  auto exec = TaskClient::exec_request(id, "e", {"/box", "true"});
+  exec.set_stdout("/no/such/fifo");
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
+  EXPECT_EQ(waiting("e"), 0U);
+  const auto started = tasks_->start(id, "e");
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find("/no/such/fifo"), std::string::npos) << started.error().message;
+}
+
+TEST_F(EarlyExec, TheDeathOfTheShimEndsTheRuntimeThatWaits) {
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(carrier_, "e", {"/box", "echo", "no"})));
+  ASSERT_EQ(waiting("e"), 1U);
+  signal_process(node().shim_pid(carrier_), SIGKILL);
+  EXPECT_TRUE(await([] { return waiting("e") == 0; }));
+  EXPECT_EQ(output(), "");
+}
+
+TEST_F(EarlyExec, ARuntimeThatDiesWaitingIsReplaced) {
+  const std::string id = start_box("killed").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "again"})));
+  for (const std::string& process : processes_of(node().name())) {
+    if (process.find("exec-e.pid") != std::string::npos)
+      signal_process(std::stoi(process.substr(std::string("process ").size())), SIGKILL);
+  }
+  EXPECT_TRUE(await([] { return waiting("e") == 0; }));
+  expect_runs(id, "e", "again\n");
+}
+
+}  // namespace
+}  // namespace ward::test
