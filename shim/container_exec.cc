@@ -69,7 +69,7 @@ bool Container::may_begin_exec(const Process& process) const {
 
 void Container::begin_exec(const ProcessPtr& process) {
   // What is wrong with the streams is told at Start.
-  if (!process->open_streams(surroundings_.loop, log_owner())) return;
+  if (!process->open_streams(surroundings_.loop, log_owner(), Stdio::Input::kLater)) return;
   RuncCall call;
   call.arguments = {"exec", "--detach"};
   add_place(*process, exec_pid_file(process->exec_id()), call);
@@ -115,13 +115,12 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   };
   auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
   if (!document) return started(tl::unexpected(document.error()));
+  const auto opened = process->streams() == nullptr ? process->open_streams(surroundings_.loop, log_owner())
+                                                    : process->streams()->open_late_input(process->stdio_spec());
+  if (!opened) return started(tl::unexpected(opened.error()));
   if (go_on_with_early(process, *document, started)) return;
   auto file = make_memory_file("process", *document);
   if (!file) return started(tl::unexpected(file.error()));
-  if (process->streams() == nullptr) {
-    const auto opened = process->open_streams(surroundings_.loop, log_owner());
-    if (!opened) return started(tl::unexpected(opened.error()));
-  }
   process->streams()->when_ready([self = shared_from_this(), process, started = std::move(started),
                                   file = std::make_shared<UniqueFd>(std::move(*file))](const Result<void>& ready) {
     if (!ready) return started(tl::unexpected(ready.error()));
@@ -138,6 +137,7 @@ void Container::exec_failed(const ProcessPtr& process) {
   if (process->pid() > 0) (void)process->signal(SIGKILL);
   process->in_transition = false;
   kill_strays();
+  process->begin_early(nullptr);
   process->close_streams();
   process->end({kNeverRanStatus, wall_ns()});
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A `runc exec` that is begun at Exec and waits for its process document until Start: in between containerd answers its
 // client and is asked again, and the runtime, half of whose time goes into its own beginning, is through with that. It
-// reads the document from a pipe, so it has done nothing yet that could be seen. It is killed with this object and after
-// some seconds; with the shim it ends by itself, because the pipe does.
+// reads the document from a pipe, so it has done nothing yet that could be seen. It is killed with this object and
+// after some seconds; with the shim it ends by itself, because the pipe does.
 #pragma once
 
 #include <sys/types.h>

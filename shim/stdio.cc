@@ -44,18 +44,20 @@ Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
 
 Stdio::~Stdio() { close(); }
 
-Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner) {
+Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner,
+                                           Input input) {
   std::unique_ptr<Stdio> stdio(new Stdio(loop));
-  if (auto ok = stdio->open_streams(spec, owner); !ok) return tl::unexpected(ok.error());
+  if (!spec.in.empty() && input == Input::kNow) {
+    if (auto ok = stdio->open_input(spec.in); !ok) return tl::unexpected(ok.error());
+  }
+  if (auto ok = stdio->open_outputs(spec, owner); !ok) return tl::unexpected(ok.error());
   if (spec.terminal) return stdio;
   if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
+  if (stdio->client_in_) stdio->pump_input();
   return stdio;
 }
 
-Result<void> Stdio::open_streams(const StdioSpec& spec, const LogOwner& owner) {
-  if (!spec.in.empty()) {
-    if (auto ok = open_input(spec.in); !ok) return ok;
-  }
+Result<void> Stdio::open_outputs(const StdioSpec& spec, const LogOwner& owner) {
   const auto out = parse_log_uri(spec.out);
   if (!out) return tl::unexpected(out.error());
   // A scheme in stdout is for both streams.
@@ -136,11 +138,12 @@ Result<UniqueFd> Stdio::open_output(const LogUri& where) {
 
 Result<void> Stdio::make_pipes(const StdioSpec& spec) {
   struct Stream {
-    UniqueFd& client;
+    bool wanted;
     int target;
   };
-  for (const Stream stream : {Stream{client_in_, 0}, Stream{client_out_, 1}, Stream{client_err_, 2}}) {
-    if (!stream.client) continue;
+  for (const Stream stream : {Stream{!spec.in.empty(), 0}, Stream{static_cast<bool>(client_out_), 1},
+                              Stream{static_cast<bool>(client_err_), 2}}) {
+    if (!stream.wanted) continue;
     auto pipe = make_pipe();
     if (!pipe) return tl::unexpected(pipe.error());
     const bool input = stream.target == 0;
@@ -149,15 +152,26 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
     if (::fchown(theirs.get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
     make_non_blocking(ours);
     if (input) {
-      pumps_.push_back(
-          std::make_shared<Pump>(loop_, std::move(stream.client), std::move(ours), Pump::WhenBroken::kStop));
-      pumps_.back()->start(nullptr);
+      container_in_ = std::move(ours);
     } else {
-      pump_output(std::move(ours), std::move(stream.client));
+      pump_output(std::move(ours), std::move(stream.target == 1 ? client_out_ : client_err_));
     }
     child_ends_.emplace_back(std::move(theirs), stream.target);
   }
   return {};
+}
+
+Result<void> Stdio::open_late_input(const StdioSpec& spec) {
+  if (!container_in_) return {};
+  if (auto ok = open_input(spec.in); !ok) return ok;
+  pump_input();
+  return {};
+}
+
+void Stdio::pump_input() {
+  pumps_.push_back(
+      std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
+  pumps_.back()->start(nullptr);
 }
 
 void Stdio::pump_output(UniqueFd source, UniqueFd destination) {
@@ -237,6 +251,7 @@ void Stdio::close() {
   child_ends_.clear();
   output_keepers_.clear();
   stdin_keeper_.reset();
+  container_in_.reset();
   client_in_.reset();
   client_out_.reset();
   client_err_.reset();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of an exec session is begun at Exec and waits for Start: what becomes of it where Start comes late, never, in another
-// state, or with more than a pipe holds.
+// The runtime of an exec session is begun at Exec and waits for Start: what becomes of it where Start comes late,
+// never, in another state, or with more than a pipe holds.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <csignal>
 
@@ -16,7 +18,8 @@ class EarlyExec : public TaskApiTest {
   static std::size_t waiting(const std::string& session) {
     const auto processes = processes_of(node().name());
     return std::count_if(processes.begin(), processes.end(), [&](const std::string& process) {
-      return process.find(" exec ") != std::string::npos && process.find("exec-" + session + ".pid") != std::string::npos;
+      return process.find(" exec ") != std::string::npos &&
+             process.find("exec-" + session + ".pid") != std::string::npos;
     });
   }
   containerd::ExecProcessRequest request(const std::string& id, const std::string& session,
@@ -86,7 +89,8 @@ TEST_F(EarlyExec, OfManySessionsFewWaitAndAllRun) {
 TEST_F(EarlyExec, ADocumentLargerThanAPipeGetsThroughWhole) {
   const std::string id = start_box("large").id();
   auto exec = request(id, "large", {"/box", "echo", "fits"});
-  exec.mutable_spec()->set_value(R"({"args":["/box","echo","fits"],"cwd":"/","env":["LONG=)" + std::string(100000, 'x') + R"("]})");
+  exec.mutable_spec()->set_value(R"({"args":["/box","echo","fits"],"cwd":"/","env":["LONG=)" +
+                                 std::string(100000, 'x') + R"("]})");
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
   expect_runs(id, "large", "fits\n");
 }
@@ -129,6 +133,32 @@ TEST_F(EarlyExec, AMissingFifoIsToldAtStart) {
   const auto started = tasks_->start(id, "e");
   ASSERT_FALSE(started);
   EXPECT_NE(started.error().message.find("/no/such/fifo"), std::string::npos) << started.error().message;
+}
+
+// ctr says that its input has ended only where that was read after its Exec came back.
+TEST_F(EarlyExec, TheInputIsNotReadBeforeTheStart) {
+  const std::string id = start_box("input").id();
+  const std::string fifo = node().directory() / "input-of-an-early-one";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  auto exec = request(id, "e", {"/box", "cat"});
+  exec.set_stdin(fifo);
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
+  ASSERT_EQ(waiting("e"), 1U);
+  const auto open_writer = [&fifo] { return UniqueFd(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)); };
+  EXPECT_FALSE(open_writer()) << "somebody reads already";
+  ASSERT_TRUE(tasks_->start(id, "e"));
+  UniqueFd writer = open_writer();
+  ASSERT_TRUE(writer);
+  EXPECT_EQ(::write(writer.get(), "in\n", 3), 3);
+  writer.reset();
+  containerd::CloseIORequest close;
+  close.set_id(id);
+  close.set_exec_id("e");
+  close.set_stdin(true);
+  EXPECT_TRUE(tasks_->call<containerd::Empty>("CloseIO", close));
+  EXPECT_EQ(tasks_->wait(id, "e")->exit_status(), 0U);
+  EXPECT_TRUE(tasks_->remove(id, "e"));
+  EXPECT_EQ(output(), "in\n");
 }
 
 TEST_F(EarlyExec, TheDeathOfTheShimEndsTheRuntimeThatWaits) {
