@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died, without an action it
 // is that server. What goes to stderr here becomes the error text of containerd's client.
+#include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,9 @@ int main(int argc, char** argv) {
   // What the runtime writes into a bundle, and what a container inherits, is not to depend on how containerd was
   // started.
   ::umask(022);
+  // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with what containerd
+  // reads.
+  google::protobuf::SetLogHandler(nullptr);
   const auto invocation = ward::shim::parse_invocation({argv + 1, argv + argc});
   if (!invocation) {
     std::fprintf(stderr, "containerd-shim-ward-v1: %s\n", invocation.error().message.c_str());

