@@ -69,7 +69,7 @@ bool Container::may_begin_exec(const Process& process) const {
 
 void Container::begin_exec(const ProcessPtr& process) {
   // What is wrong with the streams is told at Start.
-  if (!process->open_streams(surroundings_.loop, log_owner(), Stdio::Input::kLater)) return;
+  if (!process->open_streams(surroundings_.loop, log_owner(), Stdio::Flow::kLater)) return;
   RuncCall call;
   call.arguments = {"exec", "--detach"};
   add_place(*process, exec_pid_file(process->exec_id()), call);
@@ -115,8 +115,13 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   };
   auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
   if (!document) return started(tl::unexpected(document.error()));
+  // One that did not wait may have complained on the session's stderr.
+  if (process->early() != nullptr && !process->early()->waits()) {
+    process->begin_early(nullptr);
+    process->close_streams();
+  }
   const auto opened = process->streams() == nullptr ? process->open_streams(surroundings_.loop, log_owner())
-                                                    : process->streams()->open_late_input(process->stdio_spec());
+                                                    : process->streams()->let_flow(process->stdio_spec());
   if (!opened) return started(tl::unexpected(opened.error()));
   if (go_on_with_early(process, *document, started)) return;
   auto file = make_memory_file("process", *document);

@@ -31,8 +31,8 @@ Result<void> Process::signal(int number) {
   return sent;
 }
 
-Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Input input) {
-  auto streams = Stdio::open(loop, stdio_spec_, owner, input);
+Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Flow flow) {
+  auto streams = Stdio::open(loop, stdio_spec_, owner, flow);
   if (!streams) return tl::unexpected(streams.error());
   streams_ = std::move(*streams);
   return {};

@@ -44,7 +44,7 @@ class Process {
   // SIGKILL was sent, and it has not been reaped: it dies, or a v1 freezer holds it.
   [[nodiscard]] bool is_dying() const { return killed_ && !reaped_; }
 
-  Result<void> open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Input input = Stdio::Input::kNow);
+  Result<void> open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Flow flow = Stdio::Flow::kNow);
   [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
   void close_streams() { streams_.reset(); }
 

@@ -45,15 +45,17 @@ Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
 Stdio::~Stdio() { close(); }
 
 Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner,
-                                           Input input) {
+                                           Flow flow) {
   std::unique_ptr<Stdio> stdio(new Stdio(loop));
-  if (!spec.in.empty() && input == Input::kNow) {
+  if (!spec.in.empty() && flow == Flow::kNow) {
     if (auto ok = stdio->open_input(spec.in); !ok) return tl::unexpected(ok.error());
   }
   if (auto ok = stdio->open_outputs(spec, owner); !ok) return tl::unexpected(ok.error());
   if (spec.terminal) return stdio;
   if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
-  if (stdio->client_in_) stdio->pump_input();
+  if (flow == Flow::kNow) {
+    if (auto ok = stdio->let_flow(spec); !ok) return tl::unexpected(ok.error());
+  }
   return stdio;
 }
 
@@ -139,10 +141,12 @@ Result<UniqueFd> Stdio::open_output(const LogUri& where) {
 Result<void> Stdio::make_pipes(const StdioSpec& spec) {
   struct Stream {
     bool wanted;
+    UniqueFd& ours;
     int target;
   };
-  for (const Stream stream : {Stream{!spec.in.empty(), 0}, Stream{static_cast<bool>(client_out_), 1},
-                              Stream{static_cast<bool>(client_err_), 2}}) {
+  for (const Stream stream :
+       {Stream{!spec.in.empty(), container_in_, 0}, Stream{static_cast<bool>(client_out_), container_out_, 1},
+        Stream{static_cast<bool>(client_err_), container_err_, 2}}) {
     if (!stream.wanted) continue;
     auto pipe = make_pipe();
     if (!pipe) return tl::unexpected(pipe.error());
@@ -151,27 +155,24 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
     UniqueFd& theirs = input ? pipe->read : pipe->write;
     if (::fchown(theirs.get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
     make_non_blocking(ours);
-    if (input) {
-      container_in_ = std::move(ours);
-    } else {
-      pump_output(std::move(ours), std::move(stream.target == 1 ? client_out_ : client_err_));
-    }
+    stream.ours = std::move(ours);
     child_ends_.emplace_back(std::move(theirs), stream.target);
   }
   return {};
 }
 
-Result<void> Stdio::open_late_input(const StdioSpec& spec) {
-  if (!container_in_) return {};
-  if (auto ok = open_input(spec.in); !ok) return ok;
-  pump_input();
+Result<void> Stdio::let_flow(const StdioSpec& spec) {
+  if (container_in_) {
+    if (!client_in_) {
+      if (auto ok = open_input(spec.in); !ok) return ok;
+    }
+    pumps_.push_back(
+        std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
+    pumps_.back()->start(nullptr);
+  }
+  if (container_out_) pump_output(std::move(container_out_), std::move(client_out_));
+  if (container_err_) pump_output(std::move(container_err_), std::move(client_err_));
   return {};
-}
-
-void Stdio::pump_input() {
-  pumps_.push_back(
-      std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
-  pumps_.back()->start(nullptr);
 }
 
 void Stdio::pump_output(UniqueFd source, UniqueFd destination) {
@@ -251,10 +252,8 @@ void Stdio::close() {
   child_ends_.clear();
   output_keepers_.clear();
   stdin_keeper_.reset();
-  container_in_.reset();
-  client_in_.reset();
-  client_out_.reset();
-  client_err_.reset();
+  for (auto* end : {&client_in_, &client_out_, &client_err_, &container_in_, &container_out_, &container_err_})
+    end->reset();
   master_.reset();
 }
 

@@ -39,18 +39,18 @@ struct StdioSpec {
 
 class Stdio {
  public:
-  // kLater: of a session that is not started yet. ctr tells of the end of its input (CloseIO) only where that is read
-  // after its Exec has come back; read before, the end would never be told.
-  enum class Input { kNow, kLater };
+  // kLater: of a session that is not started yet, nothing is read from the client and nothing told to it. (ctr tells of
+  // the end of its input, CloseIO, only where that is read after its Exec has come back.)
+  enum class Flow { kNow, kLater };
 
   // Opens the client's side, and pipes where there is no terminal. `owner` is for loggers.
   static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner = {},
-                                             Input input = Input::kNow);
+                                             Flow flow = Flow::kNow);
   ~Stdio();
   Stdio(const Stdio&) = delete;
   Stdio& operator=(const Stdio&) = delete;
 
-  Result<void> open_late_input(const StdioSpec& spec);  // where it was left for later
+  Result<void> let_flow(const StdioSpec& spec);  // after kLater
 
   // The process may be made: at once, or when the logger has said that it is ready.
   void when_ready(LoggerProcess::Ready ready);
@@ -75,17 +75,17 @@ class Stdio {
   Result<void> make_pipes(const StdioSpec& spec);
   Result<UniqueFd> open_output(const LogUri& where);
   Result<void> open_input(const std::string& path);
-  void pump_input();
   void pump_output(UniqueFd source, UniqueFd destination);
   void output_ended();
 
   asio::io_context& loop_;
   asio::steady_timer drain_limit_;
   std::function<void()> drained_;
-  UniqueFd client_in_, client_out_, client_err_;  // until a pump takes them
-  UniqueFd container_in_;                         // likewise
-  UniqueFd stdin_keeper_;                         // write end of the stdin FIFO: no end of file before CloseIO
-  std::vector<UniqueFd> output_keepers_;          // read ends of the output FIFOs: no EPIPE, nothing unread is lost
+  // Until a pump takes them.
+  UniqueFd client_in_, client_out_, client_err_;
+  UniqueFd container_in_, container_out_, container_err_;
+  UniqueFd stdin_keeper_;                 // write end of the stdin FIFO: no end of file before CloseIO
+  std::vector<UniqueFd> output_keepers_;  // read ends of the output FIFOs: no EPIPE, nothing unread is lost
   std::vector<std::pair<UniqueFd, int>> child_ends_;
   UniqueFd master_;
   std::vector<std::shared_ptr<Pump>> pumps_;
