@@ -12,6 +12,7 @@
 #include "lib/linux/process_info.h"
 #include "lib/linux/pty.h"
 #include "shim/container.h"
+#include "shim/cut_short.h"
 #include "shim/early_exec.h"
 #include "shim/log_uri.h"
 
@@ -68,16 +69,24 @@ bool Container::may_begin_exec(const Process& process) const {
 }
 
 void Container::begin_exec(const ProcessPtr& process) {
-  // What is wrong with the streams is told at Start.
-  if (!process->open_streams(surroundings_.loop, log_owner(), Stdio::Flow::kLater)) return;
+  if (!process->open_pipes(surroundings_.loop)) return;  // told at Start, if it is still so
   RuncCall call;
   call.arguments = {"exec", "--detach"};
   add_place(*process, exec_pid_file(process->exec_id()), call);
-  process->begin_early(EarlyExec::begin(surroundings_.loop, runc_, std::move(call)));
+  const std::weak_ptr<Process> weak = process;
+  process->begin_early(EarlyExec::begin(surroundings_.loop, runc_, std::move(call), [weak] {
+    if (const auto ended = weak.lock()) ended->forget_early();
+  }));
+  if (!process->early()->waits()) process->forget_early();
 }
 
+// The container may have been frozen without our knowledge: this runtime has looked already, the next one will refuse.
 bool Container::go_on_with_early(const ProcessPtr& process, const std::string& document, const PidDone& done) {
-  if (process->early() == nullptr || !process->early()->waits()) return false;
+  if (process->early() == nullptr) return false;
+  if (is_frozen(init_->pid())) {
+    process->begin_early(nullptr);
+    return false;
+  }
   const pid_t runtime = process->early()->pid();
   surroundings_.guard.before_runtime(spec_.id, process->exec_id(), runtime, [] {});
   return process->early()->go(document, after_launch(process, nullptr, exec_pid_file(process->exec_id()), done));
@@ -115,14 +124,12 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   };
   auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
   if (!document) return started(tl::unexpected(document.error()));
-  // One that did not wait may have complained on the session's stderr.
+  // With what it has said, should it have given up.
   if (process->early() != nullptr && !process->early()->waits()) {
     process->begin_early(nullptr);
     process->close_streams();
   }
-  const auto opened = process->streams() == nullptr ? process->open_streams(surroundings_.loop, log_owner())
-                                                    : process->streams()->let_flow(process->stdio_spec());
-  if (!opened) return started(tl::unexpected(opened.error()));
+  if (auto ok = process->open_streams(surroundings_.loop, log_owner()); !ok) return started(tl::unexpected(ok.error()));
   if (go_on_with_early(process, *document, started)) return;
   auto file = make_memory_file("process", *document);
   if (!file) return started(tl::unexpected(file.error()));

@@ -2,6 +2,7 @@
 #include "shim/early_exec.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +10,8 @@
 
 namespace ward::shim {
 
-std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, RuncCall call) {
+std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, RuncCall call,
+                                            std::function<void()> on_end) {
   std::shared_ptr<EarlyExec> early(new EarlyExec(loop));
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return early;
@@ -26,25 +28,37 @@ std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, 
     if (const auto self = weak.lock()) self->pid_ = pid;
     go();
   };
-  runc.run(std::move(call), [weak](Result<std::string> result) {
+  runc.run(std::move(call), [weak, on_end](Result<std::string> result) {
     const auto self = weak.lock();
     if (!self) return;
+    const bool waited = static_cast<bool>(self->document_);
     self->document_.reset();
     self->limit_.cancel();
     self->self_.reset();
-    if (auto done = std::exchange(self->done_, nullptr)) done(std::move(result));
+    if (auto done = std::exchange(self->done_, nullptr)) return done(std::move(result));
+    if (waited) on_end();
   });
   early->limit_.expires_after(kLongestWait);
-  early->limit_.async_wait([weak](const asio::error_code& error) {
-    if (const auto self = weak.lock(); self && !error) self->end();
+  early->limit_.async_wait([weak, on_end](const asio::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || !self->document_) return;
+    self->end();
+    on_end();
   });
   return early;
+}
+
+bool EarlyExec::waits() const {
+  if (pid_ <= 0 || !document_) return false;
+  // Its end of the pipe may be gone before we hear of its end.
+  pollfd pipe = {document_.get(), 0, 0};
+  return ::poll(&pipe, 1, 0) == 0;
 }
 
 // Killed and not only left without its document: of that it would complain on the session's own stderr.
 void EarlyExec::end() {
   limit_.cancel();
-  if (waits()) ::kill(pid_, SIGKILL);  // not reaped: document_ would be closed
+  if (pid_ > 0 && document_) ::kill(pid_, SIGKILL);  // not reaped: document_ would be closed
   document_.reset();
 }
 

@@ -10,6 +10,7 @@
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,10 +27,11 @@ class EarlyExec : public std::enable_shared_from_this<EarlyExec> {
   EarlyExec(const EarlyExec&) = delete;
   EarlyExec& operator=(const EarlyExec&) = delete;
 
-  // `call`: exec without its --process. Where it cannot be begun, go() says so.
-  static std::shared_ptr<EarlyExec> begin(asio::io_context& loop, Runc& runc, RuncCall call);
+  // `call`: exec without its --process. `on_end`: it waits no longer, and nobody has called go().
+  static std::shared_ptr<EarlyExec> begin(asio::io_context& loop, Runc& runc, RuncCall call,
+                                          std::function<void()> on_end);
 
-  [[nodiscard]] bool waits() const { return pid_ > 0 && static_cast<bool>(document_); }
+  [[nodiscard]] bool waits() const;
   [[nodiscard]] pid_t pid() const { return pid_; }
 
   // Hands the document over, after which `done` hears of the end as from Runc::run. False, and the runtime is to be run

@@ -264,7 +264,9 @@ void Guard::before_runtime(const std::string& id, const std::string& exec_id, pi
                            std::function<void()> go) {
   auto* const container = state_->find(id);
   if (container == nullptr) return go();
-  container->starts[exec_id].runtime_pid = runc_pid;
+  // Anew: a session whose runtime failed may have left one, with a listener that had arrived.
+  auto& start = container->starts[exec_id] = Start{};
+  start.runtime_pid = runc_pid;
   if (!is_recorded(id)) return go();
   begin_recording(state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id, runc_pid,
                   state_->runtime,

@@ -31,8 +31,16 @@ Result<void> Process::signal(int number) {
   return sent;
 }
 
-Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Flow flow) {
-  auto streams = Stdio::open(loop, stdio_spec_, owner, flow);
+Result<void> Process::open_streams(asio::io_context& loop, const LogOwner& owner) {
+  if (streams_) return streams_->connect(stdio_spec_, owner);
+  auto streams = Stdio::open(loop, stdio_spec_, owner);
+  if (!streams) return tl::unexpected(streams.error());
+  streams_ = std::move(*streams);
+  return {};
+}
+
+Result<void> Process::open_pipes(asio::io_context& loop) {
+  auto streams = Stdio::open_pipes(loop, stdio_spec_);
   if (!streams) return tl::unexpected(streams.error());
   streams_ = std::move(*streams);
   return {};

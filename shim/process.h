@@ -44,7 +44,8 @@ class Process {
   // SIGKILL was sent, and it has not been reaped: it dies, or a v1 freezer holds it.
   [[nodiscard]] bool is_dying() const { return killed_ && !reaped_; }
 
-  Result<void> open_streams(asio::io_context& loop, const LogOwner& owner, Stdio::Flow flow = Stdio::Flow::kNow);
+  Result<void> open_pipes(asio::io_context& loop);  // what the process needs of them, before it is started
+  Result<void> open_streams(asio::io_context& loop, const LogOwner& owner);
   [[nodiscard]] Stdio* streams() const { return streams_.get(); }  // null before, and after close
   void close_streams() { streams_.reset(); }
 

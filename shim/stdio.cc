@@ -44,19 +44,34 @@ Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
 
 Stdio::~Stdio() { close(); }
 
-Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner,
-                                           Flow flow) {
+Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner) {
   std::unique_ptr<Stdio> stdio(new Stdio(loop));
-  if (!spec.in.empty() && flow == Flow::kNow) {
-    if (auto ok = stdio->open_input(spec.in); !ok) return tl::unexpected(ok.error());
+  if (!spec.terminal) {
+    if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
   }
-  if (auto ok = stdio->open_outputs(spec, owner); !ok) return tl::unexpected(ok.error());
-  if (spec.terminal) return stdio;
-  if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
-  if (flow == Flow::kNow) {
-    if (auto ok = stdio->let_flow(spec); !ok) return tl::unexpected(ok.error());
-  }
+  if (auto ok = stdio->connect(spec, owner); !ok) return tl::unexpected(ok.error());
   return stdio;
+}
+
+Result<std::unique_ptr<Stdio>> Stdio::open_pipes(asio::io_context& loop, const StdioSpec& spec) {
+  std::unique_ptr<Stdio> stdio(new Stdio(loop));
+  if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
+  return stdio;
+}
+
+Result<void> Stdio::connect(const StdioSpec& spec, const LogOwner& owner) {
+  if (!spec.in.empty()) {
+    if (auto ok = open_input(spec.in); !ok) return ok;
+  }
+  if (auto ok = open_outputs(spec, owner); !ok) return ok;
+  if (container_in_) {
+    pumps_.push_back(
+        std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
+    pumps_.back()->start(nullptr);
+  }
+  if (container_out_) pump_output(std::move(container_out_), std::move(client_out_));
+  if (container_err_) pump_output(std::move(container_err_), std::move(client_err_));
+  return {};
 }
 
 Result<void> Stdio::open_outputs(const StdioSpec& spec, const LogOwner& owner) {
@@ -144,9 +159,14 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
     UniqueFd& ours;
     int target;
   };
+  const auto out = parse_log_uri(spec.out);
+  if (!out) return tl::unexpected(out.error());
+  // A logger has pipes of its own, and a scheme in stdout is for both streams.
+  const bool has_logger = out->scheme == "binary";
+  const std::string& err = out->scheme == "file" ? spec.out : spec.err;
   for (const Stream stream :
-       {Stream{!spec.in.empty(), container_in_, 0}, Stream{static_cast<bool>(client_out_), container_out_, 1},
-        Stream{static_cast<bool>(client_err_), container_err_, 2}}) {
+       {Stream{!spec.in.empty(), container_in_, 0}, Stream{!spec.out.empty() && !has_logger, container_out_, 1},
+        Stream{!err.empty() && !has_logger, container_err_, 2}}) {
     if (!stream.wanted) continue;
     auto pipe = make_pipe();
     if (!pipe) return tl::unexpected(pipe.error());
@@ -158,20 +178,6 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
     stream.ours = std::move(ours);
     child_ends_.emplace_back(std::move(theirs), stream.target);
   }
-  return {};
-}
-
-Result<void> Stdio::let_flow(const StdioSpec& spec) {
-  if (container_in_) {
-    if (!client_in_) {
-      if (auto ok = open_input(spec.in); !ok) return ok;
-    }
-    pumps_.push_back(
-        std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
-    pumps_.back()->start(nullptr);
-  }
-  if (container_out_) pump_output(std::move(container_out_), std::move(client_out_));
-  if (container_err_) pump_output(std::move(container_err_), std::move(client_err_));
   return {};
 }
 

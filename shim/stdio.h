@@ -39,18 +39,18 @@ struct StdioSpec {
 
 class Stdio {
  public:
-  // kLater: of a session that is not started yet, nothing is read from the client and nothing told to it. (ctr tells of
-  // the end of its input, CloseIO, only where that is read after its Exec has come back.)
-  enum class Flow { kNow, kLater };
-
   // Opens the client's side, and pipes where there is no terminal. `owner` is for loggers.
-  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner = {},
-                                             Flow flow = Flow::kNow);
+  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner = {});
+
+  // In two steps, of a session that is not started yet: pipes for its process first. Neither a terminal nor a logger.
+  // Until the second step the client sees nobody: ctr tells of the end of its input (CloseIO) only where that is read
+  // after its Exec has come back, and takes a writer that comes and goes for the end of the output.
+  static Result<std::unique_ptr<Stdio>> open_pipes(asio::io_context& loop, const StdioSpec& spec);
+  Result<void> connect(const StdioSpec& spec, const LogOwner& owner);
+
   ~Stdio();
   Stdio(const Stdio&) = delete;
   Stdio& operator=(const Stdio&) = delete;
-
-  Result<void> let_flow(const StdioSpec& spec);  // after kLater
 
   // The process may be made: at once, or when the logger has said that it is ready.
   void when_ready(LoggerProcess::Ready ready);

@@ -75,8 +75,9 @@ void WarmCgroupLock::start() {
   const pid_t pid = ::fork();
   if (pid == 0) run_child(told.get());
   if (pid < 0) return tells_.reset();
-  reaper_.watch(pid, [this](Exit exit) {
+  reaper_.watch(pid, [this, which = ++started_](Exit exit) {
     if (exit.wait_status != 0) useless_ = true;
+    if (which == started_) tells_.reset();
   });
 }
 

@@ -7,14 +7,29 @@
 #include <csignal>
 
 #include "tests/integration/task_api_base.h"
+#include "tests/support/await_cgroup.h"
 #include "tests/support/node_remains.h"
 
 namespace ward::test {
 namespace {
 
+namespace fs = std::filesystem;
+
 class EarlyExec : public TaskApiTest {
  protected:
   // Runtimes that wait, by the pid file that they will write.
+  // What the shim has open, by the kernel's names for it, without their numbers.
+  std::vector<std::string> descriptors() const {
+    std::vector<std::string> found;
+    std::error_code ignored;
+    const fs::path own = "/proc/" + std::to_string(node().shim_pid(carrier_)) + "/fd";
+    for (const auto& entry : fs::directory_iterator(own, ignored)) {
+      const std::string name = fs::read_symlink(entry, ignored).string();
+      found.push_back(name.substr(0, name.find('[')));
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+  }
   static bool await_waiting(const std::string& session) {
     return await([&] { return waiting(session) == 1; });
   }
@@ -67,8 +82,14 @@ TEST_F(EarlyExec, OneThatIsNeverStartedLeavesNothing) {
 
 TEST_F(EarlyExec, OneThatIsStartedLateRunsAllTheSame) {
   const std::string id = start_box("late").id();
+  // What the first session opens for all: the watch for memory is there by then, too.
+  ASSERT_TRUE(tasks_->exec(id, "first", {"/box", "true"}));
+  expect_runs(id, "first", "");
+  const auto before = descriptors();
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "late", {"/box", "echo", "late"})));
   EXPECT_TRUE(await([] { return waiting("late") == 0; })) << "a runtime waits for ever";
+  EXPECT_TRUE(await([&] { return descriptors() == before; }))
+      << testing::PrintToString(descriptors()) << " instead of " << testing::PrintToString(before);
   expect_runs(id, "late", "late\n");
 }
 
@@ -108,6 +129,20 @@ TEST_F(EarlyExec, AContainerPausedInBetweenIsTriedAgainWhenItRuns) {
   expect_runs(id, "e", "resumed\n");
 }
 
+TEST_F(EarlyExec, AContainerThatSomebodyElseFreezesInBetweenIsRefused) {
+  const std::string id = start_box("frozen").id();
+  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "no"})));
+  ASSERT_TRUE(await_waiting("e"));
+  auto cgroups = open_cgroups_of(static_cast<pid_t>(tasks_->state(id)->pid()));
+  ASSERT_TRUE(cgroups);
+  auto& cgroup = cgroups->freezer ? *cgroups->freezer : *cgroups->unified;
+  ASSERT_TRUE(cgroup.request_freeze(true));
+  ASSERT_TRUE(await_frozen(cgroup));
+  EXPECT_FALSE(tasks_->start(id, "e"));
+  ASSERT_TRUE(cgroup.request_freeze(false));
+  EXPECT_TRUE(await([] { return waiting("e") == 0; }));
+}
+
 TEST_F(EarlyExec, AContainerThatEndsInBetweenTakesItWithIt) {
   const std::string id = start_box("ends").id();
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "no"})));
@@ -133,23 +168,29 @@ TEST_F(EarlyExec, AMissingFifoIsToldAtStart) {
   auto exec = TaskClient::exec_request(id, "e", {"/box", "true"});
   exec.set_stdout("/no/such/fifo");
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
-  EXPECT_EQ(waiting("e"), 0U);
   const auto started = tasks_->start(id, "e");
   ASSERT_FALSE(started);
   EXPECT_NE(started.error().message.find("/no/such/fifo"), std::string::npos) << started.error().message;
 }
 
-// ctr says that its input has ended only where that was read after its Exec came back.
-TEST_F(EarlyExec, TheInputIsNotReadBeforeTheStart) {
+// ctr says that its input has ended only where that was read after its Exec came back, and takes a writer that comes
+// and goes for the end of the output.
+TEST_F(EarlyExec, TheClientSeesNobodyAtItsFifosBeforeTheStart) {
   const std::string id = start_box("input").id();
-  const std::string fifo = node().directory() / "input-of-an-early-one";
+  const std::string fifo = node().directory() / ("input-of-" + carrier_);
+  const std::string output_fifo = node().directory() / ("error-of-" + carrier_);
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-  auto exec = request(id, "e", {"/box", "cat"});
+  ASSERT_EQ(::mkfifo(output_fifo.c_str(), 0600), 0);
+  auto exec = TaskClient::exec_request(id, "e", {"/box", "cat"});
   exec.set_stdin(fifo);
+  exec.set_stdout(output_fifo);
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
   ASSERT_TRUE(await_waiting("e"));
   const auto open_writer = [&fifo] { return UniqueFd(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)); };
   EXPECT_FALSE(open_writer()) << "somebody reads already";
+  const UniqueFd reader(::open(output_fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  char buffer[8];
+  EXPECT_EQ(::read(reader.get(), buffer, sizeof(buffer)), 0) << "somebody may write already";
   ASSERT_TRUE(tasks_->start(id, "e"));
   UniqueFd writer = open_writer();
   ASSERT_TRUE(writer);
@@ -162,7 +203,8 @@ TEST_F(EarlyExec, TheInputIsNotReadBeforeTheStart) {
   EXPECT_TRUE(tasks_->call<containerd::Empty>("CloseIO", close));
   EXPECT_EQ(tasks_->wait(id, "e")->exit_status(), 0U);
   EXPECT_TRUE(tasks_->remove(id, "e"));
-  EXPECT_EQ(output(), "in\n");
+  ASSERT_EQ(::read(reader.get(), buffer, sizeof(buffer)), 3);
+  EXPECT_EQ(std::string(buffer, 3), "in\n");
 }
 
 TEST_F(EarlyExec, TheDeathOfTheShimEndsTheRuntimeThatWaits) {

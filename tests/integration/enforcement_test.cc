@@ -204,6 +204,17 @@ TEST_F(Enforcement, AnExecSessionIsDeniedAndNeverCostsTheWorkloadItsLife) {
   node().remove(id);
 }
 
+// Its listener had arrived when its program was not found: the next session of that id has one of its own.
+TEST_F(Enforcement, I4_TheIdOfASessionThatNeverRanIsSupervisedAgain) {
+  const std::string id = start_watched("quarantine");
+  EXPECT_NE(node().ctr({"task", "exec", "--exec-id", "e1", id, "/no-such-program"}).status, 0);
+  node().ctr({"task", "delete", "--exec-id", "e1", id});  // ctr does not, where the start failed
+  const Output output = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "unshare", "mkdir"});
+  EXPECT_EQ(output.out, "unshare -1 1\nmkdir -1 1\n") << output.err;
+  EXPECT_EQ(await_violation(id)["exec_id"], "e1");
+  node().remove(id);
+}
+
 TEST_F(Enforcement, I4_WhatAnExecSessionLeavesBehindIsSupervisedLikeTheSession) {
   const std::string id = start_watched("quarantine");
   // The orphan's execve asks first, and its unshare is a violation: both need the listener after the session's process.
