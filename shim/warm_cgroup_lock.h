@@ -33,7 +33,7 @@ class WarmCgroupLock {
   Reaper& reaper_;
   bool useless_ = false;
   int started_ = 0;  // processes so far
-  UniqueFd tells_;  // the write end of a pipe: a byte prolongs, its end ends; set while the process lives
+  UniqueFd tells_;   // the write end of a pipe: a byte prolongs, its end ends; set while the process lives
   std::weak_ptr<void> held_;
 };
 

@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <map>
 #include <sstream>
 
 namespace ward::test {
@@ -55,14 +55,14 @@ class Program {
  private:
   static std::string name_of(const std::string& variable) { return variable.substr(0, variable.find('=')); }
 
+  // Of two values of one variable the later one holds.
   static std::vector<std::string> merged(const std::vector<std::string>& ours) {
-    std::vector<std::string> all = ours;
-    for (char** theirs = environ; *theirs != nullptr; ++theirs) {
-      const bool replaced = std::any_of(
-          ours.begin(), ours.end(), [&](const std::string& variable) { return name_of(variable) == name_of(*theirs); });
-      if (!replaced) all.emplace_back(*theirs);
-    }
-    return all;
+    std::map<std::string, std::string> all;
+    for (char** theirs = environ; *theirs != nullptr; ++theirs) all[name_of(*theirs)] = *theirs;
+    for (const std::string& variable : ours) all[name_of(variable)] = variable;
+    std::vector<std::string> result;
+    for (auto& [name, variable] : all) result.push_back(std::move(variable));
+    return result;
   }
 
   // As execvp would, but on the child's own PATH.
