@@ -39,6 +39,11 @@ class CriSecurity : public CriTest {
       mapping->set_length(65536);
     }
   }
+  Pod start_pod_with_users(const std::string& name) {
+    cri::PodSandboxConfig settings = pod_config(name);
+    map_users(namespaces_of(settings));
+    return start_pod(settings);
+  }
   static const char* why_no_own_users() {
     if (containerd_version() < kMapsUsers) return "this containerd has no pods with users of their own";
     if (run({"runc", "features"}, node().environment()).out.find("\"idmap\"") == std::string::npos)
@@ -169,9 +174,7 @@ TEST_P(CriSecurity, SeccompProfilesPassThrough) {
 // The root file system is an overlay with id-mapped layers, and the streams belong to the root of in there.
 TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
   if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
-  cri::PodSandboxConfig pod_settings = pod_config("users");
-  map_users(namespaces_of(pod_settings));
-  const Pod pod = start_pod(pod_settings);
+  const Pod pod = start_pod_with_users("users");
   ASSERT_FALSE(pod.id.empty());
   cri::ContainerConfig config = container_config("main", {"/box", "wait"});
   map_users(namespaces_of(config));
@@ -240,9 +243,7 @@ TEST_P(CriEnforced, I2_TheProfileIsIntersectedWithThePodsOwnFilter) {
 
 TEST_P(CriEnforced, AProfileHoldsAPodWithUsersOfItsOwn) {
   if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
-  cri::PodSandboxConfig pod_settings = pod_config("guarded");
-  map_users(namespaces_of(pod_settings));
-  const Pod pod = start_pod(pod_settings);
+  const Pod pod = start_pod_with_users("guarded");
   ASSERT_FALSE(pod.id.empty());
   for (const auto& [name, attack, status] : {std::tuple{"good", "mkdir", 0}, std::tuple{"bad", "novel", 137}}) {
     cri::ContainerConfig config = container_config(name, {"/box", "attack", attack});

@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 class EarlyExec : public TaskApiTest {
  protected:
-  // Runtimes that wait, by the pid file that they will write.
   // What the shim has open, by the kernel's names for it, without their numbers.
   std::vector<std::string> descriptors() const {
     std::vector<std::string> found;
@@ -33,6 +32,7 @@ class EarlyExec : public TaskApiTest {
   static bool await_waiting(const std::string& session) {
     return await([&] { return waiting(session) == 1; });
   }
+  // Runtimes that wait, by the pid file that they will write.
   static std::size_t waiting(const std::string& session) {
     const auto processes = processes_of(node().name());
     return std::count_if(processes.begin(), processes.end(), [&](const std::string& process) {
