@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
 
 namespace ward::shim {
 
@@ -18,19 +19,24 @@ struct Invocation {
   std::string id;
   std::string address;  // containerd's gRPC socket
   std::string bundle;   // delete only
-  std::string socket;   // the server's own, where no descriptor was inherited
+  std::string socket;   // of a server that is started by hand
   bool debug = false;
 };
 
 Result<Invocation> parse_invocation(const std::vector<std::string>& arguments);
 
-// Where `start` leaves the bound socket for the server.
-inline constexpr int kListenerDescriptor = 3;
+// What a server begins with.
+struct ServerEnds {
+  UniqueFd listener;   // bound and listening
+  UniqueFd readiness;  // gets one byte once it serves; none where nobody waits for that
+};
 
-// One file for each.
-int run_start(const Invocation& invocation);
+// One file for each. `run_start` is the server in the process that it leaves behind, and there takes `action`, the word
+// among the program's arguments, out of its command line.
+int run_start(const Invocation& invocation, char* action);
 int run_delete(const Invocation& invocation);
 int run_serve(const Invocation& invocation);
+int serve(const Invocation& invocation, ServerEnds ends);
 int run_info();
 
 }  // namespace ward::shim

@@ -6,8 +6,20 @@
 #include <sys/stat.h>
 
 #include <cstdio>
+#include <string_view>
 
 #include "shim/invocation.h"
+
+namespace {
+
+char* last_word(std::string_view word, int argc, char** argv) {
+  for (int i = argc - 1; i > 0; --i) {
+    if (argv[i] == word) return argv[i];
+  }
+  return nullptr;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   // One thread: further arenas and a large untrimmed top would only be memory for nothing, once for each pod.
@@ -26,7 +38,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   switch (invocation->action) {
-    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation);
+    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation, last_word("start", argc, argv));
     case ward::shim::Action::kDelete: return ward::shim::run_delete(*invocation);
     case ward::shim::Action::kServe: return ward::shim::run_serve(*invocation);
     case ward::shim::Action::kInfo: return ward::shim::run_info();

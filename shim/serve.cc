@@ -7,6 +7,7 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -38,15 +39,9 @@ void open_log(bool debug) {
   if (debug) log::set_level(log::Level::kDebug);
 }
 
-Result<UniqueFd> take_listener(const Invocation& invocation) {
-  if (invocation.socket.empty()) {
-    ::fcntl(kListenerDescriptor, F_SETFD, FD_CLOEXEC);
-    return UniqueFd(kListenerDescriptor);
-  }
-  return listen_unix(invocation.socket, StaleSocket::kReplace);
-}
+// Tells `start`, which waits for it. False: it has gone, and has told nobody of the server.
+bool say_ready(const UniqueFd& readiness) { return !readiness || ::write(readiness.get(), "", 1) == 1; }
 
-// The socket was bound by another process, by its path.
 std::string own_address(const UniqueFd& listener) {
   sockaddr_un address = {};
   socklen_t size = sizeof(address);
@@ -91,13 +86,18 @@ class Shim {
                      shut_down();
                    }) {}
 
-  Result<void> run() {
+  Result<void> run(UniqueFd readiness) {
     auto started = reaper_.start([this](int) { shut_down(); }, [this] { describe(); });
     if (!started) return started;
     tasks_.serve_on(server_);
     guard_.serve_on(server_);
     server_.start();
     desertion_.start();
+    if (!say_ready(readiness)) {
+      log::warn("who started this server has gone: leaving");
+      shut_down();
+    }
+    readiness.reset();
     loop_.run();
     return {};
   }
@@ -151,23 +151,31 @@ class Shim {
 
 }  // namespace
 
-int run_serve(const Invocation& invocation) {
+int serve(const Invocation& invocation, ServerEnds ends) {
   open_log(invocation.debug);
   // The bundle of a pod's first container may be deleted while we serve the others.
   if (::chdir("/") != 0) return 1;
   fault::pass("serve.before-listen");
-  auto listener = take_listener(invocation);
-  if (!listener) {
-    log::error(listener.error().message);
-    return 1;
-  }
   // Never destroyed: handlers that still wait would only be torn down in a careful order for nothing.
-  auto* shim = new Shim(invocation, std::move(*listener));
-  if (auto ok = shim->run(); !ok) {
+  auto* shim = new Shim(invocation, std::move(ends.listener));
+  if (auto ok = shim->run(std::move(ends.readiness)); !ok) {
     log::error(ok.error().message);
     return 1;
   }
   ::_exit(0);
+}
+
+int run_serve(const Invocation& invocation) {
+  if (invocation.socket.empty()) {
+    std::fputs("containerd-shim-ward-v1: no action given (start, delete), and no -socket to serve on\n", stderr);
+    return 1;
+  }
+  auto listener = listen_unix(invocation.socket, StaleSocket::kReplace);
+  if (!listener) {
+    std::fprintf(stderr, "containerd-shim-ward-v1: %s\n", listener.error().message.c_str());
+    return 1;
+  }
+  return serve(invocation, {std::move(*listener), {}});
 }
 
 }  // namespace ward::shim

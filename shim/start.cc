@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // `start`: binds the pod's socket, leaves a server behind on it and prints the address. Where a server of the pod is
 // there already, prints that one's. Run once for each container, so everything superfluous here costs every start.
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -9,6 +11,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "lib/base/file.h"
@@ -80,23 +83,44 @@ void raise_oom_score(pid_t pid) {
   (void)write_text("/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(std::min(score + 1, 1000)));
 }
 
-Result<pid_t> start_server(const Invocation& invocation, const UniqueFd& listener) {
-  auto self = std::filesystem::read_symlink("/proc/self/exe").string();
-  ChildSpec spec;
-  spec.argv = {self,       "-namespace",      invocation.containerd_namespace, "-id", invocation.id,
-               "-address", invocation.address};
-  if (invocation.debug) spec.argv.emplace_back("-debug");
-  spec.program = std::move(self);
-  spec.environment = environment_without({});
-  spec.descriptors = {{listener.get(), kListenerDescriptor}};
-  spec.dies_with_parent = false;
-  spec.own_process_group = true;
-  auto child = start_child(spec);
-  if (!child) return tl::unexpected(child.error());
-  return child->pid;
+struct Server {
+  pid_t pid = -1;
+  UniqueFd readiness;
+};
+
+// The server is a fork that goes on: a program started anew would load and relocate itself, set up protobuf's tables,
+// and so begin to serve 2 ms later, with `start` waiting for it. Its command line, which it has inherited, is to be
+// that of a server.
+Result<Server> start_server(const Invocation& invocation, UniqueFd listener, char* action) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe2");
+  Server server{-1, UniqueFd(ends[0])};
+  UniqueFd ready(ends[1]);
+  server.pid = ::fork();
+  if (server.pid < 0) return fail_errno("fork the server");
+  if (server.pid > 0) return server;
+  server.readiness.reset();
+  if (action != nullptr) std::memset(action, 0, std::strlen(action));
+  ::setpgid(0, 0);
+  if (auto ok = leave_behind_all_but({listener.get(), ready.get()}); !ok) ::_exit(1);
+  ::_exit(serve(invocation, {std::move(listener), std::move(ready)}));
 }
 
-Result<std::string> start(const Invocation& invocation) {
+// Who is given the address of a server that died is refused by its socket, and some containerds then leave the socket
+// for ever: nobody clears up after a shim that was never connected.
+Result<void> await_readiness(const Server& server) {
+  constexpr int kPatienceMs = 10'000;
+  pollfd readable = {server.readiness.get(), POLLIN, 0};
+  int count = 0;
+  do count = ::poll(&readable, 1, kPatienceMs);
+  while (count < 0 && errno == EINTR);
+  if (count == 0) return fail(Code::kDeadlineExceeded, "the server does not serve after 10 s");
+  char byte = 0;
+  if (count == 1 && ::read(server.readiness.get(), &byte, 1) == 1) return {};
+  return fail(Code::kInternal, "the server ended before it served; its log may say why");
+}
+
+Result<std::string> start(const Invocation& invocation, char* action) {
   const auto input = read_standard_input();
   if (!input) return tl::unexpected(input.error());
   const auto options = parse_start_options(*input, invocation.containerd_namespace, invocation.id);
@@ -124,20 +148,24 @@ Result<std::string> start(const Invocation& invocation) {
   if (served) return address;
 
   if (auto ok = schedule_cores(); !ok) return failed(ok.error());
-  const auto server = start_server(invocation, *listener);
+  const auto server = start_server(invocation, std::move(*listener), action);
   if (!server) return failed(server.error());
-  raise_oom_score(*server);
-  if (auto ok = join_cgroup(*server, options->runtime.shim_cgroup); !ok) {
-    ::kill(*server, SIGKILL);
-    return failed(with_context("join the shim's cgroup", ok.error()));
+  raise_oom_score(server->pid);
+  auto stillborn = [&](std::string_view what, Error why) {
+    ::kill(server->pid, SIGKILL);
+    return failed(with_context(what, std::move(why)));
+  };
+  if (auto ok = join_cgroup(server->pid, options->runtime.shim_cgroup); !ok) {
+    return stillborn("join the shim's cgroup", ok.error());
   }
+  if (auto ok = await_readiness(*server); !ok) return stillborn("wait for the server", ok.error());
   return address;
 }
 
 }  // namespace
 
-int run_start(const Invocation& invocation) {
-  const auto address = start(invocation);
+int run_start(const Invocation& invocation, char* action) {
+  const auto address = start(invocation, action);
   if (!address) {
     std::fprintf(stderr, "start the shim: %s\n", address.error().message.c_str());
     return 1;

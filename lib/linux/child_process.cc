@@ -85,18 +85,19 @@ bool arrange_descriptors(Prepared& p) {
   return ::syscall(SYS_close_range, first_to_close, ~0U, 0) == 0;
 }
 
-[[noreturn]] void run_child(Prepared& p, const ChildSpec& spec, pid_t parent) {
+void reset_signals() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (spec.dies_with_parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(kExecFailedStatus);
-  }
-  if (spec.own_process_group) ::setpgid(0, 0);
+}
+
+[[noreturn]] void run_child(Prepared& p, const ChildSpec& spec, pid_t parent) {
+  reset_signals();
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(kExecFailedStatus);
   if (!spec.directory.empty() && ::chdir(spec.directory.c_str()) != 0) give_up(p, Step::kDirectory);
   if (!arrange_descriptors(p)) give_up(p, Step::kDescriptors);
   if (p.gate >= 0) {
@@ -160,6 +161,26 @@ std::optional<Error> find_start_failure(const UniqueFd& failure) {
   Failure said{};
   if (!failure || ::read(failure.get(), &said, sizeof(said)) != sizeof(said)) return std::nullopt;
   return fail_errno(describe(said.step), said.error).value();
+}
+
+Result<void> leave_behind_all_but(std::vector<int> descriptors) {
+  reset_signals();
+  {
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return fail_errno("open /dev/null");
+    for (int fd = 0; fd < 3; ++fd) {
+      if (::dup2(null.get(), fd) < 0) return fail_errno("dup2");
+    }
+  }
+  std::sort(descriptors.begin(), descriptors.end());
+  unsigned first = 3;
+  for (const int kept : descriptors) {
+    const auto fd = static_cast<unsigned>(kept);
+    if (fd > first && ::syscall(SYS_close_range, first, fd - 1, 0) != 0) return fail_errno("close_range");
+    first = std::max(first, fd + 1);
+  }
+  if (::syscall(SYS_close_range, first, ~0U, 0) != 0) return fail_errno("close_range");
+  return {};
 }
 
 Result<std::string> find_program(const std::string& name) {

@@ -23,8 +23,6 @@ struct ChildSpec {
   std::string directory;                         // empty: the caller's
   std::vector<std::pair<int, int>> descriptors;  // {ours, the child's}; ours is borrowed
   bool gated = false;
-  bool dies_with_parent = true;
-  bool own_process_group = false;
 };
 
 // While closed the child waits before execve. One that is destroyed without being opened ends the child.
@@ -55,6 +53,10 @@ std::optional<Error> find_start_failure(const UniqueFd& failure);
 
 // The absolute path of an executable: `name` itself where it has a slash, else the first hit in $PATH.
 Result<std::string> find_program(const std::string& name);
+
+// For a fork that goes on without execve: an empty signal mask, default dispositions, /dev/null for 0, 1 and 2, and of
+// the other descriptors only those named.
+Result<void> leave_behind_all_but(std::vector<int> descriptors);
 
 // Our own environment without the variables named.
 std::vector<std::string> environment_without(const std::vector<std::string>& names);

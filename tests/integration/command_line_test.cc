@@ -7,6 +7,7 @@
 
 #include "containerd/options.pb.h"
 #include "containerd/types.pb.h"
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "tests/integration/node_test_base.h"
 #include "tests/support/task_client.h"
@@ -27,6 +28,21 @@ class CommandLine : public NodeTest {
     any.set_type_url("containerd.runc.v1.Options");
     any.set_value(options.SerializeAsString());
     return any;
+  }
+  // `start` as containerd calls it, in a bundle of its own.
+  static std::vector<std::string> start_of(const std::string& id) {
+    const fs::path bundle = node().directory() / id;
+    fs::create_directory(bundle);
+    std::ofstream(bundle / "config.json") << "{}";
+    return {"env",           "-C",
+            bundle.string(), shim_binary().string(),
+            "-namespace",    node().containerd_namespace(),
+            "-address",      node().containerd_socket().string(),
+            "-id",           id,
+            "start"};
+  }
+  static bool nothing_is_left(const std::string& id) {
+    return await([&] { return !fs::exists(node().shim_socket(id)) && node().shim_pid(id) == -1; });
   }
 };
 
@@ -89,20 +105,9 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   unsigned long long cookie = 0;
   if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0) GTEST_SKIP() << "this kernel shares cores";
   const std::string id = node().unique("cores");
-  const fs::path bundle = node().directory() / "cores";
-  fs::create_directory(bundle);
-  std::ofstream(bundle / "config.json") << "{}";
-  const std::vector<std::string> start{shim_binary().string(),
-                                       "-namespace",
-                                       node().name(),
-                                       "-address",
-                                       node().containerd_socket().string(),
-                                       "-id",
-                                       id,
-                                       "start"};
-  std::vector<std::string> command{"env", "-C", bundle.string(), "SCHED_CORE=1"};
-  command.insert(command.end(), start.begin(), start.end());
-  const Output started = run(command, node().environment());
+  Child::Options options = node().environment();
+  options.environment.emplace_back("SCHED_CORE=1");
+  const Output started = run(start_of(id), options);
   EXPECT_EQ(started.status, 1);
   EXPECT_EQ(started.out, "");
   EXPECT_THAT(started.err, HasSubstr("enable sched core: "));
@@ -113,25 +118,66 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
 // containerd reads both streams as one, and what is there beside the address is part of it.
 TEST_F(CommandLine, AStartSaysNothingButTheAddressWhateverItsOptionsHold) {
   const std::string id = node().unique("silent");
-  const fs::path bundle = node().directory() / "silent";
-  fs::create_directory(bundle);
-  std::ofstream(bundle / "config.json") << "{}";
   containerd::RuncOptions options;  // of a pod with users of its own: bytes that are no text
   options.set_io_uid(196608);
   options.set_io_gid(196608);
   containerd::Any any;
   any.set_type_url("containerd.runc.v1.Options");
   any.set_value(options.SerializeAsString());
-  const Output started =
-      run({"env", "-C", bundle.string(), shim_binary().string(), "-namespace", node().containerd_namespace(),
-           "-address", node().containerd_socket().string(), "-id", id, "start"},
-          node().environment(), any.SerializeAsString());
+  const Output started = run(start_of(id), node().environment(), any.SerializeAsString());
   EXPECT_EQ(started.status, 0);
   EXPECT_EQ(started.out, "unix://" + node().shim_socket(id));
   EXPECT_EQ(started.err, "");
   TaskClient tasks(node().shim_socket(id));
   EXPECT_TRUE(tasks.call<containerd::Empty>("Shutdown", containerd::ShutdownRequest()));
-  EXPECT_TRUE(await([&] { return !fs::exists(node().shim_socket(id)) && node().shim_pid(id) == -1; }));
+  EXPECT_TRUE(nothing_is_left(id));
+}
+
+// A fault of each server that is started in between: what there is to say of it is in `node().directory()/fired`.
+class Stillborn : public CommandLine {
+ protected:
+  void SetUp() override {
+    if (!fault::kEnabled) GTEST_SKIP() << "this build has no fault points (WARD_FAULTS)";
+  }
+  static Child::Options with_fault(const std::string& action) {
+    fs::remove(rules().string() + ".fired");
+    std::ofstream(rules()) << "serve.before-listen=" << action << "\n";
+    Child::Options options = node().environment();
+    options.environment.push_back("WARD_FAULTS=@" + rules().string());
+    return options;
+  }
+  static bool fired() {
+    return await([] { return fs::exists(rules().string() + ".fired"); });
+  }
+
+ private:
+  static fs::path rules() { return node().directory() / "stillborn"; }
+};
+
+// An address is of a server that serves: containerd 1.6 leaves the socket of one that it never reached.
+TEST_F(Stillborn, AServerThatDiesBeforeItServesIsAnErrorAndLeavesNoSocket) {
+  const std::string id = node().unique("stillborn");
+  const Output started = run(start_of(id), with_fault("kill"));
+  EXPECT_EQ(started.status, 1);
+  EXPECT_EQ(started.out, "");
+  EXPECT_EQ(started.err,
+            "start the shim: wait for the server: the server ended before it served; its log may say why\n");
+  EXPECT_TRUE(fired());
+  EXPECT_TRUE(nothing_is_left(id));
+}
+
+TEST_F(Stillborn, AServerWhoseStartWasKilledLeavesAtOnceWithItsSocket) {
+  const std::string id = node().unique("orphan");
+  {
+    Child start(start_of(id), with_fault("delay(300)"));
+    start.close_input();
+    ASSERT_TRUE(fired());
+    EXPECT_TRUE(fs::exists(node().shim_socket(id)));
+    start.signal(SIGKILL);
+    EXPECT_EQ(start.wait(), 128 + SIGKILL);
+    EXPECT_EQ(start.out(), "");
+  }
+  EXPECT_TRUE(nothing_is_left(id));
 }
 
 }  // namespace

@@ -178,13 +178,7 @@ TEST_P(Recovery, NothingHangsNothingStaysAndTheIdIsFreeAgain) {
   if (events) expect_the_end_is_told(*events, what, id, when);
   events.reset();  // a process of this node, too
   clear_up_after_ctr(what);
-  // A known limit (docs/testing.md): of a shim that died before it could connect containerd deletes the bundle and asks
-  // nobody to clear up. The socket file waits for the next start of the id, which replaces it.
-  if (output.err.find("connect: connection refused") != std::string::npos) {
-    node().remove(id);
-  } else {
-    expect_nothing_is_left_of(node(), id, when + ", which said: " + output.err);
-  }
+  expect_nothing_is_left_of(node(), id, when + ", which said: " + output.err);
 
   const Output again = run_box(id, {"/box", "exit", "3"});
   EXPECT_EQ(again.status, 3) << when << ": the second start of the id: " << again.err;

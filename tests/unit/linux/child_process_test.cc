@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,33 @@ TEST(ChildProcess, OneThatEndsAtItsGateHasNothingToSay) {
   child->gate = Gate();
   EXPECT_EQ(exit_status(*child), kExecFailedStatus);
   EXPECT_FALSE(find_start_failure(child->failure));
+}
+
+TEST(ChildProcess, AForkThatGoesOnLeavesBehindAllButWhatItNames) {
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const int kept[] = {::fcntl(null.get(), F_DUPFD_CLOEXEC, 60), ::fcntl(null.get(), F_DUPFD_CLOEXEC, 40)};
+  const UniqueFd others[] = {UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 41)),
+                             UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 61))};
+  const pid_t pid = ::fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) {
+    ::signal(SIGUSR1, SIG_IGN);
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGTERM);
+    ::sigprocmask(SIG_BLOCK, &mask, nullptr);
+    if (!leave_behind_all_but({kept[0], kept[1]})) ::_exit(1);
+    for (int fd = 0; fd < 200; ++fd) {
+      const bool open = ::fcntl(fd, F_GETFD) >= 0;
+      if (open != (fd < 3 || fd == kept[0] || fd == kept[1])) ::_exit(2);
+    }
+    struct sigaction action = {};
+    ::sigaction(SIGUSR1, nullptr, &action);
+    ::sigprocmask(SIG_BLOCK, nullptr, &mask);
+    ::_exit(action.sa_handler == SIG_DFL && sigismember(&mask, SIGTERM) == 0 ? 0 : 3);
+  }
+  EXPECT_EQ(exit_status(Child{pid, {}, {}}), 0);
+  for (const int fd : kept) ::close(fd);
 }
 
 }  // namespace
