@@ -2,6 +2,7 @@
 #include "enforcer/recorder/kernel_side.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -79,6 +80,12 @@ void fill_watches(recorder_bpf& skeleton) {
   }
 }
 
+// A raw tracepoint has a type of its own among the kernel's.
+bool kernel_has_tracepoint(const std::string& name) {
+  const std::unique_ptr<btf, void (*)(btf*)> types{btf__load_vmlinux_btf(), btf__free};
+  return types && btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
+}
+
 // The skeleton goes away with its own descriptors; ours are copies.
 Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) {
   const std::pair<UniqueFd*, int> all[] = {
@@ -89,7 +96,9 @@ Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) 
       {&kernel.links[0], bpf_link__fd(skeleton.links.ward_sys_enter)},
       {&kernel.links[1], bpf_link__fd(skeleton.links.ward_task_newtask)},
       {&kernel.links[2], bpf_link__fd(skeleton.links.ward_exec)},
-      {&kernel.links[3], bpf_link__fd(skeleton.links.ward_cap_capable)},
+      {&kernel.links[3],
+       bpf_link__fd(skeleton.links.ward_cap_capable != nullptr ? skeleton.links.ward_cap_capable
+                                                               : skeleton.links.ward_cap_capable_exit)},
   };
   for (const auto& [fd, original] : all) {
     fd->reset(::fcntl(original, F_DUPFD_CLOEXEC, 3));
@@ -166,6 +175,9 @@ Result<LoadedPrograms> LoadedPrograms::load() {
   recorder_bpf* object = skeleton->object.get();
   if (object == nullptr) return refused("read the BPF programs");
   fill_watches(*object);
+  const bool has_tracepoint = kernel_has_tracepoint("cap_capable");
+  bpf_program__set_autoload(object->progs.ward_cap_capable, has_tracepoint);
+  bpf_program__set_autoload(object->progs.ward_cap_capable_exit, !has_tracepoint);
   // The outer map takes tables that are like this one. (Resizing the declared one crashes libbpf 1.1.)
   auto like = create_tables();
   if (!like) {

@@ -244,20 +244,52 @@ int BPF_PROG(ward_exec, struct task_struct* task, pid_t old_pid, struct linux_bi
   return 0;
 }
 
+// A set of capabilities is one number since Linux 6.3 and was two halves before. (What stands behind three underscores
+// is nothing to the loader, which looks for fields.)
+struct cred___number {
+  struct {
+    __u64 val;
+  } cap_effective;
+} __attribute__((preserve_access_index));
+struct cred___halves {
+  struct {
+    __u32 cap[2];
+  } cap_effective;
+} __attribute__((preserve_access_index));
+
+static __always_inline int is_effective(const struct cred* cred, __u32 capability) {
+  const struct cred___number* number = (const void*)cred;
+  if (bpf_core_field_exists(number->cap_effective.val)) return (number->cap_effective.val >> capability) & 1;
+  const struct cred___halves* halves = (const void*)cred;
+  const __u32 half = capability < 32 ? halves->cap_effective.cap[0] : halves->cap_effective.cap[1];
+  return (half >> (capability & 31)) & 1;
+}
+
+static __always_inline void note_capability(const struct cred* cred, int cap) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct ward_tag* tag = tag_of(task);
+  if (!tag || !tag->program) return;
+  // The kernel acting in another's name: overlayfs asks with the credentials of whoever mounted it.
+  if (cred != task->real_cred) return;
+  // Granted for owning a child user namespace, or within one: nothing the container's capability sets need.
+  __u32 capability = cap;
+  if (capability >= WARD_CAPS || !is_effective(cred, capability)) return;
+  if (cred->user_ns->ns.inum != tag->user_ns) return;
+  struct ward_run* run = run_of(tag);
+  if (run) note_cell(run, tag->slot, WARD_FIRST_CAP + (tag->exec & 1) * WARD_CAPS + capability, 0);
+}
+
+// The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is loaded.
 SEC("tp_btf/cap_capable")
 int BPF_PROG(ward_cap_capable, const struct cred* cred, struct user_namespace* target_ns,
              const struct user_namespace* capable_ns, int cap, int ret) {
-  if (ret) return 0;
-  struct task_struct* task = bpf_get_current_task_btf();
-  struct ward_tag* tag = tag_of(task);
-  if (!tag || !tag->program) return 0;
-  // The kernel acting in another's name: overlayfs asks with the credentials of whoever mounted it.
-  if (cred != task->real_cred) return 0;
-  // Granted for owning a child user namespace, or within one: nothing the container's capability sets need.
-  __u32 capability = cap;
-  if (capability >= WARD_CAPS || !((cred->cap_effective.val >> capability) & 1)) return 0;
-  if (cred->user_ns->ns.inum != tag->user_ns) return 0;
-  struct ward_run* run = run_of(tag);
-  if (run) note_cell(run, tag->slot, WARD_FIRST_CAP + (tag->exec & 1) * WARD_CAPS + capability, 0);
+  if (!ret) note_capability(cred, cap);
+  return 0;
+}
+
+SEC("fexit/cap_capable")
+int BPF_PROG(ward_cap_capable_exit, const struct cred* cred, struct user_namespace* target_ns, int cap,
+             unsigned int options, int ret) {
+  if (!ret) note_capability(cred, cap);
   return 0;
 }
