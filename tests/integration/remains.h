@@ -14,7 +14,7 @@ namespace ward::test {
 inline std::vector<std::string> remains_of_containers(const Node& node) { return node.leftovers(Daemons::kIgnore); }
 
 inline void expect_no_remains(const Node& node, const std::string& when) {
-  await([&] { return remains_of_containers(node).empty(); }, std::chrono::seconds(10));
+  await([&] { return remains_of_containers(node).empty(); }, std::chrono::seconds(is_slow_host() ? 30 : 10));
   EXPECT_THAT(remains_of_containers(node), testing::IsEmpty()) << when;
 }
 

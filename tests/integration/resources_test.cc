@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <limits>
 
 #include "containerd/metrics_v1.pb.h"
 #include "containerd/metrics_v2.pb.h"
@@ -60,7 +61,6 @@ TEST_P(Resources, CtrShowsTheMetricsOfARunningAndOfAPausedContainer) {
 }
 
 TEST_P(Resources, StatsAreWhatTheKernelCounts) {
-  if (!is_v1()) GTEST_SKIP() << "the numbers are compared on cgroup v1 only; metrics_test.cc has v2";
   const std::string id = start_box("stats", {"/box", "crowd", "3"});
   const auto directory = directory_of(id, "pids");
   ASSERT_TRUE(await([&] { return read_cgroup_value(directory / "pids.current") == 4U; }));
@@ -68,7 +68,17 @@ TEST_P(Resources, StatsAreWhatTheKernelCounts) {
     if (!is_ward() && std::string(version) == "v3") continue;
     const auto answer = stats(id, version);
     ASSERT_TRUE(answer.has_value()) << answer.error().message;
-    EXPECT_EQ(answer->stats().type_url(), "io.containerd.cgroups.v1.Metrics");
+    EXPECT_EQ(answer->stats().type_url(),
+              is_v1() ? "io.containerd.cgroups.v1.Metrics" : "io.containerd.cgroups.v2.Metrics");
+    if (!is_v1()) {
+      containerd::cgroup2::Metrics metrics;
+      ASSERT_TRUE(metrics.ParseFromString(answer->stats().value()));
+      EXPECT_EQ(metrics.pids().current(), 4U);
+      EXPECT_GT(metrics.memory().usage(), 0U);
+      EXPECT_GT(metrics.cpu().usage_usec(), 0U);
+      EXPECT_EQ(metrics.memory().usage_limit(), std::numeric_limits<std::uint64_t>::max());
+      continue;
+    }
     containerd::cgroup1::Metrics metrics;
     ASSERT_TRUE(metrics.ParseFromString(answer->stats().value()));
     EXPECT_EQ(metrics.pids().current(), 4U);
@@ -91,32 +101,38 @@ TEST_P(Resources, StatsOfAnUnknownContainerAreNotFound) {
 }
 
 TEST_P(Resources, AnUpdateIsSeenInTheCgroup) {
-  if (!is_v1()) GTEST_SKIP() << "reads the files of cgroup v1";
   const std::string id = start_box("update", {"/box", "wait"});
-  const auto memory = directory_of(id, "memory");
+  const auto in = [&](const char* controller, const char* v1, const char* v2) {
+    return read_cgroup_text(directory_of(id, controller) / (is_v1() ? v1 : v2));
+  };
   const auto updated =
       update(id, R"({"memory":{"limit":67108864,"swap":null},"cpu":{"shares":512,"quota":50000,"period":100000},)"
                  R"("pids":{"limit":77}})");
   ASSERT_TRUE(updated.has_value()) << updated.error().message;
-  EXPECT_EQ(read_cgroup_value(memory / "memory.limit_in_bytes"), 67108864U);
-  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.shares"), 512U);
-  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.cfs_quota_us"), 50000U);
-  EXPECT_EQ(read_cgroup_value(directory_of(id, "pids") / "pids.max"), 77U);
+  // runc's own sum makes a weight of v2 out of shares.
+  const char* shares = is_v1() ? "512\n" : "20\n";
+  EXPECT_EQ(in("memory", "memory.limit_in_bytes", "memory.max"), "67108864\n");
+  EXPECT_EQ(in("cpu", "cpu.shares", "cpu.weight"), shares);
+  EXPECT_EQ(in("cpu", "cpu.cfs_quota_us", "cpu.max"), is_v1() ? "50000\n" : "50000 100000\n");
+  EXPECT_EQ(in("pids", "pids.max", "pids.max"), "77\n");
   // One limit alone leaves the others.
   ASSERT_TRUE(update(id, R"({"memory":{"limit":33554432}})").has_value());
-  EXPECT_EQ(read_cgroup_value(memory / "memory.limit_in_bytes"), 33554432U);
-  EXPECT_EQ(read_cgroup_value(directory_of(id, "cpu") / "cpu.shares"), 512U);
+  EXPECT_EQ(in("memory", "memory.limit_in_bytes", "memory.max"), "33554432\n");
+  EXPECT_EQ(in("cpu", "cpu.shares", "cpu.weight"), shares);
   node().remove(id);
 }
 
 TEST_P(Resources, AnUpdateOfAPausedContainerLeavesItPaused) {
-  if (!is_v1()) GTEST_SKIP() << "reads the files of cgroup v1";
   const std::string id = start_box("update-paused", {"/box", "tick", "0"});
   EXPECT_EQ(node().ctr({"task", "pause", id}).status, 0);
   ASSERT_TRUE(update(id, R"({"pids":{"limit":66}})").has_value());
   EXPECT_EQ(read_cgroup_value(directory_of(id, "pids") / "pids.max"), 66U);
   EXPECT_EQ(node().task_status(id), "PAUSED");
-  EXPECT_EQ(read_cgroup_text(directory_of(id, "freezer") / "freezer.state"), "FROZEN\n");
+  if (is_v1()) {
+    EXPECT_EQ(read_cgroup_text(directory_of(id, "freezer") / "freezer.state"), "FROZEN\n");
+  } else {
+    EXPECT_EQ(read_cgroup_text(directory_of(id, "pids") / "cgroup.freeze"), "1\n");
+  }
   EXPECT_EQ(node().ctr({"task", "resume", id}).status, 0);
   node().remove(id);
 }
@@ -130,7 +146,8 @@ TEST_P(Resources, AWrongUpdateSaysWhatIsWrong) {
   const auto untyped = update(id, "{}", false);
   EXPECT_EQ(code(untyped), Code::kInvalidArgument);
   EXPECT_THAT(untyped.error().message, HasSubstr("some.other/Type"));
-  const auto impossible = update(id, R"({"memory":{"limit":1}})");
+  // What the kernel refuses: on v1 a limit below what is in use, on v2 a processor that does not exist.
+  const auto impossible = update(id, is_v1() ? R"({"memory":{"limit":1}})" : R"({"cpu":{"cpus":"4095"}})");
   ASSERT_FALSE(impossible.has_value());
   EXPECT_THAT(impossible.error().message, HasSubstr("OCI runtime update failed"));
   ASSERT_TRUE(signal_process(node().task_pid(id), SIGKILL));

@@ -256,7 +256,7 @@ void Node::stop() {
   if (wardd_was_killed_ && !wardd_) start_wardd();  // what it had in hand is cleared up by the next one
   stop_wardd(SIGTERM);
   stop_containerd(SIGTERM);
-  await([&] { return leftovers().empty(); }, std::chrono::seconds(5));
+  await([&] { return leftovers().empty(); }, std::chrono::seconds(is_slow_host() ? 30 : 5));
   for (const std::string& left : leftovers()) ADD_FAILURE() << "left behind: " << left;
   remove_remains(name_, directory_);
   directory_.clear();

@@ -108,6 +108,8 @@ void write_cri_files(const fs::path& own, const fs::path& shim) {
   std::ofstream(own / "ward-runtime.toml") << "BinaryName = " << quoted(configured_runtime(own)) << "\n";
 }
 
+bool is_slow_host() { return std::getenv("WARD_TEST_SLOW") != nullptr; }
+
 std::string containerd_config(const fs::path& own, const fs::path& shim, Cri cri) {
   const int major = containerd_version().major;
   std::string disabled;
@@ -120,6 +122,8 @@ std::string containerd_config(const fs::path& own, const fs::path& shim, Cri cri
                      "\"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.aufs\"]\n"
                      "[grpc]\n  address = " +
                      quoted(own / "containerd.sock") + "\n";
+  // containerd ends a `delete` of the shim, and what it has begun, after 5 s.
+  if (is_slow_host()) text += "[timeouts]\n  \"io.containerd.timeout.shim.cleanup\" = \"30s\"\n";
   if (cri == Cri::kOn) text += cri_config(own, shim, major);
   return text;
 }

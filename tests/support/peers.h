@@ -34,6 +34,9 @@ inline constexpr Version kHonoursRuntimePath{1, 6, 21};
 // With id-mapped mounts for the root file system.
 inline constexpr Version kMapsUsers{2, 0, 0};
 
+// An emulated one (tests/vm/run), ten times slower: what the kernel and containerd do by the clock takes longer.
+bool is_slow_host();
+
 enum class Cri { kOff, kOn };
 inline constexpr char kPauseImage[] = "docker.io/ward/pause:demo";
 
