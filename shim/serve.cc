@@ -39,8 +39,11 @@ void open_log(bool debug) {
   if (debug) log::set_level(log::Level::kDebug);
 }
 
-// Tells `start`, which waits for it. False: it has gone, and has told nobody of the server.
-bool say_ready(const UniqueFd& readiness) { return !readiness || ::write(readiness.get(), "", 1) == 1; }
+// Tells `start`, which waits for it. Where it has gone, and has told nobody, the next one of the pod may be connecting
+// already: whether anybody comes is the desertion watch's to see. SIGPIPE must be ignored by now.
+void say_ready(UniqueFd readiness) {
+  if (readiness && ::write(readiness.get(), "", 1) != 1) log::warn("who started this server has gone");
+}
 
 std::string own_address(const UniqueFd& listener) {
   sockaddr_un address = {};
@@ -93,11 +96,7 @@ class Shim {
     guard_.serve_on(server_);
     server_.start();
     desertion_.start();
-    if (!say_ready(readiness)) {
-      log::warn("who started this server has gone: leaving");
-      shut_down();
-    }
-    readiness.reset();
+    say_ready(std::move(readiness));
     loop_.run();
     return {};
   }
@@ -154,7 +153,10 @@ class Shim {
 int serve(const Invocation& invocation, ServerEnds ends) {
   open_log(invocation.debug);
   // The bundle of a pod's first container may be deleted while we serve the others.
-  if (::chdir("/") != 0) return 1;
+  if (::chdir("/") != 0) {
+    log::error(fail_errno("enter /").value().message);
+    return 1;
+  }
   fault::pass("serve.before-listen");
   // Never destroyed: handlers that still wait would only be torn down in a careful order for nothing.
   auto* shim = new Shim(invocation, std::move(ends.listener));

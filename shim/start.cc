@@ -91,7 +91,7 @@ struct Server {
 // The server is a fork that goes on: a program started anew would load and relocate itself, set up protobuf's tables,
 // and so begin to serve 2 ms later, with `start` waiting for it. Its command line, which it has inherited, is to be
 // that of a server.
-Result<Server> start_server(const Invocation& invocation, UniqueFd listener, char* action) {
+Result<Server> start_server(const Invocation& invocation, const UniqueFd& listener, char* action) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe2");
   Server server{-1, UniqueFd(ends[0])};
@@ -103,7 +103,7 @@ Result<Server> start_server(const Invocation& invocation, UniqueFd listener, cha
   if (action != nullptr) std::memset(action, 0, std::strlen(action));
   ::setpgid(0, 0);
   if (auto ok = leave_behind_all_but({listener.get(), ready.get()}); !ok) ::_exit(1);
-  ::_exit(serve(invocation, {std::move(listener), std::move(ready)}));
+  ::_exit(serve(invocation, {UniqueFd(listener.get()), std::move(ready)}));
 }
 
 // Who is given the address of a server that died is refused by its socket, and some containerds then leave the socket
@@ -114,9 +114,10 @@ Result<void> await_readiness(const Server& server) {
   int count = 0;
   do count = ::poll(&readable, 1, kPatienceMs);
   while (count < 0 && errno == EINTR);
+  if (count < 0) return fail_errno("poll");
   if (count == 0) return fail(Code::kDeadlineExceeded, "the server does not serve after 10 s");
   char byte = 0;
-  if (count == 1 && ::read(server.readiness.get(), &byte, 1) == 1) return {};
+  if (::read(server.readiness.get(), &byte, 1) == 1) return {};
   return fail(Code::kInternal, "the server ended before it served; its log may say why");
 }
 
@@ -148,7 +149,9 @@ Result<std::string> start(const Invocation& invocation, char* action) {
   if (served) return address;
 
   if (auto ok = schedule_cores(); !ok) return failed(ok.error());
-  const auto server = start_server(invocation, std::move(*listener), action);
+  // Our own descriptor of the socket stays: of a server that dies nobody is to take the socket for stale, and put his
+  // own in its place, before it is removed here.
+  const auto server = start_server(invocation, *listener, action);
   if (!server) return failed(server.error());
   raise_oom_score(server->pid);
   auto stillborn = [&](std::string_view what, Error why) {

@@ -165,6 +165,8 @@ std::optional<Error> find_start_failure(const UniqueFd& failure) {
 
 Result<void> leave_behind_all_but(std::vector<int> descriptors) {
   reset_signals();
+  std::sort(descriptors.begin(), descriptors.end());
+  if (!descriptors.empty() && descriptors.front() < 3) return fail(Code::kInvalidArgument, "a descriptor below 3");
   {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return fail_errno("open /dev/null");
@@ -172,7 +174,6 @@ Result<void> leave_behind_all_but(std::vector<int> descriptors) {
       if (::dup2(null.get(), fd) < 0) return fail_errno("dup2");
     }
   }
-  std::sort(descriptors.begin(), descriptors.end());
   unsigned first = 3;
   for (const int kept : descriptors) {
     const auto fd = static_cast<unsigned>(kept);

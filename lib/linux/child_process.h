@@ -55,7 +55,7 @@ std::optional<Error> find_start_failure(const UniqueFd& failure);
 Result<std::string> find_program(const std::string& name);
 
 // For a fork that goes on without execve: an empty signal mask, default dispositions, /dev/null for 0, 1 and 2, and of
-// the other descriptors only those named.
+// the other descriptors only those named, which are not of the three. All three are open already.
 Result<void> leave_behind_all_but(std::vector<int> descriptors);
 
 // Our own environment without the variables named.

@@ -166,10 +166,10 @@ TEST_F(Stillborn, AServerThatDiesBeforeItServesIsAnErrorAndLeavesNoSocket) {
   EXPECT_TRUE(nothing_is_left(id));
 }
 
-TEST_F(Stillborn, AServerWhoseStartWasKilledLeavesAtOnceWithItsSocket) {
+TEST_F(Stillborn, AServerWhoseStartWasKilledIsTheNextStartsServer) {
   const std::string id = node().unique("orphan");
   {
-    Child start(start_of(id), with_fault("delay(300)"));
+    Child start(start_of(id), with_fault("delay(2000)"));
     start.close_input();
     ASSERT_TRUE(fired());
     EXPECT_TRUE(fs::exists(node().shim_socket(id)));
@@ -177,6 +177,37 @@ TEST_F(Stillborn, AServerWhoseStartWasKilledLeavesAtOnceWithItsSocket) {
     EXPECT_EQ(start.wait(), 128 + SIGKILL);
     EXPECT_EQ(start.out(), "");
   }
+  const Output next = run(start_of(id), node().environment());
+  EXPECT_EQ(next.status, 0) << next.err;
+  EXPECT_EQ(next.out, "unix://" + node().shim_socket(id));
+  TaskClient tasks(node().shim_socket(id));
+  EXPECT_TRUE(tasks.call<containerd::Empty>("Shutdown", containerd::ShutdownRequest()));
+  EXPECT_TRUE(nothing_is_left(id));
+}
+
+TEST_F(Stillborn, AServerWhoseStartWasKilledLeavesWhereNobodyComes) {
+  const std::string id = node().unique("orphan");
+  Child::Options options = with_fault("delay(2000)");
+  options.environment.emplace_back("WARD_DESERTED_AFTER_MS=100");
+  {
+    Child start(start_of(id), options);
+    start.close_input();
+    ASSERT_TRUE(fired());
+    start.signal(SIGKILL);
+    EXPECT_EQ(start.wait(), 128 + SIGKILL);
+  }
+  EXPECT_TRUE(nothing_is_left(id));
+}
+
+TEST_F(Stillborn, AStartWithoutStandardStreamsServes) {
+  const std::string id = node().unique("streamless");
+  std::vector<std::string> command = start_of(id);
+  command.insert(command.begin(), {"sh", "-c", "exec \"$@\" <&- 2>&-", "sh"});
+  const Output started = run(command, node().environment());
+  EXPECT_EQ(started.status, 0);
+  EXPECT_EQ(started.out, "unix://" + node().shim_socket(id));
+  TaskClient tasks(node().shim_socket(id));
+  EXPECT_TRUE(tasks.call<containerd::Empty>("Shutdown", containerd::ShutdownRequest()));
   EXPECT_TRUE(nothing_is_left(id));
 }
 

@@ -33,11 +33,9 @@ class SystemdCgroup : public GuardedTest {
   static std::string scope(const std::string& id) { return node().name() + "-" + id + ".scope"; }
   static std::string start(const std::string& prefix, const std::vector<std::string>& command) {
     std::string id = node().unique(prefix);
-    const Output started =
-        node().ctr(run_arguments(id,
-                                 {"-d", "--runtime-config-path", config().string(), "--cgroup",
-                                  "system.slice:" + node().name() + ":" + id},
-                                 command));
+    const Output started = node().ctr(run_arguments(
+        id, {"-d", "--runtime-config-path", config().string(), "--cgroup", "system.slice:" + node().name() + ":" + id},
+        command));
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
