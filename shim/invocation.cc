@@ -34,11 +34,12 @@ Result<Invocation> parse_invocation(const std::vector<std::string>& arguments) {
                                                              {"socket", &result.socket},
                                                              {"publish-binary", nullptr},
                                                              {"debug-socket", nullptr}};
-  std::vector<std::string> words;
+  std::string action;  // the last word: an unknown flag's value may stand before it
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto flag = split_flag(arguments[i]);
     if (!flag) {
-      words.push_back(arguments[i]);
+      action = arguments[i];
+      result.action_at = i;
       continue;
     }
     if (flag->name == "v" || flag->name == "version") result.action = Action::kVersion;
@@ -54,9 +55,8 @@ Result<Invocation> parse_invocation(const std::vector<std::string>& arguments) {
     }
   }
   if (result.action == Action::kVersion || result.action == Action::kInfo) return result;
-  // The action is the last word: an unknown flag's value may stand before it.
-  if (!words.empty() && words.back() == "start") result.action = Action::kStart;
-  if (!words.empty() && words.back() == "delete") result.action = Action::kDelete;
+  if (action == "start") result.action = Action::kStart;
+  if (action == "delete") result.action = Action::kDelete;
   if (result.containerd_namespace.empty()) return fail(Code::kInvalidArgument, "shim namespace cannot be empty");
   if (result.action != Action::kServe && result.id.empty()) {
     return fail(Code::kInvalidArgument, "shim id cannot be empty");

@@ -3,6 +3,7 @@
 // daemons that we do not know are passed over.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ enum class Action { kServe, kStart, kDelete, kVersion, kInfo };
 
 struct Invocation {
   Action action = Action::kServe;
+  std::size_t action_at = 0;  // which of the arguments said start or delete
   std::string containerd_namespace;
   std::string id;
   std::string address;  // containerd's gRPC socket

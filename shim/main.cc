@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <string_view>
 
 #include "shim/invocation.h"
 
@@ -21,13 +20,6 @@ void open_standard_streams() {
   do fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   while (fd >= 0 && fd < 3);
   if (fd >= 3) ::close(fd);
-}
-
-char* last_word(std::string_view word, int argc, char** argv) {
-  for (int i = argc - 1; i > 0; --i) {
-    if (argv[i] == word) return argv[i];
-  }
-  return nullptr;
 }
 
 }  // namespace
@@ -50,7 +42,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   switch (invocation->action) {
-    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation, last_word("start", argc, argv));
+    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation, argv[1 + invocation->action_at]);
     case ward::shim::Action::kDelete: return ward::shim::run_delete(*invocation);
     case ward::shim::Action::kServe: return ward::shim::run_serve(*invocation);
     case ward::shim::Action::kInfo: return ward::shim::run_info();

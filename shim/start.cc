@@ -100,7 +100,7 @@ Result<Server> start_server(const Invocation& invocation, const UniqueFd& listen
   if (server.pid < 0) return fail_errno("fork the server");
   if (server.pid > 0) return server;
   server.readiness.reset();
-  if (action != nullptr) std::memset(action, 0, std::strlen(action));
+  std::memset(action, 0, std::strlen(action));
   ::setpgid(0, 0);
   if (auto ok = leave_behind_all_but({listener.get(), ready.get()}); !ok) ::_exit(1);
   ::_exit(serve(invocation, {UniqueFd(listener.get()), std::move(ready)}));

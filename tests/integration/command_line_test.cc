@@ -115,6 +115,23 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   EXPECT_EQ(node().shim_pid(id), -1);
 }
 
+TEST_F(CommandLine, WithoutAnActionItServesOnTheSocketItIsGivenAndAsksForOneWhereItIsNot) {
+  const std::string id = node().unique("by-hand");
+  const std::string socket = node().directory() / "by-hand.sock";
+  std::vector<std::string> command{shim_binary().string(), "-namespace", node().containerd_namespace(), "-id", id};
+  const Output refused = run(command, node().environment());
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("no action given (start, delete), and no -socket to serve on"));
+
+  command.insert(command.end(), {"-socket", socket});
+  Child server(command, node().environment());
+  ASSERT_TRUE(await([&] { return fs::exists(socket); }));
+  TaskClient tasks(socket);
+  EXPECT_TRUE(tasks.call<containerd::Empty>("Shutdown", containerd::ShutdownRequest()));
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_FALSE(fs::exists(socket));
+}
+
 // containerd reads both streams as one, and what is there beside the address is part of it.
 TEST_F(CommandLine, AStartSaysNothingButTheAddressWhateverItsOptionsHold) {
   const std::string id = node().unique("silent");

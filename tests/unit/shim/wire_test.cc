@@ -93,8 +93,13 @@ TEST(Invocation, ContainerdsCommandLinesAreUnderstood) {
       parse_invocation({"-namespace", "n", "-address", "/a", "-publish-binary", "/c", "-id", "i", "-debug", "start"});
   ASSERT_TRUE(start.has_value());
   EXPECT_EQ(start->action, Action::kStart);
+  EXPECT_EQ(start->action_at, 9U);
   EXPECT_EQ(start->id, "i");
   EXPECT_TRUE(start->debug);
+  const auto awkward = parse_invocation({"-namespace", "start", "start", "-id", "start"});
+  ASSERT_TRUE(awkward.has_value());
+  EXPECT_EQ(awkward->action, Action::kStart);
+  EXPECT_EQ(awkward->action_at, 2U);
   const auto remove = parse_invocation({"--namespace=n", "--id=i", "-bundle", "/b", "delete"});
   ASSERT_TRUE(remove.has_value());
   EXPECT_EQ(remove->action, Action::kDelete);
