@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ward beside the stock runtime: same containerd, same runc, same run, every variant once a round in random order so that
-a noisy machine is noisy for all. Prints a table and writes JSON; nothing here decides whether a test passes."""
+a noisy machine is noisy for all. Prints a table and writes JSON; whether it is worse than a kept run says --against."""
 import argparse
 import json
 import os
@@ -14,11 +14,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workloads")]
 import pods  # noqa: E402
+from against import compare, read_rows  # noqa: E402
 from containment import containment  # noqa: E402
+from flat import flat  # noqa: E402
 from floor import Floor  # noqa: E402
 from driver import Nginx, Redis  # noqa: E402
 from private_node import RUNC, WARD, Broken, PrivateNode, enter_mount_namespace, read, wait_for  # noqa: E402
-from rounds import Rounds, conditions  # noqa: E402
+from rounds import Rounds, conditions, quartiles  # noqa: E402
 
 POLICY = """\
 apiVersion: ward.dev/v1alpha1
@@ -34,7 +36,7 @@ spec:
     - {match: {containers: ["learn-*"]}, mode: learn, workload: again}
 """
 BOX = "docker.io/ward/box:demo"
-PARTS = ("start", "exec", "pod", "memory", "output", "containment", "nginx", "redis")
+PARTS = ("start", "exec", "pod", "memory", "output", "containment", "flat", "nginx", "redis")
 # name -> (prefix of the container's name, runtime, flags)
 VARIANTS = {
     "stock": ("stock", RUNC, []), "stock+default": ("stock", RUNC, ["--seccomp"]),
@@ -191,14 +193,16 @@ class Bench:
         if seen:
             raise Broken(f"{workload}: the learned profile was violated: {seen[0]['syscall']}")
         # Recording costs every process of the machine a little, so it must not run beside the others: before and after
-        # have to do, and its ratio is that of the medians.
+        # have to do, and its ratio is that of the medians, between the quartiles of pairs that were not taken in turns.
         instances["ward learn"] = program(self.node, self.name("learn"), WARD)
         learning = self.in_turns({"ward learn": lambda: rate(instances["ward learn"])}, count)
         instances["ward learn"].quit()
         again = self.in_turns({"no profile": lambda: rate(instances["no profile"])}, count)
         self.compare(f"{workload}: enforcing / default profile", "req/s", rounds, "ward enforce", "default profile", (0.99,), True, ("no profile",))
         values = {**again.medians(), **learning.medians()}
-        self.row(f"{workload}: learning / unconfined", "req/s", values, [values["ward learn"] / values["no profile"]] * 3, (0.85,), True,
+        low, _, high = quartiles([a / b for a, b in zip(learning.samples["ward learn"], again.samples["no profile"])])
+        ratio = values["ward learn"] / values["no profile"]
+        self.row(f"{workload}: learning / unconfined", "req/s", values, [min(low, ratio), ratio, max(high, ratio)], (0.85,), True,
                  begin=learning.conditions, samples={**again.samples, **learning.samples})
         for key in ("no profile", "default profile", "ward enforce"):
             instances[key].quit()
@@ -217,7 +221,10 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few rounds: a look, not a measurement")
     parser.add_argument("--only", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1000000, help="of the order of the variants (default: the time)")
+    parser.add_argument("--against", metavar="FILE", help="a kept run: exit status 1 where a row is worse than there beyond its quartiles")
     options = parser.parse_args()
+    if options.against:
+        read_rows(options.against)
     quick, wanted = options.quick, options.only or PARTS
     enter_mount_namespace()
     with PrivateNode(os.path.join(ROOT, "build", "release")) as node:
@@ -233,7 +240,7 @@ def main():
             "start": bench.start, "exec": bench.execs, "memory": lambda: bench.memory(5 if quick else 50),
             "pod": lambda: (pods.pod_start(bench, VARIANTS, BOX), pods.growth(bench, VARIANTS, BOX, rollup)),
             "output": lambda: pods.output(bench, VARIANTS, BOX),
-            "containment": lambda: containment(bench, 10 if quick else 200),
+            "containment": lambda: containment(bench, 10 if quick else 200), "flat": lambda: flat(bench, BOX, quick),
             "nginx": lambda: bench.throughput("nginx", Nginx, lambda i: i.wrk("/", seconds), rounds, lambda i: (i.load(), i.reload())),
             "redis": lambda: bench.throughput("redis", Redis, lambda i: statistics.mean(i.benchmark(20000 * seconds, "set,get").values()), rounds,
                                               lambda i: i.load())}
@@ -248,6 +255,8 @@ def main():
     print(f"wrote {options.out}")
     if left:
         raise Broken("left behind: " + str(left))
+    if options.against and compare(bench.rows, options.against):
+        sys.exit(1)
 
 
 if __name__ == "__main__":
