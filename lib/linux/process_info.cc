@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/process_info.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,7 +20,6 @@ constexpr std::size_t kMaxStatusBytes = 65536;
 constexpr std::size_t kParent = 1;
 constexpr std::size_t kFlags = 6;
 constexpr std::size_t kStartTime = 19;
-constexpr std::size_t kStartStack = 25;
 
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> out;
@@ -68,7 +64,7 @@ Result<TaskStat> parse_stat(std::string_view text) {
     return fail(Code::kInternal, "/proc/<pid>/stat without a command in parentheses");
   }
   const auto fields = words(text.substr(close + 1));
-  if (fields.size() <= kStartStack) return fail(Code::kInternal, "/proc/<pid>/stat is too short");
+  if (fields.size() <= kStartTime) return fail(Code::kInternal, "/proc/<pid>/stat is too short");
   TaskStat stat;
   stat.pid = number<pid_t>(text);
   stat.comm = text.substr(open + 1, close - open - 1);
@@ -77,7 +73,6 @@ Result<TaskStat> parse_stat(std::string_view text) {
   constexpr unsigned kExiting = 0x4;  // PF_EXITING
   stat.exiting = (number<unsigned>(fields[kFlags]) & kExiting) != 0;
   stat.start_time_ticks = number<std::uint64_t>(fields[kStartTime]);
-  stat.start_stack = number<std::uint64_t>(fields[kStartStack]);
   return stat;
 }
 
@@ -111,16 +106,26 @@ std::string read_exe(pid_t tid, const std::filesystem::path& proc) {
   return n <= 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(n));
 }
 
-Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc) {
-  // What the kernel knows already: a program on a FUSE file system must not make whoever looks wait for its server.
-  struct statx exe {};
-  const std::string link = (proc / std::to_string(tid) / "exe").string();
-  if (::statx(AT_FDCWD, link.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &exe) != 0) {
-    return fail_errno("statx '" + link + "'");
+std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std::filesystem::path& proc) {
+  std::vector<ThreadIdentity> threads;
+  std::error_code gone;
+  std::filesystem::directory_iterator entry(proc / std::to_string(tid) / "task", gone);
+  for (; !gone && entry != std::filesystem::directory_iterator() && threads.size() < limit; entry.increment(gone)) {
+    const auto thread = number<pid_t>(entry->path().filename().native());
+    if (const auto stat = read_stat(thread, proc)) threads.push_back({thread, stat->start_time_ticks});
   }
-  auto stat = read_stat(tid, proc);
-  if (!stat) return tl::unexpected(stat.error());
-  return ImageIdentity{makedev(exe.stx_dev_major, exe.stx_dev_minor), exe.stx_ino, stat->start_stack};
+  return threads;
+}
+
+bool descends_from(pid_t pid, pid_t ancestor, const std::filesystem::path& proc) {
+  constexpr int kMostGenerations = 64;
+  for (int i = 0; i < kMostGenerations; ++i) {
+    const auto stat = read_stat(pid, proc);
+    if (!stat || stat->parent <= 0) return false;
+    if (stat->parent == ancestor) return true;
+    pid = stat->parent;
+  }
+  return false;
 }
 
 }  // namespace ward

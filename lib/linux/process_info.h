@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/result.h"
 
@@ -22,7 +23,6 @@ struct TaskStat {
   char state = '?';
   bool exiting = false;                // it runs no more of its program, but cannot be waited for yet
   std::uint64_t start_time_ticks = 0;  // since boot; with the pid it names a process for ever
-  std::uint64_t start_stack = 0;       // where the stack of the present image began; 0 where we may not see it
   std::string comm;                    // raw
 };
 
@@ -44,13 +44,17 @@ Result<TaskStatus> read_status(pid_t tid, const std::filesystem::path& proc = "/
 std::string read_exe(pid_t tid,
                      const std::filesystem::path& proc = "/proc");  // raw link; empty where it cannot be read
 
-// Which program image a process runs: the file and where its stack begins. Two execs of one file differ in the second.
-struct ImageIdentity {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  std::uint64_t start_stack = 0;
-  bool operator==(const ImageIdentity&) const = default;
+// A thread for ever: the kernel sets both, and a program can change neither. (Of a program that another thread than the
+// first executes, the first one's are taken over.)
+struct ThreadIdentity {
+  pid_t tid = 0;
+  std::uint64_t start_time_ticks = 0;  // since boot
+  bool operator==(const ThreadIdentity&) const = default;
 };
-Result<ImageIdentity> read_image(pid_t tid, const std::filesystem::path& proc = "/proc");
+// Of the thread group that `tid` belongs to, at most `limit`; those that end meanwhile are left out.
+std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std::filesystem::path& proc = "/proc");
+
+// Whether `ancestor` made the process, or one that did, as far as nobody in between has ended.
+bool descends_from(pid_t pid, pid_t ancestor, const std::filesystem::path& proc = "/proc");
 
 }  // namespace ward

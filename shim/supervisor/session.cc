@@ -11,12 +11,6 @@ namespace {
 
 bool is_execve(int nr) { return nr == SYS_execve || nr == SYS_execveat; }
 
-std::optional<ImageIdentity> image_of(pid_t pid) {
-  auto image = read_image(pid);
-  if (!image) return std::nullopt;
-  return *image;
-}
-
 }  // namespace
 
 Session::Session(asio::io_context& loop, Origin origin, std::string exec_id, SeccompListener listener,
@@ -25,23 +19,25 @@ Session::Session(asio::io_context& loop, Origin origin, std::string exec_id, Sec
     : origin_(origin),
       exec_id_(std::move(exec_id)),
       phase_(origin, quiet, latest),
-      runtime_image_(image_of(runtime_pid)),
+      runtime_pid_(runtime_pid),
       callbacks_(std::move(callbacks)),
       phase_timer_(loop),
       notifications_(loop, std::move(listener),
                      {.asked = [this](SeccompListener& l, const Notification& call) { return asked(l, call); },
                       .ended = [this] { callbacks_.ended(); }}) {}
 
-// Threads of the runtime that the first execve is about to end (de_thread) may still ask. They run the image that was
-// there before: the same file and the same stack. A program that executes the runtime's own binary has a new stack, so
-// it is not mistaken for it. Reading precedes a validity check, so the facts belong to the thread that asks.
-bool Session::runs_the_runtime(const SeccompListener& listener, const Notification& call) {
-  if (!runtime_image_ || phase_.phase() == Phase::kRuntime) return false;
-  const auto image = read_image(call.tid);
-  if (!image || !listener.is_valid(call.id)) return false;
-  if (*image == *runtime_image_) return true;
-  runtime_image_.reset();
-  return false;
+// Reading precedes the validity check, so the facts belong to the thread that asks.
+bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Notification& call,
+                                      std::int64_t now_ns) const {
+  return dying_.includes(call.tid, now_ns) && listener.is_valid(call.id);
+}
+
+// A `startContainer` hook is a child of the runtime's init and executes its program under the filter, before the init
+// does. Only the init's own execve makes it the container's program. Who is neither of them is not known, and ends the
+// runtime phase as well.
+bool Session::replaces_the_runtime(const Notification& call) const {
+  const auto status = read_status(call.tid);
+  return !status || status->thread_group == runtime_pid_ || !descends_from(status->thread_group, runtime_pid_);
 }
 
 std::int64_t Session::asked(SeccompListener& listener, const Notification& call) {
@@ -50,7 +46,7 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   Question question = callbacks_.circumstances();
   question.phase = phase_.phase();
   question.origin = origin_;
-  question.runtime_image = runs_the_runtime(listener, call);
+  question.dying_runtime_thread = asked_by_a_dying_thread(listener, call, received_ns);
   question.arch = call.arch;
   question.nr = call.nr;
   question.args = call.args;
@@ -67,6 +63,9 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
 }
 
 void Session::let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict) {
+  // Before the answer: the thread is parked in its execve, and the others are still there.
+  const bool replaces = is_execve(call.nr) && phase_.phase() == Phase::kRuntime && replaces_the_runtime(call);
+  if (replaces) dying_.remember_others_than(call.tid, monotonic_ns());
   const auto delivered = listener.let_run(call.id);
   if (!delivered) {
     log::error("cannot answer a seccomp notification", {{"error", delivered.error().message}});
@@ -75,7 +74,7 @@ void Session::let_run(SeccompListener& listener, const Notification& call, const
   callbacks_.continued();
   // An execve whose question was taken back (a signal came first) has not run; it will ask again.
   if (*delivered != Delivery::kDelivered) return;
-  if (is_execve(call.nr) && phase_.phase() == Phase::kRuntime) {
+  if (replaces) {
     phase_.execve_continued(monotonic_ns());
     callbacks_.phase_changed();
     watch_phase();

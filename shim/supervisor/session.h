@@ -9,11 +9,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "lib/linux/process_info.h"
 #include "lib/linux/seccomp_listener.h"
+#include "shim/supervisor/dying_threads.h"
 #include "shim/supervisor/notification_loop.h"
 #include "shim/supervisor/verdict.h"
 
@@ -52,15 +51,17 @@ class Session {
 
  private:
   std::int64_t asked(SeccompListener& listener, const Notification& call);
-  bool runs_the_runtime(const SeccompListener& listener, const Notification& call);
+  [[nodiscard]] bool asked_by_a_dying_thread(const SeccompListener& listener, const Notification& call,
+                                             std::int64_t now_ns) const;
+  [[nodiscard]] bool replaces_the_runtime(const Notification& call) const;
   void let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict);
   void watch_phase();
 
   Origin origin_;
   std::string exec_id_;
   PhaseTracker phase_;
-  // The image that made the container; nothing once a second image was seen.
-  std::optional<ImageIdentity> runtime_image_;
+  pid_t runtime_pid_;
+  DyingThreads dying_;
   Callbacks callbacks_;
   asio::steady_timer phase_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

@@ -50,10 +50,13 @@ Effect effect_of(Action action) {
 void judge(const Question& question, bool dangerous, const ActionSet& actions, Verdict& verdict) {
   Action action = question.origin == Origin::kExec ? actions.exec : actions.workload;
   if (question.mode == Mode::kSupervise) action = Action::kLog;
+  // A container that is being made is not frozen or killed: whoever makes it would wait for it.
+  if (question.phase == Phase::kRuntime) action = Action::kDeny;
   // Letting a call run is never the answer to one of the danger set, nor to one the container's own filter forbids.
   if (action == Action::kLog && (dangerous || verdict.own_filter_denies)) action = Action::kDeny;
-  if (action == Action::kDeny && question.mode == Mode::kEnforce && question.origin == Origin::kWorkload &&
-      actions.escalate_after > 0 && question.recent_denials + 1 >= actions.escalate_after) {
+  if (action == Action::kDeny && question.phase != Phase::kRuntime && question.mode == Mode::kEnforce &&
+      question.origin == Origin::kWorkload && actions.escalate_after > 0 &&
+      question.recent_denials + 1 >= actions.escalate_after) {
     action = actions.escalate_to;
     verdict.escalated = true;
   }
@@ -84,7 +87,10 @@ Verdict decide(const Question& question, const Law& law) {
     judge(question, true, law.actions, verdict);
     return verdict;
   }
-  const bool runtime = question.phase == Phase::kRuntime || question.runtime_image;
+  // What passes for the runtime may be something else (its init can be written to, H02): nothing of the danger set is
+  // continued for it. A runtime makes no such call under the filter (docs/kernel-notes.md).
+  const bool dangerous = law.danger.allows(question.nr, question.args, kAnyLayer);
+  const bool runtime = !dangerous && (question.phase == Phase::kRuntime || question.dying_runtime_thread);
   if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
     verdict.why = own_denies ? Why::kOwnFilter : runtime ? Why::kRuntimeLayer : Why::kAllowedByPhase;
     verdict.effect = own_denies ? Effect::kDeny : Effect::kContinue;
@@ -97,7 +103,7 @@ Verdict decide(const Question& question, const Law& law) {
   } else if (names(law.calls, question.phase, question.nr)) {
     verdict.why = Why::kArguments;
   }
-  judge(question, law.danger.allows(question.nr, question.args, kAnyLayer), law.actions, verdict);
+  judge(question, dangerous, law.actions, verdict);
   return verdict;
 }
 

@@ -40,8 +40,8 @@ struct Question {
   Mode mode = Mode::kEnforce;
   Phase phase = Phase::kRuntime;
   Origin origin = Origin::kWorkload;
-  // The thread still runs the runtime's own image (one that is being replaced by the first execve).
-  bool runtime_image = false;
+  // A thread of the runtime that its execve is about to end.
+  bool dying_runtime_thread = false;
   // The container is being killed or is quarantined: nothing runs any more and nothing further is done to it.
   bool contained = false;
   std::uint32_t arch = 0;

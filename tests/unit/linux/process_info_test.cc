@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/process_info.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include <future>
+#include <thread>
 
 namespace ward {
 namespace {
@@ -20,7 +24,6 @@ TEST(ProcessInfo, I7_StatIsParsedFromTheLastParenthesis) {
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->parent, 77);
   EXPECT_EQ(stat->start_time_ticks, 123456U);
-  EXPECT_EQ(stat->start_stack, 140000000001U);
 }
 
 TEST(ProcessInfo, BrokenStatIsAnErrorNotACrash) {
@@ -43,12 +46,30 @@ TEST(ProcessInfo, StatusIgnoresKeysInsideOfTheName) {
   EXPECT_EQ(status.seccomp, 2);
 }
 
-TEST(ProcessInfo, TheImageOfATaskIsItsFileAndItsStack) {
-  const auto image = read_image(::getpid());
-  ASSERT_TRUE(image) << image.error().message;
-  EXPECT_NE(image->inode, 0U);
-  EXPECT_NE(image->start_stack, 0U);
-  EXPECT_EQ(*image, *read_image(::getpid()));
+TEST(ProcessInfo, ThreadsOfAGroupAreNamedByNumberAndStart) {
+  std::promise<pid_t> began;
+  std::promise<void> end;
+  std::thread other([&] {
+    began.set_value(::gettid());
+    end.get_future().wait();
+  });
+  const pid_t tid = began.get_future().get();
+  const ThreadIdentity self{::getpid(), read_stat(::getpid())->start_time_ticks};
+  const ThreadIdentity second{tid, read_stat(tid)->start_time_ticks};
+  EXPECT_THAT(read_threads(tid, 16), testing::IsSupersetOf({self, second})) << "asked by any of its threads";
+  EXPECT_EQ(read_threads(::getpid(), 1).size(), 1U);
+  end.set_value();
+  other.join();
+  EXPECT_THAT(read_threads(::getpid(), 16), testing::Not(testing::Contains(second)));
+  EXPECT_TRUE(read_threads(-1, 16).empty());
+}
+
+TEST(ProcessInfo, AProcessDescendsFromWhoeverMadeItAndFromNobodyElse) {
+  EXPECT_TRUE(descends_from(::getpid(), ::getppid()));
+  EXPECT_TRUE(descends_from(::getpid(), read_stat(::getppid())->parent));
+  EXPECT_FALSE(descends_from(::getpid(), ::getpid()));
+  EXPECT_FALSE(descends_from(::getppid(), ::getpid()));
+  EXPECT_FALSE(descends_from(1, ::getpid()));
 }
 
 }  // namespace

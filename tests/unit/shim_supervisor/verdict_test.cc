@@ -42,14 +42,14 @@ struct Ask {
   ActionSet actions{};
   oci::OwnFilter own{};
   std::uint32_t recent_denials = 0;
-  bool runtime_image = false;
+  bool dying_runtime_thread = false;
   bool contained = false;
 
   Verdict operator()(int nr, oci::CallArgs args = {}) const {
     return decide({.mode = mode,
                    .phase = phase,
                    .origin = origin,
-                   .runtime_image = runtime_image,
+                   .dying_runtime_thread = dying_runtime_thread,
                    .contained = contained,
                    .arch = oci::native_audit_arch(),
                    .nr = nr,
@@ -79,11 +79,36 @@ TEST(Verdict, ExecSessionsAreJudgedByTheirOwnLayerAndAction) {
 }
 
 TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {
-  EXPECT_EQ(Ask{.phase = Phase::kRuntime}(SYS_unshare).effect, Effect::kContinue);
-  const Verdict dying = Ask{.phase = Phase::kBoot, .runtime_image = true}(SYS_epoll_ctl);
+  EXPECT_EQ(Ask{.phase = Phase::kRuntime}(SYS_chdir).effect, Effect::kContinue);
+  const Verdict dying = Ask{.phase = Phase::kBoot, .dying_runtime_thread = true}(SYS_epoll_ctl);
   EXPECT_EQ(dying.effect, Effect::kContinue);
   EXPECT_FALSE(dying.violation);
   EXPECT_FALSE(dying.boot_call);
+}
+
+TEST(Verdict, H01_I3_WhatPassesForTheRuntimeGetsNothingOfTheDangerSet) {
+  for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
+    for (const Ask& ask : {Ask{.mode = mode, .phase = Phase::kRuntime},
+                           Ask{.mode = mode, .phase = Phase::kBoot, .dying_runtime_thread = true},
+                           Ask{.mode = mode, .phase = Phase::kExec, .dying_runtime_thread = true}}) {
+      for (const Verdict& verdict : {ask(SYS_unshare), ask(SYS_socket, {AF_ALG}), ask(SYS_prctl, {PR_SET_SECCOMP}),
+                                     ask(SYS_clone, {CLONE_NEWUSER})}) {
+        EXPECT_TRUE(verdict.violation);
+        EXPECT_NE(verdict.effect, Effect::kContinue);
+        EXPECT_EQ(verdict.error_number, EPERM);
+      }
+      EXPECT_EQ(ask(SYS_socket, {AF_UNIX}).effect, Effect::kContinue);
+    }
+  }
+}
+
+TEST(Verdict, H02_AContainerThatIsBeingMadeIsNotFrozenOrKilled) {
+  for (const Action action : {Action::kKill, Action::kQuarantine}) {
+    const Ask made{.phase = Phase::kRuntime,
+                   .actions = {.workload = action, .exec = action, .escalate_to = action, .escalate_after = 1}};
+    EXPECT_EQ(made(SYS_unshare).effect, Effect::kDeny) << "runc would wait for its init for ever";
+    EXPECT_FALSE(made(SYS_unshare).escalated);
+  }
 }
 
 TEST(Verdict, I2_TheOwnFilterIsNeverWidenedInAnyPhaseOrMode) {

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/dying_threads.h"
+
+#include <algorithm>
+
+namespace ward::shim {
+namespace {
+
+constexpr std::size_t kMostThreads = 1024;  // a runtime has about ten
+
+}  // namespace
+
+void DyingThreads::remember_others_than(pid_t caller, std::int64_t now_ns) {
+  threads_.clear();
+  until_ns_ = now_ns + kDeadline_ns;
+  const auto status = read_status(caller, proc_);
+  if (!status) return;
+  for (const ThreadIdentity& thread : read_threads(caller, kMostThreads, proc_)) {
+    if (thread.tid != caller && thread.tid != status->thread_group) threads_.push_back(thread);
+  }
+}
+
+bool DyingThreads::includes(pid_t tid, std::int64_t now_ns) const {
+  if (threads_.empty() || now_ns >= until_ns_) return false;
+  const auto known =
+      std::find_if(threads_.begin(), threads_.end(), [&](const ThreadIdentity& t) { return t.tid == tid; });
+  if (known == threads_.end()) return false;
+  const auto stat = read_stat(tid, proc_);
+  return stat && ThreadIdentity{tid, stat->start_time_ticks} == *known;
+}
+
+}  // namespace ward::shim
