@@ -10,22 +10,23 @@ constexpr std::size_t kMostThreads = 1024;  // a runtime has about ten
 
 }  // namespace
 
-void DyingThreads::remember_others_than(pid_t caller, std::int64_t now_ns) {
-  threads_.clear();
-  until_ns_ = now_ns + kDeadline_ns;
-  const auto status = read_status(caller, proc_);
-  if (!status) return;
-  for (const ThreadIdentity& thread : read_threads(caller, kMostThreads, proc_)) {
-    if (thread.tid != caller && thread.tid != status->thread_group) threads_.push_back(thread);
+DyingThreads DyingThreads::others_than(pid_t caller, std::int64_t now_ns, const std::filesystem::path& proc) {
+  DyingThreads dying;
+  dying.until_ns_ = now_ns + kDeadline_ns;
+  const auto status = read_status(caller, proc);
+  if (!status) return dying;
+  for (const ThreadIdentity& thread : read_threads(caller, kMostThreads, proc)) {
+    if (thread.tid != caller && thread.tid != status->thread_group) dying.threads_.push_back(thread);
   }
+  return dying;
 }
 
-bool DyingThreads::includes(pid_t tid, std::int64_t now_ns) const {
+bool DyingThreads::includes(pid_t tid, std::int64_t now_ns, const std::filesystem::path& proc) const {
   if (threads_.empty() || now_ns >= until_ns_) return false;
   const auto known =
       std::find_if(threads_.begin(), threads_.end(), [&](const ThreadIdentity& t) { return t.tid == tid; });
   if (known == threads_.end()) return false;
-  const auto stat = read_stat(tid, proc_);
+  const auto stat = read_stat(tid, proc);
   return stat && ThreadIdentity{tid, stat->start_time_ticks} == *known;
 }
 

@@ -19,17 +19,15 @@ class DyingThreads {
   // than this is judged by the profile.
   static constexpr std::int64_t kDeadline_ns = 2'000'000'000;
 
-  explicit DyingThreads(std::filesystem::path proc = "/proc") : proc_(std::move(proc)) {}
+  // `caller` asks for the execve and is parked in it. It and the first thread of its group are left
+  // out: the new program gets their number, and the start time of the first.
+  static DyingThreads others_than(pid_t caller, std::int64_t now_ns, const std::filesystem::path& proc = "/proc");
 
-  // `caller` asks for the execve and is parked in it. It and the first thread of its group are left out: the new
-  // program gets their number, and the start time of the first.
-  void remember_others_than(pid_t caller, std::int64_t now_ns);
-
-  // Reads /proc. The caller checks afterwards that the question is still valid, or the number may be another thread's.
-  [[nodiscard]] bool includes(pid_t tid, std::int64_t now_ns) const;
+  // Reads /proc. The caller checks afterwards that the question is still valid, or the number may be
+  // another thread's.
+  [[nodiscard]] bool includes(pid_t tid, std::int64_t now_ns, const std::filesystem::path& proc = "/proc") const;
 
  private:
-  std::filesystem::path proc_;
   std::vector<ThreadIdentity> threads_;
   std::int64_t until_ns_ = 0;
 };

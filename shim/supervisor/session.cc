@@ -65,7 +65,7 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
 void Session::let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict) {
   // Before the answer: the thread is parked in its execve, and the others are still there.
   const bool replaces = is_execve(call.nr) && phase_.phase() == Phase::kRuntime && replaces_the_runtime(call);
-  if (replaces) dying_.remember_others_than(call.tid, monotonic_ns());
+  auto others = replaces ? DyingThreads::others_than(call.tid, monotonic_ns()) : DyingThreads();
   const auto delivered = listener.let_run(call.id);
   if (!delivered) {
     log::error("cannot answer a seccomp notification", {{"error", delivered.error().message}});
@@ -75,6 +75,7 @@ void Session::let_run(SeccompListener& listener, const Notification& call, const
   // An execve whose question was taken back (a signal came first) has not run; it will ask again.
   if (*delivered != Delivery::kDelivered) return;
   if (replaces) {
+    dying_ = std::move(others);
     phase_.execve_continued(monotonic_ns());
     callbacks_.phase_changed();
     watch_phase();

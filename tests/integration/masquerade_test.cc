@@ -191,10 +191,13 @@ class Masquerade : public GuardedTest {
       EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
     EXPECT_FALSE(fs::exists(bundle_->rootfs() / "masquerade-was-here"));
     for (const char* call : {"mkdir", "keyctl", "unshare", "ptrace"}) {
-      EXPECT_TRUE(await([&] {
-        const auto all = events(bundle_->id());
-        return std::any_of(all.begin(), all.end(), [&](const Json& event) { return event["syscall"] == call; });
-      }, std::chrono::seconds(5))) << call << " is in no event";
+      EXPECT_TRUE(await(
+          [&] {
+            const auto all = events(bundle_->id());
+            return std::any_of(all.begin(), all.end(), [&](const Json& event) { return event["syscall"] == call; });
+          },
+          std::chrono::seconds(5)))
+          << call << " is in no event";
     }
   }
 
@@ -241,8 +244,7 @@ TEST_F(Masquerade, H01_AStartContainerHookBelongsToTheRuntimeAndWhatFollowsDoesN
 TEST_F(Masquerade, H01_I3_NorUnderTheFallbackProfile) {
   make_container("baseline", {"/proc/self/exe", "init"});
   const std::string said = masquerade_at_create();
-  for (const char* call : {"keyctl", "unshare", "ptrace"})
-    EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
+  for (const char* call : {"keyctl", "unshare", "ptrace"}) EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
 }
 
 }  // namespace

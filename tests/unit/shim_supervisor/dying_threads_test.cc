@@ -20,9 +20,8 @@ TEST(DyingThreads, H01_TheOthersOfTheGroupAreNamedUntilTheDeadline) {
     end.get_future().wait();
   });
   const pid_t tid = began.get_future().get();
-  DyingThreads dying;
-  EXPECT_FALSE(dying.includes(tid, 1)) << "no execve was continued";
-  dying.remember_others_than(::getpid(), 1000);
+  EXPECT_FALSE(DyingThreads().includes(tid, 1)) << "no execve was continued";
+  const auto dying = DyingThreads::others_than(::getpid(), 1000);
   EXPECT_TRUE(dying.includes(tid, 1000));
   EXPECT_TRUE(dying.includes(tid, 1000 + DyingThreads::kDeadline_ns - 1));
   EXPECT_FALSE(dying.includes(tid, 1000 + DyingThreads::kDeadline_ns));
@@ -42,7 +41,8 @@ class DyingThreadsInFiles : public testing::Test {
       write(tid, 500);
     }
     for (const char* caller : {"10", "11"}) {
-      for (const char* thread : {"10", "11", "12"}) std::filesystem::create_directories(proc_ / caller / "task" / thread);
+      for (const char* thread : {"10", "11", "12"})
+        std::filesystem::create_directories(proc_ / caller / "task" / thread);
     }
   }
   void TearDown() override { std::filesystem::remove_all(proc_); }
@@ -55,19 +55,17 @@ class DyingThreadsInFiles : public testing::Test {
 };
 
 TEST_F(DyingThreadsInFiles, H01_ANumberThatIsUsedAgainIsAnotherThread) {
-  DyingThreads dying(proc_);
-  dying.remember_others_than(10, 0);
-  EXPECT_TRUE(dying.includes(12, 1));
+  const auto dying = DyingThreads::others_than(10, 0, proc_);
+  EXPECT_TRUE(dying.includes(12, 1, proc_));
   write(12, 501);
-  EXPECT_FALSE(dying.includes(12, 1));
+  EXPECT_FALSE(dying.includes(12, 1, proc_));
 }
 
 TEST_F(DyingThreadsInFiles, H01_TheFirstThreadIsLeftOutWhereAnotherExecutes) {
-  DyingThreads dying(proc_);
-  dying.remember_others_than(11, 0);
-  EXPECT_TRUE(dying.includes(12, 1));
-  EXPECT_FALSE(dying.includes(10, 1)) << "the new program takes over its number and its start time";
-  EXPECT_FALSE(dying.includes(11, 1));
+  const auto dying = DyingThreads::others_than(11, 0, proc_);
+  EXPECT_TRUE(dying.includes(12, 1, proc_));
+  EXPECT_FALSE(dying.includes(10, 1, proc_)) << "the new program takes over its number and its start time";
+  EXPECT_FALSE(dying.includes(11, 1, proc_));
 }
 
 }  // namespace
