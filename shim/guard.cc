@@ -216,6 +216,7 @@ void Guard::serve_on(ttrpc::Server& server) {
       {.containerd_namespace = state.config.containerd_namespace,
        .list =
            [&state] {
+             state.node_link().look_now();  // a wardd that has just started asks the shims that it knows
              node::v1::RegisterRequest all;
              all.set_shim_pid(::getpid());
              all.set_shim_address(state.config.shim_address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/node_link.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,7 +15,6 @@
 
 #include "lib/base/log.h"
 #include "lib/ttrpc/client.h"
-#include "shim/node_socket_watch.h"
 #include "shim/violation_outbox.h"
 
 namespace ward::shim {
@@ -28,12 +28,31 @@ constexpr milliseconds kCallTimeout(5000);
 constexpr milliseconds kReportTimeout(2000);
 constexpr milliseconds kFirstRetry(20);  // between bind() and listen() of a wardd that is starting
 constexpr milliseconds kLongestRetry(10'000);
-constexpr milliseconds kFallback(30'000);  // where inotify would have told us
+// While wardd's socket is absent. A wardd that knows us calls (look_now), so this is for one that does not. It is
+// not inotify that tells: an instance for each shim is more than fs.inotify.max_user_instances (128) gives a node.
+constexpr milliseconds kFirstLook(1000);
+constexpr milliseconds kLongestLook(10'000);
+constexpr milliseconds kLongestIdleLook(30'000);  // nothing waits to be told
 constexpr std::size_t kMaxEndedRecordings = 256;
 
 bool is_away(Code code) {
   return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kCanceled ||
          code == Code::kResourceExhausted;
+}
+
+// Another wardd makes another socket.
+struct SocketIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::int64_t changed_ns = 0;
+  [[nodiscard]] bool exists() const { return inode != 0; }
+  bool operator==(const SocketIdentity&) const = default;
+};
+
+SocketIdentity identify(const std::filesystem::path& socket) {
+  struct stat status {};
+  if (::stat(socket.c_str(), &status) != 0) return {};
+  return {status.st_dev, status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 template <typename Message>
@@ -54,13 +73,14 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
         config(std::move(with)),
         client(io, config.places.node_socket().string()),
         retry(io),
-        watch(io, config.places.node_socket(), [this] { socket_appeared(); }),
         outbox(io, config.places.spool() / (config.unique_name + ".spool"),
                [this](const node::v1::ReportRequest& request, ViolationOutbox::Answer answer) {
                  report(request, std::move(answer));
                }) {}
 
-  void socket_appeared();
+  void look_now();
+  void look_if_new();
+  [[nodiscard]] bool something_waits() const { return outbox.in_memory() > 0 || outbox.spooled() || !ended.empty(); }
   void connect();
   void registered(const Result<std::string>& answer);
   void leave(const Error& why);
@@ -78,13 +98,14 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
   asio::steady_timer retry;
   Phase phase = Phase::kAway;
   milliseconds backoff = kFirstRetry;
+  milliseconds next_look = kFirstLook;
+  SocketIdentity tried;  // the last one that did not answer
   bool said_away = false;
   std::deque<std::string> update_order;  // keys of `updates`
   std::map<std::string, node::v1::ContainerStatus> updates;
   bool update_in_flight = false;
   std::deque<node::v1::EndRecordingRequest> ended;
   bool ended_in_flight = false;
-  NodeSocketWatch watch;
   ViolationOutbox outbox;
 };
 
@@ -97,16 +118,26 @@ void NodeLink::State::call(std::string_view method, std::string payload, millise
               });
 }
 
-void NodeLink::State::socket_appeared() {
+void NodeLink::State::look_now() {
   backoff = kFirstRetry;
+  next_look = kFirstLook;
   if (phase == Phase::kAway) connect();
+}
+
+// Something is to be told. A socket that was not tried yet is of a wardd that has just started.
+void NodeLink::State::look_if_new() {
+  if (phase != Phase::kAway) return;
+  const SocketIdentity found = identify(config.places.node_socket());
+  if (found.exists() && !(found == tried)) look_now();
 }
 
 void NodeLink::State::connect() {
   retry.cancel();
-  const auto watched = watch.ensure();
-  if (::access(config.places.node_socket().c_str(), F_OK) != 0) {
-    return connect_later(watched ? kFallback : kLongestRetry);
+  tried = identify(config.places.node_socket());
+  if (!tried.exists()) {
+    connect_later(next_look);
+    next_look = std::min(next_look * 2, something_waits() ? kLongestLook : kLongestIdleLook);
+    return;
   }
   phase = Phase::kRegistering;
   outbox.peer_is(ViolationOutbox::Peer::kComing);
@@ -128,6 +159,7 @@ void NodeLink::State::registered(const Result<std::string>& answer) {
   said_away = false;
   phase = Phase::kUp;
   backoff = kFirstRetry;
+  next_look = kFirstLook;
   outbox.peer_is(ViolationOutbox::Peer::kThere);
   send_ended_recording();
   send_update();
@@ -215,6 +247,7 @@ bool NodeLink::connected() const { return state_->phase == State::Phase::kUp; }
 
 void NodeLink::update(node::v1::ContainerStatus container) {
   State& state = *state_;
+  state.look_if_new();
   if (state.phase != State::Phase::kRegistering && state.phase != State::Phase::kUp) return;
   const std::string key = container.identity().containerd_namespace() + "/" + container.identity().container_id();
   if (!state.updates.contains(key)) state.update_order.push_back(key);
@@ -225,6 +258,7 @@ void NodeLink::update(node::v1::ContainerStatus container) {
 void NodeLink::begin_recording(const node::v1::BeginRecordingRequest& request, milliseconds timeout,
                                RecordingAnswer answer) {
   State& state = *state_;
+  state.look_if_new();
   if (state.phase != State::Phase::kUp) {
     return asio::post(state.loop, [weak = std::weak_ptr<State>(state_), answer = std::move(answer)] {
       const auto self = weak.lock();
@@ -244,10 +278,20 @@ void NodeLink::end_recording(node::v1::EndRecordingRequest request) {
     state.ended.pop_front();
   }
   state.ended.push_back(std::move(request));
+  state.look_if_new();
   state.send_ended_recording();
 }
 
-void NodeLink::report(node::v1::Violation violation) { state_->outbox.add(std::move(violation)); }
+void NodeLink::report(node::v1::Violation violation) {
+  state_->look_if_new();
+  state_->outbox.add(std::move(violation));
+}
+
+void NodeLink::look_now() {
+  asio::post(state_->loop, [weak = std::weak_ptr<State>(state_)] {
+    if (const auto self = weak.lock()) self->look_now();
+  });
+}
 
 std::uint64_t NodeLink::violations_dropped() const { return state_->outbox.dropped(); }
 

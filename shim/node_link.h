@@ -36,6 +36,8 @@ class NodeLink {
   NodeLink& operator=(const NodeLink&) = delete;
 
   void start();
+  // wardd is known to be there (it called us): connects at once where it was away.
+  void look_now();
   [[nodiscard]] bool connected() const;  // registered with a wardd that answers
 
   // The newest state of a container counts; states in between may be left out. Nothing is kept while wardd is away:

@@ -3,16 +3,18 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 #include "lib/base/unique_fd.h"
 #include "lib/linux/cgroup_values.h"
 
 namespace ward::shim {
+
+OomWatch::~OomWatch() { stop(); }
 
 OomWatch::OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup, std::function<void()> killed)
     : events_(loop), mode_(mode), cgroup_(std::move(cgroup)), killed_(std::move(killed)) {}
@@ -22,9 +24,9 @@ Result<std::shared_ptr<OomWatch>> OomWatch::open(asio::io_context& loop, Mode mo
   std::shared_ptr<OomWatch> watch(new OomWatch(loop, mode, std::move(cgroup), std::move(killed)));
   auto listening = mode == Mode::kV1 ? watch->listen_v1() : watch->listen_unified();
   if (!listening) return fail_with("watch for out of memory", listening.error());
-  watch->wait();
   // What was killed before anybody listened is in the counter.
   watch->report(false);
+  if (watch->events_.is_open()) watch->wait();
   return watch;
 }
 
@@ -44,12 +46,15 @@ Result<void> OomWatch::listen_v1() {
   return {};
 }
 
+// kernfs wakes whoever polls an open memory.events for POLLPRI, and reading it arms the next wake-up. An inotify
+// instance would do, too, but a user may have no more than 128 of them by default.
 Result<void> OomWatch::listen_unified() {
-  UniqueFd changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!changes) return fail_errno("inotify_init1");
   const auto path = cgroup_ / "memory.events";
-  if (::inotify_add_watch(changes.get(), path.c_str(), IN_MODIFY) < 0) return fail_errno("watch " + path.string());
-  events_.assign(changes.release());
+  UniqueFd counters(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!counters) return fail_errno("open " + path.string());
+  counters_ = std::move(counters);
+  asio::error_code not_kernfs;  // a tree of plain files (tests): what check() finds is all there is
+  events_.assign(counters_.get(), not_kernfs);
   return {};
 }
 
@@ -58,12 +63,14 @@ void OomWatch::wait() {
     const auto self = weak.lock();
     if (error || !self) return;
     self->check();
-    // A v1 eventfd is signalled, too, when its cgroup is removed; inotify tells that the file is gone.
+    // A v1 eventfd is signalled, too, when its cgroup is removed.
     std::error_code gone;
     if (!std::filesystem::exists(self->cgroup_, gone)) self->stop();
     if (self->events_.is_open()) self->wait();
   };
-  events_.async_wait(asio::posix::stream_descriptor::wait_read, std::move(woken));
+  using asio::posix::stream_descriptor;
+  events_.async_wait(mode_ == Mode::kV1 ? stream_descriptor::wait_read : stream_descriptor::wait_error,
+                     std::move(woken));
 }
 
 bool OomWatch::take_notification() {
@@ -72,28 +79,30 @@ bool OomWatch::take_notification() {
 }
 
 void OomWatch::check() {
-  if (!events_.is_open()) return;
-  if (mode_ == Mode::kV1) {
-    std::error_code gone;
-    return report(take_notification() && std::filesystem::exists(cgroup_, gone));
-  }
-  char buffer[4096];
-  while (::read(events_.native_handle(), buffer, sizeof(buffer)) > 0) {
-  }
-  report(false);
+  if (!events_.is_open() && !counters_) return;
+  std::error_code gone;
+  report(mode_ == Mode::kV1 && take_notification() && std::filesystem::exists(cgroup_, gone));
 }
 
 // v1 notifies before it kills, and kernels before 4.13 count no kills: there a notification is all that can be had.
 void OomWatch::report(bool notified) {
-  const auto* file = mode_ == Mode::kV1 ? "memory.oom_control" : "memory.events";
-  const auto kills = find_cgroup_key(read_cgroup_text(cgroup_ / file), "oom_kill").value_or(0);
+  const auto kills = find_cgroup_key(read_counters(), "oom_kill").value_or(0);
   if (kills <= reported_ && !notified) return;
   reported_ = std::max(kills, reported_ + 1);
   if (const auto killed = killed_) killed();
 }
 
+std::string OomWatch::read_counters() const {
+  if (mode_ == Mode::kV1) return read_cgroup_text(cgroup_ / "memory.oom_control");
+  std::array<char, 4096> text{};
+  const ssize_t size = ::pread(counters_.get(), text.data(), text.size(), 0);
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
 void OomWatch::stop() {
   killed_ = nullptr;
+  if (counters_ && events_.is_open()) events_.release();  // lent, not given
+  counters_.reset();
   asio::error_code ignored;
   events_.close(ignored);
 }

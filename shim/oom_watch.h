@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Notices that the kernel killed a process of a container because its memory limit was reached. One descriptor on the
-// loop: an eventfd that the v1 memory controller signals, or inotify on memory.events of cgroup2. Costs nothing while
-// nothing happens, and ends by itself when the cgroup goes.
+// loop: an eventfd that the v1 memory controller signals, or memory.events of cgroup2 itself, polled. Costs nothing
+// while nothing happens.
 // Source: Documentation/admin-guide/cgroup-v1/memory.rst "OOM Control", cgroup-v2.rst "memory.events"
 #pragma once
 
@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "lib/base/result.h"
+#include "lib/base/unique_fd.h"
 
 namespace ward::shim {
 
@@ -24,6 +26,9 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
   // inside check(). kNotFound where the cgroup has no memory controller.
   static Result<std::shared_ptr<OomWatch>> open(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
                                                 std::function<void()> killed);
+  ~OomWatch();
+  OomWatch(const OomWatch&) = delete;
+  OomWatch& operator=(const OomWatch&) = delete;
 
   // Looks now: before an end is told, so that its reason is known first.
   void check();
@@ -36,7 +41,9 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
   void wait();
   bool take_notification();  // v1: the eventfd was signalled
   void report(bool notified);
+  [[nodiscard]] std::string read_counters() const;
 
+  UniqueFd counters_;  // cgroup2: memory.events
   asio::posix::stream_descriptor events_;
   Mode mode_;
   std::filesystem::path cgroup_;

@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
-
-#include "lib/base/result.h"
 
 namespace ward::enforcer {
 
@@ -18,11 +18,15 @@ class Watch {
  public:
   // `changed` runs when it has been quiet for a moment after a change, at the latest a second after the first one, and
   // every half minute in any case, for what inotify cannot see (network file systems, links in the middle of a path).
-  static Result<std::unique_ptr<Watch>> start(asio::io_context& core, std::vector<std::filesystem::path> directories,
-                                              std::function<void()> changed);
+  // Where there is no inotify instance to be had, it looks every two seconds, and asks for one each time.
+  static std::unique_ptr<Watch> start(asio::io_context& core, std::vector<std::filesystem::path> directories,
+                                      std::function<void()> changed);
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
+
+  // Why changes are found late only, who uses inotify up, and what to set; for people.
+  [[nodiscard]] std::optional<std::string> problem() const;
 
  private:
   struct State;

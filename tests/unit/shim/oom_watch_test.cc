@@ -52,16 +52,70 @@ class Oom : public testing::Test {
   int told_ = 0;
 };
 
+int count_inotify_instances() {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (fs::read_symlink(entry.path(), gone).string() == "anon_inode:inotify") ++count;
+  }
+  return count;
+}
+
+// Of a process that asks for more memory than its cgroup may have: as waitpid tells.
+int end_of_a_hungry_child(const fs::path& cgroup) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int procs = ::open((cgroup / "cgroup.procs").c_str(), O_WRONLY);
+    if (::write(procs, "0", 1) != 1) ::_exit(3);
+    constexpr std::size_t kSize = 64U << 20U;
+    auto* memory =
+        static_cast<char*>(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    for (std::size_t i = 0; i < kSize; i += 4096) memory[i] = 1;
+    ::_exit(0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return status;
+}
+
 TEST_F(Oom, UnifiedTellsOfEachIncreaseOfOomKillAndOfNothingElse) {
   set_kills(0);
   const auto watch = open_unified();
   std::ofstream(directory_ / "memory.events") << "low 0\nhigh 5\nmax 9\noom 8\noom_kill 0\n";
   loop_.run_for(std::chrono::milliseconds(20));
   EXPECT_EQ(told_, 0) << "reaching a limit is not yet a kill";
+  watch->check();
+  EXPECT_EQ(told_, 0) << "reaching a limit is not yet a kill";
   set_kills(1);
-  EXPECT_TRUE(run_until(1));
+  watch->check();
+  EXPECT_EQ(told_, 1);
   set_kills(3);
-  EXPECT_TRUE(run_until(2));
+  watch->check();
+  EXPECT_EQ(told_, 2);
+}
+
+TEST_F(Oom, N01_UnifiedIsWokenByARealKillWithoutAnInotifyInstance) {
+  const auto hierarchies = CgroupHierarchies::read();
+  ASSERT_TRUE(hierarchies.has_value());
+  if (!hierarchies->is_unified()) GTEST_SKIP() << "the memory controller is not on cgroup v2 here";
+  const auto cgroup = hierarchies->find("memory", "0::/ward-test-oom-" + random_hex(6) + "\n");
+  if (cgroup.empty() || !fs::create_directory(cgroup)) GTEST_SKIP() << "cannot make a memory cgroup here";
+  if (!fs::exists(cgroup / "memory.events")) {
+    fs::remove(cgroup);
+    GTEST_SKIP() << "children of the root have no memory controller here";
+  }
+  std::ofstream(cgroup / "memory.max") << (8 << 20);
+  std::ofstream(cgroup / "memory.swap.max") << 0;
+  auto watch = OomWatch::open(loop_, OomWatch::Mode::kUnified, cgroup, [this] { ++told_; });
+  ASSERT_TRUE(watch.has_value()) << watch.error().message;
+  EXPECT_EQ(count_inotify_instances(), 0);
+  for (int kills = 1; kills <= 3; ++kills) {
+    const int status = end_of_a_hungry_child(cgroup);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+    EXPECT_TRUE(run_until(kills)) << told_;
+  }
+  (*watch)->stop();
+  fs::remove(cgroup);
 }
 
 TEST_F(Oom, AKillBeforeTheWatchIsToldOnce) {
@@ -111,18 +165,7 @@ TEST_F(Oom, V1TellsOfARealKill) {
   std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
   auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
   ASSERT_TRUE(watch.has_value()) << watch.error().message;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const int procs = ::open((cgroup / "cgroup.procs").c_str(), O_WRONLY);
-    if (::write(procs, "0", 1) != 1) ::_exit(3);
-    constexpr std::size_t kSize = 64U << 20U;
-    auto* memory =
-        static_cast<char*>(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    for (std::size_t i = 0; i < kSize; i += 4096) memory[i] = 1;
-    ::_exit(0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  const int status = end_of_a_hungry_child(cgroup);
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
   EXPECT_TRUE(run_until(1)) << told_;
   (*watch)->check();

@@ -65,17 +65,45 @@ class Linked : public test::LoopTest {
   std::unique_ptr<NodeLink> link_;
 };
 
-TEST_F(Linked, FindsAWarddThatStartsLateWithoutPolling) {
+int count_inotify_instances() {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path(), gone).string() == "anon_inode:inotify") ++count;
+  }
+  return count;
+}
+
+TEST_F(Linked, N01_FindsAWarddThatStartsLateWithoutAnInotifyInstance) {
   run_for(milliseconds(50));
-  EXPECT_TRUE(std::filesystem::is_directory(places_.run));  // made, so that it can be watched
+  EXPECT_EQ(count_inotify_instances(), 0);
   containers_.push_back(container("c1", node::v1::CONTAINER_STATE_RUNNING));
   const auto before = std::chrono::steady_clock::now();
   start_wardd();
   ASSERT_TRUE(connected());
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));  // the fallback is 30 s away
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));  // the second look is after one
   ASSERT_EQ(wardd_.registrations.size(), 1U);
   EXPECT_EQ(wardd_.registrations[0].shim_address(), "/shim.sock");
   EXPECT_EQ(wardd_.registrations[0].containers(0).identity().container_id(), "c1");
+}
+
+// The looks are a second apart at first, and further apart later: what is told at once does not wait for one.
+TEST_F(Linked, N01_AWarddThatCallsIsConnectedToAtOnce) {
+  run_for(milliseconds(50));
+  start_wardd();
+  const auto before = std::chrono::steady_clock::now();
+  link_->look_now();
+  ASSERT_TRUE(connected());
+  EXPECT_LT(std::chrono::steady_clock::now() - before, milliseconds(700));
+}
+
+TEST_F(Linked, N01_WhoHasSomethingToTellLooksForANewWarddAtOnce) {
+  run_for(milliseconds(50));
+  start_wardd();
+  const auto before = std::chrono::steady_clock::now();
+  report(0, 1);
+  ASSERT_TRUE(journal_has(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, milliseconds(700));
 }
 
 TEST_F(Linked, IsNotBusyWhileWarddIsAway) {
