@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
 #include <cstdio>
 #include <string_view>
 
@@ -30,6 +31,14 @@ void print(const Style& style, const ward::v1::NodeStatus& status) {
   line("events",
        std::to_string(status.events()) +
            (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
+  const auto expired = [&](const char* why) {
+    const auto found = status.expired().find(why);
+    return found == status.expired().end() ? std::uint64_t{0} : found->second;
+  };
+  if (expired("age") + expired("share") + expired("number") > 0) {
+    line("expired", std::to_string(expired("age")) + " events of age, " + std::to_string(expired("share")) +
+                        " of the workloads that held most, " + std::to_string(expired("number")) + " of all");
+  }
   for (const auto& runtime : status.runtimes()) line("runtime", runtime);
   for (const auto& problem : status.problems()) {
     const bool warning = problem.rfind(kWarning, 0) == 0;

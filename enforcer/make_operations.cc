@@ -23,6 +23,8 @@ v1::NodeStatus status(const Node& node) {
   out.set_recording(static_cast<std::uint32_t>(node.recordings.open_runs()));
   out.set_events(node.journal.counts().events);
   out.set_dropped(node.journal.counts().dropped);
+  const auto expired = node.expired_events();
+  out.mutable_expired()->insert(expired.begin(), expired.end());
   out.set_profiles(static_cast<std::uint32_t>(node.store.profiles().size()));
   out.set_policies(static_cast<std::uint32_t>(node.store.policies()));
   out.set_index_generation(node.store.generation());

@@ -18,6 +18,8 @@
 namespace ward::enforcer {
 namespace {
 
+constexpr std::int64_t kShimsAreBack_ns = 60'000'000'000;  // after a start; a shim that is not known looks every 30 s
+
 class BpfRuns final : public RunRecorder {
  public:
   explicit BpfRuns(recorder::Recorder& recorder) : recorder_(recorder) {}
@@ -95,6 +97,7 @@ Node::Node(asio::io_context& loop, Places where)
       store(places, writer, journal),
       seconds_(loop),
       minutes_(loop) {
+  journal.set_held([this] { return quarantined_containers(); });
   containers.observe(
       [this](const ContainerEntry* before, const ContainerEntry* after) { container_changed(before, after); });
 }
@@ -106,10 +109,7 @@ Result<void> Node::serve() {
   for (const auto& id : cleared.removed) log::info("calibration of a wardd that was killed cleared away", {{"id", id}});
   for (const auto& problem : cleared.problems) log::warn("calibration not cleared away", {{"error", problem}});
   // Watched before it is read: what is written in between is read again, not missed until somebody looks by chance.
-  auto watching =
-      Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
-  if (!watching) return tl::unexpected<Error>(watching.error());
-  watch = std::move(*watching);
+  watch = Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
   read_configuration();
 
   auto node_socket = listen_unix(places.node_socket(), StaleSocket::kReplace);
@@ -202,7 +202,7 @@ void Node::every_few_minutes() {
   spools.scan();
   calibrations.check(config.runtime_binary);
   // Not at start: the shims have not told yet what they use.
-  if (wall_ns() - started_wall_ns > 60'000'000'000) store.collect_garbage(containers.profile_digests());
+  if (wall_ns() - started_wall_ns > kShimsAreBack_ns) store.collect_garbage(containers.profile_digests());
   minutes_.expires_after(std::chrono::minutes(2));
   minutes_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_minutes();
@@ -214,6 +214,17 @@ bool Node::claims_run(const std::string& run_id) const {
     if (entry.status.recording_id() == run_id && entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) return true;
   }
   return false;
+}
+
+// The first minute belongs to the shims, which have to come and tell.
+std::optional<std::vector<HeldContainer>> Node::quarantined_containers() const {
+  if (wall_ns() - started_wall_ns < kShimsAreBack_ns) return std::nullopt;
+  std::vector<HeldContainer> out;
+  for (const ContainerEntry& entry : containers.list()) {
+    if (entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) continue;
+    out.push_back({entry.status.identity().containerd_namespace(), entry.status.identity().container_id()});
+  }
+  return out;
 }
 
 void Node::shim_gone(const KnownShim& shim) {
@@ -239,8 +250,15 @@ std::vector<std::string> Node::problems() const {
   if (const auto problem = writer.problem()) out.push_back(*problem);
   add(spools.problems());
   add(calibrations.problems());
+  if (watch && watch->problem()) out.push_back("warning: " + *watch->problem());
   if (!metrics_problem.empty()) out.push_back(metrics_problem);
   return out;
+}
+
+std::map<std::string, std::uint64_t> Node::expired_events() const {
+  return {{"age", journal.counts().expired_age},
+          {"share", journal.counts().expired_share},
+          {"number", journal.counts().expired_number}};
 }
 
 MetricsSnapshot Node::metrics_snapshot() const {
@@ -249,7 +267,7 @@ MetricsSnapshot Node::metrics_snapshot() const {
   for (const ContainerEntry& entry : containers.list()) ++out.containers[mode_name(entry.status.mode())];
   out.events = journal.counts().events;
   out.dropped = journal.counts().dropped;
-  out.expired = journal.counts().expired;
+  out.expired = expired_events();
   out.open_recordings = recordings.open_runs();
   out.quarantined = containers.count(node::v1::CONTAINER_STATE_QUARANTINED);
   out.shims = shims.size();

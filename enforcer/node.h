@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,7 @@ struct Node {
   Result<void> serve();
   void read_configuration();  // wardd.yaml, then profiles and policies; what is bad stays out
   [[nodiscard]] std::vector<std::string> problems() const;
+  [[nodiscard]] std::map<std::string, std::uint64_t> expired_events() const;  // by reason
   [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
   void stop(std::function<void()> done);
 
@@ -65,6 +67,7 @@ struct Node {
  private:
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
+  [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
   void every_few_seconds();

@@ -91,7 +91,9 @@ Result<Connection> Connection::open(const std::filesystem::path& path, Access ac
   if (status != SQLITE_OK) return fail_sqlite(raw, status, "database '" + path.string() + "'");
   sqlite3_busy_timeout(raw, 2000);
   std::string pragmas = "PRAGMA trusted_schema=OFF;";
-  if (access == Access::kReadWrite) pragmas += "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;";
+  if (access == Access::kReadWrite) {
+    pragmas += "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;";
+  }
   // The first statement is what really reads the file: a damaged one is found here.
   if (auto set = connection.execute(pragmas + "SELECT count(*) FROM sqlite_master;"); !set) {
     return fail_with("database '" + path.string() + "'", set.error());

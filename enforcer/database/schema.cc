@@ -4,7 +4,7 @@
 namespace ward::enforcer {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 
 // AUTOINCREMENT: a sequence number is never given twice, not even after old events were dropped.
 constexpr const char* kTables = R"sql(
@@ -36,6 +36,34 @@ CREATE INDEX IF NOT EXISTS runs_by_workload ON runs (workload, started_wall_ns);
 CREATE TABLE IF NOT EXISTS calibrations (key TEXT PRIMARY KEY, wall_ns INTEGER NOT NULL, title TEXT NOT NULL, observation BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
+// Version 2: whose each event is, and how many each has: what leaves the journal is looked up, never counted. The
+// workload of older events is filled in bit by bit (enforcer/journal/expiry.cc).
+constexpr const char* kShares = R"sql(
+ALTER TABLE events ADD COLUMN workload TEXT NOT NULL DEFAULT '';
+CREATE INDEX events_by_workload ON events (workload, sequence);
+CREATE INDEX events_by_time ON events (wall_ns);
+CREATE TABLE shares (workload TEXT PRIMARY KEY, events INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX shares_by_size ON shares (events);
+INSERT INTO shares SELECT workload, count(*) FROM events GROUP BY workload;
+INSERT OR REPLACE INTO counters SELECT 'stored', count(*) FROM events;
+CREATE TRIGGER event_added AFTER INSERT ON events BEGIN
+  INSERT OR IGNORE INTO shares VALUES (new.workload, 0);
+  UPDATE shares SET events = events + 1 WHERE workload = new.workload;
+  UPDATE counters SET value = value + 1 WHERE name = 'stored';
+END;
+CREATE TRIGGER event_removed AFTER DELETE ON events BEGIN
+  UPDATE shares SET events = events - 1 WHERE workload = old.workload;
+  DELETE FROM shares WHERE workload = old.workload AND events <= 0;
+  UPDATE counters SET value = value - 1 WHERE name = 'stored';
+END;
+CREATE TRIGGER event_named AFTER UPDATE OF workload ON events BEGIN
+  UPDATE shares SET events = events - 1 WHERE workload = old.workload;
+  DELETE FROM shares WHERE workload = old.workload AND events <= 0;
+  INSERT OR IGNORE INTO shares VALUES (new.workload, 0);
+  UPDATE shares SET events = events + 1 WHERE workload = new.workload;
+END;
+)sql";
+
 }  // namespace
 
 Result<void> apply_schema(Connection& connection) {
@@ -53,7 +81,7 @@ Result<void> apply_schema(Connection& connection) {
                                                "): install that version again or move the file away");
   }
   if (found == kVersion) return {};
-  return connection.execute("BEGIN IMMEDIATE;" + std::string(kTables) +
+  return connection.execute("BEGIN IMMEDIATE;" + std::string(found < 1 ? kTables : "") + kShares +
                             "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;");
 }
 

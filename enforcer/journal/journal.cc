@@ -29,8 +29,8 @@ Result<void> add_to_counter(Connection& connection, std::string_view name, std::
 
 Result<void> insert(Connection& connection, const std::vector<JournalEntry>& entries, Added& added) {
   auto statement = connection.prepare(
-      "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, body)"
-      " VALUES (?, ?, ?, ?, ?, ?)");
+      "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, body, workload)"
+      " VALUES (?, ?, ?, ?, ?, ?, ?)");
   if (!statement) return tl::unexpected<Error>(statement.error());
   for (const JournalEntry& entry : entries) {
     const node::v1::Violation& body = entry.body;
@@ -40,6 +40,7 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     statement->reset();
     statement->bind(id).bind(body.wall_ns()).bind(entry.kind);
     statement->bind(body.identity().containerd_namespace()).bind(body.identity().container_id()).bind_blob(bytes);
+    statement->bind(workload_of(body));
     if (auto done = statement->run(); !done) return done;
     if (connection.changes() == 0) continue;  // known already
     ++added.events;
@@ -48,22 +49,6 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
   }
   if (auto done = add_to_counter(connection, "events", added.events); !done) return done;
   return add_to_counter(connection, "dropped", added.dropped);
-}
-
-Result<std::uint64_t> remove_expired(Connection& connection, const JournalLimits& limits, std::int64_t now_ns) {
-  auto by_number = connection.prepare(
-      "DELETE FROM events WHERE sequence <= (SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?)");
-  if (!by_number) return tl::unexpected<Error>(by_number.error());
-  if (auto done = by_number->bind(static_cast<std::int64_t>(limits.max_events)).run(); !done) {
-    return tl::unexpected<Error>(done.error());
-  }
-  auto removed = static_cast<std::uint64_t>(connection.changes());
-  auto by_age = connection.prepare("DELETE FROM events WHERE wall_ns < ?");
-  if (!by_age) return tl::unexpected<Error>(by_age.error());
-  if (auto done = by_age->bind(now_ns - limits.max_age_ns).run(); !done) return tl::unexpected<Error>(done.error());
-  removed += static_cast<std::uint64_t>(connection.changes());
-  if (auto done = add_to_counter(connection, "expired", removed); !done) return tl::unexpected<Error>(done.error());
-  return removed;
 }
 
 }  // namespace
@@ -83,6 +68,9 @@ void Journal::load_counts() {
     if (name == "events") counts_.events = value;
     if (name == "dropped") counts_.dropped = value;
     if (name == "expired") counts_.expired = value;
+    if (name == "expired-age") counts_.expired_age = value;
+    if (name == "expired-share") counts_.expired_share = value;
+    if (name == "expired-number") counts_.expired_number = value;
   }
 }
 
@@ -169,19 +157,30 @@ void Journal::wake() {
 }
 
 void Journal::expire() {
+  const auto held = held_ ? held_() : std::vector<HeldContainer>();
+  if (!held) return;
   appended_since_expiry_ = 0;
-  auto removed = std::make_shared<std::uint64_t>(0);
+  auto removed = std::make_shared<Expired>();
   writer_.submit(
-      [limits = limits_, removed](Connection& connection) -> Result<void> {
-        auto count = remove_expired(connection, limits, wall_ns());
-        if (!count) return tl::unexpected<Error>(count.error());
-        *removed = *count;
+      [limits = limits_, held = *held, removed](Connection& connection) -> Result<void> {
+        auto gone = remove_expired(connection, limits, wall_ns(), held);
+        if (!gone) return tl::unexpected<Error>(gone.error());
+        *removed = *gone;
         return {};
       },
       [this, removed](const Result<void>& result) {
-        if (!result || *removed == 0) return;
-        counts_.expired += *removed;
-        log::info("journal: old events removed", {{"events", std::to_string(*removed)}});
+        if (!result) return;
+        counts_.expired += removed->all();
+        counts_.expired_age += removed->age;
+        counts_.expired_share += removed->share;
+        counts_.expired_number += removed->number;
+        if (removed->all() > 0) {
+          log::info("journal: old events removed", {{"events", std::to_string(removed->all())},
+                                                    {"age", std::to_string(removed->age)},
+                                                    {"share", std::to_string(removed->share)},
+                                                    {"number", std::to_string(removed->number)}});
+        }
+        if (removed->more) expire();
       });
 }
 

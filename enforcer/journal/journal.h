@@ -8,11 +8,13 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "enforcer/database/reader.h"
 #include "enforcer/database/writer.h"
+#include "enforcer/journal/expiry.h"
 #include "ward/node/v1/types.pb.h"
 
 namespace ward::enforcer {
@@ -29,15 +31,13 @@ struct JournalRecord {
   JournalEntry entry;
 };
 
-struct JournalLimits {
-  std::uint64_t max_events = 200'000;
-  std::int64_t max_age_ns = 30LL * 24 * 3600 * 1'000'000'000;
-};
-
 struct JournalCounts {
-  std::uint64_t events = 0;                              // ever journalled
-  std::uint64_t dropped = 0;                             // violation details that shims lost, as they tell
-  std::uint64_t expired = 0;                             // events removed by the limits
+  std::uint64_t events = 0;       // ever journalled
+  std::uint64_t dropped = 0;      // violation details that shims lost, as they tell
+  std::uint64_t expired = 0;      // events removed by the limits
+  std::uint64_t expired_age = 0;  // of these: see Expired
+  std::uint64_t expired_share = 0;
+  std::uint64_t expired_number = 0;
   std::map<node::v1::Action, std::uint64_t> violations;  // since start, by action
 };
 
@@ -66,6 +66,10 @@ class Journal {
   void set_limits(JournalLimits limits) { limits_ = limits; }
   void expire();  // drops what is past the limits, and counts it
 
+  // Containers whose events stay (HeldContainer). Nothing as long as nobody can know them: then nothing is dropped.
+  using Held = std::function<std::optional<std::vector<HeldContainer>>()>;
+  void set_held(Held held) { held_ = std::move(held); }
+
  private:
   void load_counts();
   void wake();
@@ -76,6 +80,7 @@ class Journal {
   JournalCounts counts_;
   std::map<std::uint64_t, std::function<void()>> subscribers_;
   std::uint64_t next_subscription_ = 1;
+  Held held_;
   std::uint64_t appended_since_expiry_ = 0;
   std::string boot_id_;
 };

@@ -50,8 +50,10 @@ std::vector<MetricFamily> families(const MetricsSnapshot& now) {
   out.push_back(std::move(containers));
   out.push_back(single("ward_events_total", "Events ever journalled.", MetricType::Counter, now.events));
   out.push_back(single("ward_dropped_total", "Violation details that were lost.", MetricType::Counter, now.dropped));
-  out.push_back(
-      single("ward_expired_total", "Events removed by the journal's limits.", MetricType::Counter, now.expired));
+  MetricFamily expired =
+      family("ward_expired_total", "Events removed by the journal's limits, by reason.", MetricType::Counter);
+  for (const auto& [reason, count] : now.expired) add(expired, count, "reason", reason);
+  out.push_back(std::move(expired));
   out.push_back(single("ward_open_recordings", "Runs being recorded.", MetricType::Gauge, now.open_recordings));
   out.push_back(single("ward_quarantined", "Containers in quarantine.", MetricType::Gauge, now.quarantined));
   out.push_back(single("ward_shims", "Shims connected to wardd.", MetricType::Gauge, now.shims));

@@ -18,7 +18,7 @@ struct MetricsSnapshot {
   std::map<std::string, std::uint64_t> containers;  // by mode, now
   std::uint64_t events = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t expired = 0;
+  std::map<std::string, std::uint64_t> expired;  // by reason
   std::uint64_t open_recordings = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t shims = 0;
