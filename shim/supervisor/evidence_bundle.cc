@@ -12,6 +12,7 @@
 #include "lib/base/file.h"
 #include "lib/base/unique_fd.h"
 #include "lib/linux/process_info.h"
+#include "shim/supervisor/redaction.h"
 
 namespace ward::shim {
 namespace {
@@ -53,12 +54,13 @@ std::vector<std::string> split_zeros(const std::string& text) {
   return parts;
 }
 
-Json arguments_of(const std::filesystem::path& task, bool full) {
+Json arguments_of(const std::filesystem::path& task, const std::string& exe, const std::string& comm, bool full) {
   Json list = Json::array();
-  bool first = true;
   for (const auto& argument : split_zeros(read_prefix(task / "cmdline", kCommandLineBytes))) {
-    list.push_back(escape(full || first ? argument : redact_argument(argument), kMaxStringBytes));
-    first = false;
+    const std::string kept = full           ? argument
+                             : list.empty() ? redact_program(argument, exe, comm)
+                                            : redact_argument(argument);
+    list.push_back(escape(kept, kMaxStringBytes));
   }
   return list;
 }
@@ -84,7 +86,8 @@ Json describe(pid_t pid, const EvidenceRequest& request) {
   process["state"] = escape(std::string(1, stat->state));
   process["comm"] = escape(stat->comm);
   process["start_time_ticks"] = stat->start_time_ticks;
-  process["exe"] = escape(read_exe(pid, request.proc), kMaxStringBytes);
+  const std::string exe = read_exe(pid, request.proc);
+  process["exe"] = escape(exe, kMaxStringBytes);
   if (const auto status = read_status(pid, request.proc)) {
     process["uid"] = status->uid;
     process["gid"] = status->gid;
@@ -92,7 +95,7 @@ Json describe(pid_t pid, const EvidenceRequest& request) {
     process["no_new_privileges"] = status->no_new_privileges;
     process["seccomp"] = status->seccomp;
   }
-  process["arguments"] = arguments_of(task, request.limits.full);
+  process["arguments"] = arguments_of(task, exe, stat->comm, request.limits.full);
   return process;
 }
 
@@ -193,19 +196,6 @@ std::string escape_lines(const std::string& text) {
 }
 
 }  // namespace
-
-std::string redact_argument(const std::string& argument) {
-  const std::size_t equals = argument.find('=');
-  if (equals != std::string::npos) return argument.substr(0, equals + 1) + "<redacted>";
-  if (!argument.empty() && argument[0] == '-') return argument;
-  return "<redacted, " + std::to_string(argument.size()) + " bytes>";
-}
-
-std::string redact_variable(const std::string& variable) {
-  const std::size_t equals = variable.find('=');
-  if (equals == std::string::npos) return "<redacted, " + std::to_string(variable.size()) + " bytes>";
-  return variable.substr(0, equals + 1) + "<redacted>";
-}
 
 Result<void> write_evidence(const EvidenceRequest& request) {
   const std::int64_t began_ns = monotonic_ns();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an evidence directory holds and how it is taken. Runs in a process of its own (see evidence.h): it may hang on
-// the container's memory and is killed then. Everything read is bounded and escaped; values of environment variables
-// and arguments are left out unless the node's settings ask for them.
+// the container's memory and is killed then. Everything read is bounded and escaped; of arguments and environment only
+// what redaction.h names is kept, unless the node's settings ask for all of it.
 #pragma once
 
 #include <sys/types.h>
@@ -34,9 +34,5 @@ struct EvidenceRequest {
 
 // Writes evidence.json, mounts.txt, sockets.txt and, last, SHA256SUMS: a directory without it is incomplete.
 Result<void> write_evidence(const EvidenceRequest& request);
-
-// "--token=abc" -> "--token=<redacted>", "PATH=/bin" -> "PATH=<redacted>", "word" -> "<redacted, 4 bytes>".
-std::string redact_argument(const std::string& argument);
-std::string redact_variable(const std::string& variable);
 
 }  // namespace ward::shim
