@@ -8,6 +8,7 @@
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
+#include "profiles/danger.h"
 #include "profiles/words.h"
 
 namespace ward::cli {
@@ -25,6 +26,11 @@ nlohmann::ordered_json changes(const std::vector<profiles::SyscallChange>& list)
   return out;
 }
 
+std::vector<std::string> dangerous(std::vector<std::string> capabilities) {
+  std::erase_if(capabilities, [](const std::string& name) { return !profiles::is_dangerous_capability(name); });
+  return capabilities;
+}
+
 int run(Session& session, const std::string& before, const std::string& after) {
   const auto a = read_profile_file(before);
   if (!a) return session.fail(a.error());
@@ -36,6 +42,7 @@ int run(Session& session, const std::string& before, const std::string& after) {
                                         {"widened", changes(difference.widened)},
                                         {"narrowed", changes(difference.narrowed)},
                                         {"capabilities_added", difference.capabilities_added},
+                                        {"dangerous_capabilities_added", dangerous(difference.capabilities_added)},
                                         {"capabilities_removed", difference.capabilities_removed},
                                         {"settings", difference.settings}};
     std::puts(out.dump(2).c_str());

@@ -21,6 +21,7 @@ void normalize_filters(std::vector<ArgFilter>& args) {
     // All bits set is the same as no mask; two ways to write one thing would be two identities.
     if (filter.mask == ~std::uint64_t{0}) filter.mask.reset();
     sort_unique(filter.one_of);
+    sort_unique(filter.none_of);
   }
   std::stable_sort(args.begin(), args.end(), [](const ArgFilter& a, const ArgFilter& b) { return a.index < b.index; });
 }
@@ -37,7 +38,7 @@ Profile normalize(Profile profile) {
   }
   for (Accept& accept : profile.accept) normalize_filters(accept.args);
   std::stable_sort(profile.accept.begin(), profile.accept.end(), [](const Accept& a, const Accept& b) {
-    return std::tie(a.syscall, a.reason) < std::tie(b.syscall, b.reason);
+    return std::tie(a.syscall, a.capability, a.reason) < std::tie(b.syscall, b.capability, b.reason);
   });
   return profile;
 }

@@ -2,9 +2,11 @@
 #include "profiles/compile.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "lib/base/digest.h"
 #include "lib/oci/seccomp_intersect.h"
+#include "profiles/argument_choices.h"
 #include "profiles/canonical.h"
 #include "profiles/constants.h"
 #include "profiles/danger.h"
@@ -30,12 +32,13 @@ std::uint32_t layers_of(Layer layer) {
   return 0;
 }
 
-void add_condition(node::v1::Alternative& alternative, const ArgFilter& filter, std::uint64_t value) {
+void add_condition(node::v1::Alternative& alternative, std::uint32_t index, std::optional<std::uint64_t> mask,
+                   std::uint64_t value) {
   ArgCondition& condition = *alternative.add_conditions();
-  condition.set_index(filter.index);
-  if (filter.mask) {
+  condition.set_index(index);
+  if (mask) {
     condition.set_op(ArgCondition::MASKED_EQ);
-    condition.set_value(*filter.mask);
+    condition.set_value(*mask);
     condition.set_value_two(value);
   } else {
     condition.set_op(ArgCondition::EQ);
@@ -43,15 +46,21 @@ void add_condition(node::v1::Alternative& alternative, const ArgFilter& filter, 
   }
 }
 
-// Every combination of one value for each filtered index; validate() keeps their number small.
+// Every combination of one choice for each filtered index; validate() keeps their number small.
 void add_alternatives(SyscallRule& rule, const std::vector<ArgFilter>& args) {
   if (args.empty()) return;
+  std::vector<std::vector<ArgChoice>> choices;
+  choices.reserve(args.size());
+  for (const ArgFilter& filter : args) choices.push_back(choices_of(filter));
   std::vector<std::size_t> chosen(args.size(), 0);
   while (true) {
     node::v1::Alternative& alternative = *rule.add_alternatives();
-    for (std::size_t i = 0; i < args.size(); ++i) add_condition(alternative, args[i], args[i].one_of[chosen[i]]);
+    for (std::size_t i = 0; i < args.size(); ++i) {
+      const ArgChoice& choice = choices[i][chosen[i]];
+      add_condition(alternative, args[i].index, choice.mask, choice.value);
+    }
     std::size_t i = 0;
-    while (i < args.size() && ++chosen[i] == args[i].one_of.size()) chosen[i++] = 0;
+    while (i < args.size() && ++chosen[i] == choices[i].size()) chosen[i++] = 0;
     if (i == args.size()) return;
   }
 }
@@ -84,11 +93,11 @@ void add_danger(CompiledProfile& compiled) {
   constexpr std::uint64_t kIntArgument = 0xFFFFFFFF;
   for (const DangerousValue& dangerous : dangerous_values()) {
     SyscallRule& rule = add_dangerous_call(compiled, dangerous.syscall);
-    add_condition(*rule.add_alternatives(), ArgFilter{dangerous.index, kIntArgument, {}}, dangerous.value);
+    add_condition(*rule.add_alternatives(), dangerous.index, kIntArgument, dangerous.value);
   }
   SyscallRule& clone = add_dangerous_call(compiled, "clone");
   for (std::uint64_t flag = 1; flag <= kNamespaceFlags; flag <<= 1U) {
-    if ((kNamespaceFlags & flag) != 0) add_condition(*clone.add_alternatives(), ArgFilter{0, flag, {}}, flag);
+    if ((kNamespaceFlags & flag) != 0) add_condition(*clone.add_alternatives(), 0, flag, flag);
   }
 }
 

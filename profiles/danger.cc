@@ -11,6 +11,7 @@ namespace {
 // Is there an argument that the filter admits and the kernel takes for `value`? These arguments are ints, so the kernel
 // looks at the lower half only, and an exact 64-bit value such as 0x100000026 is AF_ALG to it.
 bool admits(const ArgFilter& filter, std::uint32_t value) {
+  if (!filter.none_of.empty()) return !std::binary_search(filter.none_of.begin(), filter.none_of.end(), value);
   const auto mask = static_cast<std::uint32_t>(filter.mask.value_or(~std::uint64_t{0}));
   return std::any_of(filter.one_of.begin(), filter.one_of.end(),
                      [&](std::uint64_t allowed) { return static_cast<std::uint32_t>(allowed) == (value & mask); });
@@ -26,6 +27,7 @@ const ArgFilter* find_filter(const std::vector<ArgFilter>& args, std::uint32_t i
 std::string describe_clone(const SyscallEntry& entry) {
   const ArgFilter* filter = find_filter(entry.args, 0);
   if (filter == nullptr) return "";
+  if (!filter->none_of.empty()) return "clone with any flag that noneOf does not name";
   for (const std::uint64_t value : filter->one_of) {
     if ((value & kNamespaceFlags) != 0) return "clone with " + format_argument_value("clone", 0, value);
   }
@@ -41,8 +43,50 @@ const std::vector<DangerousValue>& dangerous_values() {
       {"socket", 0, 38},  // AF_ALG
       {"socket", 0, 40},  // AF_VSOCK: reaches the hypervisor
       {"prctl", 0, 22},   // PR_SET_SECCOMP: a nested filter that answers an errno hides violations
+      {"prctl", 0, 35},   // PR_SET_MM: a process gives itself the image, stack and arguments of another
   };
+  // Other options of prctl stay with the process that sets them. PR_SET_SYSCALL_USER_DISPATCH turns its own calls into
+  // signals, but does not outlive fork or execve, so it hides nobody's attempts.
   return values;
+}
+
+// The rest stays within the container's namespaces, or can only use up what cgroups bound: CAP_SYS_RESOURCE,
+// CAP_SYS_NICE, CAP_IPC_LOCK, CAP_NET_RAW, CAP_MKNOD (devices are for the cgroup to allow). Sources: capabilities(7),
+// include/uapi/linux/capability.h, and the kernel's checks named in brackets.
+const std::vector<DangerousCapability>& dangerous_capabilities() {
+  static const std::vector<DangerousCapability> capabilities = {
+      {"CAP_AUDIT_CONTROL", "switches the auditing of the whole host off [audit_netlink_ok]"},
+      {"CAP_AUDIT_READ", "reads the audit records of the whole host [audit_multicast_bind]"},
+      {"CAP_BPF", "loads programs into the kernel, where no namespace divides anything [bpf_token_capable]"},
+      {"CAP_CHECKPOINT_RESTORE",
+       "opens other processes' mapped files, disguises itself as one [proc_map_files, PR_SET_MM]"},
+      {"CAP_DAC_READ_SEARCH", "opens any file of a file system by handle, beyond the container's root [may_decode_fh]"},
+      {"CAP_MAC_ADMIN", "changes the rules of the host's security module [apparmor, smack]"},
+      {"CAP_MAC_OVERRIDE", "ignores the rules of the host's security module [smack]"},
+      {"CAP_NET_ADMIN",
+       "opens netfilter and traffic control, the way to many a kernel bug; the host's own network where it is shared "
+       "[ns_capable in net/]"},
+      {"CAP_PERFMON", "reads kernel memory and other processes' activity by tracing [perfmon_capable]"},
+      {"CAP_SYSLOG", "reads and clears the kernel's log, reads kernel addresses [check_syslog_permissions, kallsyms]"},
+      {"CAP_SYS_ADMIN", "mounts, enters namespaces, and most of what root may [over 400 checks]"},
+      {"CAP_SYS_BOOT", "loads another kernel [kexec_load]"},
+      {"CAP_SYS_MODULE", "loads code into the kernel [init_module]"},
+      {"CAP_SYS_PTRACE",
+       "writes the memory of every process in sight, also of the runtime's init before it is confined "
+       "[ptrace_may_access]"},
+      {"CAP_SYS_RAWIO", "reads and writes physical memory, ports and disks [/dev/mem, iopl]"},
+      {"CAP_SYS_TIME", "sets the clock of the whole host [do_settimeofday64]"},
+  };
+  return capabilities;
+}
+
+bool is_dangerous_capability(std::string_view name) {
+  const auto& all = dangerous_capabilities();
+  return std::any_of(all.begin(), all.end(), [&](const DangerousCapability& d) { return d.name == name; });
+}
+
+bool is_signed_for(const std::vector<Accept>& accept, std::string_view capability) {
+  return std::any_of(accept.begin(), accept.end(), [&](const Accept& a) { return a.capability == capability; });
 }
 
 const std::vector<std::string_view>& dangerous_calls() {
@@ -120,6 +164,11 @@ std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vecto
     for (const ArgFilter& signed_for : signature.args) {
       for (ArgFilter& filter : rest.args) {
         if (filter.index != signed_for.index || filter.mask != signed_for.mask) continue;
+        if (!filter.none_of.empty()) {
+          filter.none_of.insert(filter.none_of.end(), signed_for.one_of.begin(), signed_for.one_of.end());
+          std::sort(filter.none_of.begin(), filter.none_of.end());
+          continue;
+        }
         std::erase_if(filter.one_of, [&](std::uint64_t value) {
           return std::binary_search(signed_for.one_of.begin(), signed_for.one_of.end(), value);
         });

@@ -26,6 +26,16 @@ struct DangerousValue {
 const std::vector<DangerousValue>&
 dangerous_values();  // clone's flags are a mask, so they are not here: kNamespaceFlags
 
+// Capabilities that reach beyond the container: into the runtime's init, other processes' memory, the kernel, or what
+// no namespace divides. A profile that lists one needs a signature of its own.
+struct DangerousCapability {
+  std::string_view name;
+  std::string_view reason;  // what it opens, for people
+};
+const std::vector<DangerousCapability>& dangerous_capabilities();  // sorted by name
+bool is_dangerous_capability(std::string_view name);
+bool is_signed_for(const std::vector<Accept>& accept, std::string_view capability);
+
 // Dangerous with this value: socket(AF_ALG), prctl(PR_SET_SECCOMP), clone with a namespace flag.
 bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint64_t value);
 

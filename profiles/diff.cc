@@ -78,10 +78,11 @@ std::string describe_arguments(const SyscallEntry& entry) {
     text += (text.empty() ? "" : ", and ");
     text += "argument " + std::to_string(filter.index);
     if (filter.mask) text += " & " + format_hex(*filter.mask);
-    text += " is ";
-    for (std::size_t i = 0; i < filter.one_of.size(); ++i) {
-      if (i > 0) text += i + 1 == filter.one_of.size() ? " or " : ", ";
-      text += format_argument_value(entry.name, filter.index, filter.one_of[i]);
+    text += filter.none_of.empty() ? " is " : " is anything but ";
+    const std::vector<std::uint64_t>& values = filter.none_of.empty() ? filter.one_of : filter.none_of;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i > 0) text += i + 1 == values.size() ? " or " : ", ";
+      text += format_argument_value(entry.name, filter.index, values[i]);
     }
   }
   return text.empty() ? "any arguments" : text;
@@ -126,7 +127,9 @@ std::string format_diff(const ProfileDiff& difference) {
   };
   lines("+", difference.widened);
   lines("-", difference.narrowed);
-  for (const std::string& name : difference.capabilities_added) text += "+ " + name + "\n";
+  for (const std::string& name : difference.capabilities_added) {
+    text += "+ " + name + (is_dangerous_capability(name) ? "  (danger set)" : "") + "\n";
+  }
   for (const std::string& name : difference.capabilities_removed) text += "- " + name + "\n";
   for (const std::string& setting : difference.settings) text += "~ " + setting + "\n";
   return text;

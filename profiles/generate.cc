@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lib/base/escape.h"
+#include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/canonical.h"
@@ -201,23 +202,25 @@ class Generator {
   }
 
   void add_capabilities() {
-    std::set<std::string> workload, exec_only;
+    std::map<std::string, Seen> workload, exec_only;
     for (const Run& run : observations_.runs) {
-      for (const ObservedCapability& seen : run.capabilities) {
-        (seen.origin == Origin::kWorkload ? workload : exec_only).insert(seen.name);
+      for (const ObservedCapability& observed : run.capabilities) {
+        Seen& seen = (observed.origin == Origin::kWorkload ? workload : exec_only)[observed.name];
+        seen.count += observed.count;
+        seen.runs.insert(run.id);
       }
     }
-    for (const std::string& name : workload) exec_only.erase(name);
-    out_.profile.capabilities.assign(workload.begin(), workload.end());
-    // Granted once is granted: but with one of these a container is close to being the host.
-    for (const char* name : {"CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_MAC_ADMIN", "CAP_NET_ADMIN", "CAP_PERFMON",
-                             "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}) {
-      if (workload.contains(name)) {
-        out_.warnings.push_back(std::string(name) +
-                                " was used and is in the profile: make sure the workload is meant to have it");
+    for (const auto& [name, seen] : workload) {
+      exec_only.erase(name);
+      if (!oci::find_capability(name)) {
+        out_.warnings.push_back(name + " has no name here: it cannot be in a profile");
+      } else if (is_dangerous_capability(name)) {
+        leave_out(name, "", Origin::kWorkload, seen);
+      } else {
+        out_.profile.capabilities.push_back(name);
       }
     }
-    for (const std::string& name : exec_only) {
+    for (const auto& [name, seen] : exec_only) {
       out_.warnings.push_back(name + " was used by exec sessions only and is left out: the workload would have it too");
     }
   }
@@ -305,7 +308,8 @@ std::string make_header(const Generated& generated) {
       "person allows it:";
   for (const LeftOut& left_out : generated.left_out) text += "\n  " + describe(left_out);
   text +=
-      "\nTo allow one: list it under syscalls, and sign for it: accept: [{syscall: NAME, reason: why it is needed}]";
+      "\nTo allow one: list it under syscalls, and sign for it: accept: [{syscall: NAME, reason: why it is needed}]"
+      "\n(a capability under capabilities, and accept: [{capability: NAME, reason: ...}])";
   return text;
 }
 

@@ -21,10 +21,10 @@ struct GenerateOptions {
 };
 
 // Seen, and left out because it is in the danger set, or is a type of socket that came with it. The workload violates
-// the profile until a person signs for it.
+// the profile, or lacks the capability, until a person signs for it.
 struct LeftOut {
-  std::string what;  // "unshare", "socket(AF_NETLINK)", "socket(SOCK_RAW)"
-  std::string syscall;
+  std::string what;     // "unshare", "socket(AF_NETLINK)", "socket(SOCK_RAW)", "CAP_SYS_PTRACE"
+  std::string syscall;  // empty for a capability
   Origin origin = Origin::kWorkload;
   std::uint64_t count = 0;
   std::uint32_t runs = 0;

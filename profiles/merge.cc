@@ -10,6 +10,8 @@
 namespace ward::profiles {
 namespace {
 
+constexpr std::uint64_t kLowerHalf = 0xFFFFFFFF;  // what noneOf compares
+
 template <typename T>
 std::vector<T> unite(const std::vector<T>& a, const std::vector<T>& b) {
   std::vector<T> both = a;
@@ -19,9 +21,24 @@ std::vector<T> unite(const std::vector<T>& a, const std::vector<T>& b) {
   return both;
 }
 
+// Is there an argument that a filter with `one_of` admits and whose lower half is `value`?
+bool may_admit(const ArgFilter& filter, std::uint64_t value) {
+  const std::uint64_t compared = filter.mask.value_or(~std::uint64_t{0}) & kLowerHalf;
+  return std::any_of(filter.one_of.begin(), filter.one_of.end(),
+                     [&](std::uint64_t admitted) { return ((admitted ^ value) & compared) == 0; });
+}
+
 // Every value of `narrow`, seen through the mask of `wide`, is one of its values.
 bool covers(const ArgFilter& wide, const ArgFilter& narrow) {
   if (wide.index != narrow.index) return false;
+  if (!wide.none_of.empty()) {
+    return std::all_of(wide.none_of.begin(), wide.none_of.end(), [&](std::uint64_t value) {
+      return narrow.none_of.empty()
+                 ? !may_admit(narrow, value)
+                 : std::find(narrow.none_of.begin(), narrow.none_of.end(), value) != narrow.none_of.end();
+    });
+  }
+  if (!narrow.none_of.empty()) return false;
   const std::uint64_t wide_mask = wide.mask.value_or(~std::uint64_t{0});
   const std::uint64_t narrow_mask = narrow.mask.value_or(~std::uint64_t{0});
   if ((wide_mask & ~narrow_mask) != 0) return false;  // bits that wide looks at and narrow leaves open
@@ -30,9 +47,25 @@ bool covers(const ArgFilter& wide, const ArgFilter& narrow) {
   });
 }
 
-// The filter that admits what either admits. Where the masks differ, only the bits both look at are compared: that is
-// wider than the union, and the narrowest that the form can say.
+// What neither admits stays excluded.
+ArgFilter unite_exclusions(const ArgFilter& a, const ArgFilter& b) {
+  const ArgFilter& excluding = a.none_of.empty() ? b : a;
+  const ArgFilter& other = a.none_of.empty() ? a : b;
+  ArgFilter both{a.index, std::nullopt, {}, {}};
+  for (const std::uint64_t value : excluding.none_of) {
+    const bool admitted = other.none_of.empty()
+                              ? may_admit(other, value)
+                              : std::find(other.none_of.begin(), other.none_of.end(), value) == other.none_of.end();
+    if (!admitted) both.none_of.push_back(value);
+  }
+  if (both.none_of.empty()) both.mask = 0;
+  return both;
+}
+
+// The filter that admits what either admits; one with a mask of 0 admits everything. Where the masks differ, only the
+// bits both look at are compared: that is wider than the union, and the narrowest that the form can say.
 ArgFilter unite(const ArgFilter& a, const ArgFilter& b) {
+  if (!a.none_of.empty() || !b.none_of.empty()) return unite_exclusions(a, b);
   ArgFilter both;
   both.index = a.index;
   const std::uint64_t mask = a.mask.value_or(~std::uint64_t{0}) & b.mask.value_or(~std::uint64_t{0});
@@ -52,19 +85,23 @@ Reaction milder(const Reaction& a, const Reaction& b) {
   return rank(b) < rank(a) ? b : a;
 }
 
-// One signature for each (call, reason); arguments united, none means all.
+// One signature for each (call or capability, reason); arguments united, none means all.
 std::vector<Accept> unite_accepts(const std::vector<Accept>& a, const std::vector<Accept>& b) {
-  std::map<std::pair<std::string, std::string>, SyscallEntry> by_reason;
+  std::map<std::tuple<std::string, std::string, std::string>, SyscallEntry> by_reason;
   for (const auto* list : {&a, &b}) {
     for (const Accept& accept : *list) {
       const SyscallEntry entry{accept.syscall, accept.args};
-      const auto [place, added] = by_reason.emplace(std::make_pair(accept.syscall, accept.reason), entry);
+      const auto [place, added] =
+          by_reason.emplace(std::make_tuple(accept.syscall, accept.capability, accept.reason), entry);
       if (!added) place->second = merge(place->second, entry);
     }
   }
   std::vector<Accept> accepts;
   accepts.reserve(by_reason.size());
-  for (const auto& [key, entry] : by_reason) accepts.push_back({key.first, key.second, entry.args});
+  for (const auto& [key, entry] : by_reason) {
+    const auto& [syscall, capability, reason] = key;
+    accepts.push_back({syscall, reason, entry.args, capability});
+  }
   return accepts;
 }
 

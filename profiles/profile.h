@@ -18,11 +18,13 @@ enum class Action { kLog, kDeny, kKill, kQuarantine };  // mild to strict
 enum class Missing { kRefuse, kBaseline, kLearn };
 
 // A condition on one scalar argument. Exactly one form is used:
-//  one_of: the argument equals one of the values; masked: (argument & mask) is one of the values.
+//  one_of: the argument equals one of the values; masked: (argument & mask) is one of the values;
+//  none_of: the lower half of the argument, which is all of an int to the kernel, is none of them.
 struct ArgFilter {
-  std::uint32_t index = 0;            // 0..5
-  std::optional<std::uint64_t> mask;  // absent: all bits
-  std::vector<std::uint64_t> one_of;  // sorted, unique, not empty
+  std::uint32_t index = 0;                  // 0..5
+  std::optional<std::uint64_t> mask;        // absent: all bits; only with one_of
+  std::vector<std::uint64_t> one_of;        // sorted, unique; empty exactly where none_of is not
+  std::vector<std::uint64_t> none_of = {};  // sorted, unique, 32 bits each
   bool operator==(const ArgFilter&) const = default;
 };
 
@@ -35,11 +37,12 @@ struct SyscallEntry {
 
 using SyscallSet = std::map<std::string, SyscallEntry>;  // by name
 
-// A person's signature for a call of the danger set.
+// A person's signature for a call or a capability of the danger set.
 struct Accept {
-  std::string syscall;
+  std::string syscall;  // empty where it is for a capability
   std::string reason;
   std::vector<ArgFilter> args;
+  std::string capability = {};  // "CAP_SYS_PTRACE"
   bool operator==(const Accept&) const = default;
 };
 

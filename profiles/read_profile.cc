@@ -101,7 +101,9 @@ class ProfileReader {
     read_words(node, "capabilities", profile_.capabilities);
     if (node.kind != YamlNode::Kind::kSequence) return;
     for (const YamlNode& item : node.items) {
-      if (item.kind != YamlNode::Kind::kScalar || oci::find_capability(item.scalar)) continue;
+      if (item.kind != YamlNode::Kind::kScalar) continue;
+      remember("capabilities." + item.scalar, item);
+      if (oci::find_capability(item.scalar)) continue;
       reading_.complain(item.at, "unknown capability '" + escape(item.scalar, 60) + "' (did you mean '" +
                                      oci::nearest_capability_name(item.scalar) + "'?)");
     }
@@ -165,7 +167,7 @@ class ProfileReader {
 
   ArgFilter read_filter(const YamlNode& node, const std::string& syscall) {
     ArgFilter filter;
-    const Fields fields(reading_, node, "a filter", {"index", "mask", "oneOf"});
+    const Fields fields(reading_, node, "a filter", {"index", "mask", "oneOf", "noneOf"});
     if (const YamlNode* index = fields.require("index")) {
       const auto number = read_number(reading_, *index, "index");
       if (number && *number > 5) {
@@ -175,17 +177,32 @@ class ProfileReader {
       }
     }
     if (const YamlNode* mask = fields.find("mask")) filter.mask = read_value(*mask, syscall, filter.index);
-    if (const YamlNode* one_of = fields.require("oneOf")) {
-      const auto* items = read_list(reading_, *one_of, "oneOf");
-      if (items == nullptr) return filter;
-      if (items->empty()) reading_.complain(one_of->at, "oneOf is empty: list the values that are allowed");
-      for (const YamlNode& item : *items) {
-        if (const auto value = read_value(item, syscall, filter.index)) filter.one_of.push_back(*value);
+    if (const YamlNode* none_of = fields.find("noneOf")) {
+      filter.none_of = read_values(*none_of, "noneOf", syscall, filter.index);
+      if (fields.find("oneOf") != nullptr || filter.mask) {
+        reading_.complain(none_of->at, "noneOf stands alone: it compares the lower 32 bits, without a mask");
       }
+    } else if (const YamlNode* one_of = fields.require("oneOf")) {
+      filter.one_of = read_values(*one_of, "oneOf", syscall, filter.index);
     }
-    std::sort(filter.one_of.begin(), filter.one_of.end());
-    filter.one_of.erase(std::unique(filter.one_of.begin(), filter.one_of.end()), filter.one_of.end());
     return filter;
+  }
+
+  std::vector<std::uint64_t> read_values(const YamlNode& node, std::string_view key, const std::string& syscall,
+                                         std::uint32_t index) {
+    std::vector<std::uint64_t> values;
+    const auto* items = read_list(reading_, node, key);
+    if (items == nullptr) return values;
+    if (items->empty()) {
+      reading_.complain(node.at, key == "oneOf" ? "oneOf is empty: list the values that are allowed"
+                                                : "noneOf is empty: list the values that are not allowed");
+    }
+    for (const YamlNode& item : *items) {
+      if (const auto value = read_value(item, syscall, index)) values.push_back(*value);
+    }
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    return values;
   }
 
   std::optional<std::uint64_t> read_value(const YamlNode& node, const std::string& syscall, std::uint32_t index) {
@@ -204,9 +221,16 @@ class ProfileReader {
     if (items == nullptr) return;
     for (const YamlNode& item : *items) {
       remember("accept." + std::to_string(profile_.accept.size()), item);
-      const Fields fields(reading_, item, "accept", {"syscall", "reason", "args"});
+      const Fields fields(reading_, item, "accept", {"syscall", "capability", "reason", "args"});
       Accept accept;
-      if (const YamlNode* syscall = fields.require("syscall")) {
+      if (const YamlNode* capability = fields.find("capability")) {
+        accept.capability = read_text(reading_, *capability, "capability").value_or("");
+        if (accept.capability.empty())
+          reading_.complain(capability->at, "capability needs a name, such as CAP_SYS_PTRACE");
+        if (fields.find("syscall") != nullptr || fields.find("args") != nullptr) {
+          reading_.complain(capability->at, "a signature for a capability has neither syscall nor args: write two");
+        }
+      } else if (const YamlNode* syscall = fields.require("syscall")) {
         accept.syscall = read_text(reading_, *syscall, "syscall").value_or("");
       }
       if (const YamlNode* reason = fields.require("reason"))

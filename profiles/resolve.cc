@@ -6,6 +6,7 @@
 
 #include "profiles/baselines/baselines.h"
 #include "profiles/canonical.h"
+#include "profiles/name_template.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {
@@ -13,8 +14,6 @@ namespace {
 
 using node::v1::ProfileRef;
 using node::v1::Rule;
-
-constexpr std::string_view kDefaultWorkload = "{container}";
 
 bool is_template(std::string_view text) { return text.find('{') != std::string_view::npos; }
 
@@ -76,6 +75,10 @@ class Resolver {
     compiled.set_missing(to_proto(rule.missing));
     compiled.set_workload(rule.workload.empty() ? std::string(kDefaultWorkload) : rule.workload);
     compiled.set_profile_name(rule.profile);
+    for (const std::string& text : {rule.profile, rule.workload}) {
+      const std::string choice = describe_tenants_choice(rule, text);
+      if (!choice.empty()) warn(policy, number, choice);
+    }
     if (rule.profile.empty()) return;
     const auto ref = refs_.find(rule.profile);
     if (ref != refs_.end()) {
@@ -86,14 +89,18 @@ class Resolver {
       static const Profile kUnnamed;
       const Profile& stand_in = rule.missing == Missing::kBaseline ? baseline_profile() : kUnnamed;
       *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec);
-      out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
-                              ": there is no profile '" + rule.profile +
-                              "'; until there is, missing: " + std::string(missing_name(rule.missing)));
+      warn(policy, number,
+           "there is no profile '" + rule.profile +
+               "'; until there is, missing: " + std::string(missing_name(rule.missing)));
     }
     override_actions(*compiled.mutable_actions(), rule);
   }
 
  private:
+  void warn(const Policy& policy, std::size_t number, const std::string& what) {
+    out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) + ": " + what);
+  }
+
   Resolved& out_;
   const std::map<std::string, ProfileRef>& refs_;
 };

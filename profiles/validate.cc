@@ -7,8 +7,11 @@
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/argument_choices.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/danger.h"
+#include "profiles/effective.h"
+#include "profiles/name_template.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {
@@ -16,6 +19,8 @@ namespace {
 
 // More alternatives than this make a filter that nobody can review, and a long one to run.
 constexpr std::size_t kMaxAlternatives = 64;
+constexpr std::size_t kMaxComparisons = 256;  // noneOf needs many for one value
+constexpr std::uint64_t kLargestInt = 0xFFFFFFFF;
 constexpr std::size_t kMinReason = 8;
 
 class Findings {
@@ -26,6 +31,7 @@ class Findings {
   void warn(std::string subject, std::string message) {
     list_.push_back({Finding::Severity::kWarning, std::move(subject), std::move(message)});
   }
+  [[nodiscard]] const std::vector<Finding>& list() const { return list_; }
   std::vector<Finding> take() { return std::move(list_); }
 
  private:
@@ -34,15 +40,21 @@ class Findings {
 
 void check_filters(Findings& findings, const std::string& subject, const std::vector<ArgFilter>& args) {
   std::set<std::uint32_t> indexes;
-  std::size_t alternatives = 1;
+  std::size_t alternatives = 1, comparisons = 1;
   for (const ArgFilter& filter : args) {
     if (filter.index > 5) findings.error(subject, "a call has six arguments: index is 0 to 5");
     if (!indexes.insert(filter.index).second) {
       findings.error(subject,
                      "two filters on argument " + std::to_string(filter.index) + ": put all values into one oneOf");
     }
-    if (filter.one_of.empty())
+    if (filter.one_of.empty() && filter.none_of.empty())
       findings.error(subject, "oneOf is empty: list the values that are allowed, or remove the filter");
+    if (!filter.none_of.empty() && (filter.mask || !filter.one_of.empty()))
+      findings.error(subject, "noneOf stands alone: it compares the lower 32 bits, without a mask");
+    if (!std::is_sorted(filter.none_of.begin(), filter.none_of.end())) findings.error(subject, "noneOf is not sorted");
+    if (!filter.none_of.empty() && filter.none_of.back() > kLargestInt)
+      findings.error(subject, "noneOf compares the lower 32 bits: " + std::to_string(filter.none_of.back()) +
+                                  " can never be equal");
     if (!std::is_sorted(filter.one_of.begin(), filter.one_of.end())) findings.error(subject, "oneOf is not sorted");
     for (const std::uint64_t value : filter.one_of) {
       if (filter.mask && (value & ~*filter.mask) != 0) {
@@ -51,9 +63,11 @@ void check_filters(Findings& findings, const std::string& subject, const std::ve
       }
     }
     alternatives *= std::max<std::size_t>(filter.one_of.size(), 1);
-    if (alternatives > kMaxAlternatives) {
-      findings.error(
-          subject, "more than " + std::to_string(kMaxAlternatives) + " combinations of values: filter fewer arguments");
+    comparisons *= std::max<std::size_t>(choices_of(filter).size(), 1);
+    if (alternatives > kMaxAlternatives || comparisons > kMaxComparisons) {
+      findings.error(subject, "more than " + std::to_string(kMaxAlternatives) +
+                                  " combinations of values: filter fewer arguments" +
+                                  (filter.none_of.empty() ? "" : ", or exclude fewer values"));
       return;
     }
   }
@@ -81,19 +95,99 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
                      " sign for it with accept: [{syscall: " + entry.name + ", reason: why it is needed}]");
 }
 
+void complain_unknown(Findings& findings, const std::string& subject, const std::string& capability) {
+  findings.error(subject, "unknown capability '" + escape(capability, 60) + "' (did you mean '" +
+                              oci::nearest_capability_name(capability) + "'?)");
+}
+
+void check_capability_accept(Findings& findings, const Profile& profile, const std::string& subject,
+                             const std::string& capability) {
+  if (!oci::find_capability(capability)) return complain_unknown(findings, subject, capability);
+  if (!is_dangerous_capability(capability)) {
+    findings.warn(subject, capability + " is not in the danger set and needs no signature: remove this accept");
+  } else if (std::find(profile.capabilities.begin(), profile.capabilities.end(), capability) ==
+             profile.capabilities.end()) {
+    findings.warn(subject, "nothing grants " + capability + ": list it under capabilities too, or remove this accept");
+  }
+}
+
+std::string describe_unsigned(const DangerousCapability& capability) {
+  const std::string name(capability.name);
+  return name + " is in the danger set: it " + std::string(capability.reason) +
+         ". Remove it, or sign for it with accept: [{capability: " + name + ", reason: why it is needed}]";
+}
+
+void check_capabilities(Findings& findings, const Profile& profile) {
+  for (const std::string& capability : profile.capabilities) {
+    const std::string subject = "capabilities." + capability;
+    if (!oci::find_capability(capability)) {
+      complain_unknown(findings, subject, capability);
+      continue;
+    }
+    for (const DangerousCapability& dangerous : dangerous_capabilities()) {
+      if (dangerous.name != capability || is_signed_for(profile.accept, capability)) continue;
+      findings.error(subject, describe_unsigned(dangerous));
+    }
+  }
+}
+
+std::string list_unsigned(const SyscallSet& set, const std::vector<Accept>& accept) {
+  std::string dangers;
+  for (const auto& [call, entry] : set) {
+    const std::string danger = describe_unsigned_danger(entry, accept);
+    if (!danger.empty()) dangers += (dangers.empty() ? "" : ", ") + danger;
+  }
+  return dangers;
+}
+
+std::string describe_unsigned(const std::string& baseline, const std::string& dangers) {
+  return "baseline " + baseline + " allows what is in the danger set (" + dangers +
+         "): sign for each with accept, or extend container-default";
+}
+
+// What `extends` brings is signed for like what the profile lists itself.
+void check_baselines(Findings& findings, const Profile& profile) {
+  for (const std::string& name : profile.extends) {
+    const SyscallSet* baseline = find_baseline(name);
+    if (baseline == nullptr) {
+      findings.error("extends", "unknown baseline '" + escape(name, 60) + "': there are " + baseline_names());
+      continue;
+    }
+    if (const std::string dangers = list_unsigned(*baseline, profile.accept); !dangers.empty()) {
+      findings.error("extends", describe_unsigned(name, dangers));
+    }
+  }
+}
+
+// Where the filters of a baseline and of the profile look at different bits, their union is wider than both.
+void check_unions(Findings& findings, const Profile& profile) {
+  if (profile.extends.empty() || has_errors(findings.list())) return;
+  const std::string dangers = list_unsigned(effective_layer(profile, Layer::kServing), profile.accept);
+  if (dangers.empty()) return;
+  findings.error("syscalls.serving", "together with its baselines the profile allows what is in the danger set (" +
+                                         dangers + "): filter with the mask that the baseline has, or none");
+}
+
 void check_accept(Findings& findings, const Profile& profile) {
   for (std::size_t i = 0; i < profile.accept.size(); ++i) {
     const Accept& accept = profile.accept[i];
     const std::string subject = "accept." + std::to_string(i);
+    if (accept.reason.size() < kMinReason) {
+      findings.error(subject, "accept needs a reason that a reviewer can judge (at least " +
+                                  std::to_string(kMinReason) + " characters)");
+    }
+    if (!accept.capability.empty()) {
+      check_capability_accept(findings, profile, subject, accept.capability);
+      continue;
+    }
     if (!oci::find_syscall(accept.syscall)) {
       findings.error(subject, "unknown syscall '" + escape(accept.syscall, 60) + "' (did you mean '" +
                                   oci::nearest_syscall_name(accept.syscall) + "'?)");
       continue;
     }
     check_filters(findings, subject, accept.args);
-    if (accept.reason.size() < kMinReason) {
-      findings.error(subject, "accept needs a reason that a reviewer can judge (at least " +
-                                  std::to_string(kMinReason) + " characters)");
+    if (std::any_of(accept.args.begin(), accept.args.end(), [](const ArgFilter& f) { return !f.none_of.empty(); })) {
+      findings.error(subject, "a signature says what it opens: name the values with oneOf");
     }
     const bool used = std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
                                   [&](const auto& layer) { return layer.second.contains(accept.syscall); });
@@ -116,25 +210,12 @@ void check_reaction(Findings& findings, const std::string& subject, const Reacti
   }
 }
 
-void check_template(Findings& findings, const std::string& subject, std::string_view text) {
-  std::string plain;
-  for (std::size_t i = 0; i < text.size();) {
-    if (text[i] != '{') {
-      plain += text[i++];
-      continue;
-    }
-    const std::size_t close = text.find('}', i);
-    const std::string_view word = text.substr(i, close == std::string_view::npos ? close : close - i + 1);
-    if (word != "{container}" && word != "{pod}" && word != "{namespace}") {
-      findings.error(subject, "'" + escape(word, 60) + "' is not a placeholder: use {container}, {pod} or {namespace}");
-      return;
-    }
-    plain += "x";
-    i = close + 1;
-  }
-  if (!is_name(plain)) {
-    findings.error(subject,
-                   "'" + escape(text, 80) + "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
+void check_template(Findings& findings, const PolicyRule& rule, const std::string& subject, std::string_view text) {
+  if (text.empty()) return;
+  if (const std::string error = check_name_template(text); !error.empty()) {
+    findings.error(subject, error);
+  } else if (const std::string choice = describe_tenants_choice(rule, text); !choice.empty()) {
+    findings.warn(subject, choice);
   }
 }
 
@@ -147,11 +228,7 @@ std::vector<Finding> validate(const Profile& profile) {
                                         "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
   }
   if (profile.version == 0) findings.error("metadata.version", "version starts at 1");
-  for (const std::string& baseline : profile.extends) {
-    if (find_baseline(baseline) == nullptr) {
-      findings.error("extends", "unknown baseline '" + escape(baseline, 60) + "': there are " + baseline_names());
-    }
-  }
+  check_baselines(findings, profile);
   if (profile.architectures != std::vector<std::string>{"x86_64"}) {
     findings.error("architectures",
                    "only [x86_64] is supported: a filter that lists more can be walked round (int 0x80, x32)");
@@ -168,12 +245,8 @@ std::vector<Finding> validate(const Profile& profile) {
   }
   if (calls == 0) findings.warn("syscalls", "no syscall is allowed besides the base set: no program gets far with it");
   check_accept(findings, profile);
-  for (const std::string& capability : profile.capabilities) {
-    if (!oci::find_capability(capability)) {
-      findings.error("capabilities", "unknown capability '" + escape(capability, 60) + "' (did you mean '" +
-                                         oci::nearest_capability_name(capability) + "'?)");
-    }
-  }
+  check_unions(findings, profile);
+  check_capabilities(findings, profile);
   check_reaction(findings, "onViolation.workload", profile.on_workload);
   check_reaction(findings, "onViolation.exec", profile.on_exec);
   return findings.take();
@@ -198,8 +271,10 @@ std::vector<Finding> validate(const Policy& policy) {
       findings.error(subject + ".profile",
                      "mode " + std::string(mode_name(rule.mode)) + " uses no profile: remove it, or set mode: enforce");
     }
-    if (!rule.profile.empty()) check_template(findings, subject + ".profile", rule.profile);
-    if (!rule.workload.empty()) check_template(findings, subject + ".workload", rule.workload);
+    check_template(findings, rule, subject + ".profile", rule.profile);
+    check_template(findings, rule, subject + ".workload", rule.workload);
+    const bool learns = rule.mode == Mode::kLearn || rule.missing == Missing::kLearn;
+    if (rule.workload.empty() && learns) check_template(findings, rule, subject + ".workload", kDefaultWorkload);
     if (i + 1 < policy.rules.size() && rule.selector == Selector{}) {
       findings.warn(subject, "matches every container, so the rules after it are never reached");
     }

@@ -55,9 +55,11 @@ std::string format_filters(std::string_view syscall, const std::vector<ArgFilter
     if (text.size() > 1) text += ", ";
     text += "{index: " + std::to_string(filter.index);
     if (filter.mask) text += ", mask: " + format_hex(*filter.mask);
-    text += ", oneOf: [";
-    for (std::size_t i = 0; i < filter.one_of.size(); ++i) {
-      text += (i > 0 ? ", " : "") + format_argument_value(syscall, filter.index, filter.one_of[i]);
+    const bool excludes = !filter.none_of.empty();
+    const std::vector<std::uint64_t>& values = excludes ? filter.none_of : filter.one_of;
+    text += excludes ? ", noneOf: [" : ", oneOf: [";
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      text += (i > 0 ? ", " : "") + format_argument_value(syscall, filter.index, values[i]);
     }
     text += "]}";
   }
@@ -114,7 +116,9 @@ std::string format_spec(const Profile& profile) {
   if (!profile.accept.empty()) {
     text += "  accept:\n";
     for (const Accept& accept : profile.accept) {
-      text += "    - {syscall: " + quote(accept.syscall) + ", reason: " + quote(accept.reason);
+      const bool of_call = accept.capability.empty();
+      text += of_call ? "    - {syscall: " + quote(accept.syscall) : "    - {capability: " + quote(accept.capability);
+      text += ", reason: " + quote(accept.reason);
       if (!accept.args.empty()) text += ", args: " + format_filters(accept.syscall, accept.args);
       text += "}\n";
     }

@@ -21,10 +21,6 @@ const Profile& baseline_profile() {
     made.architectures = {"x86_64"};
     made.no_new_privileges = false;  // the node's fallback must start what Docker's default would start
     made.syscalls[Layer::kServing] = container_default();
-    constexpr std::uint64_t kNetlink = 16;
-    made.accept = {
-        Accept{"prctl", "programs with sandboxes of their own start under the fallback", {}},
-        Accept{"socket", "getaddrinfo and Go's net package ask for addresses", {ArgFilter{0, {}, {kNetlink}}}}};
     made.capabilities = docker_default_capabilities();
     // A fallback that was never learned is wrong sooner or later: it denies, it does not end the workload.
     made.on_workload = Reaction{Action::kDeny, {}, 0, {}};

@@ -83,8 +83,14 @@ SyscallSet make_docker_default() {
 SyscallSet make_container_default() {
   SyscallSet set = make_docker_default();
   for (const std::string_view name : dangerous_calls()) set.erase(std::string(name));
-  constexpr std::uint64_t kUnix = 1, kInet = 2, kInet6 = 10, kNetlink = 16;
-  set["socket"].args = {ArgFilter{0, std::nullopt, {kUnix, kInet, kInet6, kNetlink}}};
+  constexpr std::uint64_t kUnix = 1, kInet = 2, kInet6 = 10;
+  set["socket"].args = {ArgFilter{0, std::nullopt, {kUnix, kInet, kInet6}}};
+  // All options but those of the danger set: programs use many, and ask for ones their kernel does not have.
+  ArgFilter options{0, std::nullopt, {}, {}};
+  for (const DangerousValue& dangerous : dangerous_values()) {
+    if (dangerous.syscall == "prctl") options.none_of.push_back(dangerous.value);
+  }
+  set["prctl"].args = {options};
   return set;
 }
 

@@ -15,8 +15,6 @@ using node::v1::Mode;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
-constexpr std::size_t kMaxNameBytes = 63;
-
 bool any_matches(const google::protobuf::RepeatedPtrField<std::string>& globs, const std::string& text) {
   return globs.empty() ||
          std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
@@ -165,34 +163,6 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 
 bool selects(const node::v1::Selector& selector, const Identity& identity) {
   return exemption(selector, identity).empty() && names(selector, identity);
-}
-
-std::string expand(std::string_view name_template, const Identity& identity) {
-  const std::map<std::string_view, std::string> values = {{"{container}", identity.container_name()},
-                                                          {"{pod}", identity.pod()},
-                                                          {"{namespace}", identity.kubernetes_namespace()}};
-  std::string out;
-  while (!name_template.empty()) {
-    const auto found = std::find_if(values.begin(), values.end(), [&](const auto& value) {
-      return name_template.substr(0, value.first.size()) == value.first;
-    });
-    if (found == values.end()) {
-      out += name_template.front();
-      name_template.remove_prefix(1);
-    } else {
-      out += found->second;
-      name_template.remove_prefix(found->first.size());
-    }
-  }
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    if (!plain) c = '-';
-  }
-  // The first character of a name is a letter or a digit (profile-format.md): "..", "-" and hidden names cannot arise.
-  const std::size_t first = out.find_first_not_of("._-");
-  out.erase(0, std::min(first, out.size()));
-  return out.substr(0, kMaxNameBytes);
 }
 
 Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const Identity& identity,

@@ -32,7 +32,9 @@ bool glob_matches(std::string_view pattern, std::string_view text);
 // I10: sandboxes, privileged containers and kube-system only where the selector includes them.
 bool selects(const node::v1::Selector& selector, const node::v1::Identity& identity);
 
-// {container}, {pod} and {namespace} replaced; what may not be part of a name becomes '-'. At most 63 characters.
+// {container}, {pod} and {namespace} replaced. Always a name, and never the same for two containers that differ in a
+// replaced value: where putting the values in would not tell them apart (a value of other characters or none, too long,
+// or two values without '_' between), the name ends in "__" and a digest of the template and all values.
 std::string expand(std::string_view name_template, const node::v1::Identity& identity);
 
 // An error refuses the container: its profile is missing and the rule says so.

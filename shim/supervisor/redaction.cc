@@ -15,9 +15,7 @@ constexpr std::string_view kDeleted = " (deleted)";
 
 enum class Case { kLower, kUpper };
 
-bool is_letter(char c, Case letters) {
-  return letters == Case::kLower ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
-}
+bool is_letter(char c, Case letters) { return letters == Case::kLower ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_word(std::string_view word, Case letters) {

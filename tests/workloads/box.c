@@ -10,9 +10,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +71,21 @@ static long try_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, -1, -1
 static long try_module(void) { return syscall(SYS_init_module, NULL, 0UL, ""); }
 static long try_kexec(void) { return syscall(SYS_kexec_load, 0UL, 0UL, NULL, 0UL); }
 static long try_handle(void) { return syscall(SYS_open_by_handle_at, -1, NULL, 0); }
-static long try_stack_filter(void) { return prctl(PR_SET_SECCOMP, 2, NULL); }        // EFAULT where it runs
+static long try_stack_filter(void) { return prctl(PR_SET_SECCOMP, 2, NULL); }  // EFAULT where it runs
+static long try_set_mm(void) { return prctl(35, 15, NULL, 0, 0); }             // PR_SET_MM; EFAULT or EPERM inside
+// A filter of its own that answers unshare, so that later attempts are seen by nobody.
+static long try_hide(void) {
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOENT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {4, program};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+static long try_netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0); }
 static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
 static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
 static long try_x32(void) { return syscall(0x40000000L | SYS_getpid); }
@@ -101,6 +118,9 @@ static const struct attack kAttacks[] = {
     {"kexec", try_kexec},
     {"handle", try_handle},
     {"stack-filter", try_stack_filter},
+    {"set-mm", try_set_mm},
+    {"hide", try_hide},
+    {"netlink", try_netlink},
     {"novel", try_novel},
     {"mkdir", try_mkdir},
     {"x32", try_x32},
@@ -267,6 +287,32 @@ static _Noreturn void size(void) {
   }
 }
 
+// Looks for the runtime's init of an exec session, as long as it is one, and opens its memory for writing. Says what
+// came of it for each that it met, and ends once so many were met.
+static int hunt(int count) {
+  char path[64], name[16];
+  int last = 0;
+  dprintf(1, "ready\n");
+  for (int met = 0, pid = getpid() + 1; met < count; pid = pid < getpid() + 400 ? pid + 1 : getpid() + 1) {
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    const int comm = open(path, O_RDONLY | O_CLOEXEC);
+    if (comm < 0) continue;
+    const ssize_t n = read(comm, name, sizeof name);
+    close(comm);
+    if (n < 5 || memcmp(name, "runc:", 5) != 0 || pid == last) continue;
+    last = pid;
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    const int memory = open(path, O_RDWR | O_CLOEXEC);
+    const int error = errno;
+    // Gone, or its program runs by now: it was met too late to tell.
+    if (memory < 0 && error == ENOENT) continue;
+    ++met;
+    dprintf(1, memory < 0 ? "init refused %d\n" : "init opened\n", error);
+    if (memory >= 0) close(memory);
+  }
+  return 0;
+}
+
 static int flood(int count) {
   for (int i = 0; i < count; ++i) syscall(SYS_unshare, CLONE_NEWNS);
   dprintf(1, "flooded %d\n", count);
@@ -293,6 +339,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "eat") == 0) return eat(number);
   if (strcmp(verb, "orphan") == 0 && argc > 2) return orphan(argv + 2);
   if (strcmp(verb, "flood") == 0) return flood(number);
+  if (strcmp(verb, "hunt") == 0) return hunt(number);
   if (strcmp(verb, "spin") == 0)
     for (;;) continue;
   if (strcmp(verb, "wait") == 0) {  // says ready, ends with 42 at SIGTERM
@@ -330,7 +377,7 @@ int main(int argc, char** argv) {
   dprintf(2,
           "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork "
           "orphans bomb "
-          "crowd eat flood spin wait "
+          "crowd eat flood hunt spin wait "
           "crash holder tty size [N] | orphan PROGRAM...\n");
   return 2;
 }

@@ -182,7 +182,7 @@ TEST(CompileToOci, TheFallbackForMissingProfilesLoads) {
   EXPECT_EQ(filter.evaluate(SYS_bind), SECCOMP_RET_ALLOW);
   EXPECT_EQ(filter.evaluate(SYS_unshare), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(filter.evaluate(SYS_socket, {kAlg, 1}), SECCOMP_RET_USER_NOTIF);
-  EXPECT_EQ(filter.evaluate(SYS_socket, {kNetlink, 3}), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(filter.evaluate(SYS_socket, {kNetlink, 3}), SECCOMP_RET_USER_NOTIF);
 }
 
 }  // namespace

@@ -45,5 +45,13 @@ TEST(ProfileFormatPage, EveryCallOfTheDangerSetIsNamed) {
   }
 }
 
+TEST(ProfileFormatPage, H02_EveryCapabilityOfTheDangerSetIsNamedWithWhatItOpens) {
+  const std::string text = page();
+  for (const auto& [name, reason] : dangerous_capabilities()) {
+    const std::string words(reason.substr(0, reason.find(" [")));
+    EXPECT_THAT(text, ::testing::HasSubstr("| " + std::string(name) + " | " + words + " |"));
+  }
+}
+
 }  // namespace
 }  // namespace ward::profiles

@@ -26,7 +26,7 @@ TEST(ReadPolicy, ReadsEveryField) {
           R"(    - match: {containerdNamespaces: [k8s.io], kubernetesNamespaces: [shop], pods: ["web-*"], containers: [web],
         images: ["*/web:*"], includeSandboxes: true, includePrivileged: true, includeKubeSystem: true}
       mode: enforce
-      profile: "{namespace}-{container}"
+      profile: "{namespace}_{container}"
       workload: "{pod}"
       missing: learn
       onViolation: {workload: {action: kill}, exec: {action: log}}
@@ -37,7 +37,7 @@ TEST(ReadPolicy, ReadsEveryField) {
   EXPECT_EQ(rule.selector.pods, std::vector<std::string>{"web-*"});
   EXPECT_TRUE(rule.selector.include_kube_system);
   EXPECT_EQ(rule.mode, Mode::kEnforce);
-  EXPECT_EQ(rule.profile, "{namespace}-{container}");
+  EXPECT_EQ(rule.profile, "{namespace}_{container}");
   EXPECT_EQ(rule.missing, Missing::kLearn);
   EXPECT_EQ(rule.on_workload, Action::kKill);
   EXPECT_EQ(rule.on_exec, Action::kLog);
@@ -87,9 +87,47 @@ TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {
   const auto read = read_policy(policy("    - {mode: learn}\n    - {mode: off}\n"), "p.yaml");
   ASSERT_TRUE(read);
   const auto findings = validate(*read);
-  ASSERT_EQ(findings.size(), 1U);
-  EXPECT_EQ(findings[0].severity, Finding::Severity::kWarning);
-  EXPECT_EQ(findings[0].subject, "rules.0");
+  ASSERT_EQ(findings.size(), 2U);  // H09: and that its recordings go by the container's name
+  EXPECT_EQ(findings[1].severity, Finding::Severity::kWarning);
+  EXPECT_EQ(findings[1].subject, "rules.0");
+}
+
+TEST(ReadPolicy, H09_TwoValuesThatCouldRunIntoEachOtherAreRefused) {
+  const auto of = [](const std::string& text) {
+    return error_of(policy("    - {mode: enforce, profile: '" + text + "', match: {kubernetesNamespaces: [shop]}}\n"));
+  };
+  for (const char* bad : {"{namespace}-{pod}", "{namespace}{pod}", "{pod}.{container}", "a_{namespace}-{pod}_b",
+                          "{namespace}_{pod}-{container}", "{pod}x{namespace}"}) {
+    EXPECT_THAT(of(bad), HasSubstr("p.yaml:6:32: '" + std::string(bad) + "' would give different containers one name"));
+  }
+  for (const char* good : {"{namespace}_{pod}", "x-{namespace}-_-{pod}", "{namespace}_{pod}_{container}", "{pod}-{pod}",
+                           "{container}", "web-{container}-1"}) {
+    EXPECT_EQ(of(good), "accepted") << good;
+  }
+}
+
+TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
+  const auto warnings_of = [](const std::string& rule) {
+    std::vector<std::string> out;
+    for (const Finding& f : validate(read_policy(policy("    - {" + rule + "}\n"), "p.yaml").value())) {
+      if (f.severity == Finding::Severity::kWarning) out.push_back(f.subject);
+    }
+    return out;
+  };
+  using Subjects = std::vector<std::string>;
+  const Subjects profile = {"rules.0.profile"}, workload = {"rules.0.workload"}, none;
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}'"), profile);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {kubernetesNamespaces: ['shop-*']}"), profile);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: [k8s.io, moby]}"), profile);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: ['k8s*']}"), profile);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: web, workload: '{container}'"), workload);
+  EXPECT_EQ(warnings_of("mode: learn"), workload) << "recordings go by the container's name";
+  EXPECT_EQ(warnings_of("mode: enforce, profile: web, missing: learn"), workload);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: web"), none);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}', match: {kubernetesNamespaces: [shop, web]}"), none);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{namespace}_{container}'"), none);
+  EXPECT_EQ(warnings_of("mode: learn, match: {containerdNamespaces: [default]}"), none) << "no pod comes there";
+  EXPECT_EQ(warnings_of("mode: 'off'"), none);
 }
 
 }  // namespace

@@ -88,6 +88,7 @@ TEST(Resolve, AMissingProfileIsAWarningAndKeepsTheStrictDefaults) {
 TEST(Resolve, ATemplateIsLeftToTheShimWithTheTableToLookItUpIn) {
   PolicyRule rule = enforce("{container}");
   rule.on_exec = Action::kKill;
+  rule.selector.kubernetes_namespaces = {"shop"};
   const auto resolved = resolve({policy_of(rule)}, {web()}, {}, 1);
   ASSERT_TRUE(resolved);
   const auto& compiled = resolved->index.rules(0);
@@ -99,6 +100,13 @@ TEST(Resolve, ATemplateIsLeftToTheShimWithTheTableToLookItUpIn) {
   EXPECT_EQ(resolved->index.profiles(0).name(), "web");
   EXPECT_EQ(resolved->index.profiles(0).actions().workload(), node::v1::ACTION_DENY);
   EXPECT_TRUE(resolved->warnings.empty());
+}
+
+TEST(Resolve, H09_WhereATenantsTextChoosesTheProfileTheStatusSaysSo) {
+  const auto resolved = resolve({policy_of(enforce("{container}"))}, {web()}, {}, 1);
+  ASSERT_TRUE(resolved);
+  ASSERT_EQ(resolved->warnings.size(), 1U);
+  EXPECT_THAT(resolved->warnings[0], HasSubstr("policy node, rule 1: whoever may create pods chooses"));
 }
 
 TEST(Resolve, TheBaselineForMissingProfilesIsAlwaysThereAndDenies) {

@@ -61,12 +61,12 @@ TEST(WriteYaml, APolicyIsReadBackAsTheSamePolicy) {
       {{{}, {"kube-*"}, {}, {}, {}, true, true, true}, Mode::kOff, "", "", Missing::kRefuse, {}, {}});
   policy.rules.push_back({{{"default"}, {}, {"*"}, {"nginx*"}, {"docker.io/*"}, false, false, false},
                           Mode::kEnforce,
-                          "{namespace}-{container}",
+                          "{namespace}_{container}",
                           "{container}",
                           Missing::kBaseline,
                           Action::kKill,
                           Action::kLog});
-  policy.rules.push_back({{}, Mode::kLearn, "", "{pod}.{container}", Missing::kRefuse, {}, {}});
+  policy.rules.push_back({{}, Mode::kLearn, "", "{pod}_{container}", Missing::kRefuse, {}, {}});
   const std::string text = write_yaml(policy);
   const auto again = read_policy(text, "node.yaml");
   ASSERT_TRUE(again) << again.error().message << "\n" << text;

@@ -170,7 +170,8 @@ TEST(Match, TemplatesCannotLeaveTheirPlace) {
   identity.set_kubernetes_namespace("{container}");
   EXPECT_EQ(expand("{container}", identity).find('/'), std::string::npos);
   EXPECT_NE(expand("{container}", identity)[0], '.');
-  EXPECT_EQ(expand("n-{namespace}", identity), "n--container-") << "what was inserted is not expanded again";
+  EXPECT_EQ(expand("n-{namespace}", identity).rfind("n--container-__", 0), 0U)
+      << "what was inserted is not expanded again";
 }
 
 TEST(Match, AMissingProfileIsRefusedReplacedOrLearned) {

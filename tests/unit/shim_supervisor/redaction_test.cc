@@ -68,7 +68,9 @@ constexpr Row kArguments[] = {
     {"--secret--x", "<redacted, 11 bytes>"},
     {"--secret:x", "<redacted, 10 bytes>"},
     {"--=x", "<redacted, 4 bytes>"},
-    {"--s\xc3\xa9" "cret", "<redacted, 9 bytes>"},
+    {"--s\xc3\xa9"
+     "cret",
+     "<redacted, 9 bytes>"},
     {"\xe2\x80\x94token", "<redacted, 8 bytes>"},
     {"\x1b[31m--ok", "<redacted, 9 bytes>"},
 };

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// A filter of one argument as the comparisons a compiled profile knows: the argument, under a mask or
+// whole, equals a value. One of the choices must hold. Used by the compiler, and by validate() to count.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "profiles/profile.h"
+
+namespace ward::profiles {
+
+struct ArgChoice {
+  std::optional<std::uint64_t> mask;  // absent: all bits
+  std::uint64_t value = 0;
+  bool operator==(const ArgChoice&) const = default;
+};
+
+// oneOf: a choice for each value. noneOf: the blocks of aligned values that lie between the excluded
+// ones, about 32 for one of them. "Not equal" cannot be said twice of one argument: a runtime takes two
+// such conditions as alternatives, of which one always holds (docs/kernel-notes.md).
+std::vector<ArgChoice> choices_of(const ArgFilter& filter);
+
+}  // namespace ward::profiles
