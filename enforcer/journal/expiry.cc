@@ -52,11 +52,11 @@ Result<void> hold(Connection& connection, const std::vector<HeldContainer>& held
     return made;
   }
   for (const HeldContainer& container : held) {
-    const auto kept = change(connection,
-                             "INSERT OR IGNORE INTO temp.held SELECT sequence FROM events WHERE container = ?"
-                             " AND containerd_namespace = ? ORDER BY sequence DESC LIMIT ?",
-                             std::string_view(container.container), std::string_view(container.containerd_namespace),
-                             kHeldEvents);
+    const auto kept =
+        change(connection,
+               "INSERT OR IGNORE INTO temp.held SELECT sequence FROM events WHERE container = ?"
+               " AND containerd_namespace = ? ORDER BY sequence DESC LIMIT ?",
+               std::string_view(container.container), std::string_view(container.containerd_namespace), kHeldEvents);
     if (!kept) return tl::unexpected<Error>(kept.error());
   }
   return {};

@@ -65,8 +65,9 @@ std::string describe_inotify_use(const std::filesystem::path& proc) {
   }
   if (most.size() > kMostNamed) named += ", ...";
   return "uid " + std::to_string(::geteuid()) + " holds " + std::to_string(all) + " inotify instances" +
-         (named.empty() ? "" : " (" + named + ")") + ", the limit is fs.inotify.max_user_instances = " +
-         limit_text(proc) + ": set it to " + std::to_string(kSuggested) + " or more with sysctl";
+         (named.empty() ? "" : " (" + named + ")") +
+         ", the limit is fs.inotify.max_user_instances = " + limit_text(proc) + ": set it to " +
+         std::to_string(kSuggested) + " or more with sysctl";
 }
 
 }  // namespace ward::enforcer

@@ -77,6 +77,16 @@ void cut_privileges(Document& document, const ProfileInForce& profile) {
   if (profile.no_new_privileges) document.set_no_new_privileges(true);
 }
 
+// What no filter can tell from another call is at least said before it happens (docs/threat-model.md, H02).
+void note_reach(const oci::Config& config, std::vector<std::string>& notes) {
+  constexpr const char* kReaching = "CAP_SYS_PTRACE";
+  const auto held = config.capabilities();
+  if (!held || std::find(held->bounding.begin(), held->bounding.end(), kReaching) == held->bounding.end()) return;
+  notes.push_back(std::string("holds ") + kReaching +
+                  ", signed for in its profile: what it sees in /proc is within its reach, the runtime of an exec "
+                  "session included");
+}
+
 Result<void> learn(oci::Config& config, Admitted& admitted, const std::filesystem::path& bundle) {
   if (admitted.own.present()) return {};
   // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks the moment from
@@ -98,6 +108,7 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   filter.listener_metadata = admitted.nonce;
   config.set_seccomp(filter);
   cut_privileges(config, profile);
+  note_reach(config, admitted.notes);
   // Instructions to the runtime that would come past the specification (crun's extensions).
   config.remove_annotations_with_prefix("run.oci.");
   return config.write(request.bundle);

@@ -46,6 +46,7 @@ spec:
                                                   {"/box", "hunt", std::to_string(sessions)})),
                  node().environment());
     EXPECT_TRUE(hunter.await_output("ready")) << hunter.err();
+    EXPECT_EQ(row(id)["note"].dump().find("holds CAP_SYS_PTRACE") != std::string::npos, prefix == "reaching");
     for (int i = 0; i < 20 * sessions && !hunter.wait(std::chrono::milliseconds(1)); ++i) {
       node().ctr({"task", "exec", "--exec-id", "e" + std::to_string(i), id, "/box", "true"});
     }

@@ -38,8 +38,8 @@ class WarddLimits : public GuardedTest {
   }
   // A limit of its own: a user namespace in which there are no inotify instances at all.
   static void start_wardd_without_inotify() {
-    node().start_wardd({"unshare", "-Ur", "sh", "-c",
-                        "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\""});
+    node().start_wardd(
+        {"unshare", "-Ur", "sh", "-c", "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\""});
   }
   std::vector<std::string> started_;
 };
