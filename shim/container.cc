@@ -139,7 +139,10 @@ Runc::Done Container::after_launch(const ProcessPtr& process, std::shared_ptr<Co
       [self = shared_from_this(), process, console = std::move(console), pid_file, hold = surroundings_.reaper.hold(),
        warm = surroundings_.cgroup_lock.hold(), done = std::move(done)](const Result<std::string>& result) {
         if (auto* streams = process->streams()) streams->release_child_descriptors();
-        if (!result) return done(tl::unexpected(result.error()));
+        if (!result) {
+          return done(tl::unexpected<Error>(
+              self->surroundings_.guard.why_failed(self->spec_.id, process->exec_id(), result.error())));
+        }
         self->adopt(process, pid_file, console.get(), done);
       };
 }

@@ -71,8 +71,9 @@ struct Guard::State {
     container.supervisor = make_supervisor(container.id, make_charge(container.admitted, config.places));
     if (socket) return {};
     if (auto made = make_private_directory(private_directory); !made) return made;
-    auto opened = ListenerSocket::open(loop, container.admitted.listener_path,
-                                       [this](ListenerOffer offer) { return take(std::move(offer)); });
+    auto opened = ListenerSocket::open(
+        loop, container.admitted.listener_path, [this](ListenerOffer offer) { return take(std::move(offer)); },
+        [this](pid_t sender, const Error& why) { listener_refused(sender, why); });
     if (!opened) return tl::unexpected(opened.error());
     socket = std::move(*opened);
     return {};
@@ -114,6 +115,25 @@ struct Guard::State {
     return fail(Code::kPermissionDenied, "the sender is not the runtime of a start in progress");
   }
 
+  // The start whose runtime sent it fails at once, and says why.
+  void listener_refused(pid_t sender, const Error& why) {
+    for (auto& [id, container] : containers) {
+      for (auto& [exec_id, start] : container->starts) {
+        if (start.listener_arrived || !is_or_descends_from(sender, start.runtime_pid)) continue;
+        return give_up(*container, exec_id, with_context("the runtime's seccomp listener was refused", why));
+      }
+    }
+  }
+
+  // No listener comes any more. Who has not asked yet hears it when it does; the first reason is
+  // the true one.
+  static void give_up(GuardedContainer& container, const std::string& exec_id, Error why) {
+    const auto found = container.starts.find(exec_id);
+    if (found == container.starts.end()) return;
+    if (!found->second.refused) found->second.refused = std::move(why);
+    if (found->second.confirmed) finish(container, exec_id, tl::unexpected<Error>(*found->second.refused));
+  }
+
   // `exec_id` by value: the start it is the key of goes away.
   static void finish(GuardedContainer& container, std::string exec_id, const Result<void>& result) {
     const auto found = container.starts.find(exec_id);
@@ -127,6 +147,7 @@ struct Guard::State {
     Start& start = container.starts[exec_id];
     start.confirmed = std::move(done);
     if (!container.admitted.supervised || start.listener_arrived) return finish(container, exec_id, {});
+    if (start.refused) return finish(container, exec_id, tl::unexpected<Error>(*start.refused));
     start.deadline = std::make_unique<asio::steady_timer>(loop, kListenerDeadline);
     start.deadline->async_wait(
         [this, weak = std::weak_ptr<bool>(alive), id = container.id, exec_id](const asio::error_code& error) {
@@ -287,6 +308,14 @@ void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid
   state_->confirm(*container, exec_id, std::move(done));
 }
 
+Error Guard::why_failed(const std::string& id, const std::string& exec_id, Error said) const {
+  const auto* const container = state_->find(id);
+  if (container == nullptr) return said;
+  const auto start = container->starts.find(exec_id);
+  if (start == container->starts.end() || !start->second.refused) return said;
+  return with_context(start->second.refused->message, std::move(said));
+}
+
 void Guard::started(const std::string& id, const std::string& exec_id) {
   auto* const container = state_->find(id);
   if (container == nullptr || !exec_id.empty()) return;
@@ -298,8 +327,9 @@ void Guard::exited(const std::string& id, const std::string& exec_id, int wait_s
   auto* const container = state_->find(id);
   if (container == nullptr) return;
   // Whoever still waits for its listener is told: none will come, and a create or exec without an answer is for ever.
-  State::finish(*container, exec_id,
-                fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over"));
+  State::give_up(
+      *container, exec_id,
+      fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value());
   if (container->supervisor && WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
     container->supervisor->foreign_abi(exec_id, exec_id.empty() ? container->pid : 0);
   }

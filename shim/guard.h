@@ -66,6 +66,9 @@ class Guard {
   //    one is due, has arrived and is genuine (waits up to 2 s for it); an error fails the create or exec.
   void confirm(const std::string& id, const std::string& exec_id, pid_t pid, std::function<void(Result<void>)> done);
 
+  //    It came back with an error: with the reason before it where the guard made it fail, by refusing its listener.
+  [[nodiscard]] Error why_failed(const std::string& id, const std::string& exec_id, Error said) const;
+
   // 5. `runc start` came back well (exec_id empty), or an exec runs.
   void started(const std::string& id, const std::string& exec_id);
 

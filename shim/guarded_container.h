@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lib/base/places.h"
@@ -27,6 +28,7 @@ namespace ward::shim {
 struct Start {
   pid_t runtime_pid = 0;
   bool listener_arrived = false;
+  std::optional<Error> refused;                 // why none will
   std::function<void(Result<void>)> confirmed;  // waits for the listener
   std::unique_ptr<asio::steady_timer> deadline;
 };

@@ -7,10 +7,13 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 namespace ward {
 namespace {
+
+constexpr int kMaxErrorNumber = 4095;  // MAX_ERRNO of the kernel
 
 constexpr std::size_t words(std::size_t bytes) { return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t); }
 
@@ -77,7 +80,12 @@ Result<Delivery> SeccompListener::send(std::uint64_t id, int error, std::uint32_
   return Delivery::kDelivered;
 }
 
-Result<Delivery> SeccompListener::deny(std::uint64_t id, int error_number) { return send(id, -error_number, 0); }
+Result<Delivery> SeccompListener::deny(std::uint64_t id, int error_number) {
+  // Other than for SECCOMP_RET_ERRNO the kernel passes on whatever it is given: a result that looks
+  // like success, or an error that libc does not take for one.
+  const bool valid = error_number >= 0 && error_number <= kMaxErrorNumber;
+  return send(id, valid ? -error_number : -EPERM, 0);
+}
 
 Result<Delivery> SeccompListener::let_run(std::uint64_t id) { return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
 

@@ -36,7 +36,9 @@ class SeccompListener {
 
   // Nothing when the question was taken back meanwhile.
   Result<std::optional<Notification>> receive();
-  Result<Delivery> deny(std::uint64_t id, int error_number);  // error_number > 0: EPERM
+  // The call does not run. `error_number` is 1 to 4095 (EPERM), or 0: it returns 0 then. Any other
+  // number becomes EPERM.
+  Result<Delivery> deny(std::uint64_t id, int error_number);
   // The call then runs in the kernel as if there were no listener; decide on scalars only before using it (fact 13).
   Result<Delivery> let_run(std::uint64_t id);
   [[nodiscard]] bool is_valid(std::uint64_t id) const;

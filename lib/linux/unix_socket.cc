@@ -154,9 +154,9 @@ Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes, co
   return {};
 }
 
-Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket, std::size_t max_bytes) {
+Result<DescriptorMessage> receive_piece(const UniqueFd& socket, std::size_t max_bytes) {
   DescriptorMessage received;
-  received.bytes.resize(max_bytes + 1);  // one more, so that "too long" can be seen on a stream
+  received.bytes.resize(max_bytes);
   iovec data{received.bytes.data(), received.bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int))> control{};
   msghdr message{};
@@ -180,11 +180,16 @@ Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket, std::size_
                                               std::to_string(kMaxDescriptorsPerMessage) +
                                               ", or the limit of open files is reached)");
   }
-  if ((static_cast<unsigned>(message.msg_flags) & MSG_TRUNC) != 0U || static_cast<std::size_t>(size) > max_bytes) {
+  received.bytes.resize(static_cast<std::size_t>(size));
+  return received;
+}
+
+Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket, std::size_t max_bytes) {
+  auto received = receive_piece(socket, max_bytes + 1);  // one more, so that "too long" can be seen on a stream
+  if (received && received->bytes.size() > max_bytes) {
     return fail(Code::kResourceExhausted,
                 "recvmsg: the message is larger than " + std::to_string(max_bytes) + " bytes");
   }
-  received.bytes.resize(static_cast<std::size_t>(size));
   return received;
 }
 

@@ -56,4 +56,8 @@ Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes, co
 Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket,
                                               std::size_t max_bytes = kMaxDescriptorMessageBytes);
 
+// The same where the message is a part of a longer one: what is there, at most `max_bytes`; the
+// rest comes next time.
+Result<DescriptorMessage> receive_piece(const UniqueFd& socket, std::size_t max_bytes);
+
 }  // namespace ward

@@ -14,8 +14,6 @@ namespace {
 
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint32_t kArguments = 6;
-constexpr std::size_t kMaxSteps = 20'000;  // some milliseconds: a filter written to be hard costs no more
-
 using Pieces = std::vector<Piece>;
 using Held = std::vector<bool>;  // by conjunction: false once one of its conditions is known not to hold
 
@@ -99,8 +97,9 @@ Truth truth_on(const SeccompArg& c, std::uint64_t mask, std::uint64_t bits) {
 class Partition {
  public:
   Partition(const std::vector<Conjunction>& conjunctions, const std::function<Answer(const Held&)>& label,
-            const std::function<std::optional<Answer>(const Held&)>& settled, std::size_t max_pieces)
-      : conjunctions_(conjunctions), label_(label), settled_(settled), max_pieces_(max_pieces) {
+            const std::function<std::optional<Answer>(const Held&)>& settled, std::size_t max_pieces,
+            WorkBudget& budget)
+      : conjunctions_(conjunctions), label_(label), settled_(settled), max_pieces_(max_pieces), budget_(budget) {
     std::set<std::uint32_t> indexes;
     for (const Conjunction& conjunction : conjunctions) {
       for (const SeccompArg& c : conjunction) indexes.insert(c.index);
@@ -110,8 +109,7 @@ class Partition {
 
   // The pieces of arguments `index` and up, for values of the earlier ones under which `held` is so.
   Pieces solve(std::uint32_t index, const Held& held) {
-    if (++steps_ > kMaxSteps) exhausted_ = true;
-    if (exhausted_) return {};
+    if (!look_at_all()) return {};
     if (const auto answer = settled_(held)) return {Piece{{}, *answer}};
     if (index == kArguments) return {Piece{{}, label_(held)}};
     std::vector<SeccompArg> conditions;
@@ -131,12 +129,15 @@ class Partition {
     }
     Pieces pieces;
     for (const ValueClass& one : classes_.back()) {
-      for (const auto& condition : one.conditions) append(condition, one.rest, pieces);
+      for (const auto& condition : one.conditions) {
+        if (!append(condition, one.rest, pieces)) break;
+      }
     }
     classes_.pop_back();
     return pieces;
   }
 
+  // Nothing that was found is worth anything then.
   [[nodiscard]] bool exhausted() const { return exhausted_; }
 
  private:
@@ -144,6 +145,14 @@ class Partition {
     std::uint64_t mask, bits;
     std::size_t value_class;
   };
+
+  // Every step of the work looks at each conjunction a few times, and costs about a hundred looks
+  // besides. A filter written to be hard costs what the budget says and no more: whoever loops asks
+  // here first, and stops at once.
+  bool look_at_all() {
+    if (!exhausted_ && !budget_.spend(conjunctions_.size() + 100)) exhausted_ = true;
+    return !exhausted_;
+  }
 
   // The conditions on one argument of the conjunctions that are still held.
   template <typename F>
@@ -168,6 +177,8 @@ class Partition {
     for (std::size_t i = 0; i < classes.size(); ++i) {
       if (classes[i].rest == rest) return i;
     }
+    // Each class is a piece at least.
+    if (classes.size() >= max_pieces_) exhausted_ = true;
     classes.push_back({{}, rest});
     return classes.size() - 1;
   }
@@ -201,8 +212,11 @@ class Partition {
   }
 
   // Ranges say it all where the answer is settled in every range that a mask would cut further.
-  bool ranges_suffice(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) const {
+  bool ranges_suffice(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
+    const auto is_mask = [](const SeccompArg& c) { return c.op == CompareOp::kMaskedEq; };
+    if (std::none_of(conditions.begin(), conditions.end(), is_mask)) return true;
     for (const Interval& range : ranges_of(conditions)) {
+      if (!look_at_all()) return true;
       const Held left = held_in(index, held, range);
       bool cut = false;
       for_each_on(index, left, [&](std::size_t, const SeccompArg& c) { cut = cut || c.op == CompareOp::kMaskedEq; });
@@ -214,8 +228,10 @@ class Partition {
   void split_by_ranges(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
     std::vector<std::vector<Interval>> ranges;  // by class
     for (const Interval& range : ranges_of(conditions)) {
+      if (!look_at_all()) return;
       const Held left = held_in(index, held, range);
       const std::size_t value_class = class_of(index, left);
+      if (exhausted_) return;
       ranges.resize(std::max(ranges.size(), value_class + 1));
       std::vector<Interval>& same = ranges[value_class];
       if (!same.empty() && same.back().high + 1 == range.low) {
@@ -231,6 +247,7 @@ class Partition {
   // are appended to `out`.
   std::optional<std::size_t> split_by_bits(std::uint32_t index, const Held& held, Block block,
                                            std::vector<Block>& out) {
+    if (!look_at_all()) return std::nullopt;
     Held left = held;
     const auto drop_failed = [&](std::size_t i, const SeccompArg& c) {
       if (truth_on(c, block.mask, block.bits) == Truth::kFails) left[i] = false;
@@ -242,14 +259,14 @@ class Partition {
       if (truth_on(c, block.mask, block.bits) != Truth::kOpen) return;
       open_bits |= (c.op == CompareOp::kMaskedEq ? c.value : kMax) & ~block.mask;
     });
-    if (++steps_ > kMaxSteps) exhausted_ = true;
-    if (open_bits == 0 || exhausted_) return class_of(index, left);
+    if (open_bits == 0) return class_of(index, left);
     std::uint64_t bit = 1ULL << 63U;
     while ((open_bits & bit) == 0) bit >>= 1U;
     const Block low{block.mask | bit, block.bits, 0};
     const Block high{block.mask | bit, block.bits | bit, 0};
     const auto low_class = split_by_bits(index, held, low, out);
     const auto high_class = split_by_bits(index, held, high, out);
+    if (exhausted_) return std::nullopt;
     if (low_class && low_class == high_class) return low_class;
     if (low_class) out.push_back({low.mask, low.bits, *low_class});
     if (high_class) out.push_back({high.mask, high.bits, *high_class});
@@ -263,7 +280,9 @@ class Partition {
     return SeccompArg{index, block.mask, block.bits, CompareOp::kMaskedEq};
   }
 
-  void append(const std::optional<SeccompArg>& condition, const Pieces& rest, Pieces& pieces) {
+  bool append(const std::optional<SeccompArg>& condition, const Pieces& rest, Pieces& pieces) {
+    if (pieces.size() + rest.size() > max_pieces_) exhausted_ = true;
+    if (exhausted_) return false;
     for (const Piece& tail : rest) {
       Piece piece;
       if (condition) piece.conditions.push_back(*condition);
@@ -271,15 +290,15 @@ class Partition {
       piece.label = tail.label;
       pieces.push_back(std::move(piece));
     }
-    if (pieces.size() > max_pieces_) exhausted_ = true;
+    return true;
   }
 
   const std::vector<Conjunction>& conjunctions_;
   const std::function<Answer(const Held&)>& label_;
   const std::function<std::optional<Answer>(const Held&)>& settled_;
   const std::size_t max_pieces_;
+  WorkBudget& budget_;
   bool several_arguments_ = false;
-  std::size_t steps_ = 0;
   bool exhausted_ = false;
   std::map<std::pair<std::uint32_t, Held>, Pieces> solved_;
   std::vector<std::vector<ValueClass>> classes_;  // one list for each argument being split
@@ -289,8 +308,9 @@ class Partition {
 
 std::optional<std::vector<Piece>> partition(
     const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
-    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces) {
-  Partition work(conjunctions, label, settled, max_pieces);
+    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces,
+    WorkBudget& budget) {
+  Partition work(conjunctions, label, settled, max_pieces, budget);
   auto pieces = work.solve(0, Held(conjunctions.size(), true));
   if (work.exhausted()) return std::nullopt;
   return pieces;

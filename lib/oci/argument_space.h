@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "lib/oci/seccomp_intersect.h"
+#include "lib/oci/work_budget.h"
 
 namespace ward::oci {
 
@@ -21,9 +22,11 @@ struct Piece {
 
 // `label` is asked with one flag for each conjunction: does it hold? `settled` is asked likewise, where a flag means
 // "may hold": it answers where that is all one needs to know. Neighbouring pieces of one label are joined. Absent where
-// more than `max_pieces` would be needed: the caller then needs an answer for the whole call.
+// more than `max_pieces` would be needed or the budget is spent: the caller then needs an answer
+// for the whole call.
 std::optional<std::vector<Piece>> partition(
     const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
-    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces);
+    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces,
+    WorkBudget& budget);
 
 }  // namespace ward::oci

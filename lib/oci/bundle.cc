@@ -189,9 +189,10 @@ bool Config::has_private_pid_namespace() const {
 void Config::remove_annotations_with_prefix(std::string_view prefix) {
   const auto found = document_->tree.find("annotations");
   if (found == document_->tree.end() || !found->is_object()) return;
-  ordered_json kept = ordered_json::object();
-  for (const auto& [key, value] : found->items()) {
-    if (std::string_view(key).substr(0, prefix.size()) != prefix) kept[key] = value;
+  // Appended past the JSON library, which would look for each key among all that are there.
+  ordered_json::object_t kept;
+  for (auto& [key, value] : found->get_ref<ordered_json::object_t&>()) {
+    if (!std::string_view(key).starts_with(prefix)) kept.push_back({key, std::move(value)});
   }
   *found = std::move(kept);
 }

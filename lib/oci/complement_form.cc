@@ -12,7 +12,6 @@
 namespace ward::oci {
 namespace {
 
-constexpr int kSyscallSearchEnd = 1024;  // above every number in use
 constexpr Answer kNotSeen{SeccompAction::kErrno, ENOSYS};
 constexpr Answer kSeen{SeccompAction::kNotify, 0};
 
@@ -20,6 +19,14 @@ constexpr Answer kSeen{SeccompAction::kNotify, 0};
 // seven. Beyond these limits a call is notified whatever its arguments, and decided in user space.
 constexpr std::size_t kMaxPiecesOfOneCall = 96;
 constexpr std::size_t kMaxConditions = 320;
+
+// So many pieces are never worth their work: such a call is notified without looking for them.
+constexpr std::size_t kMaxConjunctionsOfOneCall = 512;
+// Looks at a condition: some ten milliseconds for one call, and five times that for all together,
+// however hard the filter was written to be. A container's own filter is a tenant's, and the shim
+// has one thread for all of a pod.
+constexpr std::size_t kMaxWorkOfOneCall = 2'000'000;
+constexpr std::size_t kMaxWork = 10'000'000;
 
 struct Judged {
   int nr = 0;
@@ -49,7 +56,7 @@ class Judge {
  public:
   Judge(const CallTable& table, const OwnFilter& own) : table_(table), own_(own) {}
 
-  [[nodiscard]] Judged judge(int nr, std::string name) const {
+  [[nodiscard]] Judged judge(int nr, std::string name) {
     Judged judged{nr, std::move(name), {}, kSeen};
     if (nr == SYS_execve || nr == SYS_execveat) {
       judged.pieces = {{{}, kSeen}};
@@ -87,11 +94,7 @@ class Judge {
       if (enosys(nr) || allowed(held)) return std::nullopt;
       return kSeen;
     };
-    if (auto pieces = partition(conjunctions, label, settled, kMaxPiecesOfOneCall)) {
-      judged.pieces = *std::move(pieces);
-    } else {
-      judged.pieces = {{{}, judged.fallback}};
-    }
+    judged.pieces = cut(conjunctions, label, settled).value_or(std::vector<Piece>{{{}, judged.fallback}});
     return judged;
   }
 
@@ -104,12 +107,24 @@ class Judge {
     return own.executes() ? own : carried(own);
   }
 
+  std::optional<std::vector<Piece>> cut(const std::vector<Conjunction>& conjunctions,
+                                        const std::function<Answer(const std::vector<bool>&)>& label,
+                                        const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled) {
+    if (conjunctions.size() > kMaxConjunctionsOfOneCall) return std::nullopt;
+    const std::size_t share = std::min(work_.left(), kMaxWorkOfOneCall);
+    WorkBudget budget(share);
+    auto pieces = partition(conjunctions, label, settled, kMaxPiecesOfOneCall, budget);
+    work_.spend(share - budget.left());
+    return pieces;
+  }
+
   static bool indexes_are_valid(const Conjunction& conditions) {
     return std::all_of(conditions.begin(), conditions.end(), [](const SeccompArg& c) { return c.index < 6; });
   }
 
   const CallTable& table_;
   const OwnFilter& own_;
+  WorkBudget work_{kMaxWork};
 };
 
 // The most expensive calls lose their filters until the program fits.
@@ -132,7 +147,7 @@ void add_unconditional(const Judged& judged, const Answer& answer, std::vector<S
   auto found = std::find_if(rules.begin(), rules.end(), same);
   if (found == rules.end()) {
     SeccompRule rule{{}, answer.action, std::nullopt, {}};
-    if (answer.errno_ret != 0 || answer.action == SeccompAction::kErrno) rule.errno_ret = answer.errno_ret;
+    if (carries_errno(answer.action)) rule.errno_ret = answer.errno_ret;
     found = rules.insert(rules.end(), std::move(rule));
   }
   found->names.push_back(judged.name);
@@ -141,7 +156,7 @@ void add_unconditional(const Judged& judged, const Answer& answer, std::vector<S
 }  // namespace
 
 Seccomp complement_form(const CallTable& table, const OwnFilter& own) {
-  const Judge judge(table, own);
+  Judge judge(table, own);
   std::vector<Judged> all;
   for (int nr = 0; nr < kSyscallSearchEnd; ++nr) {
     if (auto name = find_syscall_name(nr)) all.push_back(judge.judge(nr, *std::move(name)));
@@ -160,8 +175,7 @@ Seccomp complement_form(const CallTable& table, const OwnFilter& own) {
         continue;
       }
       SeccompRule rule{{judged.name}, piece.label.action, std::nullopt, piece.conditions};
-      if (piece.label.errno_ret != 0 || piece.label.action == SeccompAction::kErrno)
-        rule.errno_ret = piece.label.errno_ret;
+      if (carries_errno(piece.label.action)) rule.errno_ret = piece.label.errno_ret;
       filtered.push_back(std::move(rule));
     }
   }

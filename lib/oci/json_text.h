@@ -11,7 +11,8 @@
 
 namespace ward::oci {
 
-// kResourceExhausted when larger than max_bytes or nested deeper than max_depth. Says nothing about syntax.
+// kResourceExhausted when larger than max_bytes, nested deeper than max_depth, or with more members
+// than a tree that keeps their order can be built of in bounded time. Says nothing about syntax.
 Result<void> check_json_bounds(std::string_view text, std::size_t max_bytes, int max_depth);
 
 // encoding/json of Go, in which containerd and runc read these documents, matches keys without regard to case:

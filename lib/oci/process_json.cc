@@ -23,6 +23,13 @@ constexpr std::array<SetName, 5> kSets{{{"bounding", &Capabilities::bounding},
                                         {"permitted", &Capabilities::permitted},
                                         {"ambient", &Capabilities::ambient}}};
 
+// Is it what fold_key makes of `name`? Names are ours, plain ASCII: no string is made for each of
+// them.
+bool is_folded(std::string_view folded, std::string_view name) {
+  return std::equal(folded.begin(), folded.end(), name.begin(), name.end(),
+                    [](char f, char n) { return f == (n >= 'A' && n <= 'Z' ? static_cast<char>(n - 'A' + 'a') : n); });
+}
+
 bool is_list_of_strings(const ordered_json& value) {
   return value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& e) { return e.is_string(); });
 }
@@ -43,12 +50,13 @@ Result<void> check_capabilities(const ordered_json& capabilities) {
 
 Result<void> check_spelling(const ordered_json& object, std::initializer_list<std::string_view> names) {
   for (const auto& [key, value] : object.items()) {
+    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
     const std::string folded = fold_key(key);
-    for (const std::string_view name : names) {
-      if (key == name || folded != fold_key(name)) continue;
-      return fail(Code::kInvalidArgument, "key '" + escape(key, 64) + "' must be spelt '" + std::string(name) +
-                                              "': the runtime would take one for the other");
-    }
+    const auto* const taken =
+        std::find_if(names.begin(), names.end(), [&](std::string_view name) { return is_folded(folded, name); });
+    if (taken == names.end()) continue;
+    return fail(Code::kInvalidArgument, "key '" + escape(key, 64) + "' must be spelt '" + std::string(*taken) +
+                                            "': the runtime would take one for the other");
   }
   return {};
 }

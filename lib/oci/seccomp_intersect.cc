@@ -6,9 +6,19 @@
 #include <cstdlib>
 #include <iterator>
 #include <limits>
+#include <map>
 
 namespace ward::oci {
 namespace {
+
+// A program of the kernel holds 4096 instructions (BPF_MAXINSNS) and each rule of a call needs one
+// at least: no runtime loads more rules of one call. Runc 1.1.5 loads 4000 and fails at 8000.
+constexpr std::size_t kMaxRulesOfOneCall = 4096;
+// Of all calls. libseccomp lets calls share instructions, so that a real filter may have more than
+// 4096.
+constexpr std::size_t kMaxRules = 1U << 16U;
+
+constexpr std::uint32_t kMaxErrno = 4095;  // MAX_ERRNO of the kernel
 
 // The kernel's order: of several answers the one with the smaller rank wins. seccomp(2), "return values".
 int rank(SeccompAction action) {
@@ -30,8 +40,8 @@ const Answer* stricter(const Answer* one, const Answer& other) {
 }
 
 Answer answer_of(SeccompAction action, const std::optional<std::uint32_t>& errno_ret) {
-  const bool carries_errno = action == SeccompAction::kErrno || action == SeccompAction::kTrace;
-  return {action, carries_errno ? errno_ret.value_or(EPERM) : 0};
+  // The runtime and libseccomp keep the low 16 bits (SECCOMP_RET_DATA).
+  return {action, carries_errno(action) ? errno_ret.value_or(EPERM) & 0xFFFFU : 0};
 }
 
 bool all_hold(const Conjunction& conditions, const CallArgs& args) {
@@ -64,19 +74,53 @@ bool is_degenerate(const SeccompArg& c) {
   return compares_by_order(c) && c.value == (starts_at_zero ? 0 : kMax);
 }
 
-// Neighbours may touch; NE and masks count as meeting everything.
-bool may_meet(const SeccompArg& a, const SeccompArg& b) {
-  constexpr auto kMax = std::numeric_limits<std::uint64_t>::max();
-  const auto low = [](const SeccompArg& c) {
-    if (c.op == CompareOp::kEq || c.op == CompareOp::kGe) return c.value;
-    return c.op == CompareOp::kGt ? c.value + 1 : 0;
-  };
-  const auto high = [](const SeccompArg& c) {
-    if (c.op == CompareOp::kEq || c.op == CompareOp::kLe) return c.value;
-    return c.op == CompareOp::kLt ? c.value - 1 : kMax;
-  };
-  return low(a) <= high(b) && low(b) <= high(a);
+// The values that a condition may hold on. NE and masks count as holding everywhere.
+struct Extent {
+  std::uint64_t low, high;  // both included
+};
+
+Extent extent_of(const SeccompArg& c) {
+  Extent extent{0, std::numeric_limits<std::uint64_t>::max()};
+  if (c.op == CompareOp::kEq || c.op == CompareOp::kGe) extent.low = c.value;
+  if (c.op == CompareOp::kGt) extent.low = c.value + 1;
+  if (c.op == CompareOp::kEq || c.op == CompareOp::kLe) extent.high = c.value;
+  if (c.op == CompareOp::kLt) extent.high = c.value - 1;
+  return extent;
 }
+
+// Do any two have a value in common? Neighbours may touch.
+bool any_meet(std::vector<Extent> extents) {
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.low < b.low; });
+  const auto meets = [](const Extent& a, const Extent& b) { return b.low <= a.high; };
+  return std::adjacent_find(extents.begin(), extents.end(), meets) != extents.end();
+}
+
+// libseccomp compares a name with every one that it knows; a filter may bring a million. So each
+// number is asked for its name once, and names are looked up here. Made where it is needed: a shim
+// lives long and is to be small.
+class NumbersByName {
+ public:
+  NumbersByName() {
+    for (int nr = 0; nr < kSyscallSearchEnd; ++nr) {
+      if (auto name = find_syscall_name(nr)) known_.emplace(*std::move(name), static_cast<std::uint32_t>(nr));
+    }
+  }
+
+  // Without names that are not known, as the runtime passes over them as well; each number once.
+  [[nodiscard]] std::vector<std::uint32_t> of(const std::vector<std::string>& names) const {
+    std::vector<std::uint32_t> numbers;
+    for (const std::string& name : names) {
+      const auto found = known_.find(name);
+      if (found != known_.end()) numbers.push_back(found->second);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+    return numbers;
+  }
+
+ private:
+  std::map<std::string, std::uint32_t> known_;
+};
 
 // The runtime turns a rule with several conditions on one index into one rule per condition (fact 3).
 std::vector<Conjunction> as_loaded(const std::vector<SeccompArg>& args) {
@@ -118,21 +162,48 @@ std::vector<CallRule> CallTable::rules_of(int nr) const {
   return {begin, end};
 }
 
+int Answer::error_number() const {
+  // The kernel cuts larger numbers down (seccomp(2), SECCOMP_RET_ERRNO); without a tracer a traced
+  // call is no call.
+  if (action == SeccompAction::kErrno) return static_cast<int>(std::min(errno_ret & 0xFFFFU, kMaxErrno));
+  return action == SeccompAction::kTrace ? ENOSYS : EPERM;
+}
+
 OwnFilter::OwnFilter(const Seccomp& seccomp)
     : present_(true), default_(answer_of(seccomp.default_action, seccomp.default_errno_ret)) {
-  for (const SeccompRule& rule : seccomp.rules) {
-    for (const std::string& name : rule.names) {
-      const auto nr = find_syscall(name);
-      if (!nr) continue;  // the runtime passes over such names as well
-      for (Conjunction& conditions : as_loaded(rule.args)) {
-        rules_.push_back(
-            {static_cast<std::uint32_t>(*nr), answer_of(rule.action, rule.errno_ret), std::move(conditions)});
-      }
-    }
-  }
+  take_rules(seccomp);
   std::stable_sort(rules_.begin(), rules_.end(), by_number<Rule>);
   distrust_order();
   rules_.shrink_to_fit();
+}
+
+void OwnFilter::take_rules(const Seccomp& seccomp) {
+  struct Share {
+    std::size_t rules = 0;
+    bool crowded = false;
+    Answer strictest;
+  };
+  std::map<std::uint32_t, Share> shares;
+  const NumbersByName numbers;
+  for (const SeccompRule& rule : seccomp.rules) {
+    const Answer answer = answer_of(rule.action, rule.errno_ret);
+    const std::vector<Conjunction> loaded = as_loaded(rule.args);
+    for (const std::uint32_t nr : numbers.of(rule.names)) {
+      Share& share = shares.try_emplace(nr, Share{0, false, default_}).first->second;
+      share.strictest = *stricter(&share.strictest, answer);
+      share.crowded = share.crowded || share.rules + loaded.size() > kMaxRulesOfOneCall ||
+                      rules_.size() + loaded.size() > kMaxRules;
+      if (share.crowded) continue;
+      share.rules += loaded.size();
+      for (const Conjunction& conditions : loaded) rules_.push_back({nr, answer, conditions});
+    }
+  }
+  std::erase_if(rules_, [&](const Rule& rule) { return shares[rule.nr].crowded; });
+  for (const auto& [nr, share] : shares) {
+    if (!share.crowded) continue;
+    crowded_.push_back(nr);
+    rules_.push_back({nr, share.strictest, {}});
+  }
 }
 
 // libseccomp 2.5.4 makes wrong programs of some rule sets (docs/kernel-notes.md): by order where another
@@ -148,17 +219,18 @@ void OwnFilter::distrust_order() {
     bool mixed = false;
     bool degenerate = false;
     const Answer* strictest = &default_;
+    std::vector<Extent> extents;
     for (auto rule = begin; rule != end; ++rule) {
       mixed = mixed || rule->answer != begin->answer || rule->conditions.size() != 1 || begin->conditions.size() != 1 ||
               rule->conditions[0].index != begin->conditions[0].index;
       for (const SeccompArg& c : rule->conditions) {
         by_order = by_order || compares_by_order(c);
         degenerate = degenerate || is_degenerate(c);
-        for (auto other = begin; other != rule && !mixed; ++other) mixed = may_meet(c, other->conditions[0]);
+        if (!mixed) extents.push_back(extent_of(c));
       }
       strictest = stricter(strictest, rule->answer);
     }
-    if (degenerate || (by_order && mixed)) {
+    if (degenerate || (by_order && (mixed || any_meet(std::move(extents))))) {
       kept.push_back({begin->nr, *strictest, {}});
     } else {
       kept.insert(kept.end(), std::make_move_iterator(begin), std::make_move_iterator(end));
@@ -188,6 +260,27 @@ Answer OwnFilter::strictest(const std::vector<Rule>& rules, const std::vector<bo
 std::vector<OwnFilter::Rule> OwnFilter::rules_of(int nr) const {
   const auto [begin, end] = range_of(rules_, nr);
   return {begin, end};
+}
+
+Result<void> check_error_numbers(const Seccomp& seccomp) {
+  const auto check = [](SeccompAction action, const std::optional<std::uint32_t>& number) -> Result<void> {
+    const bool refused = action == SeccompAction::kErrno && number && (*number & 0xFFFFU) >= kMaxErrno;
+    if (!refused) return {};
+    return fail(Code::kInvalidArgument, std::to_string(*number) + " is no error number that a runtime loads: the low " +
+                                            "16 bits must be below " + std::to_string(kMaxErrno));
+  };
+  if (auto ok = check(seccomp.default_action, seccomp.default_errno_ret); !ok) {
+    return fail_with("defaultErrnoRet", std::move(ok).error());
+  }
+  const NumbersByName numbers;
+  for (std::size_t i = 0; i < seccomp.rules.size(); ++i) {
+    const SeccompRule& rule = seccomp.rules[i];
+    auto ok = check(rule.action, rule.errno_ret);
+    // The runtime passes over a rule of which it knows no name.
+    if (ok || numbers.of(rule.names).empty()) continue;
+    return fail_with("syscalls[" + std::to_string(i) + "].errnoRet", std::move(ok).error());
+  }
+  return {};
 }
 
 }  // namespace ward::oci

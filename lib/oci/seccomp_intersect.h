@@ -9,9 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "lib/base/result.h"
 #include "lib/oci/seccomp.h"
 
 namespace ward::oci {
+
+inline constexpr int kSyscallSearchEnd = 1024;  // above every number in use
 
 using CallArgs = std::array<std::uint64_t, 6>;
 
@@ -50,16 +53,27 @@ class CallTable {
   std::vector<std::uint32_t> enosys_;  // sorted
 };
 
+// Does the action bring a number along?
+constexpr bool carries_errno(SeccompAction action) {
+  return action == SeccompAction::kErrno || action == SeccompAction::kTrace;
+}
+
 // What a filter answers to one call.
 struct Answer {
   SeccompAction action = SeccompAction::kAllow;
-  std::uint32_t errno_ret = 0;  // of kErrno and kTrace
+  std::uint32_t errno_ret = 0;  // of kErrno and kTrace, as it is loaded: 16 bits
   [[nodiscard]] bool executes() const { return action == SeccompAction::kAllow || action == SeccompAction::kLog; }
+  // What the caller of a call that does not execute is told, 0 to 4095: what the kernel makes of
+  // such an answer. 0 is "it went well", although nothing ran. Where the kernel would send a signal
+  // instead, EPERM.
+  [[nodiscard]] int error_number() const;
   bool operator==(const Answer&) const = default;
 };
 
 // The container's own filter, native architecture, as the runtime would load it. Where rules overlap, the strictest
-// answer counts: never wider than what the kernel would say.
+// answer counts: never wider than what the kernel would say. Making one and asking it costs bounded
+// work, whatever the filter: of a call with more rules than any program of the kernel holds, only
+// the strictest answer is kept.
 class OwnFilter {
  public:
   struct Rule {
@@ -74,18 +88,26 @@ class OwnFilter {
   [[nodiscard]] bool present() const { return present_; }
   [[nodiscard]] Answer verdict(int nr, const CallArgs& args) const;
   [[nodiscard]] const Answer& default_answer() const { return default_; }
+  // Numbers of the calls with too many rules to keep, sorted.
+  [[nodiscard]] const std::vector<std::uint32_t>& crowded() const { return crowded_; }
   [[nodiscard]] std::vector<Rule> rules_of(int nr) const;
   // The answer where of `rules` those hold whose flag, counted from `first`, is set.
   [[nodiscard]] Answer strictest(const std::vector<Rule>& rules, const std::vector<bool>& held,
                                  std::size_t first) const;
 
  private:
+  void take_rules(const Seccomp& seccomp);
   void distrust_order();
 
   bool present_ = false;
   Answer default_;
   std::vector<Rule> rules_;  // sorted by number
+  std::vector<std::uint32_t> crowded_;
 };
+
+// Why no runtime loads this filter: libseccomp takes no error number of which the low 16 bits are
+// 4095 or more. What the runtime itself would say of it names another reason.
+Result<void> check_error_numbers(const Seccomp& seccomp);
 
 // The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own filter does not;
 // never NOTIFY for `write`, never KILL_THREAD; always NOTIFY for execve and execveat; ENOSYS without a notification for

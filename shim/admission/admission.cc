@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "lib/base/digest.h"
 #include "lib/oci/bundle.h"
@@ -15,6 +16,32 @@ namespace ward::shim::admission {
 namespace {
 
 constexpr std::size_t kNonceBytes = 16;
+
+// An admission takes milliseconds. What the tenant wrote is bounded in size, and what is done with
+// it in steps; should some of it cost more all the same, the container is refused, because the
+// others of its pod wait for their answers meanwhile (I5). Processor time, so that a busy node
+// refuses nobody.
+constexpr std::int64_t kMaxProcessorTime_ns = 2'000'000'000;
+
+std::int64_t thread_cpu_ns() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+class Patience {
+ public:
+  [[nodiscard]] Result<void> lasts() const {
+    const std::int64_t spent_ns = thread_cpu_ns() - begin_ns_;
+    if (spent_ns <= kMaxProcessorTime_ns) return {};
+    return fail(Code::kDeadlineExceeded, "the container's specification takes too long to read (" +
+                                             std::to_string(spent_ns / 1'000'000) +
+                                             " ms of processor time): the other containers of its pod would wait");
+  }
+
+ private:
+  std::int64_t begin_ns_ = thread_cpu_ns();
+};
 
 oci::SeccompArg to_condition(const node::v1::ArgCondition& condition) {
   oci::SeccompArg arg;
@@ -98,12 +125,13 @@ Result<void> learn(oci::Config& config, Admitted& admitted, const std::filesyste
   return config.write(bundle);
 }
 
-Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& request) {
+Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& request, const Patience& patience) {
   const ProfileInForce& profile = *admitted.profile;
   admitted.listener_path = request.private_directory / "listener.sock";
   admitted.nonce = random_hex(kNonceBytes);
   admitted.supervised = true;
   oci::Seccomp filter = oci::complement_form(profile.calls, admitted.own);
+  if (auto ok = patience.lasts(); !ok) return ok;
   filter.listener_path = admitted.listener_path.string();
   filter.listener_metadata = admitted.nonce;
   config.set_seccomp(filter);
@@ -114,12 +142,22 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   return config.write(request.bundle);
 }
 
+void note_crowded_calls(Admitted& admitted) {
+  const auto& crowded = admitted.own.crowded();
+  if (crowded.empty()) return;
+  const std::string first = oci::find_syscall_name(static_cast<int>(crowded.front())).value_or("?");
+  const std::string others = crowded.size() == 1 ? "" : " and " + std::to_string(crowded.size() - 1) + " other calls";
+  admitted.notes.push_back("the container's own seccomp profile has more rules of " + first + others +
+                           " than a kernel takes: the strictest answer of them counts");
+}
+
 Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,
-                       Admitted& admitted) {
+                       const Patience& patience, Admitted& admitted) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
   if (own->has_value()) admitted.own = oci::OwnFilter(**own);
+  if (auto ok = patience.lasts(); !ok) return ok;
   if (admitted.mode == node::v1::MODE_LEARN) return learn(config, admitted, request.bundle);
   if (own->has_value() && !(*own)->listener_path.empty()) {
     return fail(Code::kFailedPrecondition,
@@ -127,10 +165,16 @@ Result<void> carry_out(oci::Config& config, const Places& places, const Treatmen
                 "listenerPath, or leave it out of policy '" +
                     admitted.policy + "'");
   }
+  if (own->has_value()) {
+    if (auto ok = oci::check_error_numbers(**own); !ok) {
+      return fail_with("the container's own seccomp profile", ok.error());
+    }
+  }
+  note_crowded_calls(admitted);
   auto profile = read_profile_in_force(places, treatment.compiled_sha256);
   if (!profile) return tl::unexpected<Error>(profile.error());
   admitted.profile = std::move(*profile);
-  return enforce(config, admitted, request);
+  return enforce(config, admitted, request, patience);
 }
 
 }  // namespace
@@ -142,6 +186,7 @@ Result<ProfileInForce> read_profile_in_force(const Places& places, const std::st
 }
 
 Result<Admitted> admit(const Places& places, const Request& request) {
+  const Patience patience;
   Admitted admitted;
   admitted.identity.set_containerd_namespace(request.containerd_namespace);
   admitted.identity.set_container_id(request.container_id);
@@ -151,6 +196,7 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   auto config = oci::Config::read(request.bundle);
   if (!config) return fail_with("config.json", config.error());
   admitted.identity = identify(*config, request.containerd_namespace, request.container_id);
+  if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) {
     // Nobody can say what governs this container. What no policy reaches unless it is named (I10) may start all the
     // same, so that a damaged file does not take the node down; everything else is refused.
@@ -169,7 +215,7 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   admitted.actions = treatment->actions;
   admitted.settings = (*index)->settings();
   admitted.notes = treatment->notes;
-  if (auto done = carry_out(*config, places, *treatment, request, admitted); !done) {
+  if (auto done = carry_out(*config, places, *treatment, request, patience, admitted); !done) {
     return tl::unexpected<Error>(done.error());
   }
   return admitted;

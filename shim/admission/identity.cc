@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 namespace ward::shim::admission {
 namespace {
@@ -12,6 +13,9 @@ namespace {
 // says so for containers, and nobody asks for this set by hand and means to be confined.
 constexpr std::array<std::string_view, 6> kPrivilegedMarks = {"CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN",  "CAP_SYS_ADMIN",
                                                               "CAP_SYS_MODULE",      "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"};
+
+// Names of Kubernetes end at 253 bytes; images have a registry, a path, a tag and a digest.
+constexpr std::size_t kMaxNameBytes = 1024;
 
 bool is_privileged(const oci::Config& config) {
   const auto seccomp = config.seccomp();
@@ -44,6 +48,23 @@ node::v1::Identity identify(const oci::Config& config, const std::string& contai
   identity.set_is_sandbox(annotation("io.kubernetes.cri.container-type") == "sandbox");
   identity.set_is_privileged(is_privileged(config));
   return identity;
+}
+
+Result<void> check_lengths(const node::v1::Identity& identity) {
+  const std::pair<const char*, const std::string&> names[] = {
+      {"the id of the container", identity.container_id()},
+      {"the name of the container", identity.container_name()},
+      {"the name of the pod", identity.pod()},
+      {"the Kubernetes namespace", identity.kubernetes_namespace()},
+      {"the name of the image", identity.image()},
+      {"the id of the sandbox", identity.sandbox_id()}};
+  for (const auto& [what, name] : names) {
+    if (name.size() <= kMaxNameBytes) continue;
+    return fail(Code::kInvalidArgument, std::string(what) + " has " + std::to_string(name.size()) +
+                                            " bytes, and a policy is asked about at most " +
+                                            std::to_string(kMaxNameBytes));
+  }
+  return {};
 }
 
 }  // namespace ward::shim::admission

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "lib/base/result.h"
 #include "lib/oci/bundle.h"
 #include "ward/node/v1/types.pb.h"
 
@@ -12,5 +13,9 @@ namespace ward::shim::admission {
 
 node::v1::Identity identify(const oci::Config& config, const std::string& containerd_namespace,
                             const std::string& container_id);
+
+// Every rule of the node is held against these texts, and every violation carries them: one that is
+// longer than any real name is an error, which refuses the container.
+Result<void> check_lengths(const node::v1::Identity& identity);
 
 }  // namespace ward::shim::admission

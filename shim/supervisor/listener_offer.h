@@ -6,12 +6,18 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "lib/base/result.h"
+#include "lib/oci/bundle.h"
 
 namespace ward::shim {
+
+// The runtime's message carries the container's annotations. They come from a config.json that
+// admission has read, so they are no larger than that; Go writes some bytes ('<', '&') as six.
+inline constexpr std::size_t kMaxProcessStateBytes = 6 * oci::kMaxConfigBytes + (64U << 10U);
 
 // Not the shim's own ProcessState: two types of one name in one program are one to the linker, which then takes either.
 struct ContainerProcessState {
@@ -19,6 +25,20 @@ struct ContainerProcessState {
   std::string metadata;  // our nonce
   std::string status;    // "creating" for a container, "running" for an exec session
   pid_t pid = 0;         // the process under the filter
+};
+
+// Finds where the message's outermost object ends, looking at each byte once: the message comes in
+// pieces, and what is in its strings is the container's.
+class MessageEnd {
+ public:
+  // With the next piece; true from the end on.
+  bool reached_with(std::string_view piece);
+
+ private:
+  std::ptrdiff_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+  bool reached_ = false;
 };
 
 // kInvalidArgument with the reason. Exactly one descriptor, named "seccompFd", must be announced.

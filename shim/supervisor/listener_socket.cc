@@ -21,7 +21,7 @@ namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(2);
 constexpr std::size_t kMaxConnections = 16;
-constexpr std::size_t kMaxMessageBytes = 64U << 10U;
+constexpr std::size_t kPieceBytes = 256U << 10U;  // what a socket holds by default
 
 // One sender. Owned by the list from accept to its verdict; a timer that fired in the same turn may outlive it, so
 // callbacks hold it weakly.
@@ -34,14 +34,20 @@ struct Connection {
   asio::steady_timer timer;
   PeerCredentials peer;
   std::string bytes;
+  MessageEnd end;
   std::vector<UniqueFd> descriptors;
 };
 
 }  // namespace
 
 struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::State> {
-  State(asio::io_context& l, std::filesystem::path p, UniqueFd fd, Accept a)
-      : loop(l), path(std::move(p)), socket(std::move(fd)), acceptable(l, socket.get()), accept(std::move(a)) {}
+  State(asio::io_context& l, std::filesystem::path p, UniqueFd fd, Accept a, Refused r)
+      : loop(l),
+        path(std::move(p)),
+        socket(std::move(fd)),
+        acceptable(l, socket.get()),
+        accept(std::move(a)),
+        refused(std::move(r)) {}
   ~State() { acceptable.release(); }
 
   using Place = std::shared_ptr<Connection>;
@@ -64,6 +70,10 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
       if (!peer || peer->uid != ::geteuid() || connections.size() >= kMaxConnections) {
         log::warn("refused a connection to the seccomp listener socket",
                   {{"uid", peer ? std::to_string(peer->uid) : "?"}, {"pid", peer ? std::to_string(peer->pid) : "?"}});
+        if (peer && refused) {
+          refused(peer->pid,
+                  fail(Code::kResourceExhausted, "too many others speak to the socket, or it is not root's").value());
+        }
         continue;
       }
       const Place place = std::make_shared<Connection>(loop, std::move(*accepted), *peer);
@@ -91,22 +101,26 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   }
 
   void read(const Place& place) {
-    auto message = receive_descriptors(place->socket, kMaxMessageBytes);
-    if (!message) {
-      const Error& error = message.error();
+    auto piece = receive_piece(place->socket, kPieceBytes);
+    if (!piece) {
+      const Error& error = piece.error();
       if (error.sys_errno == EAGAIN) return wait_for_bytes(place);
       // The sender closes after its message: now there is all of it.
       if (error.sys_errno == ECONNRESET && !place->bytes.empty()) return judge(place);
       return refuse(place, error);
     }
-    place->bytes += message->bytes;
-    for (auto& fd : message->descriptors) place->descriptors.push_back(std::move(fd));
-    if (place->bytes.size() > kMaxMessageBytes || place->descriptors.size() > 1) {
-      return refuse(place,
-                    fail(Code::kResourceExhausted, "the message is too large or has several descriptors").value());
+    for (auto& fd : piece->descriptors) place->descriptors.push_back(std::move(fd));
+    if (place->descriptors.size() > 1) {
+      return refuse(place, fail(Code::kInvalidArgument, "the message has several descriptors").value());
     }
-    // Whole when it parses; else more is to come, or the deadline decides.
-    if (place->bytes.back() == '}' && parse_process_state(place->bytes)) return judge(place);
+    if (place->bytes.size() + piece->bytes.size() > kMaxProcessStateBytes) {
+      return refuse(place, fail(Code::kResourceExhausted, "the runtime's message about the container is larger than " +
+                                                              std::to_string(kMaxProcessStateBytes) + " bytes")
+                               .value());
+    }
+    place->bytes += piece->bytes;
+    // Else more is to come, or the deadline decides.
+    if (place->end.reached_with(piece->bytes)) return judge(place);
     wait_for_bytes(place);
   }
 
@@ -126,7 +140,9 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
 
   void refuse(const Place& place, const Error& why) {
     log::warn("refused a seccomp listener", {{"pid", std::to_string(place->peer.pid)}, {"error", why.message}});
+    const pid_t sender = place->peer.pid;
     connections.remove(place);
+    if (refused) refused(sender, why);
   }
 
   asio::io_context& loop;
@@ -134,16 +150,17 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   UniqueFd socket;
   asio::posix::stream_descriptor acceptable;
   Accept accept;
+  Refused refused;
   std::list<Place> connections;
 };
 
 ListenerSocket::ListenerSocket(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<ListenerSocket>> ListenerSocket::open(asio::io_context& loop, const std::filesystem::path& path,
-                                                             Accept accept) {
+                                                             Accept accept, Refused refused) {
   auto socket = listen_unix(path);
   if (!socket) return fail_with("seccomp listener socket", socket.error());
-  auto state = std::make_shared<State>(loop, path, std::move(*socket), std::move(accept));
+  auto state = std::make_shared<State>(loop, path, std::move(*socket), std::move(accept), std::move(refused));
   state->wait_for_connection();
   return std::unique_ptr<ListenerSocket>(new ListenerSocket(std::move(state)));
 }

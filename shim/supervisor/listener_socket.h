@@ -28,9 +28,13 @@ class ListenerSocket {
   // An error refuses the offer: the listener is closed, and what it asked about fails with ENOSYS.
   using Accept = std::function<Result<void>(ListenerOffer)>;
 
+  // A connection that came to nothing, and why: whose start that was hears the reason, not that
+  // nothing came.
+  using Refused = std::function<void(pid_t sender, const Error& why)>;
+
   // The directory of `path` must be private (0700). The socket's file is removed with the object.
   static Result<std::unique_ptr<ListenerSocket>> open(asio::io_context& loop, const std::filesystem::path& path,
-                                                      Accept accept);
+                                                      Accept accept, Refused refused = {});
   ~ListenerSocket();
   ListenerSocket(const ListenerSocket&) = delete;
   ListenerSocket& operator=(const ListenerSocket&) = delete;

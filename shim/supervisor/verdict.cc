@@ -63,7 +63,6 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
   verdict.violation = true;
   verdict.action = action;
   verdict.effect = effect_of(action);
-  if (verdict.effect != Effect::kContinue && verdict.error_number == 0) verdict.error_number = EPERM;
 }
 
 }  // namespace
@@ -73,7 +72,7 @@ Verdict decide(const Question& question, const Law& law) {
   const oci::Answer own = law.own.verdict(question.nr, question.args);
   const bool own_denies = !own.executes();
   verdict.own_filter_denies = own_denies;
-  if (own_denies) verdict.error_number = own.errno_ret != 0 ? static_cast<int>(own.errno_ret) : EPERM;
+  if (own_denies) verdict.error_number = own.error_number();
 
   if (question.contained) {
     verdict.why = Why::kContained;

@@ -3,6 +3,7 @@
 // or strings of the container (I7). The supervisor carries it out, in one switch.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 
@@ -66,7 +67,9 @@ enum class Why {
 
 struct Verdict {
   Effect effect = Effect::kDeny;
-  int error_number = 0;  // of a denial
+  // Of a denial, 0 to 4095. Where the container's own filter denies the call as well it says the
+  // number, and may say 0: the call then seems to have gone well, and did not run.
+  int error_number = EPERM;
   bool violation = false;
   Action action = Action::kDeny;  // what the record says was decided; only of a violation
   bool own_filter_denies = false;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <climits>
 #include <cstddef>
 
 namespace ward {
@@ -76,6 +77,20 @@ TEST(SeccompListener, I3_ADeniedCallDoesNotRun) {
   EXPECT_EQ(*listener->deny(call->id, EPERM), Delivery::kDelivered);
   EXPECT_EQ(exit_status(child.pid), EPERM);
   EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST(SeccompListener, H07_NothingButAnErrorNumberOrZeroIsAnswered) {
+  const std::string path = "/tmp/ward-numbered-" + std::to_string(::getpid());
+  const std::vector<std::pair<int, int>> rows = {{0, 0},        {38, 38},       {200, 200},       {-1, EPERM},
+                                                 {4096, EPERM}, {70000, EPERM}, {INT_MAX, EPERM}, {INT_MIN, EPERM}};
+  for (const auto& [asked, told] : rows) {
+    auto child = start_child(path.c_str());
+    auto listener = SeccompListener::adopt(std::move(child.listener));
+    ASSERT_TRUE(listener);
+    EXPECT_EQ(*listener->deny(next(*listener)->id, asked), Delivery::kDelivered);
+    EXPECT_EQ(exit_status(child.pid), told) << asked;
+    EXPECT_NE(::access(path.c_str(), F_OK), 0) << asked;
+  }
 }
 
 TEST(SeccompListener, ACallThatIsLetRunRuns) {

@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "lib/base/digest.h"
 #include "lib/linux/pidfd.h"
@@ -49,6 +51,58 @@ TEST(ListenerOffer, S03_ForgedDocumentsAreRefused) {
         std::string(R"({"fds":["seccompFd"],"pid":1,"state":[]})"), std::string(60000, '['), std::string(kGood) + "x",
         std::string("\xff\xfe{}")}) {
     EXPECT_FALSE(parse_process_state(text)) << text.substr(0, 80);
+  }
+}
+
+// As runc 1.1 writes it; what stands in the annotations is the container's.
+std::string message_with(const std::string& annotation) {
+  const nlohmann::json message = {
+      {"ociVersion", "1.0.2"},
+      {"fds", {"seccompFd"}},
+      {"pid", 4242},
+      {"metadata", "n0nce"},
+      {"state",
+       {{"ociVersion", "1.0.2"},
+        {"id", "c1"},
+        {"status", "creating"},
+        {"pid", 4242},
+        {"bundle", "/b"},
+        {"annotations", {{"note", annotation}, {"pid", "1"}, {"metadata", "other"}, {"id", "c2"}}}}}};
+  return message.dump();
+}
+
+std::vector<std::string> annotations_of_any_kind() {
+  return {std::string(20, '['),
+          std::string(5000, '{'),
+          "\"}}}]]]\\",
+          "\\\"",
+          R"({"fds":["seccompFd","seccompFd"],"pid":1,"state":{"id":"c2"}})",
+          std::string(70'000, 'a'),
+          std::string(200'000, '}'),
+          std::string(300'000, '\\')};
+}
+
+TEST(ListenerOffer, H04_AnnotationsOfAnyTextChangeNothingOfWhatIsUnderstood) {
+  for (const std::string& annotation : annotations_of_any_kind()) {
+    const auto state = parse_process_state(message_with(annotation));
+    ASSERT_TRUE(state) << state.error().message << ": " << annotation.substr(0, 40);
+    EXPECT_EQ(state->container_id, "c1");
+    EXPECT_EQ(state->metadata, "n0nce");
+    EXPECT_EQ(state->pid, 4242);
+    EXPECT_EQ(state->status, "creating");
+  }
+}
+
+TEST(MessageEnd, H04_IsWhereTheOutermostObjectEndsHoweverTheTextIsCut) {
+  for (const std::string& annotation : annotations_of_any_kind()) {
+    const std::string text = message_with(annotation);
+    for (const std::size_t piece : {1U, 7U, 4096U}) {
+      MessageEnd end;
+      for (std::size_t at = 0; at < text.size(); at += piece) {
+        const bool last = at + piece >= text.size();
+        ASSERT_EQ(end.reached_with(std::string_view(text).substr(at, piece)), last) << at << " of " << text.size();
+      }
+    }
   }
 }
 
@@ -95,10 +149,13 @@ class ListenerSocketTest : public testing::Test {
     run_ = std::filesystem::temp_directory_path() / ("ward-run-" + random_hex(4));
     directory_ = private_directory_name(run_);
     ASSERT_TRUE(make_private_directory(directory_));
-    auto socket = ListenerSocket::open(loop_, directory_ / "s", [this](ListenerOffer offer) -> Result<void> {
-      offers_.push_back(std::move(offer));
-      return verdict_;
-    });
+    auto socket = ListenerSocket::open(
+        loop_, directory_ / "s",
+        [this](ListenerOffer offer) -> Result<void> {
+          offers_.push_back(std::move(offer));
+          return verdict_;
+        },
+        [this](pid_t sender, const Error& why) { refusals_.emplace_back(sender, why.message); });
     ASSERT_TRUE(socket) << socket.error().message;
     socket_ = std::move(*socket);
   }
@@ -114,6 +171,16 @@ class ListenerSocketTest : public testing::Test {
     EXPECT_TRUE(send_descriptors(*socket, bytes, descriptors));
     return std::move(*socket);
   }
+  // The socket is not read while this thread writes: in turns, until it has all or is hung up on.
+  void send_rest(const UniqueFd& sender, std::string_view rest) {
+    while (!rest.empty()) {
+      const ssize_t n = ::send(sender.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n < 0 && errno != EAGAIN) return;
+      if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
+      run(std::chrono::milliseconds(2));
+    }
+    run(std::chrono::milliseconds(50));
+  }
   void run(std::chrono::milliseconds time) {
     loop_.restart();
     loop_.run_for(time);
@@ -123,6 +190,7 @@ class ListenerSocketTest : public testing::Test {
   std::filesystem::path run_;
   std::filesystem::path directory_;
   std::vector<ListenerOffer> offers_;
+  std::vector<std::pair<pid_t, std::string>> refusals_;
   Result<void> verdict_;
   std::unique_ptr<ListenerSocket> socket_;
 };
@@ -146,6 +214,32 @@ TEST_F(ListenerSocketTest, AMessageInPiecesArrivesToo) {
   }
   run(std::chrono::milliseconds(50));
   EXPECT_EQ(offers_.size(), 1U);
+}
+
+TEST_F(ListenerSocketTest, H04_AMessageLargerThanWhatASocketHoldsArrives) {
+  const RealListener real;
+  for (const std::string& annotation : {std::string(2'000'000, '}'), std::string(1'000'000, '<')}) {
+    const std::string text = message_with(annotation);
+    const UniqueFd sender = send(text.substr(0, 100), {real.fd()});
+    send_rest(sender, std::string_view(text).substr(100));
+  }
+  EXPECT_EQ(offers_.size(), 2U);
+  EXPECT_TRUE(refusals_.empty());
+}
+
+TEST_F(ListenerSocketTest, H04_AMessageBeyondTheBoundIsRefusedWithItsReasonAndSender) {
+  const RealListener real;
+  const std::string text = message_with(std::string(kMaxProcessStateBytes, 'a'));
+  {
+    const UniqueFd sender = send(text.substr(0, 100), {real.fd()});
+    send_rest(sender, std::string_view(text).substr(100));
+  }
+  run(std::chrono::milliseconds(20));
+  EXPECT_TRUE(offers_.empty());
+  ASSERT_EQ(refusals_.size(), 1U);
+  EXPECT_EQ(refusals_[0].first, ::getpid());
+  EXPECT_EQ(refusals_[0].second, "the runtime's message about the container is larger than " +
+                                     std::to_string(kMaxProcessStateBytes) + " bytes");
 }
 
 TEST_F(ListenerSocketTest, S03_WhatIsNotExactlyOneListenerIsRefused) {

@@ -127,6 +127,26 @@ TEST(Verdict, I2_TheOwnFilterIsNeverWidenedInAnyPhaseOrMode) {
   EXPECT_FALSE((Ask{.phase = Phase::kBoot, .own = own}(SYS_bind).violation)) << "the profile allows it";
 }
 
+TEST(Verdict, H07_OnlyErrorNumbersEverLeave) {
+  const std::vector<std::pair<std::uint32_t, int>> rows = {
+      {0, 0},        {1, 1},        {38, 38},          {512, 512}, {4094, 4094},       {4095, 4095},
+      {4096, 4095},  {65535, 4095}, {65536, 0},        {65537, 1}, {0x7FFFFFFF, 4095}, {0x80000000, 0},
+      {70000, 4095}, {131110, 38},  {4294967295, 4095}};
+  for (const auto& [asked, told] : rows) {
+    const auto own = own_filter_denying({"bind", "mkdir"}, asked);
+    for (const Phase phase : {Phase::kRuntime, Phase::kBoot, Phase::kServing, Phase::kExec}) {
+      for (const Action action : {Action::kLog, Action::kDeny}) {
+        for (const int nr : {SYS_bind, SYS_mkdir}) {
+          const Verdict verdict = Ask{.phase = phase, .actions = {.workload = action, .exec = action}, .own = own}(nr);
+          EXPECT_EQ(verdict.effect, Effect::kDeny) << "an error number of 0 does not let it run";
+          EXPECT_EQ(verdict.error_number, told) << asked;
+        }
+      }
+    }
+    EXPECT_EQ((Ask{.own = own, .contained = true}(SYS_mkdir).error_number), EPERM);
+  }
+}
+
 TEST(Verdict, I3_EveryActionButLogKeepsTheCallFromRunning) {
   for (const Action action : {Action::kDeny, Action::kKill, Action::kQuarantine}) {
     const Verdict verdict = Ask{.actions = {.workload = action}}(SYS_mkdir);
