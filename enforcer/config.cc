@@ -102,7 +102,8 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   if (!tree) return tl::unexpected<Error>(tree.error());
   Reading reading(file_name);
   const Fields fields(reading, *tree, "a NodeConfig",
-                      {"apiVersion", "kind", "journal", "recordings", "quarantine", "evidence", "runtime", "metrics"});
+                      {"apiVersion", "kind", "journal", "recordings", "quarantine", "evidence", "runtime", "metrics",
+                       "whenUngoverned"});
   profiles::check_document(reading, fields, "NodeConfig");
   Config out;
   const auto section = [&](std::string_view key, void (*read)(Reading&, const YamlNode&, Config&)) {
@@ -114,6 +115,10 @@ Result<Config> parse_config(std::string_view text, std::string_view file_name) {
   section("evidence", evidence_section);
   section("runtime", runtime_section);
   section("metrics", metrics_section);
+  if (const YamlNode* choice = fields.find("whenUngoverned")) {
+    const auto chosen = profiles::read_choice(reading, *choice, "whenUngoverned", {"refuse", "open"});
+    out.open_when_ungoverned = chosen == std::size_t{1};
+  }
   if (!reading.ok()) return tl::unexpected<Error>(reading.error());
   return out;
 }
@@ -136,6 +141,7 @@ node::v1::NodeSettings node_settings(const Config& config) {
   settings.set_evidence_max_bytes(config.evidence_max_bytes);
   settings.set_evidence_max_files(config.evidence_max_files);
   settings.set_evidence_full(config.evidence_full);
+  settings.set_open_when_ungoverned(config.open_when_ungoverned);
   return settings;
 }
 

@@ -7,6 +7,7 @@
 //   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full keeps values of environment and arguments
 //   evidence: {maxAge: 168h, maxTotalBytes: 1073741824}   of all; older ones go, then the oldest
 //   runtime: {binary: /usr/sbin/runc}               without it runc from PATH
+//   whenUngoverned: refuse | open                   new containers while the compiled index is gone (a governed node)
 //   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; off without it
 #pragma once
 
@@ -29,10 +30,11 @@ struct Config {
   std::chrono::seconds quarantine_ttl{600};  // then killed; 0: held until a person decides
   std::uint32_t evidence_max_bytes = 0;      // of one bundle; 0: the shim's own limit
   std::uint32_t evidence_max_files = 0;
-  bool evidence_full = false;  // values of environment and arguments are kept, not redacted
-  EvidenceLimits evidence;     // of all bundles
-  std::string runtime_binary;  // empty: runc from PATH
-  std::string metrics_listen;  // "127.0.0.1:9464"; empty: no metrics endpoint
+  bool evidence_full = false;         // values of environment and arguments are kept, not redacted
+  EvidenceLimits evidence;            // of all bundles
+  std::string runtime_binary;         // empty: runc from PATH
+  bool open_when_ungoverned = false;  // new containers run without a policy while the compiled index is gone
+  std::string metrics_listen;         // "127.0.0.1:9464"; empty: no metrics endpoint
 };
 
 Result<Config> parse_config(std::string_view text, std::string_view file_name);

@@ -25,7 +25,7 @@ v1::NodeStatus status(const Node& node) {
   out.set_dropped(node.journal.counts().dropped);
   const auto expired = node.expired_events();
   out.mutable_expired()->insert(expired.begin(), expired.end());
-  out.set_profiles(static_cast<std::uint32_t>(node.store.profiles().size()));
+  out.set_profiles(static_cast<std::uint32_t>(node.store.profiles_in_force()));
   out.set_policies(static_cast<std::uint32_t>(node.store.policies()));
   out.set_index_generation(node.store.generation());
   for (const std::string& problem : node.problems()) out.add_problems(problem);
@@ -35,9 +35,15 @@ v1::NodeStatus status(const Node& node) {
 
 v1::ListContainersResponse list_containers(const Node& node, bool quarantined_only) {
   v1::ListContainersResponse out;
+  auto index = node.store.open_index();
   for (const ContainerEntry& entry : node.containers.list()) {
     if (quarantined_only && entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) continue;
-    *out.add_containers() = to_api(entry);
+    v1::Container& container = *out.add_containers();
+    container = to_api(entry);
+    if (!index || entry.status.state() == node::v1::CONTAINER_STATE_STOPPED) continue;
+    const std::string ungoverned = ProfileStore::ungoverned(*index, entry.status);
+    if (ungoverned.empty()) continue;
+    container.set_note(container.note() + (container.note().empty() ? "" : "; ") + ungoverned);
   }
   return out;
 }

@@ -37,6 +37,9 @@ std::filesystem::path pin_directory(const Places& places) {
   return std::filesystem::path("/sys/fs/bpf") / ("ward-" + sha256_hex(places.state.string()).substr(0, 12));
 }
 
+// No document is this: whatever is read next is new.
+constexpr const char* kUnread = "\x01";
+
 Measure measure_below(const std::filesystem::path& directory) {
   return
       [directory](const std::filesystem::path& runtime, bool no_new_privileges, int stop) -> Result<MeasuredRuntime> {
@@ -95,6 +98,7 @@ Node::Node(asio::io_context& loop, Places where)
                  [this](const std::string& run) { return claims_run(run); }),
       calibrations(loop, writer, places.database(), measure_below(places.run)),
       store(places, writer, journal),
+      moments_(loop),
       seconds_(loop),
       minutes_(loop) {
   journal.set_held([this] { return quarantined_containers(); });
@@ -126,12 +130,22 @@ Result<void> Node::serve() {
   node_service->ask_known_shims(places.database());
   api.emplace(core, std::move(*api_socket), make_operations(*this), journal);
   if (auto started = api->start(); !started) return started;
+  every_moment();
   every_few_seconds();
   every_few_minutes();
   return {};
 }
 
 void Node::read_configuration() {
+  std::error_code error;
+  if (store.governed() && !std::filesystem::exists(places.config, error)) {
+    // Not a node without configuration: what was said there still holds, also over a restart.
+    if (!config_read_) store.keep_settings_in_force();
+    config_read_ = true;
+    config_text_ = kUnread;
+    config_problems = {places.config.string() + ":1:1: the directory is gone: bring it back"};
+    return store.reload();
+  }
   const auto path = places.config / "wardd.yaml";
   auto text = read_file(path, profiles::kMaxYamlBytes + 1);
   if (!text && text.error().code == Code::kNotFound) text = std::string();
@@ -188,6 +202,16 @@ void Node::expire_evidence() {
   journal.note(evidence_removed_event(*removed));
 }
 
+// While compiled files are gone, shims refuse new containers: soon, and by asking, because a directory that is removed
+// with all above it is not watched any more.
+void Node::every_moment() {
+  store.look_after_files(false);
+  moments_.expires_after(std::chrono::milliseconds(500));
+  moments_.async_wait([this](const asio::error_code& error) {
+    if (!error) every_moment();
+  });
+}
+
 void Node::every_few_seconds() {
   recordings.persist();
   expire_evidence();
@@ -200,6 +224,7 @@ void Node::every_few_seconds() {
 void Node::every_few_minutes() {
   journal.expire();
   spools.scan();
+  store.look_after_files(true);
   calibrations.check(config.runtime_binary);
   // Not at start: the shims have not told yet what they use.
   if (wall_ns() - started_wall_ns > kShimsAreBack_ns) store.collect_garbage(containers.profile_digests());
@@ -277,6 +302,7 @@ MetricsSnapshot Node::metrics_snapshot() const {
 }
 
 void Node::stop(std::function<void()> done) {
+  moments_.cancel();
   seconds_.cancel();
   minutes_.cancel();
   watch.reset();

@@ -70,6 +70,7 @@ struct Node {
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
+  void every_moment();
   void every_few_seconds();
   void every_few_minutes();
   void serve_metrics();
@@ -79,6 +80,7 @@ struct Node {
   std::string config_text_;  // of the last attempt
   bool config_read_ = false;
   bool config_accepted_ = false;  // ever: until then nobody knows what should be kept
+  asio::steady_timer moments_;
   asio::steady_timer seconds_;
   asio::steady_timer minutes_;
 };

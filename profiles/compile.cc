@@ -150,7 +150,6 @@ Result<CompiledProfile> compile(const Profile& given) {
 }
 
 SealedBytes seal(const CompiledProfile& profile) { return seal("ward-profile-1", profile); }
-SealedBytes seal(const node::v1::CompiledIndex& index) { return seal("ward-index-1", index); }
 
 node::v1::Action to_proto(Action action) {
   switch (action) {

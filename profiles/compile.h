@@ -27,7 +27,6 @@ struct SealedBytes {
   std::string sha256;  // of the bytes
 };
 SealedBytes seal(const node::v1::CompiledProfile& profile);
-SealedBytes seal(const node::v1::CompiledIndex& index);
 
 node::v1::Action to_proto(Action action);
 node::v1::Mode to_proto(Mode mode);

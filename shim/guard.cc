@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "lib/base/digest.h"
@@ -219,6 +220,7 @@ struct Guard::State {
   std::filesystem::path private_directory;
   std::unique_ptr<ListenerSocket> socket;  // once a container was supervised
   std::string runtime;
+  std::optional<node::v1::NodeSettings> seen;  // admission::Request::seen
   std::map<std::string, std::unique_ptr<GuardedContainer>> containers;
   std::unique_ptr<NodeLink> link;
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for callbacks that may come later
@@ -256,8 +258,10 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
   auto admitted = admission::admit(state.config.places, {.containerd_namespace = state.config.containerd_namespace,
                                                          .container_id = id,
                                                          .bundle = bundle,
-                                                         .private_directory = state.private_directory});
+                                                         .private_directory = state.private_directory,
+                                                         .seen = state.seen});
   if (!admitted) return tl::unexpected(admitted.error());
+  if (admitted->governed_node) state.seen = admitted->settings;
   auto container = std::make_unique<GuardedContainer>(id, bundle, std::move(*admitted));
   for (const auto& note : container->admitted.notes) log::warn("admission", {{"id", id}, {"note", note}});
   if (container->admitted.supervised) {
@@ -271,8 +275,8 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
 std::string Guard::runtime_binary(const std::string& asked) const {
   // The node's choice goes before the client's: a pod must not bring its own runtime (threat D10).
   const auto index = admission::read_index(state_->config.places);
-  const bool chosen = index && *index && !(*index)->settings().runtime_binary().empty();
-  state_->runtime = chosen ? (*index)->settings().runtime_binary() : asked;
+  const auto settings = index && *index ? (*index)->settings() : state_->seen.value_or(node::v1::NodeSettings());
+  state_->runtime = settings.runtime_binary().empty() ? asked : settings.runtime_binary();
   return state_->runtime;
 }
 

@@ -2,7 +2,10 @@
 #include "enforcer/store/candidate.h"
 
 #include <map>
+#include <set>
 
+#include "compiled/index_writer.h"
+#include "compiled/limits.h"
 #include "profiles/canonical.h"
 #include "profiles/read_yaml.h"
 
@@ -40,6 +43,41 @@ void check_version(const SourceFile& file, const profiles::Profile& profile, con
   complaints.add(position_of(file, "version:") + ": version " + std::to_string(profile.version) + " of profile '" +
                  profile.name + "' is lower than " + std::to_string(found->second.version) +
                  ", which was in force here: raise the version, or roll back with `ward profile apply --rollback`");
+}
+
+// What no shim reads is refused here, where it is known whose file it is.
+void check_limits(const Candidate& candidate, const Sources& sources, Complaints& complaints) {
+  std::set<std::string> too_large;
+  for (const auto& file : candidate.resolved.files) {
+    if (file.bytes.size() > compiled::kMaxProfileBytes) too_large.insert(file.sha256);
+  }
+  std::map<std::string, bool> unreadable;
+  for (const auto& ref : candidate.resolved.index.profiles()) {
+    unreadable[ref.name()] = too_large.count(ref.compiled_sha256()) != 0;
+  }
+  for (const LoadedProfile& loaded : candidate.profiles) {
+    if (!unreadable[loaded.profile.name]) continue;
+    complaints.add(loaded.path.string() + ":1:1: compiled, profile '" + loaded.profile.name + "' has more than the " +
+                   std::to_string(compiled::kMaxProfileBytes) + " bytes that shims read: filter fewer arguments");
+  }
+  std::size_t rules = 0;
+  std::size_t largest = 0;
+  for (std::size_t i = 0; i < candidate.policies.size(); ++i) {
+    const std::size_t here = candidate.policies[i].rules.size();
+    if (here > candidate.policies[largest].rules.size()) largest = i;
+    if (rules <= compiled::kMaxRules && rules + here > compiled::kMaxRules) {
+      complaints.add(position_of(sources.policies[i], "rules:") + ": with this file the policies have more than " +
+                     std::to_string(compiled::kMaxRules) +
+                     " rules, and shims read no more: take rules together (lists, '*', templates), or remove some");
+    }
+    rules += here;
+  }
+  if (!complaints.none() || rules == 0) return;
+  const auto bytes = compiled::write_index(candidate.resolved.index);
+  if (bytes) return;
+  complaints.add(position_of(sources.policies[largest], "rules:") + ": " + bytes.error().message +
+                 ": take rules together (lists, '*', templates), or remove some; this file has most of them, " +
+                 std::to_string(candidate.policies[largest].rules.size()));
 }
 
 }  // namespace
@@ -84,6 +122,8 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
   auto resolved = profiles::resolve(out.policies, plain, settings, 0);
   if (!resolved) return tl::unexpected<Error>(resolved.error());
   out.resolved = std::move(*resolved);
+  check_limits(out, sources, complaints);
+  if (!complaints.none()) return complaints.error();
   return out;
 }
 

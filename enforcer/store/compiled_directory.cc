@@ -2,16 +2,22 @@
 #include "enforcer/store/compiled_directory.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 
+#include "compiled/index_writer.h"
+#include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 
 namespace ward::enforcer {
 namespace {
+
+using compiled::Governed;
 
 // A shim that has read the old index may open the file of it a moment later.
 constexpr std::chrono::minutes kKeepUnreferenced{10};
@@ -34,54 +40,145 @@ std::string profile_digest(const std::filesystem::path& path) {
   return profile.digest();
 }
 
-}  // namespace
-
-CompiledDirectory::CompiledDirectory(std::filesystem::path directory) : directory_(std::move(directory)) {}
-
-node::v1::CompiledIndex CompiledDirectory::read_index() const {
-  node::v1::CompiledIndex index;
-  const auto bytes = read_file(directory_ / "index", 64U << 20U);
-  if (!bytes) return index;
-  node::v1::SealedFile sealed;
-  if (!sealed.ParseFromString(*bytes) || sealed.sha256() != sha256_hex(sealed.payload()) ||
-      !index.ParseFromString(sealed.payload())) {
-    log::error("the compiled index is damaged and will be written again", {{"path", (directory_ / "index").string()}});
-    index.Clear();
+// The writer's claim, tried: what cannot be read is not put in force.
+Result<void> check_readable(const InForce& in_force) {
+  UniqueFd fd(::memfd_create("ward-index", MFD_CLOEXEC));
+  if (!fd) return fail_errno("memfd_create");
+  std::string_view rest = in_force.index_bytes;
+  while (!rest.empty()) {
+    const ssize_t n = ::write(fd.get(), rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno("write to memory");
+    rest.remove_prefix(static_cast<std::size_t>(n));
   }
-  return index;
+  auto reader = compiled::IndexReader::open(std::move(fd));
+  if (!reader) return tl::unexpected<Error>(reader.error());
+  const auto again = reader->read_all();
+  if (!again) return tl::unexpected<Error>(again.error());
+  if (again->SerializeAsString() == in_force.index.SerializeAsString()) return {};
+  return fail(Code::kInternal, "the compiled index does not read as it was written");
 }
 
-Result<bool> CompiledDirectory::put_in_force(profiles::Resolved& resolved) {
-  const node::v1::CompiledIndex before = read_index();
-  bool changed = false;
-  for (const profiles::SealedBytes& compiled : resolved.files) {
+std::string stamp_of(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return "-;";
+  std::string out;
+  for (const auto number :
+       {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+        static_cast<std::int64_t>(status.st_size), static_cast<std::int64_t>(status.st_mtim.tv_sec),
+        static_cast<std::int64_t>(status.st_mtim.tv_nsec), static_cast<std::int64_t>(status.st_ctim.tv_sec),
+        static_cast<std::int64_t>(status.st_ctim.tv_nsec)}) {
+    out += std::to_string(number) + ",";
+  }
+  return out + ";";
+}
+
+}  // namespace
+
+Result<InForce> make_in_force(profiles::Resolved resolved, std::uint64_t generation) {
+  InForce out;
+  out.index = std::move(resolved.index);
+  out.index.set_generation(generation);
+  out.files = std::move(resolved.files);
+  auto bytes = compiled::write_index(out.index);
+  if (!bytes) return tl::unexpected<Error>(bytes.error());
+  out.index_bytes = std::move(*bytes);
+  if (auto readable = check_readable(out); !readable) return tl::unexpected<Error>(readable.error());
+  return out;
+}
+
+Result<compiled::IndexReader> CompiledDirectory::open_index() const {
+  return compiled::IndexReader::open(places_.compiled_index());
+}
+
+std::optional<InForce> CompiledDirectory::read() const {
+  auto reader = open_index();
+  if (!reader && reader.error().code == Code::kNotFound) return std::nullopt;
+  auto index = reader ? reader->read_all() : Result<node::v1::CompiledIndex>(tl::unexpected<Error>(reader.error()));
+  if (!index) {
+    log::error("the compiled index cannot be read and will be written again",
+               {{"path", places_.compiled_index().string()}, {"error", index.error().message}});
+    return std::nullopt;
+  }
+  InForce out;
+  out.index = std::move(*index);
+  auto bytes = compiled::write_index(out.index);
+  if (!bytes) return std::nullopt;
+  out.index_bytes = std::move(*bytes);
+  for (const std::string& name : named_files(out.index)) {
+    auto content = read_file(file(name), compiled::kMaxProfileBytes);
+    if (content && sha256_hex(*content) == name) out.files.push_back({std::move(*content), name});
+  }
+  return out;
+}
+
+Result<void> CompiledDirectory::make_directories(std::vector<std::string>& made) const {
+  for (const auto& path : {places_.state, places_.compiled(), places_.spool(), places_.evidence(), places_.run}) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error)) continue;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create '" + path.string() + "'");
+    made.push_back("directory " + path.string());
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_force, const InForce* before) {
+  std::vector<std::string> written;
+  if (auto made = make_directories(written); !made) return tl::unexpected<Error>(made.error());
+  const bool governed = in_force.index.rules_size() > 0 || compiled::read_governed(places_) != Governed::kNever;
+  const Governed how = in_force.index.settings().open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
+  // Without it a loss of the index would not be told; not a reason to leave an old index in force.
+  if (auto marked = compiled::write_governed(places_, governed ? how : Governed::kNever); !marked) {
+    log::error("the mark of a governed node is not everywhere", {{"error", marked.error().message}});
+  }
+  std::size_t profiles = 0;
+  for (const profiles::SealedBytes& compiled : in_force.files) {
     // Content-addressed: a file of that name with other content is a damaged one.
-    const auto there = read_file(file(compiled.sha256));
+    const auto there = read_file(file(compiled.sha256), compiled::kMaxProfileBytes);
     if (there && *there == compiled.bytes) continue;
-    if (auto written = write_file_atomically(file(compiled.sha256), compiled.bytes); !written) {
-      return tl::unexpected<Error>(written.error());
+    if (auto done = write_file_atomically(file(compiled.sha256), compiled.bytes); !done) {
+      return tl::unexpected<Error>(done.error());
     }
-    changed = true;
+    ++profiles;
   }
-  resolved.index.set_generation(before.generation());
-  if (before.generation() != 0 && before.SerializeAsString() == resolved.index.SerializeAsString()) return changed;
-  resolved.index.set_generation(before.generation() + 1);
-  if (auto written = write_file_atomically(directory_ / "index", profiles::seal(resolved.index).bytes); !written) {
-    return tl::unexpected<Error>(written.error());
+  if (profiles > 0) written.push_back(std::to_string(profiles) + " compiled profiles");
+  const auto there = read_file(places_.compiled_index(), compiled::kMaxIndexBytes);
+  if (!there || *there != in_force.index_bytes) {
+    if (auto done = write_file_atomically(places_.compiled_index(), in_force.index_bytes); !done) {
+      return tl::unexpected<Error>(done.error());
+    }
+    written.emplace_back("the index");
   }
+  if (before == nullptr) return written;
   // From now on the time of these files says since when nobody names them.
-  const std::set<std::string> still_named = named_files(resolved.index);
-  for (const std::string& name : named_files(before)) {
+  const std::set<std::string> still_named = named_files(in_force.index);
+  for (const std::string& name : named_files(before->index)) {
     if (still_named.count(name) == 0) (void)::utimensat(AT_FDCWD, file(name).c_str(), nullptr, 0);
   }
-  return true;
+  return written;
+}
+
+std::string CompiledDirectory::stamp() const {
+  std::string out = stamp_of(places_.compiled()) + stamp_of(places_.compiled_index());
+  for (const auto& path : {places_.state / "governed", places_.run / "governed"}) out += stamp_of(path);
+  // Only whether they are there: others write into these.
+  for (const auto& path : {places_.spool(), places_.evidence()}) {
+    std::error_code error;
+    out += std::filesystem::is_directory(path, error) ? "d" : "-";
+  }
+  return out;
 }
 
 void CompiledDirectory::collect_garbage(const std::set<std::string>& digests_in_use) {
-  const std::set<std::string> named = named_files(read_index());
+  // Where nobody can say what is named, nothing is taken for unnamed.
+  auto reader = open_index();
+  const auto index = reader ? reader->read_all() : Result<node::v1::CompiledIndex>();
+  if (!reader || !index) return;
+  const std::set<std::string> named = named_files(*index);
   std::error_code error;
   std::vector<std::filesystem::path> unused;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+  for (const auto& entry : std::filesystem::directory_iterator(places_.compiled(), error)) {
     const auto& path = entry.path();
     const bool is_profile = path.extension() == ".profile" && named.count(path.stem().string()) == 0;
     const bool is_torn = path.filename().string().find(".tmp-") != std::string::npos;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "lib/base/digest.h"
@@ -45,15 +46,22 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
 }  // namespace
 
 ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
-    : places_(std::move(places)),
-      writer_(writer),
-      journal_(journal),
-      compiled_(places_.compiled()),
-      generation_(compiled_.read_index().generation()) {}
+    : places_(std::move(places)), writer_(writer), journal_(journal), compiled_(places_), in_force_(compiled_.read()) {
+  // What was in force before a restart is what the files are held against: a directory that is gone meanwhile is
+  // missing, not empty. Where the index is gone as well, the mark says that there were policies.
+  had_policies_ = governed() || (!in_force_ && compiled::read_governed(places_) != compiled::Governed::kNever);
+  if (!in_force_) return;
+  had_profiles_ = in_force_->index.profiles_size() > 0;
+  std::set<std::string> names;
+  for (const auto& rule : in_force_->index.rules()) names.insert(rule.policy());
+  policies_ = names.size();
+}
 
 void ProfileStore::set_settings(node::v1::NodeSettings settings) { settings_ = std::move(settings); }
 
-void ProfileStore::keep_settings_in_force() { settings_ = compiled_.read_index().settings(); }
+void ProfileStore::keep_settings_in_force() {
+  if (in_force_) settings_ = in_force_->index.settings();
+}
 
 Result<const SeenVersions*> ProfileStore::seen() {
   if (!seen_) {
@@ -116,8 +124,26 @@ void ProfileStore::refuse(const Error& error) {
 
 Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& rollback,
                                         std::function<void(Result<void>)> stored) {
-  auto changed = compiled_.put_in_force(candidate.resolved);
-  if (!changed) return fail_with("compiled profiles not written, what was in force stays", changed.error());
+  const std::uint64_t generation = in_force_ ? in_force_->index.generation() : 0;
+  candidate.resolved.index.set_generation(generation);
+  const bool same = in_force_ && candidate.resolved.index.SerializeAsString() == in_force_->index.SerializeAsString();
+  std::vector<std::string> warnings = std::move(candidate.resolved.warnings);
+  auto next = make_in_force(std::move(candidate.resolved), generation + (same ? 0 : 1));
+  if (!next) return fail_with("compiled profiles not written, what was in force stays", next.error());
+  auto written = compiled_.write(*next, in_force_ ? &*in_force_ : nullptr);
+  if (!written) return fail_with("compiled profiles not written, what was in force stays", written.error());
+  if (governed() && next->index.rules_size() == 0) {
+    notices_.push_back("no policy is in force any more: there is none in " + places_.policies().string() + ", and " +
+                       std::to_string(in_force_->index.rules_size()) + " rules were in force before");
+    log::warn("policies", {{"note", notices_.back()}});
+    JournalEntry event{"policies-removed", {}};
+    event.body.set_reason(notices_.back());
+    journal_.note(std::move(event));
+  }
+  in_force_ = std::move(*next);
+  if (same && !written->empty()) tell_written(*written);
+  stamp_ = compiled_.stamp();
+  trouble_.clear();
   SeenVersions raised;
   for (const LoadedProfile& loaded : candidate.profiles) {
     const std::string& name = loaded.profile.name;
@@ -135,12 +161,11 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
   }
   profiles_ = std::move(candidate.profiles);
   policies_ = candidate.policies.size();
-  generation_ = candidate.resolved.index.generation();
-  warnings_ = std::move(candidate.resolved.warnings);
+  warnings_ = std::move(warnings);
   if (!refused_.empty()) log::info("configuration is good again");
   refused_.clear();
-  if (*changed) {
-    log::info("in force", {{"generation", std::to_string(generation_)},
+  if (!same) {
+    log::info("in force", {{"generation", std::to_string(in_force_->index.generation())},
                            {"profiles", std::to_string(profiles_.size())},
                            {"policies", std::to_string(policies_)}});
   }
@@ -160,6 +185,8 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   if (const auto trouble = writer_.problem()) return refuse_with({Code::kUnavailable, *trouble, 0});
   auto sources = read_sources(places_);
   if (!sources) return refuse_with(with_context("nothing was applied, because another file is bad", sources.error()));
+  // Before ours is among them: it does not stand for those that are gone with their directory.
+  if (auto there = check_directories(*sources); !there) return refuse_with(there.error());
 
   // The file that has this profile already, under whatever name, else a new one.
   std::filesystem::path target = places_.profiles() / (profile->name + ".yaml");
@@ -173,7 +200,6 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
     sources->profiles.push_back({target, request.yaml});
     sources->profiles_exist = true;
   }
-  if (auto there = check_directories(*sources); !there) return refuse_with(there.error());
   const std::string rollback = request.rollback ? profile->name : "";
   auto candidate = make_candidate(*sources, **versions, settings_, rollback);
   if (!candidate) {
@@ -215,13 +241,83 @@ const LoadedProfile* ProfileStore::find(const std::string& name) const {
   return found != profiles_.end() ? &*found : nullptr;
 }
 
+// What is there after all is not looked at again before somebody touches it; what cannot be written is tried again.
+void ProfileStore::look_after_files(bool thorough) {
+  if (!in_force_) return;
+  if (!thorough && trouble_.empty() && compiled_.stamp() == stamp_) return;
+  const auto written = compiled_.write(*in_force_, nullptr);
+  if (!written) {
+    if (trouble_ != written.error().message) {
+      log::error("compiled files cannot be written again", {{"error", written.error().message}});
+    }
+    trouble_ = written.error().message;
+    return;
+  }
+  trouble_.clear();
+  stamp_ = compiled_.stamp();
+  if (!written->empty()) tell_written(*written);
+}
+
+void ProfileStore::tell_written(const std::vector<std::string>& written) {
+  std::string what;
+  for (const std::string& part : written) what += (what.empty() ? "" : ", ") + part;
+  const std::string said = "was gone or damaged and is written again: " + what;
+  log::warn("compiled files", {{"note", said}});
+  JournalEntry event{"compiled-again", {}};
+  event.body.set_reason(said);
+  journal_.note(std::move(event));
+  if (std::find(notices_.begin(), notices_.end(), said) == notices_.end()) notices_.push_back(said);
+}
+
+std::uint64_t ProfileStore::generation() const {
+  const auto index = compiled_.open_index();
+  return index ? index->generation() : 0;
+}
+
+std::size_t ProfileStore::profiles_in_force() const {
+  return in_force_ ? static_cast<std::size_t>(in_force_->index.profiles_size()) : 0;
+}
+
+std::string ProfileStore::read_back() const {
+  const auto index = compiled_.open_index();
+  if (index && in_force_ && index->generation() != in_force_->index.generation()) {
+    return "the index on disk is of generation " + std::to_string(index->generation()) + ", not " +
+           std::to_string(in_force_->index.generation());
+  }
+  if (index) return "";
+  if (index.error().code != Code::kNotFound) return index.error().message + ": new containers are refused";
+  const auto governed = compiled::read_governed(places_);
+  if (governed == compiled::Governed::kNever) return in_force_ ? "the compiled index is gone" : "";
+  return std::string("the compiled index is gone: new containers ") +
+         (governed == compiled::Governed::kOpen ? "run without a policy (whenUngoverned: open)" : "are refused");
+}
+
 std::vector<std::string> ProfileStore::problems() const {
   std::vector<std::string> out = refused_;
-  if (!refused_.empty()) {
-    out.push_back("in force: what was good before, generation " + std::to_string(generation_) + " of the index");
+  if (!trouble_.empty()) out.push_back("compiled files cannot be written: " + trouble_);
+  const std::string unread = read_back();
+  if (!unread.empty()) {
+    out.push_back("not in force: " + unread);
+  } else if (!refused_.empty()) {
+    out.push_back(in_force_ ? "in force: what was good before, generation " +
+                                  std::to_string(in_force_->index.generation()) + " of the index"
+                            : "in force: nothing, because nothing was good so far: containers run without a policy");
   }
-  for (const std::string& warning : warnings_) out.push_back("warning: " + warning);
+  for (const auto* list : {&warnings_, &notices_}) {
+    for (const std::string& warning : *list) out.push_back("warning: " + warning);
+  }
   return out;
+}
+
+std::string ProfileStore::ungoverned(compiled::IndexReader& index, const node::v1::ContainerStatus& container) {
+  if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0) return "";
+  // Who it is was not even asked where the node had no policy.
+  if (container.identity().container_name().empty()) {
+    return "started before this node had a policy: ungoverned until it is started again";
+  }
+  const auto governing = index.find_governing(container.identity());
+  if (!governing || !governing->rule || governing->rule->mode() <= node::v1::MODE_OFF) return "";
+  return "ungoverned: policy '" + governing->rule->policy() + "' selects it now, and it started without";
 }
 
 std::uint64_t ProfileStore::next_version(const std::string& profile) const {

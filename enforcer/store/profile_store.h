@@ -14,6 +14,7 @@
 #include "enforcer/store/candidate.h"
 #include "enforcer/store/compiled_directory.h"
 #include "lib/base/places.h"
+#include "ward/node/v1/node.pb.h"
 
 namespace ward::enforcer {
 
@@ -36,7 +37,11 @@ class ProfileStore {
 
   // Reads everything again and puts it in force if all of it is good; cheap where nothing changed.
   void reload();
-  void look_again() { tried_.clear(); }  // the next reload() checks what it wrote even where no file has changed
+  // A person asks: the next reload() checks what it wrote even where no file has changed, and what was told is told.
+  void look_again() {
+    tried_.clear();
+    notices_.clear();
+  }
   void set_settings(node::v1::NodeSettings settings);  // takes effect with the next reload()
   void keep_settings_in_force();                       // those of the index, where there is one
 
@@ -46,10 +51,22 @@ class ProfileStore {
 
   [[nodiscard]] const std::vector<LoadedProfile>& profiles() const { return profiles_; }
   [[nodiscard]] const LoadedProfile* find(const std::string& name) const;
+  [[nodiscard]] std::size_t profiles_in_force() const;
   [[nodiscard]] std::size_t policies() const { return policies_; }
-  [[nodiscard]] std::uint64_t generation() const { return generation_; }
+  [[nodiscard]] std::uint64_t generation() const;  // of the index as a shim reads it now; 0: it reads none
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::uint64_t next_version(const std::string& profile) const;
+
+  // Compares what shims would read with what is in force, and writes again what is gone or damaged. To be called every
+  // moment: where nothing was touched it is a few stats. `thorough` reads every file.
+  void look_after_files(bool thorough);
+
+  // What of a policy reaches this container now, for people; empty where it is governed, or nothing would govern it.
+  // `index` is that of open_index(): one for many containers.
+  [[nodiscard]] Result<compiled::IndexReader> open_index() const { return compiled_.open_index(); }
+  static std::string ungoverned(compiled::IndexReader& index, const node::v1::ContainerStatus& container);
+
+  [[nodiscard]] bool governed() const { return in_force_ && in_force_->index.rules_size() > 0; }
 
   void collect_garbage(const std::set<std::string>& digests_in_use) { compiled_.collect_garbage(digests_in_use); }
 
@@ -58,11 +75,14 @@ class ProfileStore {
   Result<void> put_in_force(Candidate candidate, const std::string& rollback, std::function<void(Result<void>)> stored);
   void refuse(const Error& error);
   Result<void> check_directories(const Sources& sources) const;
+  void tell_written(const std::vector<std::string>& written);
+  [[nodiscard]] std::string read_back() const;  // why shims do not read what is in force; empty: they do
 
   const Places places_;
   Writer& writer_;
   Journal& journal_;
   CompiledDirectory compiled_;
+  std::optional<InForce> in_force_;  // the last good one, also over a restart; none: there was none, or it is damaged
   node::v1::NodeSettings settings_;
   std::optional<SeenVersions> seen_;
   std::string tried_;  // fingerprint of the files and settings of the last attempt
@@ -70,9 +90,11 @@ class ProfileStore {
   bool had_policies_ = false;
   std::vector<LoadedProfile> profiles_;
   std::size_t policies_ = 0;
-  std::uint64_t generation_ = 0;
+  std::string stamp_;                 // of the compiled files when they were as they should be
+  std::string trouble_;               // why they are not
   std::vector<std::string> refused_;  // lines
   std::vector<std::string> warnings_;
+  std::vector<std::string> notices_;  // what happened to the files, until a person has asked (look_again)
 };
 
 }  // namespace ward::enforcer

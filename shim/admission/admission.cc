@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "compiled/governed.h"
 #include "lib/base/digest.h"
 #include "lib/oci/bundle.h"
 #include "shim/admission/identity.h"
@@ -14,6 +15,8 @@
 
 namespace ward::shim::admission {
 namespace {
+
+using compiled::Governed;
 
 constexpr std::size_t kNonceBytes = 16;
 
@@ -177,6 +180,23 @@ Result<void> carry_out(oci::Config& config, const Places& places, const Treatmen
   return enforce(config, admitted, request, patience);
 }
 
+// The markers may go together with the index; what this process has seen does not.
+Governed how_governed(const Places& places, const Request& request) {
+  const Governed marked = compiled::read_governed(places);
+  if (marked != Governed::kNever || !request.seen) return marked;
+  return request.seen->open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
+}
+
+// Nobody can say what governs this container. What no policy reaches unless it is named (I10) may start all the same,
+// so that a damaged file does not take the node down; everything else is refused.
+Result<Admitted> without_policy(Admitted admitted, const Error& why) {
+  const bool exempt = admitted.identity.is_sandbox() || admitted.identity.is_privileged() ||
+                      admitted.identity.kubernetes_namespace() == "kube-system";
+  if (!exempt) return fail_with("refused, because no policy can be read (restart wardd to write it again)", why);
+  admitted.notes.push_back("ungoverned: " + why.message);
+  return admitted;
+}
+
 }  // namespace
 
 Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256) {
@@ -190,30 +210,39 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   Admitted admitted;
   admitted.identity.set_containerd_namespace(request.containerd_namespace);
   admitted.identity.set_container_id(request.container_id);
-  const auto index = read_index(places);
-  if (index && !index->has_value()) return admitted;
+  auto index = read_index(places);
+  if (index && !index->has_value()) {
+    // Asked only now: where there is an index, it knows best.
+    const Governed governed = how_governed(places, request);
+    if (governed == Governed::kNever) return admitted;
+    if (governed == Governed::kOpen) {
+      admitted.notes.emplace_back(
+          "ungoverned: no policy can be read on this node, and wardd.yaml says whenUngoverned: open");
+      return admitted;
+    }
+    index = fail(Code::kNotFound, "'" + places.compiled_index().string() +
+                                      "' is gone, and this node had policies: wardd writes it again, unless it is "
+                                      "stopped");
+  }
 
   auto config = oci::Config::read(request.bundle);
   if (!config) return fail_with("config.json", config.error());
   admitted.identity = identify(*config, request.containerd_namespace, request.container_id);
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
-  if (!index) {
-    // Nobody can say what governs this container. What no policy reaches unless it is named (I10) may start all the
-    // same, so that a damaged file does not take the node down; everything else is refused.
-    const bool exempt = admitted.identity.is_sandbox() || admitted.identity.is_privileged() ||
-                        admitted.identity.kubernetes_namespace() == "kube-system";
-    if (!exempt)
-      return fail_with("refused, because no policy can be read (restart wardd to write it again)", index.error());
-    admitted.notes.push_back(index.error().message);
-    return admitted;
-  }
+  if (!index) return without_policy(std::move(admitted), index.error());
   auto treatment = decide_treatment(**index, admitted.identity, config->annotations());
+  // What is missing may be refused by a policy; what is invalid is the index, damaged where this container is looked
+  // up.
+  if (!treatment && treatment.error().code == Code::kInvalidArgument) {
+    return without_policy(std::move(admitted), treatment.error());
+  }
   if (!treatment) return tl::unexpected<Error>(treatment.error());
   admitted.mode = treatment->mode;
   admitted.policy = treatment->policy;
   admitted.workload = treatment->workload;
   admitted.actions = treatment->actions;
   admitted.settings = (*index)->settings();
+  admitted.governed_node = (*index)->rules() > 0;
   admitted.notes = treatment->notes;
   if (auto done = carry_out(*config, places, *treatment, request, patience, admitted); !done) {
     return tl::unexpected<Error>(done.error());

@@ -24,6 +24,8 @@ struct Request {
   std::string container_id;
   std::filesystem::path bundle;
   std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
+  // Of the last index with rules that this process has read: a shim that lives on remembers that the node is governed.
+  std::optional<node::v1::NodeSettings> seen;
 };
 
 // A compiled profile as the supervisor asks it.
@@ -47,6 +49,7 @@ struct Admitted {
   std::string workload;       // the name recordings are kept under
   node::v1::Actions actions;  // complete in modes supervise and enforce
   node::v1::NodeSettings settings;
+  bool governed_node = false;             // the index had rules, whether or not one of them selects this container
   std::optional<ProfileInForce> profile;  // present exactly in modes supervise and enforce
   oci::OwnFilter own;       // the filter the container asked for; own.verdict(nr, args) judges a notified call
   bool supervised = false;  // runc must deliver a listener at listener_path, with nonce as its metadata

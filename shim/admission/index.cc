@@ -4,16 +4,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
 
 namespace ward::shim::admission {
 namespace {
-
-constexpr std::size_t kMaxIndexBytes = 4U << 20U;
-constexpr std::size_t kMaxProfileBytes = 1U << 20U;
-constexpr std::uint32_t kFormat = 1;
 
 template <typename Message>
 Result<Message> open_seal(const std::string& bytes, std::string_view magic) {
@@ -27,7 +24,7 @@ Result<Message> open_seal(const std::string& bytes, std::string_view magic) {
   Message message;
   if (!message.ParseFromString(file.payload()))
     return fail(Code::kInvalidArgument, "damaged: the content cannot be read");
-  if (message.format() != kFormat) {
+  if (message.format() != compiled::kFormat) {
     return fail(Code::kInvalidArgument, "format " + std::to_string(message.format()) +
                                             " is not one this shim knows; restart wardd and the shim of one version");
   }
@@ -42,22 +39,17 @@ bool is_sha256(std::string_view text) {
 
 }  // namespace
 
-Result<std::optional<node::v1::CompiledIndex>> read_index(const Places& places) {
-  const auto path = places.compiled_index();
-  const auto bytes = read_file(path, kMaxIndexBytes);
-  if (!bytes) {
-    if (bytes.error().code == Code::kNotFound) return std::optional<node::v1::CompiledIndex>();
-    return fail_with("compiled index", bytes.error());
-  }
-  auto index = open_seal<node::v1::CompiledIndex>(*bytes, "ward-index-1");
-  if (!index) return fail_with("compiled index '" + path.string() + "'", index.error());
-  return std::optional<node::v1::CompiledIndex>(std::move(*index));
+Result<std::optional<compiled::IndexReader>> read_index(const Places& places) {
+  auto index = compiled::IndexReader::open(places.compiled_index());
+  if (index) return std::optional<compiled::IndexReader>(std::move(*index));
+  if (index.error().code == Code::kNotFound) return std::optional<compiled::IndexReader>();
+  return tl::unexpected<Error>(index.error());
 }
 
 Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256) {
   if (!is_sha256(sha256)) return fail(Code::kInvalidArgument, "compiled profile: the index names no valid digest");
   const auto path = places.compiled() / (sha256 + ".profile");
-  const auto bytes = read_file(path, kMaxProfileBytes);
+  const auto bytes = read_file(path, compiled::kMaxProfileBytes);
   if (!bytes) return fail_with("compiled profile", bytes.error());
   if (sha256_hex(*bytes) != sha256) {
     return fail(Code::kInvalidArgument,

@@ -15,34 +15,12 @@ using node::v1::Mode;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
-bool any_matches(const google::protobuf::RepeatedPtrField<std::string>& globs, const std::string& text) {
-  return globs.empty() ||
-         std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) { return glob_matches(glob, text); });
-}
-
-// I10: what leaves a container alone where the selector does not include it; empty: nothing.
-std::string exemption(const node::v1::Selector& selector, const Identity& identity) {
-  if (identity.is_sandbox() && !selector.include_sandboxes()) return "sandbox";
-  if (identity.is_privileged() && !selector.include_privileged()) return "privileged";
-  if (identity.kubernetes_namespace() == "kube-system" && !selector.include_kube_system()) return "in kube-system";
-  return {};
-}
-
-bool names(const node::v1::Selector& selector, const Identity& identity) {
-  return any_matches(selector.containerd_namespaces(), identity.containerd_namespace()) &&
-         any_matches(selector.kubernetes_namespaces(), identity.kubernetes_namespace()) &&
-         any_matches(selector.pods(), identity.pod()) &&
-         any_matches(selector.containers(), identity.container_name()) &&
-         any_matches(selector.images(), identity.image());
-}
 
 // For a container that no rule selects: the first that would, were it not exempt, is what a person wonders about.
-void note_exemption(const node::v1::CompiledIndex& index, const Identity& identity, std::vector<std::string>& notes) {
-  const auto rule = std::find_if(index.rules().begin(), index.rules().end(),
-                                 [&](const Rule& candidate) { return names(candidate.selector(), identity); });
-  if (rule == index.rules().end() || rule->mode() <= node::v1::MODE_OFF) return;
-  notes.push_back("left alone: " + exemption(rule->selector(), identity) + ", and policy '" + rule->policy() +
-                  "' does not include that");
+void note_exemption(const compiled::Governing& governing, std::vector<std::string>& notes) {
+  const auto& rule = governing.left_alone_by;
+  if (!rule || rule->mode() <= node::v1::MODE_OFF) return;
+  notes.push_back("left alone: " + governing.exempt_as + ", and policy '" + rule->policy() + "' does not include that");
 }
 
 std::optional<Mode> find_mode(std::string_view word) {
@@ -95,24 +73,22 @@ node::v1::Actions default_actions() {
   return actions;
 }
 
-std::optional<ProfileRef> find_profile(const node::v1::CompiledIndex& index, const Rule& rule,
-                                       const std::string& name) {
-  if (!rule.compiled_sha256().empty()) {
-    ProfileRef ref;
-    ref.set_name(name);
-    ref.set_compiled_sha256(rule.compiled_sha256());
-    return ref;
-  }
-  const auto found = std::find_if(index.profiles().begin(), index.profiles().end(),
-                                  [&](const ProfileRef& ref) { return ref.name() == name; });
-  if (found == index.profiles().end()) return std::nullopt;
-  return *found;
+Result<std::optional<ProfileRef>> find_profile(compiled::IndexReader& index, const Rule& rule,
+                                               const std::string& name) {
+  if (name.empty()) return std::optional<ProfileRef>();
+  if (rule.compiled_sha256().empty()) return index.find_profile(name);
+  ProfileRef ref;
+  ref.set_name(name);
+  ref.set_compiled_sha256(rule.compiled_sha256());
+  return std::optional<ProfileRef>(std::move(ref));
 }
 
-Result<void> use_profile(const node::v1::CompiledIndex& index, const Rule& rule, const Identity& identity,
+Result<void> use_profile(compiled::IndexReader& index, const Rule& rule, const Identity& identity,
                          Treatment& treatment) {
   const std::string name = expand(rule.profile_name(), identity);
-  auto ref = name.empty() ? std::nullopt : find_profile(index, rule, name);
+  auto found = find_profile(index, rule, name);
+  if (!found) return fail_with("compiled index", found.error());
+  auto& ref = *found;
   const std::string what = name.empty() ? "policy '" + rule.policy() + "' names no profile"
                                         : "profile '" + name + "' does not exist on this node";
   if (!ref && rule.missing() == node::v1::MISSING_LEARN) {
@@ -137,41 +113,14 @@ Result<void> use_profile(const node::v1::CompiledIndex& index, const Rule& rule,
 
 }  // namespace
 
-bool glob_matches(std::string_view pattern, std::string_view text) {
-  // Iterative with one point of return: linear in memory, no recursion for a pattern of many stars.
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t resume = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = t;
-    } else if (p < pattern.size() && pattern[p] == text[t]) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
-bool selects(const node::v1::Selector& selector, const Identity& identity) {
-  return exemption(selector, identity).empty() && names(selector, identity);
-}
-
-Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const Identity& identity,
+Result<Treatment> decide_treatment(compiled::IndexReader& index, const Identity& identity,
                                    const std::map<std::string, std::string>& annotations) {
   Treatment treatment;
-  const auto rule = std::find_if(index.rules().begin(), index.rules().end(),
-                                 [&](const Rule& candidate) { return selects(candidate.selector(), identity); });
-  if (rule == index.rules().end()) {
-    note_exemption(index, identity, treatment.notes);
+  const auto governing = index.find_governing(identity);
+  if (!governing) return fail_with("refused, because the compiled index cannot be read", governing.error());
+  const auto& rule = governing->rule;
+  if (!rule) {
+    note_exemption(*governing, treatment.notes);
     return treatment;
   }
   treatment.policy = rule->policy();

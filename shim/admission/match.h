@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rule governs a container, and what it says once its templates, its missing profile and the pod's annotations
-// are taken into account. Pure: values in, a treatment out.
+// are taken into account. Of what lies on disk it reads the index that it is given, nothing else.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiled/index_reader.h"
 #include "lib/base/result.h"
 #include "ward/node/v1/compiled.pb.h"
 #include "ward/node/v1/types.pb.h"
@@ -26,19 +27,14 @@ struct Treatment {
   std::vector<std::string> notes;
 };
 
-// '*' is any run of characters, everything else itself.
-bool glob_matches(std::string_view pattern, std::string_view text);
-
-// I10: sandboxes, privileged containers and kube-system only where the selector includes them.
-bool selects(const node::v1::Selector& selector, const node::v1::Identity& identity);
-
 // {container}, {pod} and {namespace} replaced. Always a name, and never the same for two containers that differ in a
 // replaced value: where putting the values in would not tell them apart (a value of other characters or none, too long,
 // or two values without '_' between), the name ends in "__" and a digest of the template and all values.
 std::string expand(std::string_view name_template, const node::v1::Identity& identity);
 
-// An error refuses the container: its profile is missing and the rule says so.
-Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const node::v1::Identity& identity,
+// An error refuses the container: its profile is missing and the rule says so, or the index is damaged where it was
+// looked up.
+Result<Treatment> decide_treatment(compiled::IndexReader& index, const node::v1::Identity& identity,
                                    const std::map<std::string, std::string>& annotations);
 
 }  // namespace ward::shim::admission

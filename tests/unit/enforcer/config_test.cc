@@ -23,7 +23,8 @@ TEST(Config, EveryKeyIsRead) {
                                        "journal: {maxEvents: 1000, maxAge: 24h}\nrecordings: {runsPerWorkload: 8}\n"
                                        "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true, "
                                        "maxAge: 72h, maxTotalBytes: 5000000000}\n"
-                                       "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n",
+                                       "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n"
+                                       "whenUngoverned: open\n",
                                    "wardd.yaml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->journal.max_events, 1000U);
@@ -34,6 +35,8 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(settings.evidence_max_bytes(), 65536U);
   EXPECT_EQ(settings.evidence_max_files(), 9U);
   EXPECT_TRUE(settings.evidence_full());
+  EXPECT_TRUE(settings.open_when_ungoverned());
+  EXPECT_FALSE(node_settings(Config{}).open_when_ungoverned());
   EXPECT_EQ(settings.runtime_binary(), "/usr/sbin/runc");
   EXPECT_EQ(config->evidence.max_age, std::chrono::hours(72));
   EXPECT_EQ(config->evidence.max_total_bytes, 5'000'000'000U);
@@ -48,6 +51,7 @@ TEST(Config, EvidenceIsKeptForAWeekAndUpToOneGibibyteWhereNothingElseIsSaid) {
 }
 
 TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
+  EXPECT_THAT(refusal("whenUngoverned: close\n"), HasSubstr("wardd.yaml:3:17: "));
   EXPECT_THAT(refusal("jurnal: {}\n"), HasSubstr("wardd.yaml:3:1: "));
   EXPECT_THAT(refusal("journal: {maxEvents: lots}\n"), HasSubstr("wardd.yaml:3:22: "));
   EXPECT_THAT(refusal("journal: {maxEvents: 1}\n"), HasSubstr("at least 100"));

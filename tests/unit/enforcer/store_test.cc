@@ -13,10 +13,14 @@
 #include <fstream>
 #include <optional>
 
+#include "compiled/governed.h"
+#include "compiled/index_reader.h"
 #include "enforcer/store/inotify_use.h"
 #include "enforcer/store/watch.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
+#include "lib/oci/seccomp.h"
+#include "profiles/read_yaml.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 
@@ -63,15 +67,10 @@ class StoreTest : public testing::Test {
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
   node::v1::CompiledIndex index() {
-    node::v1::SealedFile sealed;
-    node::v1::CompiledIndex out;
-    const auto bytes = read_file(places_.compiled_index());
-    if (!bytes) return out;
-    EXPECT_TRUE(sealed.ParseFromString(*bytes));
-    EXPECT_EQ(sealed.magic(), "ward-index-1");
-    EXPECT_EQ(sealed.sha256(), sha256_hex(sealed.payload()));
-    EXPECT_TRUE(out.ParseFromString(sealed.payload()));
-    return out;
+    auto reader = compiled::IndexReader::open(places_.compiled_index());
+    const auto all = reader ? reader->read_all() : Result<node::v1::CompiledIndex>();
+    EXPECT_TRUE(all) << all.error().message;
+    return all.value_or(node::v1::CompiledIndex());
   }
 
   Result<Applied> apply(const std::string& yaml, bool rollback = false, bool dry_run = false) {
@@ -189,6 +188,280 @@ TEST_F(StoreTest, I9_ADirectoryThatVanishesIsAProblemAnEmptyOneIsNot) {
   store_->reload();
   EXPECT_THAT(store_->problems(), IsEmpty());
   EXPECT_EQ(index().profiles_size(), 0);
+}
+
+// --- N02: compiled files that are gone
+
+std::string rules(const std::string& name, int count) {
+  std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + name + "}\nspec:\n  rules:\n";
+  for (int i = 0; i < count; ++i) {
+    text += "    - {match: {containers: [" + name + "-" + std::to_string(i) + "]}, mode: enforce, profile: web}\n";
+  }
+  return text;
+}
+
+TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
+  write(places_.profiles() / "web.yaml", profile("web", 1));
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  const auto before = index();
+  const std::string file = before.profiles(0).compiled_sha256() + ".profile";
+  const std::vector<std::pair<std::string, std::function<void()>>> losses = {
+      {"the index", [&] { fs::remove(places_.compiled_index()); }},
+      {"a profile", [&] { fs::remove(places_.compiled() / file); }},
+      {"the directory", [&] { fs::remove_all(places_.compiled()); }},
+      {"the spool", [&] { fs::remove_all(places_.spool()); }},
+      {"the mark", [&] { fs::remove(places_.state / "governed"); }},
+      {"index and run directory", [&] { fs::remove(places_.compiled_index()), fs::remove_all(places_.run); }},
+      {"all", [&] { fs::remove_all(places_.state); }},
+      {"overwritten in place", [&] { write(places_.compiled_index(), "rubbish"); }},
+      {"cut short in place", [&] { fs::resize_file(places_.compiled_index(), 100); }},
+      {"an index of before", [&] {
+         fs::copy_file(directory_.path() / "old", places_.compiled_index(), fs::copy_options::overwrite_existing);
+       }}};
+  fs::copy_file(places_.compiled_index(), directory_.path() / "old");
+  write(places_.policies() / "more.yaml", policy("more", "web"));
+  store_->reload();
+  for (const auto& [what, lose] : losses) {
+    store_->look_again();
+    store_->look_after_files(false);
+    lose();
+    store_->look_after_files(false);
+    EXPECT_EQ(index().rules_size(), 2) << what;
+    EXPECT_EQ(index().generation(), 2U) << what;
+    EXPECT_EQ(sha256_hex(*read_file(places_.compiled() / file)) + ".profile", file) << what;
+    EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << what;
+    EXPECT_TRUE(fs::is_directory(places_.spool())) << what;
+    EXPECT_TRUE(fs::is_directory(places_.evidence())) << what;
+    if (what != "the mark") {
+      EXPECT_THAT(store_->problems(), ElementsAre(StartsWith("warning: was gone or damaged"))) << what;
+    }
+  }
+}
+
+TEST_F(StoreTest, N02_WhatWasGoodIsWrittenAgainAlsoWhileTheFilesAreBad) {
+  write(places_.profiles() / "web.yaml", profile("web", 1));
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  for (const bool restarted : {false, true}) {
+    write(places_.policies() / "web.yaml", "kind: [");
+    if (restarted) open();
+    store_->reload();
+    fs::remove_all(places_.compiled());
+    store_->look_after_files(false);
+    ASSERT_EQ(index().rules_size(), 1) << restarted;
+    EXPECT_TRUE(fs::exists(places_.compiled() / (index().rules(0).compiled_sha256() + ".profile"))) << restarted;
+    EXPECT_THAT(store_->problems(), Contains(HasSubstr("in force: what was good before, generation 1")));
+  }
+}
+
+TEST_F(StoreTest, N02_ApplyAndSighupMakeTheDirectoriesAgain) {
+  ASSERT_TRUE(apply(profile("web", 1)));
+  fs::remove_all(places_.compiled());
+  const auto applied = apply(profile("web", 2));
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_EQ(index().generation(), 2U);
+  fs::remove_all(places_.compiled());
+  store_->look_again();
+  store_->reload();
+  EXPECT_EQ(index().generation(), 2U);
+}
+
+TEST_F(StoreTest, N04_ApplyDoesNotStandForTheProfilesThatAreGoneWithTheirDirectory) {
+  ASSERT_TRUE(apply(profile("web", 1)));
+  fs::rename(places_.profiles(), directory_.path() / "aside");
+  const auto refused = apply(profile("db", 1));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("the directory is gone"));
+  EXPECT_EQ(index().profiles_size(), 1);
+  EXPECT_EQ(index().profiles(0).name(), "web");
+}
+
+TEST_F(StoreTest, N02_StatusSaysWhatShimsReadNotWhatWasWritten) {
+  EXPECT_EQ(store_->generation(), 0U);
+  EXPECT_THAT(store_->problems(), IsEmpty()) << "a node without policies is no problem";
+  write(places_.policies() / "bad.yaml", "kind: [");
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("in force: nothing")));
+  write(places_.policies() / "bad.yaml", policy("web", "web"));
+  store_->reload();
+  EXPECT_EQ(store_->generation(), 1U);
+  fs::remove_all(places_.compiled());
+  EXPECT_EQ(store_->generation(), 0U);
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("the compiled index is gone: new containers are refused")));
+  fs::create_directories(places_.compiled());
+  write(places_.compiled_index(), "rubbish");
+  write(places_.policies() / "bad.yaml", "kind: [");
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("damaged")));
+  EXPECT_THAT(store_->problems(), testing::Not(Contains(HasSubstr("what was good before"))));
+}
+
+TEST_F(StoreTest, N02_WhatCannotBeWrittenAgainStaysAProblemUntilItCan) {
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  fs::remove_all(places_.compiled());
+  write(places_.compiled(), "a file in the way");
+  store_->look_after_files(false);
+  EXPECT_THAT(store_->problems(), Contains(StartsWith("compiled files cannot be written: ")));
+  store_->look_after_files(false);
+  fs::remove(places_.compiled());
+  store_->look_after_files(false);
+  EXPECT_THAT(store_->problems(), testing::Not(Contains(StartsWith("compiled files cannot be written: "))));
+  EXPECT_EQ(index().rules_size(), 1);
+}
+
+TEST_F(StoreTest, N02_TheMarkSaysWhatTheNodeChoseAndIsNeverTakenBack) {
+  store_->reload();
+  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kNever);
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse);
+  node::v1::NodeSettings settings;
+  settings.set_open_when_ungoverned(true);
+  store_->set_settings(settings);
+  store_->reload();
+  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kOpen);
+  write(places_.run / "governed", "rubbish");
+  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << "the strictest counts";
+  fs::remove(places_.policies() / "web.yaml");
+  store_->set_settings({});
+  store_->reload();
+  EXPECT_EQ(index().rules_size(), 0);
+  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse);
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("no policy is in force any more")));
+  EXPECT_THAT(kinds(), Contains("policies-removed"));
+}
+
+TEST_F(StoreTest, N02_WhoRunsUngovernedIsKnown) {
+  write(places_.policies() / "web.yaml", rules("web", 3));
+  store_->reload();
+  auto reader = store_->open_index();
+  ASSERT_TRUE(reader);
+  node::v1::ContainerStatus container;
+  container.set_mode(node::v1::MODE_OFF);
+  EXPECT_THAT(ProfileStore::ungoverned(*reader, container), HasSubstr("before this node had a policy"));
+  container.mutable_identity()->set_container_name("other");
+  EXPECT_EQ(ProfileStore::ungoverned(*reader, container), "");
+  container.mutable_identity()->set_container_name("web-1");
+  EXPECT_THAT(ProfileStore::ungoverned(*reader, container), HasSubstr("policy 'web' selects it now"));
+  container.set_policy("web");
+  EXPECT_EQ(ProfileStore::ungoverned(*reader, container), "") << "a policy says off";
+}
+
+// --- N04: a configuration that is gone when wardd starts
+
+TEST_F(StoreTest, N04_WhateverIsGoneOfTheConfigurationAtStartTheLastGoodStays) {
+  write(places_.profiles() / "web.yaml", profile("web", 1));
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  const std::string before = *read_file(places_.compiled_index());
+  const fs::path aside = directory_.path() / "aside";
+  struct Case {
+    const char* what;
+    fs::path path;
+    std::function<void()> instead;
+  };
+  const std::vector<Case> cases = {
+      {"policies gone", places_.policies(), [] {}},
+      {"profiles gone", places_.profiles(), [] {}},
+      {"all gone", places_.config, [] {}},
+      {"a file instead", places_.policies(), [&] { write(places_.policies(), "x"); }},
+      {"a link that leads nowhere", places_.policies(),
+       [&] { fs::create_symlink(directory_.path() / "nowhere", places_.policies()); }},
+      {"a link to itself", places_.policies(), [&] { fs::create_symlink("policies", places_.policies()); }}};
+  for (const auto& [what, path, instead] : cases) {
+    fs::rename(path, aside);
+    instead();
+    open();
+    store_->reload();
+    store_->look_after_files(true);
+    EXPECT_EQ(*read_file(places_.compiled_index()), before) << what;
+    EXPECT_THAT(store_->problems(), Contains(HasSubstr("in force: what was good before, generation 1"))) << what;
+    EXPECT_EQ(store_->policies(), 1U) << what << ": what is in force is known without the files";
+    EXPECT_EQ(store_->profiles_in_force(), 1U) << what;
+    fs::remove(path);
+    fs::rename(aside, path);
+    store_->reload();
+    EXPECT_THAT(store_->problems(), IsEmpty()) << what;
+    EXPECT_EQ(*read_file(places_.compiled_index()), before) << what;
+  }
+}
+
+TEST_F(StoreTest, N04_ADirectoryThatIsEmptyAtStartRemovesAllOfItAsItDoesLaterButAloud) {
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  fs::remove(places_.policies() / "web.yaml");
+  open();
+  store_->reload();
+  EXPECT_EQ(index().rules_size(), 0);
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("1 rules were in force before")));
+}
+
+TEST_F(StoreTest, N04_WithIndexAndPoliciesGoneTheMarkKeepsAnEmptyIndexFromBeingWritten) {
+  write(places_.policies() / "web.yaml", policy("web", "web"));
+  store_->reload();
+  fs::remove_all(places_.policies());
+  fs::remove_all(places_.compiled());
+  open();
+  store_->reload();
+  EXPECT_FALSE(fs::exists(places_.compiled_index()));
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("the directory is gone")));
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("new containers are refused")));
+}
+
+// --- N03: what no shim reads
+
+TEST_F(StoreTest, N03_FortyFilesOfAThousandRulesAreReadByTheShimsReader) {
+  for (int i = 10; i < 50; ++i) {
+    write(places_.policies() / (std::to_string(i) + ".yaml"), rules("p" + std::to_string(i), 1000));
+  }
+  store_->reload();
+  const auto problems = store_->problems();
+  EXPECT_EQ(std::count_if(problems.begin(), problems.end(), [](auto& p) { return p.rfind("warning: ", 0) != 0; }), 0);
+  auto reader = compiled::IndexReader::open(places_.compiled_index());
+  ASSERT_TRUE(reader) << reader.error().message;
+  EXPECT_EQ(reader->rules(), 40'000U);
+  node::v1::Identity identity;
+  identity.set_container_name("p49-999");
+  const auto governing = reader->find_governing(identity);
+  ASSERT_TRUE(governing && governing->rule);
+  EXPECT_EQ(governing->rule->policy(), "p49");
+  EXPECT_LE(reader->looked_at(), 20U);
+}
+
+TEST_F(StoreTest, N03_I9_MoreRulesThanShimsReadAreRefusedWithTheFileThatIsTooMuch) {
+  write(places_.policies() / "10.yaml", rules("first", 10));
+  store_->reload();
+  const std::string before = *read_file(places_.compiled_index());
+  for (int i = 11; i < 62; ++i) {
+    write(places_.policies() / (std::to_string(i) + ".yaml"), rules("p" + std::to_string(i), 1000));
+  }
+  store_->reload();
+  EXPECT_EQ(*read_file(places_.compiled_index()), before);
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("60.yaml:5:3: with this file the policies have more than 50000")));
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("take rules together")));
+}
+
+TEST_F(StoreTest, N03_I9_AProfileThatIsTooLargeForShimsIsRefusedWithItsFile) {
+  std::string calls;
+  int count = 0;
+  for (const auto& [name, nr] : oci::known_syscalls()) {
+    std::string call = "{name: " + name + ", args: [";
+    for (int argument = 0; argument < 6; ++argument) {
+      call += (argument == 0 ? "{index: " : ", {index: ") + std::to_string(argument) +
+              ", oneOf: [18000000000000000000, 18000000000000000001]}";
+    }
+    call += "]}";
+    if (count == 200 || !profiles::read_profile(profile("one", 1, call), "one")) continue;  // the danger set
+    calls += (calls.empty() ? "" : ", ") + call;
+    ++count;
+  }
+  ASSERT_EQ(count, 200);
+  write(places_.profiles() / "huge.yaml", profile("huge", 1, calls));
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("huge.yaml:1:1: compiled, profile 'huge' has more than")));
+  EXPECT_FALSE(fs::exists(places_.compiled_index()));
 }
 
 TEST_F(StoreTest, I9_AFifoDoesNotHangTheDaemon) {

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "compiled/governed.h"
 #include "lib/oci/bundle.h"
 #include "shim/admission/match.h"
 #include "tests/unit/shim_admission/compiled_node.h"
@@ -108,32 +109,99 @@ TEST(Admission, I9_ADamagedOrMissingFileRefusesWithTheBundleUntouched) {
   EXPECT_EQ(node.config(), kConfig);
 }
 
+// --- N02: an index that is gone on a node that was governed
+
+void mark(const CompiledNode& node, compiled::Governed how) {
+  ASSERT_TRUE(compiled::write_governed(node.places(), how));
+}
+
+TEST(Admission, N02_WhereTheNodeWasGovernedAnIndexThatIsGoneRefuses) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  EXPECT_TRUE(node.admit_container()) << "nobody ever governed this node";
+  mark(node, compiled::Governed::kRefuse);
+  const auto refused = node.admit_container();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("is gone"), std::string::npos) << refused.error().message;
+  std::filesystem::remove_all(node.places().compiled());
+  EXPECT_FALSE(node.admit_container()) << "the directory as well";
+  std::filesystem::remove_all(node.places().state);
+  EXPECT_FALSE(node.admit_container()) << "all of the state: the mark in the run directory is left";
+  EXPECT_EQ(node.config(), kConfig);
+}
+
+TEST(Admission, N02_EachMarkIsEnoughAndADamagedOneIsStrict) {
+  for (const char* lost : {"state", "run"}) {
+    const CompiledNode node;
+    node.put_config(kConfig);
+    mark(node, compiled::Governed::kRefuse);
+    const auto& places = node.places();
+    std::filesystem::remove((std::string(lost) == "state" ? places.state : places.run) / "governed");
+    EXPECT_FALSE(node.admit_container()) << lost;
+  }
+  const CompiledNode node;
+  node.put_config(kConfig);
+  CompiledNode::put(node.places().run / "governed", "");
+  EXPECT_FALSE(node.admit_container());
+}
+
+TEST(Admission, N02_AShimThatLivesOnKnowsItWithoutAnyMark) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  node.put_index(index_of(node::v1::MODE_OFF, ""));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted);
+  EXPECT_TRUE(admitted->governed_node);
+  std::filesystem::remove_all(node.places().state);
+  EXPECT_FALSE(node.admit_container(admitted->settings));
+  auto open = admitted->settings;
+  open.set_open_when_ungoverned(true);
+  EXPECT_TRUE(node.admit_container(open));
+}
+
+TEST(Admission, N02_TheNodeMayChooseToStayOpenAndTheContainerSaysSo) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  mark(node, compiled::Governed::kOpen);
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_EQ(admitted->mode, node::v1::MODE_OFF);
+  ASSERT_EQ(admitted->notes.size(), 1U);
+  EXPECT_EQ(admitted->notes[0].rfind("ungoverned: ", 0), 0U);
+  CompiledNode::put(node.places().compiled_index(), "rubbish");
+  EXPECT_FALSE(node.admit_container()) << "what is there and damaged is not gone";
+}
+
+TEST(Admission, N02_I10_WhatNoPolicyReachesStartsAlsoWithoutAnIndexAndSaysSo) {
+  const CompiledNode node;
+  mark(node, compiled::Governed::kRefuse);
+  for (const char* annotation :
+       {R"("io.kubernetes.cri.container-type":"sandbox")", R"("io.kubernetes.cri.sandbox-namespace":"kube-system")"}) {
+    node.put_config(R"({"annotations":{)" + std::string(annotation) + R"(},"process":{"args":["x"]},"linux":{}})");
+    const auto admitted = node.admit_container();
+    ASSERT_TRUE(admitted) << admitted.error().message;
+    ASSERT_EQ(admitted->notes.size(), 1U);
+    EXPECT_EQ(admitted->notes[0].rfind("ungoverned: ", 0), 0U) << admitted->notes[0];
+  }
+}
+
+TEST(Admission, N02_AnIndexWithoutRulesIsSomebodysWillAndNotALoss) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  mark(node, compiled::Governed::kRefuse);
+  node::v1::CompiledIndex empty;
+  empty.set_format(1);
+  node.put_index(empty);
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_FALSE(admitted->governed_node);
+}
+
 TEST(Admission, AForeignListenerIsRefused) {
   const CompiledNode node;
   node.put_config(R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/x","syscalls":[]}}})");
   node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
   EXPECT_EQ(node.admit_container().error().code, Code::kFailedPrecondition);
-}
-
-TEST(Match, GlobsAreLiteralButForTheStar) {
-  EXPECT_TRUE(glob_matches("*", ""));
-  EXPECT_TRUE(glob_matches("a*c*e", "abcde"));
-  EXPECT_FALSE(glob_matches("a*c", "abcd"));
-  EXPECT_FALSE(glob_matches("a?c", "abc"));
-  EXPECT_FALSE(glob_matches("", "a"));
-  EXPECT_FALSE(glob_matches(std::string(200, '*') + "b", std::string(5000, 'a')));
-}
-
-TEST(Match, I10_SandboxesPrivilegedAndKubeSystemNeedToBeNamed) {
-  node::v1::Selector selector;
-  Identity sandbox, privileged, system;
-  sandbox.set_is_sandbox(true);
-  privileged.set_is_privileged(true);
-  system.set_kubernetes_namespace("kube-system");
-  for (const Identity& identity : {sandbox, privileged, system}) EXPECT_FALSE(selects(selector, identity));
-  selector.set_include_sandboxes(true);
-  EXPECT_TRUE(selects(selector, sandbox));
-  EXPECT_FALSE(selects(selector, privileged));
 }
 
 TEST(Match, I10_WhatIsLeftAloneSaysWhyWhereAPolicyWouldGovernIt) {

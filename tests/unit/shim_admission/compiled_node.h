@@ -8,11 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "compiled/index_writer.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/places.h"
 #include "lib/oci/seccomp.h"
 #include "shim/admission/admission.h"
+#include "shim/admission/match.h"
 
 namespace ward::shim::admission {
 
@@ -20,6 +22,8 @@ class CompiledNode {
  public:
   CompiledNode() : root_(std::filesystem::temp_directory_path() / ("ward-admission-" + random_hex(6))) {
     places_.state = root_ / "state";
+    places_.run = root_ / "run";
+    std::filesystem::create_directories(places_.run);
     std::filesystem::create_directories(places_.compiled());
     std::filesystem::create_directories(bundle());
     std::filesystem::create_directories(private_directory());
@@ -48,12 +52,12 @@ class CompiledNode {
     return sha256;
   }
   void put_index(const node::v1::CompiledIndex& index) const {
-    put(places_.compiled_index(), sealed(index, "ward-index-1"));
+    put(places_.compiled_index(), compiled::write_index(index).value());
   }
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
-  [[nodiscard]] Result<Admitted> admit_container() const {
-    return admit(places_, {"k8s.io", "c1", bundle(), private_directory()});
+  [[nodiscard]] Result<Admitted> admit_container(std::optional<node::v1::NodeSettings> seen = {}) const {
+    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), std::move(seen)});
   }
   static void put(const std::filesystem::path& path, std::string_view content) {
     if (!write_file_atomically(path, content, 0600, Durability::kNone)) std::abort();
@@ -95,6 +99,18 @@ inline node::v1::CompiledIndex index_of(node::v1::Mode mode, const std::string& 
   rule->set_compiled_sha256(compiled_sha256);
   rule->set_missing(node::v1::MISSING_REFUSE);
   return index;
+}
+
+// Through the file, as a shim reads it.
+inline Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const node::v1::Identity& identity,
+                                          const std::map<std::string, std::string>& annotations) {
+  const CompiledNode node;
+  auto complete = index;
+  complete.set_format(1);
+  node.put_index(complete);
+  auto reader = compiled::IndexReader::open(node.places().compiled_index());
+  if (!reader) return tl::unexpected<Error>(reader.error());
+  return decide_treatment(*reader, identity, annotations);
 }
 
 }  // namespace ward::shim::admission
