@@ -9,7 +9,7 @@
 namespace ward::compiled {
 
 inline constexpr std::size_t kMaxRules = 50'000;
-inline constexpr std::size_t kMaxIndexBytes = 64U << 20U;
+inline constexpr std::size_t kMaxIndexBytes = 32U << 20U;
 inline constexpr std::size_t kMaxProfileBytes = 1U << 20U;
 inline constexpr std::uint32_t kFormat = 1;  // of the messages inside
 

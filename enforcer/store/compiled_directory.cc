@@ -33,7 +33,7 @@ std::set<std::string> named_files(const node::v1::CompiledIndex& index) {
 
 // The digest of the source profile inside of a compiled file; empty where the file is damaged.
 std::string profile_digest(const std::filesystem::path& path) {
-  const auto bytes = read_file(path);
+  const auto bytes = read_regular_file(path);
   node::v1::SealedFile sealed;
   node::v1::CompiledProfile profile;
   if (!bytes || !sealed.ParseFromString(*bytes) || !profile.ParseFromString(sealed.payload())) return "";
@@ -106,7 +106,7 @@ std::optional<InForce> CompiledDirectory::read() const {
   if (!bytes) return std::nullopt;
   out.index_bytes = std::move(*bytes);
   for (const std::string& name : named_files(out.index)) {
-    auto content = read_file(file(name), compiled::kMaxProfileBytes);
+    auto content = read_regular_file(file(name), compiled::kMaxProfileBytes);
     if (content && sha256_hex(*content) == name) out.files.push_back({std::move(*content), name});
   }
   return out;
@@ -135,7 +135,7 @@ Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_forc
   std::size_t profiles = 0;
   for (const profiles::SealedBytes& compiled : in_force.files) {
     // Content-addressed: a file of that name with other content is a damaged one.
-    const auto there = read_file(file(compiled.sha256), compiled::kMaxProfileBytes);
+    const auto there = read_regular_file(file(compiled.sha256), compiled::kMaxProfileBytes);
     if (there && *there == compiled.bytes) continue;
     if (auto done = write_file_atomically(file(compiled.sha256), compiled.bytes); !done) {
       return tl::unexpected<Error>(done.error());
@@ -143,7 +143,7 @@ Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_forc
     ++profiles;
   }
   if (profiles > 0) written.push_back(std::to_string(profiles) + " compiled profiles");
-  const auto there = read_file(places_.compiled_index(), compiled::kMaxIndexBytes);
+  const auto there = read_regular_file(places_.compiled_index(), compiled::kMaxIndexBytes);
   if (!there || *there != in_force.index_bytes) {
     if (auto done = write_file_atomically(places_.compiled_index(), in_force.index_bytes); !done) {
       return tl::unexpected<Error>(done.error());

@@ -49,7 +49,7 @@ Result<std::optional<compiled::IndexReader>> read_index(const Places& places) {
 Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256) {
   if (!is_sha256(sha256)) return fail(Code::kInvalidArgument, "compiled profile: the index names no valid digest");
   const auto path = places.compiled() / (sha256 + ".profile");
-  const auto bytes = read_file(path, compiled::kMaxProfileBytes);
+  const auto bytes = read_regular_file(path, compiled::kMaxProfileBytes);
   if (!bytes) return fail_with("compiled profile", bytes.error());
   if (sha256_hex(*bytes) != sha256) {
     return fail(Code::kInvalidArgument,

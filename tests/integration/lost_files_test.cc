@@ -119,34 +119,37 @@ TEST_F(LostFiles, N04_WhateverIsGoneOfTheConfigurationAtStartEnforcementStays) {
   }
 }
 
-TEST_F(LostFiles, N03_FortyFilesOfAThousandRulesAreInForceAndMoreAreRefusedByName) {
-  ASSERT_TRUE(is_enforced());
-  const auto write_many = [&](int from, int to) {
-    for (int file = from; file < to; ++file) {
-      std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: many-" + std::to_string(file) +
-                         "}\nspec:\n  rules:\n";
-      for (int i = 0; i < 1000; ++i) {
-        text += "    - {match: {containers: [m" + std::to_string(file) + "-" + std::to_string(i) +
-                "]}, mode: enforce, profile: box, onViolation: {workload: {action: deny}}}\n";
-      }
-      node().write_policy("many-" + std::to_string(file), text);
+void write_many(const Node& node, int from, int to) {
+  for (int file = from; file < to; ++file) {
+    std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: many-" + std::to_string(file) +
+                       "}\nspec:\n  rules:\n";
+    for (int i = 0; i < 1000; ++i) {
+      text += "    - {match: {containers: [m" + std::to_string(file) + "-" + std::to_string(i) +
+              "]}, mode: enforce, profile: box, onViolation: {workload: {action: deny}}}\n";
     }
-  };
-  const auto rules = [] { return status(); };
-  write_many(10, 50);
-  EXPECT_TRUE(await([&] { return rules().find("policies 41") != std::string::npos; }, std::chrono::seconds(60)));
+    node.write_policy("many-" + std::to_string(file), text);
+  }
+}
+
+TEST_F(LostFiles, N03_FortyFilesOfAThousandRulesAreInForce) {
+  constexpr std::chrono::seconds kReload{60};
+  ASSERT_TRUE(is_enforced());
+  write_many(node(), 10, 50);
+  EXPECT_TRUE(await([&] { return status().find("policies 41,") != std::string::npos; }, kReload));
   EXPECT_EQ(run_box("m49-999", {"/box", "attack", "unshare"}).out, "unshare -1 1\n");
   EXPECT_TRUE(is_enforced());
-  write_many(50, 61);
-  EXPECT_TRUE(
-      await([&] { return status().find("have more than 50000 rules") != std::string::npos; }, std::chrono::seconds(60)))
-      << status();
-  EXPECT_TRUE(is_enforced());
-  EXPECT_EQ(run_box("m49-999", {"/box", "attack", "unshare"}).out, "unshare -1 1\n") << "the last good stays";
+  const char* is_long = std::getenv("WARD_TEST_LONG");
+  if (is_long != nullptr && *is_long == '1') {
+    write_many(node(), 50, 61);
+    EXPECT_TRUE(await([&] { return status().find("more than 50000 rules") != std::string::npos; }, kReload))
+        << status();
+    EXPECT_TRUE(is_enforced());
+    EXPECT_EQ(run_box("m49-999", {"/box", "attack", "unshare"}).out, "unshare -1 1\n") << "the last good stays";
+  }
   for (int file = 10; file < 61; ++file) {
     fs::remove(node().config() / "policies" / ("many-" + std::to_string(file) + ".yaml"));
   }
-  EXPECT_TRUE(await([&] { return rules().find("policies 1,") != std::string::npos; }, std::chrono::seconds(60)));
+  EXPECT_TRUE(await([&] { return status().find("policies 1,") != std::string::npos; }, kReload));
 }
 
 }  // namespace

@@ -214,6 +214,17 @@ TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
       {"the mark", [&] { fs::remove(places_.state / "governed"); }},
       {"index and run directory", [&] { fs::remove(places_.compiled_index()), fs::remove_all(places_.run); }},
       {"all", [&] { fs::remove_all(places_.state); }},
+      {"a fifo instead",
+       [&] {
+         fs::remove(places_.compiled_index());
+         ASSERT_EQ(::mkfifo(places_.compiled_index().c_str(), 0600), 0);
+       }},
+      {"another directory in its place",
+       [&] {
+         fs::remove_all(places_.compiled());
+         fs::create_directories(directory_.path() / "elsewhere");
+         fs::create_directory_symlink(directory_.path() / "elsewhere", places_.compiled());
+       }},
       {"overwritten in place", [&] { write(places_.compiled_index(), "rubbish"); }},
       {"cut short in place", [&] { fs::resize_file(places_.compiled_index(), 100); }},
       {"an index of before", [&] {
