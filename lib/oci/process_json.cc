@@ -13,6 +13,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr std::size_t kMaxCapabilities = 1024;  // Linux has 41
+
 struct SetName {
   const char* key;
   CapabilitySet Capabilities::*set;
@@ -40,8 +42,14 @@ Result<void> check_capabilities(const ordered_json& capabilities) {
   if (!spelling) return fail_with("process.capabilities", std::move(spelling).error());
   for (const SetName& set : kSets) {
     const auto found = capabilities.find(set.key);
-    if (found == capabilities.end() || found->is_null() || is_list_of_strings(*found)) continue;
-    return fail(Code::kInvalidArgument, std::string("process.capabilities.") + set.key + " must be a list of strings");
+    if (found == capabilities.end() || found->is_null()) continue;
+    const std::string what = std::string("process.capabilities.") + set.key;
+    if (!is_list_of_strings(*found)) return fail(Code::kInvalidArgument, what + " must be a list of strings");
+    // They are sorted and compared with those that are allowed.
+    if (found->size() > kMaxCapabilities) {
+      return fail(Code::kResourceExhausted, what + " has " + std::to_string(found->size()) + " names, at most " +
+                                                std::to_string(kMaxCapabilities) + " are read");
+    }
   }
   return {};
 }

@@ -40,9 +40,13 @@ class FieldsOfInterest : public nlohmann::json_sax<nlohmann::json> {
       fds.push_back(std::move(text));
       return true;
     }
-    if (at("metadata")) metadata = std::move(text);
-    if (in_state("id")) id = std::move(text);
-    if (in_state("status")) status = std::move(text);
+    if (at("metadata")) {
+      metadata = std::move(text);
+    } else if (in_state("id")) {
+      id = std::move(text);
+    } else if (in_state("status")) {
+      status = std::move(text);
+    }
     return true;
   }
   bool key(std::string& name) override {

@@ -177,6 +177,31 @@ TEST(Config, H03_ManyAnnotationsCostBoundedWork) {
   EXPECT_LT(processor_seconds() - before, kEnough_s);
 }
 
+std::string list_of(std::size_t count, const std::string& element) {
+  std::string json = "[" + element;
+  for (std::size_t i = 1; i < count; ++i) json += "," + element;
+  return json + "]";
+}
+
+TEST(Config, H03_MoreValuesOrCapabilitiesThanAnyDocumentHasAreRefused) {
+  for (const char* element : {"1", "{}", "[]", "\",,,,\""}) {
+    const bool text = element[0] == '"';
+    const auto large = Config::parse(R"({"x":)" + list_of(100'000, element) + "}");
+    EXPECT_TRUE(large) << element << ": " << large.error().message;
+    const auto refused = Config::parse(R"({"x":)" + list_of(text ? 560'000 : 600'000, element) + "}");
+    ASSERT_FALSE(refused) << element;
+    EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  }
+  const auto with_sets_of = [](std::size_t count) {
+    return R"({"process":{"capabilities":{"bounding":)" + list_of(count, "\"CAP_KILL\"") + "}}}";
+  };
+  EXPECT_TRUE(Config::parse(with_sets_of(200)));
+  const auto refused = Config::parse(with_sets_of(2000));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("capabilities.bounding has 2000 names"), std::string::npos)
+      << refused.error().message;
+}
+
 TEST(ProcessSpec, H03_AnExecDocumentOfManyMembersCostsBoundedWork) {
   const double before = processor_seconds();
   EXPECT_TRUE(ProcessSpec::parse(object_of(9'000, "key")));
