@@ -3,9 +3,11 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "compiled/index_writer.h"
 #include "compiled/limits.h"
+#include "lib/base/digest.h"
 #include "profiles/canonical.h"
 #include "profiles/read_yaml.h"
 
@@ -83,7 +85,8 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
 }  // namespace
 
 Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& seen,
-                                 const node::v1::NodeSettings& settings, const std::string& rollback) {
+                                 const node::v1::NodeSettings& settings, PoliciesRead& policies_read,
+                                 const std::string& rollback) {
   Candidate out;
   Complaints complaints;
   std::map<std::string, std::filesystem::path> profile_files;
@@ -103,12 +106,17 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
     std::string digest = profiles::digest(*profile);
     out.profiles.push_back({std::move(*profile), std::move(digest), file.path, file.text});
   }
+  PoliciesRead before = std::exchange(policies_read, {});
   for (const SourceFile& file : sources.policies) {
-    auto policy = profiles::read_policy(file.text, file.path.string());
+    const std::string key = file.path.string() + '\0' + sha256_hex(file.text);
+    auto known = before.extract(key);
+    auto policy = known ? Result<profiles::Policy>(std::move(known.mapped()))
+                        : profiles::read_policy(file.text, file.path.string());
     if (!policy) {
       complaints.add(policy.error().message);
       continue;
     }
+    policies_read[key] = *policy;
     const auto [first, fresh] = policy_files.emplace(policy->name, file.path);
     if (!fresh) {
       complaints.add(position_of(file, "name:") + ": policy '" + policy->name + "' is in " + first->second.string() +

@@ -99,7 +99,7 @@ void ProfileStore::reload() {
   if (!versions) return refuse(versions.error());
   tried_ = attempt;
   if (auto there = check_directories(*sources); !there) return refuse(there.error());
-  auto candidate = make_candidate(*sources, **versions, settings_);
+  auto candidate = make_candidate(*sources, **versions, settings_, policies_read_);
   if (!candidate) return refuse(candidate.error());
   had_profiles_ = sources->profiles_exist;
   had_policies_ = sources->policies_exist;
@@ -201,7 +201,7 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
     sources->profiles_exist = true;
   }
   const std::string rollback = request.rollback ? profile->name : "";
-  auto candidate = make_candidate(*sources, **versions, settings_, rollback);
+  auto candidate = make_candidate(*sources, **versions, settings_, policies_read_, rollback);
   if (!candidate) {
     return refuse_with({Code::kFailedPrecondition, as_given(candidate.error().message, target, file_name), 0});
   }

@@ -86,6 +86,7 @@ class ProfileStore {
   node::v1::NodeSettings settings_;
   std::optional<SeenVersions> seen_;
   std::string tried_;  // fingerprint of the files and settings of the last attempt
+  PoliciesRead policies_read_;
   bool had_profiles_ = false;
   bool had_policies_ = false;
   std::vector<LoadedProfile> profiles_;

@@ -15,7 +15,6 @@ using node::v1::Mode;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
-
 // For a container that no rule selects: the first that would, were it not exempt, is what a person wonders about.
 void note_exemption(const compiled::Governing& governing, std::vector<std::string>& notes) {
   const auto& rule = governing.left_alone_by;

@@ -441,6 +441,26 @@ TEST_F(StoreTest, N03_FortyFilesOfAThousandRulesAreReadByTheShimsReader) {
   EXPECT_LE(reader->looked_at(), 20U);
 }
 
+TEST_F(StoreTest, N03_APolicyThatIsKnownAlreadyCountsOnlyAsLongAsItsFileSaysSo) {
+  write(places_.policies() / "a.yaml", rules("a", 2));
+  write(places_.policies() / "b.yaml", rules("b", 1));
+  store_->reload();
+  write(places_.policies() / "b.yaml", rules("b", 3));
+  store_->reload();
+  EXPECT_EQ(index().rules_size(), 5);
+  write(places_.policies() / "a.yaml", "kind: [");
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("a.yaml:1:")));
+  fs::remove(places_.policies() / "a.yaml");
+  store_->reload();
+  EXPECT_EQ(index().rules_size(), 3);
+  fs::rename(places_.policies() / "b.yaml", places_.policies() / "c.yaml");
+  write(places_.policies() / "d.yaml", rules("b", 3));
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("d.yaml:3:")));
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("c.yaml already"))) << "and under its name of now";
+}
+
 TEST_F(StoreTest, N03_I9_MoreRulesThanShimsReadAreRefusedWithTheFileThatIsTooMuch) {
   write(places_.policies() / "10.yaml", rules("first", 10));
   store_->reload();
