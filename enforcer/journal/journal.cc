@@ -12,9 +12,11 @@ namespace ward::enforcer {
 namespace {
 
 constexpr std::uint64_t kExpireEvery = 1000;  // events between two looks at the limits
+constexpr std::string_view kViolation = "violation";
 
 struct Added {
   std::uint64_t events = 0;
+  std::uint64_t told = 0;
   std::uint64_t dropped = 0;
   std::map<node::v1::Action, std::uint64_t> violations;
 };
@@ -45,9 +47,12 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     if (connection.changes() == 0) continue;  // known already
     ++added.events;
     added.dropped += body.dropped_before();
-    if (entry.kind == "violation") ++added.violations[body.action()];
+    if (entry.kind != kViolation) continue;
+    ++added.violations[body.action()];
+    added.told += 1 + body.repeats();
   }
   if (auto done = add_to_counter(connection, "events", added.events); !done) return done;
+  if (auto done = add_to_counter(connection, "violations", added.told); !done) return done;
   return add_to_counter(connection, "dropped", added.dropped);
 }
 
@@ -66,6 +71,7 @@ void Journal::load_counts() {
     const auto value = static_cast<std::uint64_t>(statement->integer(1));
     const std::string name = statement->text(0);
     if (name == "events") counts_.events = value;
+    if (name == "violations") counts_.told = value;
     if (name == "dropped") counts_.dropped = value;
     if (name == "expired") counts_.expired = value;
     if (name == "expired-age") counts_.expired_age = value;
@@ -81,6 +87,7 @@ void Journal::append(std::vector<JournalEntry> entries, std::function<void(Resul
       [this, added, committed = std::move(committed)](const Result<void>& result) {
         if (result && added->events > 0) {
           counts_.events += added->events;
+          counts_.told += added->told;
           counts_.dropped += added->dropped;
           for (const auto& [action, count] : added->violations) counts_.violations[action] += count;
           appended_since_expiry_ += added->events;

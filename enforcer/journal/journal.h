@@ -33,7 +33,8 @@ struct JournalRecord {
 
 struct JournalCounts {
   std::uint64_t events = 0;       // ever journalled
-  std::uint64_t dropped = 0;      // violation details that shims lost, as they tell
+  std::uint64_t told = 0;         // violations in events ever journalled, with their repeats
+  std::uint64_t dropped = 0;      // violations whose record was lost
   std::uint64_t expired = 0;      // events removed by the limits
   std::uint64_t expired_age = 0;  // of these: see Expired
   std::uint64_t expired_share = 0;
