@@ -23,7 +23,7 @@ v1::NodeStatus status(const Node& node) {
   out.set_recording(static_cast<std::uint32_t>(node.recordings.open_runs()));
   out.set_events(node.journal.counts().events);
   out.set_violations(node.journal.counts().told);
-  out.set_dropped(node.journal.counts().dropped);
+  out.set_dropped(node.dropped());
   const auto expired = node.expired_events();
   out.mutable_expired()->insert(expired.begin(), expired.end());
   out.set_profiles(static_cast<std::uint32_t>(node.store.profiles_in_force()));

@@ -13,6 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/linux/unix_socket.h"
+#include "lib/spool/locked_file.h"
 #include "profiles/yaml_tree.h"
 
 namespace ward::enforcer {
@@ -89,7 +90,8 @@ Node::Node(asio::io_context& loop, Places where)
       started_wall_ns(wall_ns()),
       writer(loop, places.database()),
       journal(writer, places.database(), config.journal),
-      spools(journal, places.spool()),
+      spools(journal, places.spool(), tallies_below(places.run)),
+      lost(loop, journal, tallies_below(places.run), places.spool()),
       evidence(places.evidence()),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
       recorder(recorder::Recorder::open(pin_directory(places))),
@@ -115,6 +117,10 @@ Result<void> Node::serve() {
   // Watched before it is read: what is written in between is read again, not missed until somebody looks by chance.
   watch = Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
   read_configuration();
+  if (auto made = make_spool_directory(tallies_below(places.run)); !made) return made;
+  lost.start();
+  // A shim that ends closes its files. Where they cannot be watched, they are looked at every few seconds.
+  spool_watch = Watch::start(core, {places.spool(), tallies_below(places.run)}, [this] { take_what_shims_left(); });
 
   auto node_socket = listen_unix(places.node_socket(), StaleSocket::kReplace);
   if (!node_socket) return tl::unexpected<Error>(node_socket.error());
@@ -215,6 +221,7 @@ void Node::every_moment() {
 void Node::every_few_seconds() {
   recordings.persist();
   expire_evidence();
+  take_what_shims_left();
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_seconds();
@@ -223,7 +230,6 @@ void Node::every_few_seconds() {
 
 void Node::every_few_minutes() {
   journal.expire();
-  spools.scan();
   store.look_after_files(true);
   calibrations.check(config.runtime_binary);
   // Not at start: the shims have not told yet what they use.
@@ -255,8 +261,15 @@ std::optional<std::vector<HeldContainer>> Node::quarantined_containers() const {
 void Node::shim_gone(const KnownShim& shim) {
   log::debug("shim ended", {{"pid", std::to_string(shim.pid)}, {"address", shim.address}});
   containers.remove_shim(shim.address);
-  spools.scan();
+  take_what_shims_left();
 }
+
+void Node::take_what_shims_left() {
+  spools.scan();
+  lost.scan();
+}
+
+std::uint64_t Node::dropped() const { return journal.counts().dropped + lost.held(); }
 
 void Node::container_changed(const ContainerEntry* before, const ContainerEntry* after) {
   const auto state = [](const ContainerEntry* entry) {
@@ -274,6 +287,7 @@ std::vector<std::string> Node::problems() const {
   add(store.problems());
   if (const auto problem = writer.problem()) out.push_back(*problem);
   add(spools.problems());
+  add(lost.problems());
   add(calibrations.problems());
   if (watch && watch->problem()) out.push_back("warning: " + *watch->problem());
   if (!metrics_problem.empty()) out.push_back(metrics_problem);
@@ -291,7 +305,7 @@ MetricsSnapshot Node::metrics_snapshot() const {
   for (const auto& [action, count] : journal.counts().violations) out.violations[action_name(action)] = count;
   for (const ContainerEntry& entry : containers.list()) ++out.containers[mode_name(entry.status.mode())];
   out.events = journal.counts().events;
-  out.dropped = journal.counts().dropped;
+  out.dropped = dropped();
   out.expired = expired_events();
   out.open_recordings = recordings.open_runs();
   out.quarantined = containers.count(node::v1::CONTAINER_STATE_QUARANTINED);
@@ -306,6 +320,8 @@ void Node::stop(std::function<void()> done) {
   seconds_.cancel();
   minutes_.cancel();
   watch.reset();
+  spool_watch.reset();
+  lost.stop();
   metrics.reset();
   recordings.persist();
   node_socket_.remove();

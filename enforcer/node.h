@@ -15,6 +15,7 @@
 #include "enforcer/database/writer.h"
 #include "enforcer/evidence/evidence_directory.h"
 #include "enforcer/journal/journal.h"
+#include "enforcer/journal/lost_violations.h"
 #include "enforcer/journal/spool_replay.h"
 #include "enforcer/metrics/endpoint.h"
 #include "enforcer/node_link/container_table.h"
@@ -40,6 +41,7 @@ struct Node {
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::map<std::string, std::uint64_t> expired_events() const;  // by reason
   [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
+  [[nodiscard]] std::uint64_t dropped() const;  // violations without a record, also those not journalled yet
   void stop(std::function<void()> done);
 
   asio::io_context& core;
@@ -50,6 +52,7 @@ struct Node {
   Writer writer;
   Journal journal;
   SpoolReplay spools;
+  LostViolations lost;
   EvidenceDirectory evidence;
   ContainerTable containers;
   ShimLinks shims;
@@ -59,12 +62,14 @@ struct Node {
   Calibrations calibrations;
   ProfileStore store;
   std::unique_ptr<Watch> watch;
+  std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;
   std::optional<ApiServer> api;
   std::unique_ptr<MetricsEndpoint> metrics;
   std::string metrics_problem;
 
  private:
+  void take_what_shims_left();
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;

@@ -17,6 +17,7 @@
 #include "shim/guarded_container.h"
 #include "shim/node_link.h"
 #include "shim/node_service.h"
+#include "shim/supervisor/record.h"
 
 namespace ward::shim {
 namespace {
@@ -43,11 +44,11 @@ struct Guard::State {
   NodeLink& node_link() {
     if (!link) {
       link = std::make_unique<NodeLink>(
-          loop, NodeLinkConfig{
-                    .places = config.places,
-                    .shim_address = config.shim_address,
-                    .unique_name = config.containerd_namespace + "-" + std::to_string(::getpid()) + "-" + random_hex(8),
-                    .containers = [this] { return statuses(); }});
+          loop, NodeLinkConfig{.places = config.places,
+                               .shim_address = config.shim_address,
+                               .unique_name = config.containerd_namespace + "-" + std::to_string(::getpid()) + "-" +
+                                              event_id_prefix(),
+                               .containers = [this] { return statuses(); }});
       link->start();
     }
     return *link;
@@ -82,6 +83,7 @@ struct Guard::State {
 
   std::unique_ptr<Supervisor> make_supervisor(const std::string& id, Charge charge) {
     Supervisor::Callbacks hooks;
+    hooks.count = [this, who = charge.identity, profile = charge.profile_name] { node_link().count(who, profile); };
     hooks.report = [this, id](node::v1::Violation violation) {
       node_link().report(std::move(violation));
       if (auto* const container = find(id)) tell(*container);

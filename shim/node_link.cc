@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "lib/base/log.h"
+#include "lib/spool/tally.h"
 #include "lib/ttrpc/client.h"
 #include "shim/violation_outbox.h"
 
@@ -73,7 +74,7 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
         config(std::move(with)),
         client(io, config.places.node_socket().string()),
         retry(io),
-        outbox(io, config.places.spool() / (config.unique_name + ".spool"),
+        outbox(io, {config.places.spool(), tallies_below(config.places.run), config.unique_name},
                [this](const node::v1::ReportRequest& request, ViolationOutbox::Answer answer) {
                  report(request, std::move(answer));
                }) {}
@@ -282,6 +283,8 @@ void NodeLink::end_recording(node::v1::EndRecordingRequest request) {
   state.send_ended_recording();
 }
 
+void NodeLink::count(const node::v1::Identity& who, const std::string& profile) { state_->outbox.count(who, profile); }
+
 void NodeLink::report(node::v1::Violation violation) {
   state_->look_if_new();
   state_->outbox.add(std::move(violation));
@@ -302,6 +305,7 @@ void NodeLink::stop() {
   state_->client.on_disconnect({});
   state_->client.close();
   state_->outbox.peer_is(ViolationOutbox::Peer::kAway);
+  state_->outbox.end();
 }
 
 }  // namespace ward::shim

@@ -21,7 +21,7 @@ namespace ward::shim {
 struct NodeLinkConfig {
   Places places;             // node_socket() to connect to, spool() for what must wait
   std::string shim_address;  // unix path of our own ttrpc socket
-  std::string unique_name;   // of this shim process, for ever; the name of its spool file
+  std::string unique_name;   // of this shim process, for ever; the end of its files' names
   // All containers as they are now; asked for at every (re)connect. What is missing is gone.
   std::function<std::vector<node::v1::ContainerStatus>()> containers;
 };
@@ -50,6 +50,8 @@ class NodeLink {
   // Kept while wardd is away (the newest 256), so that a run that ended meanwhile is closed.
   void end_recording(node::v1::EndRecordingRequest request);
 
+  // Every violation, before it is answered, and then its record (or one that tells of it as a repeat).
+  void count(const node::v1::Identity& who, const std::string& profile);
   void report(node::v1::Violation violation);
   [[nodiscard]] std::uint64_t violations_dropped() const;
 

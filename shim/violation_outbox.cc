@@ -14,7 +14,9 @@
 
 #include "lib/base/escape.h"
 #include "lib/base/log.h"
+#include "lib/spool/room.h"
 #include "lib/spool/spool.h"
+#include "shim/violation_count.h"
 
 namespace ward::shim {
 namespace {
@@ -27,11 +29,20 @@ constexpr std::size_t kMaxBatch = 64;
 constexpr std::size_t kMaxBatchBytes = 256U << 10U;
 constexpr milliseconds kFirstRetry(250);
 constexpr milliseconds kLongestRetry(10'000);
+constexpr std::chrono::seconds kDiskAgain(1);  // after it took nothing
+
+using Clock = std::chrono::steady_clock;
 
 struct Record {
-  std::string bytes;                 // a serialized Violation
-  std::uint64_t dropped_before = 0;  // what it says of others, not to be lost with it
+  std::string bytes;         // a serialized Violation
+  std::uint64_t own = 0;     // the violations it tells of: itself and its repeats
+  std::uint64_t others = 0;  // and those dropped before it
+  Clock::time_point since;
 };
+
+Record make_record(std::string bytes, const node::v1::Violation& violation) {
+  return {std::move(bytes), 1 + violation.repeats(), violation.dropped_before(), Clock::now()};
+}
 
 // Protobuf refuses to read back a string that is not UTF-8. Rather an escaped word than a lost violation.
 std::string serialize(node::v1::Violation& violation) {
@@ -58,26 +69,41 @@ std::string serialize(node::v1::Violation& violation) {
 }  // namespace
 
 struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::State> {
-  State(asio::io_context& io, std::filesystem::path file, Send with)
-      : spool_file(std::move(file)), send(std::move(with)), retry(io) {}
+  State(asio::io_context& io, Place where, Send with)
+      : place(std::move(where)),
+        send(std::move(with)),
+        counted(place.tallies, place.unique_name),
+        retry(io),
+        soon(io) {}
 
   void send_next();
   Result<void> fill(node::v1::ReportRequest& request);
   void answered(const node::v1::ReportRequest& sent, const Result<node::v1::ReportResponse>& answer);
   void pass_spooled();
-  void forget_sent(const std::vector<Record>& refused);
+  void forget_sent(std::vector<Record> refused);
+  void keep(Record record);
+  void to_memory(Record record);
   void to_disk();
-  void put_on_disk(const Record& record);
-  void lost(const Record& record, const std::string& why);
+  Result<void> put_on_disk(const Record& record);
+  Result<void> append(const Record& record);
+  void lost(std::uint64_t own, std::uint64_t others, const std::string& why);
   void retry_later();
+  void save_soon();
 
-  std::filesystem::path spool_file;
+  Place place;
   Send send;
+  ViolationCount counted;
   asio::steady_timer retry;
+  asio::steady_timer soon;
+  bool saving_soon = false;
   Peer peer = Peer::kAway;
-  std::deque<Record> memory;  // empty while there is a spool, but for what is being sent: order is kept
+  std::deque<Record> memory;  // behind what is in the spool
   std::size_t memory_bytes = 0;
+  SpoolOwner owner;
+  std::string spool_name;  // once its owner is known
   std::optional<Spool> spool;
+  Clock::time_point disk_again;    // not before
+  std::string disk_problem;        // why not
   std::uint64_t delivered_to = 0;  // offset in the spool
   bool in_flight = false;
   bool waiting = false;              // for `retry`
@@ -85,33 +111,94 @@ struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::St
   std::uint64_t sent_to = 0;         // of the batch in flight from the spool: where it ends
   std::uint64_t sent_damaged = 0;    // unreadable records within that batch
   milliseconds backoff = kFirstRetry;
-  std::uint64_t untold = 0;  // lost records that no dropped_before has told yet
-  std::uint64_t reported = 0;
+  std::uint64_t untold = 0;   // violations of lost records that no dropped_before has told yet
+  std::uint64_t entered = 0;  // violations that records were made of
+  bool journal_knows = false;
+  bool ended = false;
   std::uint64_t dropped = 0;
 };
 
-void ViolationOutbox::State::lost(const Record& record, const std::string& why) {
-  ++dropped;
-  untold += 1 + record.dropped_before;
-  log::error("lost the detail of a violation", {{"why", why}, {"lost", std::to_string(dropped)}});
+// `others` were counted when they were lost, and are to be told again.
+void ViolationOutbox::State::lost(std::uint64_t own, std::uint64_t others, const std::string& why) {
+  dropped += own;
+  untold += own + others;
+  log::error("lost the detail of violations", {{"why", why}, {"lost", std::to_string(dropped)}});
 }
 
-void ViolationOutbox::State::put_on_disk(const Record& record) {
-  if (!spool) {
-    auto made = Spool::create(spool_file);
-    if (!made) return lost(record, made.error().message);
-    spool.emplace(std::move(*made));
-    delivered_to = 0;
+Result<void> ViolationOutbox::State::append(const Record& record) {
+  if (!spool || !spool->has_room_for(record.bytes.size())) {
+    const auto room = spool_room(place.spool, owner, spool_name);
+    if (!room) return tl::unexpected<Error>(room.error());
+    if (!spool) {
+      auto made = Spool::create(place.spool / spool_name);
+      if (!made) return tl::unexpected<Error>(made.error());
+      spool.emplace(std::move(*made));
+      delivered_to = 0;
+    }
+    spool->allow(*room);
   }
-  if (const auto appended = spool->append(record.bytes); !appended) lost(record, appended.error().message);
+  return spool->append(record.bytes);
 }
 
-// A batch in flight from memory goes along: should its answer come, the journal knows those ids already.
+// A look at a full directory or disk for every record of a flood would cost more than the flood.
+Result<void> ViolationOutbox::State::put_on_disk(const Record& record) {
+  const auto now = Clock::now();
+  if (!ended && now < disk_again) return fail(Code::kUnavailable, disk_problem);
+  auto done = append(record);
+  if (done) {
+    disk_problem.clear();
+    return done;
+  }
+  if (disk_problem.empty()) log::error("violations stay in memory", {{"error", done.error().message}});
+  disk_problem = done.error().message;
+  disk_again = now + kDiskAgain;
+  if (spool && spool->size_bytes() == 0) {
+    (void)spool->remove();
+    spool.reset();
+  }
+  return done;
+}
+
+void ViolationOutbox::State::to_memory(Record record) {
+  if (memory.size() >= kMaxInMemory || memory_bytes + record.bytes.size() > kMaxBytesInMemory) {
+    // The first ones say how it began: they stay.
+    return lost(record.own, record.others, disk_problem.empty() ? "memory is full" : disk_problem);
+  }
+  memory_bytes += record.bytes.size();
+  memory.push_back(std::move(record));
+}
+
+// What is in memory goes before it.
+void ViolationOutbox::State::keep(Record record) {
+  to_disk();
+  if (!memory.empty() || !put_on_disk(record)) to_memory(std::move(record));
+}
+
+// As much of it as the disk takes. Of a batch in flight from memory the part that moved becomes one from the spool:
+// should its answer come, that is passed over as well.
 void ViolationOutbox::State::to_disk() {
-  for (const Record& record : memory) put_on_disk(record);
-  memory.clear();
-  memory_bytes = 0;
-  sent_from_memory = 0;
+  while (!memory.empty() && put_on_disk(memory.front())) {
+    memory_bytes -= memory.front().bytes.size();
+    memory.pop_front();
+    if (sent_from_memory == 0) continue;
+    --sent_from_memory;
+    sent_to = spool->size_bytes();
+    sent_damaged = 0;
+  }
+}
+
+// A record waits in memory for wardd's answer, but not for long: it is to outlive us.
+void ViolationOutbox::State::save_soon() {
+  if (saving_soon || memory.empty()) return;
+  saving_soon = true;
+  soon.expires_at(memory.front().since + kOnDiskAfter);
+  soon.async_wait([weak = weak_from_this()](const asio::error_code& error) {
+    const auto self = weak.lock();
+    if (!self || error) return;
+    self->saving_soon = false;
+    if (!self->memory.empty() && self->memory.front().since + kOnDiskAfter <= Clock::now()) self->to_disk();
+    if (self->disk_problem.empty()) self->save_soon();  // else with the next record, or the next answer
+  });
 }
 
 Result<void> ViolationOutbox::State::fill(node::v1::ReportRequest& request) {
@@ -145,9 +232,7 @@ Result<void> ViolationOutbox::State::fill(node::v1::ReportRequest& request) {
 void ViolationOutbox::State::pass_spooled() {
   delivered_to = std::exchange(sent_to, 0);
   if (sent_damaged == 0) return;
-  log::error("damaged records in the spool were passed over", {{"records", std::to_string(sent_damaged)}});
-  dropped += sent_damaged;
-  untold += std::exchange(sent_damaged, 0);
+  lost(std::exchange(sent_damaged, 0), 0, "damaged records in the spool");  // how many repeats they told of is unknown
 }
 
 void ViolationOutbox::State::send_next() {
@@ -175,7 +260,7 @@ void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
   std::vector<Record> refused;
   for (const node::v1::Violation& violation : sent.violations()) {
     if (!accepted.contains(violation.event_id())) {
-      refused.push_back(Record{violation.SerializeAsString(), violation.dropped_before()});
+      refused.push_back(make_record(violation.SerializeAsString(), violation));
     }
   }
   const std::size_t count = static_cast<std::size_t>(sent.violations_size());
@@ -183,23 +268,22 @@ void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
     to_disk();
     return retry_later();
   }
-  reported += count - refused.size();
+  journal_knows = true;
   backoff = kFirstRetry;
-  forget_sent(refused);
-  if (!refused.empty()) return retry_later();
+  const bool all = refused.empty();
+  forget_sent(std::move(refused));
+  if (!all) return retry_later();
   send_next();
 }
 
 // What the journal did not want while it took others goes to the end, so that it does not stop those behind it.
-void ViolationOutbox::State::forget_sent(const std::vector<Record>& refused) {
+void ViolationOutbox::State::forget_sent(std::vector<Record> refused) {
   if (sent_to > 0) pass_spooled();
   for (; sent_from_memory > 0; --sent_from_memory) {
     memory_bytes -= memory.front().bytes.size();
     memory.pop_front();
   }
-  if (refused.empty()) return;
-  to_disk();
-  for (const Record& record : refused) put_on_disk(record);
+  for (Record& record : refused) keep(std::move(record));
 }
 
 void ViolationOutbox::State::retry_later() {
@@ -214,28 +298,37 @@ void ViolationOutbox::State::retry_later() {
   });
 }
 
-ViolationOutbox::ViolationOutbox(asio::io_context& loop, std::filesystem::path spool_file, Send send)
-    : state_(std::make_shared<State>(loop, std::move(spool_file), std::move(send))) {}
+ViolationOutbox::ViolationOutbox(asio::io_context& loop, Place place, Send send)
+    : state_(std::make_shared<State>(loop, std::move(place), std::move(send))) {}
 
 ViolationOutbox::~ViolationOutbox() {
   state_->retry.cancel();
-  state_->to_disk();
+  state_->soon.cancel();
+  end();
+}
+
+void ViolationOutbox::count(const node::v1::Identity& who, const std::string& profile) {
+  state_->counted.add(who, profile);
 }
 
 void ViolationOutbox::add(node::v1::Violation violation) {
   State& state = *state_;
-  const std::uint64_t told = std::exchange(state.untold, 0);
-  violation.set_dropped_before(violation.dropped_before() + told);
-  Record record{serialize(violation), violation.dropped_before()};
+  state.entered += 1 + violation.repeats();
+  violation.set_dropped_before(violation.dropped_before() + std::exchange(state.untold, 0));
+  if (state.spool_name.empty()) {
+    state.owner = spool_owner(violation.identity(), violation.profile_name());
+    state.spool_name = spool_prefix(state.owner) + state.place.unique_name + ".spool";
+  }
+  std::string bytes = serialize(violation);
+  Record record = make_record(std::move(bytes), violation);
   const bool fits = state.memory.size() < kMaxInMemory && state.memory_bytes + record.bytes.size() <= kMaxBytesInMemory;
   if (state.peer != Peer::kAway && !state.spool && fits) {
-    state.memory_bytes += record.bytes.size();
-    state.memory.push_back(std::move(record));
+    state.to_memory(std::move(record));
   } else {
-    state.to_disk();
-    state.put_on_disk(record);
+    state.keep(std::move(record));
   }
   state.send_next();
+  state.save_soon();
 }
 
 void ViolationOutbox::peer_is(Peer peer) {
@@ -249,9 +342,17 @@ void ViolationOutbox::peer_is(Peer peer) {
   state.send_next();
 }
 
-void ViolationOutbox::save() { state_->to_disk(); }
-
-std::uint64_t ViolationOutbox::reported() const { return state_->reported; }
+// A record that was never made, or found no place, is lost now; what the disk took, or the journal has, is not.
+void ViolationOutbox::end() {
+  State& state = *state_;
+  const bool again = std::exchange(state.ended, true);
+  state.to_disk();
+  if (again) return;
+  std::uint64_t lost = state.untold;
+  for (const Record& record : state.memory) lost += record.own + record.others;
+  if (state.counted.seen() > state.entered) lost += state.counted.seen() - state.entered;
+  state.counted.end(lost, state.journal_knows);
+}
 
 std::uint64_t ViolationOutbox::dropped() const { return state_->dropped; }
 

@@ -76,7 +76,7 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (looked_at) detail(out, "timing", timing);
   if (event.repeats() > 0) detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
   if (event.dropped_before() > 0)
-    detail(out, "dropped", std::to_string(event.dropped_before()) + " records before this one");
+    detail(out, "dropped", std::to_string(event.dropped_before()) + " violations before this one have no record");
   detail(out, "evidence", escape(event.evidence()));
   detail(out, "reason", escape(event.reason(), 1000));
   return out;

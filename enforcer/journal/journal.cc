@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "enforcer/journal/accounts.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -21,12 +22,15 @@ struct Added {
   std::map<node::v1::Action, std::uint64_t> violations;
 };
 
-Result<void> add_to_counter(Connection& connection, std::string_view name, std::uint64_t by) {
-  if (by == 0) return {};
-  auto statement = connection.prepare(
-      "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2");
-  if (!statement) return tl::unexpected<Error>(statement.error());
-  return statement->bind(name).bind(static_cast<std::int64_t>(by)).run();
+// A closed account has its shim's unknown violations among the lost already.
+Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entry, std::map<std::string, bool>& known) {
+  const std::string shim = entry.kind == kViolation ? shim_of(entry.body.event_id()) : std::string();
+  if (shim.empty()) return false;
+  const auto found = known.find(shim);
+  if (found != known.end()) return found->second;
+  auto closed = is_account_closed(connection, shim);
+  if (closed) known[shim] = *closed;
+  return closed;
 }
 
 Result<void> insert(Connection& connection, const std::vector<JournalEntry>& entries, Added& added) {
@@ -34,7 +38,12 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
       "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, body, workload)"
       " VALUES (?, ?, ?, ?, ?, ?, ?)");
   if (!statement) return tl::unexpected<Error>(statement.error());
+  std::map<std::string, bool> closed;
+  std::map<std::string, std::uint64_t> by_shim;
   for (const JournalEntry& entry : entries) {
+    const auto late = is_counted_as_lost(connection, entry, closed);
+    if (!late) return tl::unexpected<Error>(late.error());
+    if (*late) continue;
     const node::v1::Violation& body = entry.body;
     const std::string bytes = body.SerializeAsString();
     // Without an id its content is its id: still once, however often it is sent.
@@ -50,6 +59,11 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     if (entry.kind != kViolation) continue;
     ++added.violations[body.action()];
     added.told += 1 + body.repeats();
+    by_shim[shim_of(id)] += weight_of(body);
+  }
+  by_shim.erase("");
+  for (const auto& [shim, weight] : by_shim) {
+    if (auto done = add_to_account(connection, shim, weight); !done) return done;
   }
   if (auto done = add_to_counter(connection, "events", added.events); !done) return done;
   if (auto done = add_to_counter(connection, "violations", added.told); !done) return done;
@@ -81,9 +95,17 @@ void Journal::load_counts() {
 }
 
 void Journal::append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed) {
+  append_made([entries = std::move(entries)](Connection&) -> Result<std::vector<JournalEntry>> { return entries; },
+              std::move(committed));
+}
+
+void Journal::append_made(Make make, std::function<void(Result<void>)> committed) {
   auto added = std::make_shared<Added>();
   writer_.submit(
-      [entries = std::move(entries), added](Connection& connection) { return insert(connection, entries, *added); },
+      [make = std::move(make), added](Connection& connection) -> Result<void> {
+        const auto entries = make(connection);
+        return entries ? insert(connection, *entries, *added) : tl::unexpected<Error>(entries.error());
+      },
       [this, added, committed = std::move(committed)](const Result<void>& result) {
         if (result && added->events > 0) {
           counts_.events += added->events;
@@ -98,14 +120,36 @@ void Journal::append(std::vector<JournalEntry> entries, std::function<void(Resul
       });
 }
 
-void Journal::note(JournalEntry entry) {
+Result<std::uint64_t> Journal::account(const std::string& shim) {
+  auto statement = reader_.prepare("SELECT value FROM counters WHERE name = ?");
+  if (!statement) return tl::unexpected<Error>(statement.error());
+  auto row = statement->bind(account_row(shim)).step();
+  if (!row) return tl::unexpected<Error>(row.error());
+  return *row ? static_cast<std::uint64_t>(statement->integer(0)) : 0;
+}
+
+void Journal::forget_account(const std::string& shim) {
+  writer_.submit([shim](Connection& connection) { return enforcer::forget_account(connection, shim); }, nullptr);
+}
+
+void Journal::forget_accounts_but(std::set<std::string> shims) {
+  writer_.submit(
+      [shims = std::move(shims)](Connection& connection) { return enforcer::forget_accounts_but(connection, shims); },
+      nullptr);
+}
+
+void Journal::stamp(JournalEntry& entry) const {
   node::v1::Violation& body = entry.body;
   if (body.event_id().empty()) body.set_event_id("wardd-" + random_hex(12));
   if (body.wall_ns() == 0) body.set_wall_ns(wall_ns());
   if (body.monotonic_ns() == 0) body.set_monotonic_ns(monotonic_ns());
   if (body.boot_id().empty()) body.set_boot_id(boot_id_);
+}
+
+void Journal::note(JournalEntry entry) {
+  stamp(entry);
   const std::string kind = entry.kind;
-  const std::string reason = body.reason();
+  const std::string reason = entry.body.reason();
   append({std::move(entry)}, [kind, reason](const Result<void>& result) {
     if (!result)
       log::error("event not journalled", {{"kind", kind}, {"reason", reason}, {"error", result.error().message}});

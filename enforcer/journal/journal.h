@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,9 +50,19 @@ class Journal {
   // `committed` runs when all of them are on disk (or were there already), or with the reason why not.
   void append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed);
 
-  // For an event of wardd's own: fills what is empty of event_id, wall_ns, monotonic_ns and boot_id. A failure is
-  // logged.
+  // The same for entries that are made of what the database says, in one transaction with them; `make` runs on the
+  // writer's thread.
+  using Make = std::function<Result<std::vector<JournalEntry>>(Connection&)>;
+  void append_made(Make make, std::function<void(Result<void>)> committed);
+
+  // For an event of wardd's own: stamps it. A failure is logged.
   void note(JournalEntry entry);
+  void stamp(JournalEntry& entry) const;  // fills what is empty of event_id, wall_ns, monotonic_ns and boot_id
+
+  // What it has of a shim's violations (accounts.h).
+  Result<std::uint64_t> account(const std::string& shim);
+  void forget_account(const std::string& shim);
+  void forget_accounts_but(std::set<std::string> shims);
 
   // At most `limit` events after that sequence number, oldest first; of one container where `container` is not empty.
   Result<std::vector<JournalRecord>> read(std::uint64_t after_sequence, const std::string& container,

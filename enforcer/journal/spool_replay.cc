@@ -2,17 +2,19 @@
 #include "enforcer/journal/spool_replay.h"
 
 #include "lib/base/log.h"
+#include "lib/spool/tally.h"
 
 namespace ward::enforcer {
 namespace {
 
+constexpr std::size_t kMostAtOnce = 32;  // each has a descriptor, and up to a batch in memory
 constexpr std::size_t kBatchRecords = 256;
 constexpr std::size_t kBatchBytes = 1U << 20U;
 
 }  // namespace
 
-SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory)
-    : journal_(journal), directory_(std::move(directory)) {}
+SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory, std::filesystem::path tallies)
+    : journal_(journal), directory_(std::move(directory)), tallies_(std::move(tallies)) {}
 
 void SpoolReplay::scan() {
   std::error_code error;
@@ -21,8 +23,11 @@ void SpoolReplay::scan() {
     if (entry.is_regular_file(error) && !entry.is_symlink(error)) found.push_back(entry.path());
   }
   problems_.clear();
+  more_ = false;
   for (const auto& path : found) {
-    if (taken_.count(path.filename().string()) == 0) take(path);
+    if (taken_.contains(path.filename().string())) continue;
+    if (more_ = taken_.size() >= kMostAtOnce; more_) break;
+    take(path);
   }
 }
 
@@ -84,11 +89,15 @@ void SpoolReplay::finish(const std::string& name) {
                 {{"file", name}, {"damaged", std::to_string(taken->skipped)}});
     }
     taken_.erase(name);
+    if (stored && more_) scan();
   };
+  const bool has_tally = find_tally(tallies_, tally_id(name));
+  if (!has_tally) journal_.forget_account(tally_id(name));
   if (taken->skipped == 0) return remove({});
   JournalEntry loss{"spool-damaged", {}};
   loss.body.set_event_id("spool-damaged-" + name);
-  loss.body.set_dropped_before(taken->skipped);
+  // With a tally it is known how many violations they told of (lost_violations.h).
+  if (!has_tally) loss.body.set_dropped_before(taken->skipped);
   loss.body.set_reason(std::to_string(taken->skipped) + " damaged records in the spool file " + name +
                        " could not be read");
   journal_.append({std::move(loss)}, remove);

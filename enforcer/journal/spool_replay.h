@@ -17,9 +17,10 @@ namespace ward::enforcer {
 
 class SpoolReplay {
  public:
-  SpoolReplay(Journal& journal, std::filesystem::path directory);
+  // `tallies`: where a shim's tally says how many violations it saw, so that damage need not be guessed at.
+  SpoolReplay(Journal& journal, std::filesystem::path directory, std::filesystem::path tallies);
 
-  void scan();  // takes over what it finds; at start, when a shim is gone, and now and then
+  void scan();  // takes over what it finds; at start, when a shim is gone, when a file changed, and now and then
   [[nodiscard]] std::vector<std::string> problems() const;
 
  private:
@@ -34,6 +35,8 @@ class SpoolReplay {
 
   Journal& journal_;
   std::filesystem::path directory_;
+  std::filesystem::path tallies_;
+  bool more_ = false;                                    // than are read at once
   std::map<std::string, std::shared_ptr<Taken>> taken_;  // by file name
   std::map<std::string, std::string> problems_;          // by file name
 };

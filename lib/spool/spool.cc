@@ -2,16 +2,14 @@
 #include "lib/spool/spool.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "lib/base/digest.h"
+#include "lib/spool/locked_file.h"
 
 namespace ward {
 namespace {
@@ -19,7 +17,8 @@ namespace {
 constexpr std::size_t kLengthBytes = 4;
 constexpr std::size_t kChecksumBytes = 16;
 constexpr std::size_t kHeaderBytes = kLengthBytes + kChecksumBytes;
-constexpr int kMaxOpenAttempts = 8;
+
+std::string name(const std::filesystem::path& path) { return "spool '" + path.string() + "'"; }
 
 std::string length_of(std::string_view record) {
   std::string bytes;
@@ -49,43 +48,14 @@ Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
   return bytes;
 }
 
-struct Opened {
-  UniqueFd file;
-  std::uint64_t size = 0;
-};
-
-// Open and locked, and still what the path names: whoever took a file over removes it while holding its lock.
-Result<Opened> open_locked(const std::filesystem::path& path, int flags) {
-  const std::string what = "spool '" + path.string() + "'";
-  for (int attempt = 0; attempt < kMaxOpenAttempts; ++attempt) {
-    UniqueFd file(::open(path.c_str(), flags | O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-    if (!file) return fail_errno("open " + what);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return fail(Code::kFailedPrecondition, what + " is held by a living process");
-      return fail_errno("lock " + what);
-    }
-    struct stat mine {};
-    struct stat named {};
-    if (::fstat(file.get(), &mine) != 0) return fail_errno("stat " + what);
-    if (!S_ISREG(mine.st_mode)) return fail(Code::kInvalidArgument, what + " is not a regular file");
-    if (::stat(path.c_str(), &named) == 0 && named.st_ino == mine.st_ino && named.st_dev == mine.st_dev) {
-      return Opened{std::move(file), static_cast<std::uint64_t>(mine.st_size)};
-    }
-  }
-  return fail(Code::kAborted, what + " is removed as fast as it is made");
-}
-
 }  // namespace
 
 Spool::Spool(UniqueFd file, std::filesystem::path path, std::uint64_t size, std::uint64_t max_bytes)
     : file_(std::move(file)), path_(std::move(path)), size_(size), max_bytes_(max_bytes) {}
 
 Result<Spool> Spool::create(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  const std::filesystem::path directory = path.parent_path();
-  std::error_code ignored;  // what cannot be made shows below
-  std::filesystem::create_directories(directory.parent_path(), ignored);
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + directory.string() + "'");
-  auto opened = open_locked(path, O_CREAT);
+  if (auto made = make_spool_directory(path.parent_path()); !made) return tl::unexpected<Error>(made.error());
+  auto opened = open_locked(path, O_RDWR | O_CREAT, name(path));
   if (!opened) return tl::unexpected<Error>(opened.error());
   Spool spool(std::move(opened->file), path, opened->size, max_bytes);
   std::uint64_t offset = 0;
@@ -100,17 +70,21 @@ Result<Spool> Spool::create(const std::filesystem::path& path, std::uint64_t max
 }
 
 Result<Spool> Spool::take_over(const std::filesystem::path& path) {
-  auto opened = open_locked(path, 0);
+  auto opened = open_locked(path, O_RDONLY, name(path));
   if (!opened) return tl::unexpected<Error>(opened.error());
   return Spool(std::move(opened->file), path, opened->size, kMaxSpoolFileBytes);
 }
+
+bool Spool::has_room_for(std::size_t record_bytes) const { return size_ + kHeaderBytes + record_bytes <= max_bytes_; }
+
+void Spool::allow(std::uint64_t more_bytes) { max_bytes_ = std::min(kMaxSpoolFileBytes, size_ + more_bytes); }
 
 Result<void> Spool::append(std::string_view record) {
   if (record.empty() || record.size() > kMaxSpoolRecordBytes) {
     return fail(Code::kResourceExhausted, "a spooled record may have 1 to " + std::to_string(kMaxSpoolRecordBytes) +
                                               " bytes, this one has " + std::to_string(record.size()));
   }
-  if (size_ + kHeaderBytes + record.size() > max_bytes_) {
+  if (!has_room_for(record.size())) {
     return fail(Code::kResourceExhausted, "spool '" + path_.string() + "' is full");
   }
   std::string bytes = length_of(record);

@@ -42,10 +42,14 @@ Offender read_offender(pid_t tid) {
   return offender;
 }
 
-std::string next_event_id() {
+const std::string& event_id_prefix() {
   static const std::string prefix = random_hex(10);
+  return prefix;
+}
+
+std::string next_event_id() {
   static std::uint64_t counter = 0;
-  return prefix + "-" + std::to_string(++counter);
+  return event_id_prefix() + "-" + std::to_string(++counter);
 }
 
 std::string syscall_name(int nr) { return oci::find_syscall_name(nr).value_or("syscall_" + std::to_string(nr)); }

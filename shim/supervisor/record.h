@@ -23,8 +23,9 @@ struct Offender {
 };
 Offender read_offender(pid_t tid);
 
-// Ids that are unique for ever: a random prefix of this process and a counter.
+// Ids that are unique for ever: a random prefix of this process, '-' and a counter.
 std::string next_event_id();
+const std::string& event_id_prefix();
 
 std::string syscall_name(int nr);  // "syscall_512" where libseccomp has no name
 

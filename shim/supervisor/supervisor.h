@@ -44,6 +44,7 @@ struct Charge {
 class Supervisor {
  public:
   struct Callbacks {
+    std::function<void()> count;  // every violation, before it is answered
     std::function<void(node::v1::Violation)> report;
     std::function<void(bool frozen)> frozen_changed;
     std::function<void()> changed;   // phase, counters that people watch, quarantine

@@ -44,8 +44,13 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     return question;
   }
 
-  std::int64_t violated(const Violated& violated) {
+  void count() {
     ++violations;
+    callbacks.count();
+  }
+
+  std::int64_t violated(const Violated& violated) {
+    count();
     switch (violated.verdict.effect) {
       case Effect::kContinue: return let_run(violated);
       case Effect::kDeny: deny(violated); return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A spool file of any content: whatever is in it, reading ends, returns only records whose checksum is right, and an
-// owner that goes on behind it loses none of those.
+// owner that goes on behind it loses none of those. The same bytes as a tally: an answer, in bounds.
 #include <unistd.h>
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "lib/spool/spool.h"
+#include "lib/spool/tally.h"
 
 namespace {
 
@@ -70,5 +71,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!owned || !owned->append("last")) std::abort();
   before.emplace_back("last");
   if (read_all(*owned) != before) std::abort();
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  for (const std::string& tally : {bytes, "wardtal1" + bytes}) {
+    const auto content = ward::parse_tally(tally);
+    if (content && content->merged.size() + content->about.size() > tally.size()) std::abort();
+  }
   return 0;
 }

@@ -21,7 +21,10 @@ std::string violation(const std::string& id) {
 
 class SpoolReplayTest : public testing::Test {
  protected:
-  SpoolReplayTest() : writer_(loop_, database()), journal_(writer_, database(), {}), replay_(journal_, spool()) {
+  SpoolReplayTest()
+      : writer_(loop_, database()),
+        journal_(writer_, database(), {}),
+        replay_(journal_, spool(), directory_.path() / "tallies") {
     std::filesystem::create_directories(spool());
   }
   std::filesystem::path database() { return directory_.path() / "ward.db"; }

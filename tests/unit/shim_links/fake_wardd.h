@@ -2,6 +2,8 @@
 // wardd's end of the node link for tests: a real ttrpc server with a journal that knows each event once.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -34,12 +36,16 @@ class FakeWardd {
     });
     add<node::v1::ReportRequest>("Report", [this](const auto& request, ttrpc::Responder responder) {
       if (silent) return kept.push_back(std::move(responder));
+      received += request.violations_size();
       node::v1::ReportResponse response;
       for (const auto& violation : request.violations()) {
         if (full_disk || (violation.event_id() == poison && poison_refusals-- > 0)) continue;
         if (known.insert(violation.event_id()).second) journal.push_back(violation);
         response.add_accepted_event_ids(violation.event_id());
       }
+      if (held)
+        return answers.push_back(
+            [response, to = std::make_shared<ttrpc::Responder>(std::move(responder))] { to->reply(response); });
       responder.reply(response);
     });
     add<node::v1::BeginRecordingRequest>("BeginRecording", [this](const auto& /*request*/, ttrpc::Responder responder) {
@@ -54,12 +60,16 @@ class FakeWardd {
     });
     server_->start();
   }
+  void answer_held() {
+    for (const auto& answer : std::exchange(answers, {})) answer();
+  }
   void die() {
     server_.reset();  // the socket file stays, as after SIGKILL
     kept.clear();
   }
 
   bool silent = false;     // takes everything but registrations and answers nothing
+  bool held = false;       // journals reports and answers them later
   bool full_disk = false;  // accepts nothing
   std::string poison;      // is not accepted this often
   int poison_refusals = 0;
@@ -69,6 +79,8 @@ class FakeWardd {
   std::set<std::string> known;
   std::vector<std::string> ended;
   std::vector<ttrpc::Responder> kept;
+  std::vector<std::function<void()>> answers;
+  int received = 0;  // violations, also those that are known
 
  private:
   template <typename Message, typename Answer>

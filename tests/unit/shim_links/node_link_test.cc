@@ -4,7 +4,11 @@
 #include <fstream>
 #include <memory>
 
+#include "lib/base/file.h"
+#include "lib/spool/room.h"
 #include "lib/spool/spool.h"
+#include "lib/spool/tally.h"
+#include "shim/violation_count.h"
 #include "tests/unit/shim_links/fake_wardd.h"
 
 namespace ward::shim {
@@ -57,7 +61,26 @@ class Linked : public test::LoopTest {
     for (int i = 0; i < count; ++i)
       EXPECT_EQ(wardd_.journal[static_cast<std::size_t>(i)].event_id(), "e" + std::to_string(i));
   }
-  [[nodiscard]] std::filesystem::path spool_file() const { return places_.spool() / "shim-1.spool"; }
+  // Its name begins with whose share of the directory it takes.
+  [[nodiscard]] std::filesystem::path spool_file() const {
+    return places_.spool() / (spool_prefix(spool_owner({}, "")) + "shim-1.spool");
+  }
+  [[nodiscard]] std::filesystem::path tally_file() const { return tallies_below(places_.run) / "shim-1.tally"; }
+  [[nodiscard]] std::uint64_t counted() const {
+    const auto content = parse_tally(read_file(tally_file()).value_or(""));
+    return content ? content->count : 0;
+  }
+  // As a supervisor does: counted first, then reported.
+  void count_and_report(int from, int to) {
+    for (int i = from; i < to; ++i) {
+      link_->count({}, "");
+      link_->report(violation(i));
+    }
+  }
+  void let_disk_take_nothing() {
+    std::filesystem::create_directories(places_.state);
+    std::ofstream(places_.spool()) << "a file where the directory should be";
+  }
 
   Places places_{directory_ / "etc", directory_ / "state", directory_ / "run"};
   FakeWardd wardd_{loop_, places_.node_socket()};
@@ -186,17 +209,58 @@ TEST_F(Linked, I4_ViolationsWhileWarddIsAwayAreSpooledAndReplayedOnceInOrder) {
   EXPECT_EQ(link_->violations_dropped(), 0U);
 }
 
-TEST_F(Linked, I4_ASilentWarddCostsTwoSecondsOfMemoryAndThenTheDiskHasThem) {
+TEST_F(Linked, N08_I4_ASilentWarddCostsATenthOfASecondOfMemoryAndThenTheDiskHasThem) {
   start_wardd();
   ASSERT_TRUE(connected());
   wardd_.silent = true;
   report(0, 5);
   EXPECT_FALSE(std::filesystem::exists(spool_file()));
+  // Long before the report is given up (2 s), which is the first timer after it.
   ASSERT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
+  EXPECT_TRUE(link_->connected());
   report(5, 10);
   wardd_.silent = false;
   ASSERT_TRUE(journal_has(10));
   expect_journal_in_order(10);
+}
+
+TEST_F(Linked, N08_I4_WhatIsOnDiskBeforeItsAnswerCameIsNotSentAgain) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.held = true;
+  report(0, 5);
+  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }));
+  wardd_.held = false;
+  wardd_.answer_held();
+  EXPECT_TRUE(run_until([&] { return !std::filesystem::exists(spool_file()); }));
+  expect_journal_in_order(5);
+  EXPECT_EQ(wardd_.received, 5);
+}
+
+TEST_F(Linked, N08_I4_EveryViolationIsOnTheTallyBeforeItIsAnswered) {
+  EXPECT_FALSE(std::filesystem::exists(tally_file())) << "made at the first violation";
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    link_->count({}, "");
+    ASSERT_EQ(counted(), i);
+  }
+}
+
+TEST_F(Linked, N08_I4_AnOrderlyEndThatLostNothingLeavesNoTally) {
+  count_and_report(0, 3);
+  EXPECT_EQ(counted(), 3U);
+  link_->stop();
+  EXPECT_FALSE(std::filesystem::exists(tally_file())) << "the spool has them all";
+}
+
+TEST_F(Linked, N08_I4_TheTallyOfAShimWhoseViolationsTheJournalKnowsIsLeftToWardd) {
+  start_wardd();
+  ASSERT_TRUE(connected());
+  count_and_report(0, 3);
+  ASSERT_TRUE(journal_has(3));
+  run_for(milliseconds(50));
+  link_->stop();
+  EXPECT_EQ(counted(), 3U);
+  EXPECT_TRUE(Tally::take_over(tally_file())) << "nobody holds it";
 }
 
 TEST_F(Linked, I4_AFloodDuringASilenceIsBoundedInMemory) {
@@ -232,17 +296,93 @@ TEST_F(Linked, I4_OneViolationThatIsRefusedDoesNotStopTheOthers) {
   EXPECT_EQ(wardd_.journal.back().event_id(), "e1");
 }
 
-TEST_F(Linked, I4_WhatTheDiskCouldNotTakeIsCountedInTheNextRecord) {
-  std::filesystem::create_directories(places_.state);
-  { std::ofstream(places_.spool()) << "a file where the directory should be"; }
-  report(0, 3);
-  EXPECT_EQ(link_->violations_dropped(), 3U);
-  std::filesystem::remove(places_.spool());
-  link_->report(violation(3));
+TEST_F(Linked, N05_I4_WhatTheDiskDoesNotTakeStaysInMemoryUntilWarddTakesIt) {
+  let_disk_take_nothing();
+  count_and_report(0, 174);
+  EXPECT_EQ(link_->violations_dropped(), 0U);
   start_wardd();
-  ASSERT_TRUE(journal_has(1));
-  EXPECT_EQ(wardd_.journal[0].event_id(), "e3");
-  EXPECT_EQ(wardd_.journal[0].dropped_before(), 3U);
+  ASSERT_TRUE(journal_has(174));
+  expect_journal_in_order(174);
+}
+
+TEST_F(Linked, N05_I4_WhatNeitherDiskNorMemoryTakesIsCountedInTheNextRecord) {
+  let_disk_take_nothing();
+  for (int i = 0; i < 256; ++i) report(i, i + 1);
+  auto folded = violation(256);
+  folded.set_repeats(9);
+  link_->report(folded);
+  report(257, 260);
+  EXPECT_EQ(link_->violations_dropped(), 13U) << "with the repeats it told of";
+  start_wardd();
+  ASSERT_TRUE(journal_has(256));
+  expect_journal_in_order(256);
+  report(260, 261);
+  ASSERT_TRUE(journal_has(257));
+  EXPECT_EQ(wardd_.journal.back().dropped_before(), 13U);
+}
+
+TEST_F(Linked, N05_I4_ADiskThatTakesAgainGetsWhatWaitedInMemoryInOrder) {
+  let_disk_take_nothing();
+  report(0, 20);
+  std::filesystem::remove(places_.spool());
+  run_for(milliseconds(1100));  // the disk is not tried for every record
+  report(20, 25);
+  EXPECT_TRUE(std::filesystem::exists(spool_file()));
+  start_wardd();
+  ASSERT_TRUE(journal_has(25));
+  expect_journal_in_order(25);
+}
+
+TEST_F(Linked, N05_I4_AnEndWithRecordsThatNothingTookLeavesTheirNumber) {
+  let_disk_take_nothing();
+  count_and_report(0, 174);
+  link_->count({}, "");  // seen, and ended before its record was made
+  link_->stop();
+  EXPECT_EQ(counted(), 175U);
+  EXPECT_TRUE(Tally::take_over(tally_file()));
+}
+
+// A workload has filled its share: what follows of it stays out, what others spool does not.
+TEST_F(Linked, H10_I4_AShareThatIsUsedUpIsCountedAndOthersStillSpool) {
+  std::filesystem::create_directories(places_.spool());
+  const auto full = places_.spool() / (spool_prefix(spool_owner({}, "")) + "other-2.spool");
+  { std::ofstream file(full); }
+  std::filesystem::resize_file(full, SpoolLimits{}.max_bytes / kSpoolShareOfOwner);
+  count_and_report(0, 5);
+  EXPECT_FALSE(std::filesystem::exists(spool_file()));
+  NodeLink neighbour(
+      loop_, NodeLinkConfig{places_, "/other.sock", "shim-2", [] { return std::vector<node::v1::ContainerStatus>(); }});
+  auto theirs = violation(7);
+  theirs.set_profile_name("another workload");
+  neighbour.report(theirs);
+  EXPECT_TRUE(
+      std::filesystem::exists(places_.spool() / (spool_prefix(spool_owner({}, "another workload")) + "shim-2.spool")));
+  link_->stop();
+  EXPECT_EQ(counted(), 5U) << "for wardd to find";
+}
+
+// Each of them leaves a number; from some number of files on it is one for all.
+TEST_F(Linked, H10_I4_WhatAWorkloadLosesInALoopIsAddedUp) {
+  let_disk_take_nothing();
+  std::filesystem::create_directories(tallies_below(places_.run));
+  for (std::size_t i = 0; i <= kManyTallies; ++i) {
+    std::ofstream(tallies_below(places_.run) / ("x-" + std::to_string(i) + ".tally"));
+  }
+  const std::size_t before = count_tallies(tallies_below(places_.run));
+  for (int i = 0; i < 10; ++i) {
+    NodeLink shim(loop_, NodeLinkConfig{places_, "/x.sock", "loop-" + std::to_string(i),
+                                        [] { return std::vector<node::v1::ContainerStatus>(); }});
+    for (int n = 0; n < 3; ++n) {
+      shim.count({}, "");
+      shim.report(violation(n));
+    }
+  }
+  EXPECT_EQ(count_tallies(tallies_below(places_.run)), before + 1);
+  std::uint64_t sum = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(tallies_below(places_.run))) {
+    if (entry.path().extension() == kLostSuffix) sum += Tally::take_over(entry.path()).value().content().count;
+  }
+  EXPECT_EQ(sum, 30U);
 }
 
 TEST_F(Linked, I4_AnOrderlyEndLeavesUndeliveredViolationsOnDisk) {
