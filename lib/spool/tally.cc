@@ -149,8 +149,13 @@ Result<void> Tally::add_to_lost(const std::filesystem::path& directory, const st
     const std::string found = entry.path().filename().string();
     if (found.rfind(key + "-", 0) == 0 && ends_with(found, kLostSuffix)) path = entry.path();
   }
-  if (path.empty()) path = directory / (key + "-" + random_hex(8) + std::string(kLostSuffix));
+  const auto fresh = [&] { return directory / (key + "-" + random_hex(8) + std::string(kLostSuffix)); };
+  if (path.empty()) path = fresh();
   auto opened = open_locked(path, O_RDWR | O_CREAT, name(path));
+  if (!opened && opened.error().code == Code::kFailedPrecondition) {  // it is being read: the next sum is another
+    path = fresh();
+    opened = open_locked(path, O_RDWR | O_CREAT, name(path));
+  }
   if (!opened) return tl::unexpected<Error>(opened.error());
   TallyContent content{0, {}, std::string(about.substr(0, kMaxTallyAbout))};
   if (opened->size > 0) {

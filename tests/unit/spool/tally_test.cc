@@ -100,6 +100,15 @@ TEST_F(Tallying, H10_WhatWasAddedAndNotRemovedYetGoesWithTheSum) {
   EXPECT_FALSE(fs::exists(path_));
 }
 
+TEST_F(Tallying, H10_WhatComesWhileASumIsReadIsAnotherSum) {
+  ASSERT_TRUE(Tally::add_to_lost(directory_, "key", "", 5, ""));
+  const auto reader = Tally::take_over(only_file());
+  ASSERT_TRUE(reader);
+  ASSERT_TRUE(Tally::add_to_lost(directory_, "key", "", 7, ""));
+  EXPECT_EQ(reader->content().count, 5U);
+  EXPECT_EQ(files().size(), 2U);
+}
+
 TEST_F(Tallying, H10_TheirNumberIsBounded) {
   fs::create_directories(directory_);
   for (std::size_t i = 0; i < kMaxTallies; ++i) std::ofstream(directory_ / std::to_string(i));
