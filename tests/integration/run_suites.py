@@ -14,7 +14,7 @@ import sys
 import time
 
 # These take longest; begun first, so that none of them is left for the end.
-LONG = ("Robustness", "Learning", "RuntimeDeath", "Regression", "CriPod", "LifeCycle", "Resilience", "Recovery", "Enforcement")
+LONG = ("Robustness", "Learning", "RuntimeDeath", "Regression", "CriPod", "LifeCycle", "Resilience", "Recovery", "Enforcement", "Kills")
 BORING = re.compile(r"^(\[ RUN  |\[-----|\[=====|\[  PASSED|\[ +SKIPPED|\[       OK|Running main|Note: |$)|: Skipped$")
 
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -30,6 +31,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "offers.h"
 
 struct attack {
   const char* name;
@@ -319,6 +322,37 @@ static int flood(int count) {
   return 0;
 }
 
+// One call outside the profile: always the same one, one with another argument each time, and one of another kind.
+static long offer_one(uint64_t number) {
+  if (number % 3 == 0) return try_novel();
+  if (number % 3 == 1) return syscall(SYS_personality, number);
+  return socket(AF_ALG, SOCK_SEQPACKET, (int)(number % 7));
+}
+
+// Makes such calls for as long as the page in FILE asks for more, and counts in it what came back.
+static int offer(const char* file) {
+  const int fd = open(file, O_RDWR | O_CLOEXEC);
+  volatile struct offers* page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (page == MAP_FAILED) return 1;
+  while (page->unheard == 0) {
+    if (page->begun >= page->wanted) {
+      poll(NULL, 0, 1);
+      continue;
+    }
+    const uint64_t number = page->begun;
+    page->begun = number + 1;
+    if (offer_one(number) != -1)
+      ++page->ran;
+    else if (errno == EPERM)
+      ++page->denied;
+    else if (errno == ENOSYS)
+      ++page->unheard;
+    else
+      ++page->ran;
+  }
+  for (;;) pause();
+}
+
 int main(int argc, char** argv) {
   const char* verb = argc > 1 ? argv[1] : "";
   const int number = argc > 2 ? atoi(argv[2]) : 0;
@@ -340,6 +374,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "orphan") == 0 && argc > 2) return orphan(argv + 2);
   if (strcmp(verb, "flood") == 0) return flood(number);
   if (strcmp(verb, "hunt") == 0) return hunt(number);
+  if (strcmp(verb, "offer") == 0 && argc > 2) return offer(argv[2]);
   if (strcmp(verb, "spin") == 0)
     for (;;) continue;
   if (strcmp(verb, "wait") == 0) {  // says ready, ends with 42 at SIGTERM
@@ -378,6 +413,6 @@ int main(int argc, char** argv) {
           "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork "
           "orphans bomb "
           "crowd eat flood hunt spin wait "
-          "crash holder tty size [N] | orphan PROGRAM...\n");
+          "crash holder tty size [N] | orphan PROGRAM... | offer FILE\n");
   return 2;
 }

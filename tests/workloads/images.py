@@ -20,6 +20,7 @@ ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
 # Shared libraries, and what is one by another name. The rest of a closure (debconf, adduser, ...) serves installation only.
 LIBRARY = re.compile(r"^(lib|zlib|lua-)")
 ACCOUNTS = {"root": 0, "www-data": 33, "redis": 101, "nobody": 65534}
+BOX = ("box.c", "offers.h")  # what the program `box` is made of
 TRIGGER = "trigger"  # the fifo that `box entry` watches
 
 
@@ -142,9 +143,11 @@ def fetch(plan, cache):
 def box(cache):
     """The static program `box`, compiled once for each version of its source."""
     source = os.path.join(HERE, "box.c")
-    with open(source, "rb") as file:
-        digest = hashlib.sha256(file.read()).hexdigest()[:16]
-    path = os.path.join(cache, f"box-{digest}")
+    digest = hashlib.sha256()
+    for part in BOX:
+        with open(os.path.join(HERE, part), "rb") as file:
+            digest.update(file.read())
+    path = os.path.join(cache, f"box-{digest.hexdigest()[:16]}")
     if not os.path.exists(path):
         os.makedirs(cache, exist_ok=True)
         with replaced(path) as new:
@@ -223,7 +226,7 @@ def build(image, cache, out=None):
     """The path of the image's archive; built only when its packages, its recipe or this program changed."""
     recipe = json.dumps([dataclasses.asdict(image), planned(image.packages, cache)], sort_keys=True)
     digest = hashlib.sha256(recipe.encode())
-    for source in ("box.c", "images.py"):
+    for source in (*BOX, "images.py"):
         with open(os.path.join(HERE, source), "rb") as file:
             digest.update(file.read())
     out = out or os.path.join(cache, f"{image.name}-{digest.hexdigest()[:16]}.tar")
