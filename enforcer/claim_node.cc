@@ -7,6 +7,7 @@
 #include <array>
 
 #include "enforcer/daemon.h"
+#include "lib/base/escape.h"
 
 namespace ward::enforcer {
 namespace {
@@ -31,29 +32,48 @@ Result<void> make_private_directory(const std::filesystem::path& path) {
   return {};
 }
 
+std::string read_holder(const UniqueFd& lock) {
+  std::array<char, 4096> text{};
+  const ssize_t size = ::pread(lock.get(), text.data(), text.size() - 1, 0);
+  return size > 0 ? escape({text.data(), static_cast<std::size_t>(size)}) : "";
+}
+
+// Both the directory and a file in it, which says who has it: the file may be removed, and another made.
+Result<void> claim_directory(const std::filesystem::path& path, const std::string& holder, NodeClaim& claim) {
+  UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return fail_errno("open '" + path.string() + "'");
+  const std::string lock_path = path / "wardd.lock";
+  UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!lock) return fail_errno("open '" + lock_path + "'");
+  for (const UniqueFd* claimed : {&directory, &lock}) {
+    if (::flock(claimed->get(), LOCK_EX | LOCK_NB) == 0) continue;
+    if (errno != EWOULDBLOCK) return fail_errno("lock '" + lock_path + "'");
+    const std::string other = read_holder(lock);
+    return fail(Code::kAlreadyExists,
+                "another wardd serves '" + path.string() + "'" + (other.empty() ? "" : " (" + other + ")"));
+  }
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), holder.data(), holder.size(), 0) < 0) {
+    return fail_errno("write '" + lock_path + "'");
+  }
+  claim.locks.push_back(std::move(directory));
+  claim.locks.push_back(std::move(lock));
+  return {};
+}
+
 }  // namespace
 
-Result<UniqueFd> claim_node(const Places& places) {
+Result<NodeClaim> claim_node(const Places& places) {
   for (const auto& path : {places.state, places.run, places.compiled(), places.spool(), places.evidence(),
                            places.api_socket().parent_path()}) {
     if (auto made = make_private_directory(path); !made) return tl::unexpected<Error>(made.error());
   }
-  const std::string lock_path = places.run / "wardd.lock";
-  UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!lock) return fail_errno("open '" + lock_path + "'");
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail_errno("lock '" + lock_path + "'");
-    std::array<char, 32> holder{};
-    const ssize_t n = ::pread(lock.get(), holder.data(), holder.size() - 1, 0);
-    return fail(Code::kAlreadyExists,
-                "another wardd serves '" + places.run.string() + "'" +
-                    (n > 0 ? " (process " + std::string(holder.data(), static_cast<std::size_t>(n)) + ")" : ""));
+  const std::string holder = "process " + std::to_string(::getpid()) + ", run directory '" + places.run.string() +
+                             "', state directory '" + places.state.string() + "'";
+  NodeClaim claim;
+  for (const auto& path : {places.run, places.state}) {
+    if (auto claimed = claim_directory(path, holder, claim); !claimed) return tl::unexpected<Error>(claimed.error());
   }
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) {
-    return fail_errno("write '" + lock_path + "'");
-  }
-  return lock;
+  return claim;
 }
 
 }  // namespace ward::enforcer

@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "lib/base/places.h"
 #include "lib/base/result.h"
@@ -13,9 +14,13 @@
 
 namespace ward::enforcer {
 
-// Makes the directories wardd owns (0700, root's) and takes the lock that allows one wardd per run directory.
-// kAlreadyExists where another one holds it.
-Result<UniqueFd> claim_node(const Places& places);
+struct NodeClaim {
+  std::vector<UniqueFd> locks;  // held as long as wardd lives
+};
+
+// Makes the directories wardd owns (0700, root's) and takes the locks that allow one wardd for each run directory and
+// for each state directory. kAlreadyExists where another one holds one.
+Result<NodeClaim> claim_node(const Places& places);
 
 class Daemon {
  public:

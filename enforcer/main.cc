@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardd, one per node: see --help.
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 
 #include "enforcer/daemon.h"
 #include "lib/base/log.h"
+#include "lib/linux/descriptors.h"
 
 namespace {
 
@@ -24,15 +24,9 @@ constexpr const char* kFooter =
     "Signals: SIGTERM and SIGINT stop it, SIGHUP reads configuration, profiles and policies again.\n"
     "Containers that are enforced stay so while wardd is away; their violations are journalled when it is back.\n"
     "Exit status: 0 stopped by a signal, 1 it could not start or go on, 2 wrong usage, 3 another wardd serves this run "
-    "directory.";
+    "or state directory.";
 
-// Every shim is a connection and a pidfd.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
+constexpr std::size_t kWantedDescriptors = 65'536;  // every shim is a connection and a pidfd
 
 void tell_ready(int ready_fd) {
   constexpr std::string_view kReady = "ready\n";
@@ -104,6 +98,6 @@ int main(int argc, char** argv) {
   if (verbose) ward::log::set_level(ward::log::Level::kDebug);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  ward::raise_descriptor_limit(kWantedDescriptors);
   return serve(places, ready_fd);
 }

@@ -103,6 +103,13 @@ Node::Node(asio::io_context& loop, Places where)
       moments_(loop),
       seconds_(loop),
       minutes_(loop) {
+  writer.on_repair([this](const std::string& what) {
+    JournalEntry repaired{"database-repaired", {}};
+    const std::uint64_t lost = journal.count_lost();
+    if (lost > 0) repaired.body.set_dropped_before(lost);
+    repaired.body.set_reason(what + (lost > 0 ? "; events lost: " + std::to_string(lost) : ""));
+    journal.note(std::move(repaired));
+  });
   journal.set_held([this] { return quarantined_containers(); });
   containers.observe(
       [this](const ContainerEntry* before, const ContainerEntry* after) { container_changed(before, after); });
@@ -198,7 +205,12 @@ void Node::expire_evidence() {
   // Without an accepted wardd.yaml the limits are not known, and what is removed does not come back.
   if (!config_accepted_) return;
   const auto removed = evidence.expire(config.evidence, wall_ns());
-  if (!removed) return log::warn("evidence not looked at", {{"error", removed.error().message}});
+  if (!removed) {
+    if (evidence_problem_.empty()) log::warn("evidence not looked at", {{"error", removed.error().message}});
+    evidence_problem_ = "evidence: " + removed.error().message;
+    return;
+  }
+  evidence_problem_.clear();
   if (removed->empty()) return;
   for (const Removal& removal : *removed) {
     log::info("evidence removed", {{"directory", removal.bundle.name},
@@ -220,6 +232,8 @@ void Node::every_moment() {
 
 void Node::every_few_seconds() {
   recordings.persist();
+  journal.write_again();
+  if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
   take_what_shims_left();
   seconds_.expires_after(std::chrono::seconds(5));
@@ -286,9 +300,16 @@ std::vector<std::string> Node::problems() const {
   const auto add = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
   add(store.problems());
   if (const auto problem = writer.problem()) out.push_back(*problem);
+  if (const auto problem = journal.problem()) out.push_back(*problem);
+  for (const std::string& repair : writer.repairs()) out.push_back("warning: " + repair);
   add(spools.problems());
   add(lost.problems());
+  if (!evidence_problem_.empty()) out.push_back(evidence_problem_);
+  add(evidence.problems());
   add(calibrations.problems());
+  if (node_service) {
+    if (const auto problem = node_service->problem()) out.push_back(*problem);
+  }
   if (watch && watch->problem()) out.push_back("warning: " + *watch->problem());
   if (!metrics_problem.empty()) out.push_back(metrics_problem);
   return out;

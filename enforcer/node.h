@@ -80,6 +80,7 @@ struct Node {
   void every_few_minutes();
   void serve_metrics();
 
+  std::string evidence_problem_;
   SocketFile node_socket_;
   SocketFile api_socket_;
   std::string config_text_;  // of the last attempt

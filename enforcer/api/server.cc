@@ -7,6 +7,7 @@
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <optional>
 #include <thread>
@@ -17,6 +18,8 @@
 
 namespace ward::enforcer {
 namespace {
+
+constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
 // gRPC has no hook for the credentials of a unix peer, so it is handed connections that were checked already.
 Result<UniqueFd> accept_checked(const UniqueFd& listener) {
@@ -38,6 +41,7 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
       : core(loop),
         listener(std::move(socket)),
         readable(loop),
+        pause(loop),
         open(std::make_shared<OpenStreams>()),
         service(make_ward_service(loop, std::move(operations), journal, open)) {}
 
@@ -46,25 +50,39 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
                         [weak = weak_from_this()](const asio::error_code& error) {
                           auto self = weak.lock();
                           if (error || !self) return;
-                          self->accept_one();
-                          self->accept_more();
+                          if (self->accept_one()) return self->accept_more();
+                          // It would wake us at once again.
+                          self->pause.expires_after(kPauseWithoutDescriptors);
+                          self->pause.async_wait([weak](const asio::error_code& stopped) {
+                            auto still = weak.lock();
+                            if (!stopped && still && still->readable.is_open()) still->accept_more();
+                          });
                         });
   }
 
-  void accept_one() {
+  // False where there is no descriptor for it now.
+  bool accept_one() {
     auto connection = accept_checked(listener);
     if (connection) {
+      said_short = false;
       grpc::AddInsecureChannelFromFd(server.get(), connection->release());
     } else if (connection.error().code == Code::kPermissionDenied) {
       log::warn("API connection refused", {{"why", connection.error().message}});
+    } else if (connection.error().code == Code::kResourceExhausted) {
+      if (!said_short) log::warn("API connections have to wait", {{"error", connection.error().message}});
+      said_short = true;
+      return false;
     } else if (connection.error().sys_errno != EAGAIN) {
       log::warn("API connection failed", {{"error", connection.error().message}});
     }
+    return true;
   }
 
   asio::io_context& core;
   UniqueFd listener;
   asio::posix::stream_descriptor readable;  // watches `listener`, does not own it
+  asio::steady_timer pause;
+  bool said_short = false;
   std::shared_ptr<OpenStreams> open;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
@@ -99,6 +117,7 @@ Result<void> ApiServer::start() {
 
 void ApiServer::stop(std::function<void()> done) {
   if (state_->server == nullptr) return asio::post(state_->core, std::move(done));
+  state_->pause.cancel();
   if (state_->readable.is_open()) state_->readable.release();
   state_->listener.reset();
   state_->open->closing = true;

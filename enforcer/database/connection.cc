@@ -15,9 +15,7 @@ tl::unexpected<Error> fail_sqlite(sqlite3* database, int status, std::string_vie
     case SQLITE_IOERR: code = Code::kUnavailable; break;
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: code = Code::kFailedPrecondition; break;
+    case SQLITE_READONLY: code = Code::kFailedPrecondition; break;
     case SQLITE_CONSTRAINT: code = Code::kAlreadyExists; break;
     default: break;
   }
@@ -35,6 +33,7 @@ Statement& Statement::bind(std::int64_t value) {
 }
 
 Statement& Statement::bind(std::string_view text) {
+  *bytes_bound_ += text.size();
   // A null pointer would bind NULL instead of the empty text.
   bind_error_ |= sqlite3_bind_text64(statement_.get(), next_++, text.data() != nullptr ? text.data() : "", text.size(),
                                      SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -42,6 +41,7 @@ Statement& Statement::bind(std::string_view text) {
 }
 
 Statement& Statement::bind_blob(std::string_view bytes) {
+  *bytes_bound_ += bytes.size();
   bind_error_ |= sqlite3_bind_blob64(statement_.get(), next_++, bytes.data() != nullptr ? bytes.data() : "",
                                      bytes.size(), SQLITE_TRANSIENT);
   return *this;
@@ -105,7 +105,7 @@ Result<Statement> Connection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int status = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
   if (status != SQLITE_OK) return fail_sqlite(database_.get(), status, "database");
-  return Statement(statement);
+  return Statement(statement, bytes_bound_);
 }
 
 Result<void> Connection::execute(const std::string& sql) {
@@ -113,6 +113,8 @@ Result<void> Connection::execute(const std::string& sql) {
   if (status != SQLITE_OK) return fail_sqlite(database_.get(), status, "database");
   return {};
 }
+
+void Connection::leave_log_alone() { sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_.get()); }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/base/result.h"
 
@@ -35,8 +36,10 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+  Statement(sqlite3_stmt* statement, std::shared_ptr<std::uint64_t> bytes_bound)
+      : statement_(statement), bytes_bound_(std::move(bytes_bound)) {}
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  std::shared_ptr<std::uint64_t> bytes_bound_;  // its connection's
   int next_ = 1;
   int bind_error_ = 0;
 };
@@ -52,12 +55,19 @@ class Connection {
   Result<void> execute(const std::string& sql);
   [[nodiscard]] std::int64_t changes() const;  // rows changed by the last statement
 
+  void leave_log_alone();  // closing moves nothing from the log into the database
+
+  // Of the values bound to its statements since: about what was to be written.
+  void count_bytes_from_now() { *bytes_bound_ = 0; }
+  [[nodiscard]] std::uint64_t bytes_bound() const { return *bytes_bound_; }
+
  private:
   struct Close {
     void operator()(sqlite3* database) const;
   };
   explicit Connection(sqlite3* database) : database_(database) {}
   std::unique_ptr<sqlite3, Close> database_;
+  std::shared_ptr<std::uint64_t> bytes_bound_ = std::make_shared<std::uint64_t>(0);
 };
 
 }  // namespace ward::enforcer

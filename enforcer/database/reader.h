@@ -8,18 +8,25 @@
 #include <string_view>
 
 #include "enforcer/database/connection.h"
+#include "enforcer/database/writer.h"
 #include "lib/base/result.h"
 
 namespace ward::enforcer {
 
 class Reader {
  public:
-  explicit Reader(std::filesystem::path database) : database_(std::move(database)) {}
+  Reader(Writer& writer, std::filesystem::path database);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
 
-  // A file that cannot be opened is tried again by the next call.
+  // A file that cannot be opened is tried again by the next call. The statement must not outlive the handler on the
+  // loop that asked for it.
   Result<Statement> prepare(std::string_view sql);
+  void close();  // the next call opens it again
 
  private:
+  Writer& writer_;
   std::filesystem::path database_;
   std::optional<Connection> connection_;
 };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one writer of <state>/ward.db: a thread of its own, so that a slow disk never holds up the core loop. Jobs that
 // queue up while a commit is running share the next one (group commit). submit() is called, and every `done` runs, on
-// the core loop; the jobs run on the writer's thread and see nothing but the connection.
+// the core loop; the jobs run on the writer's thread and see nothing but the connection. Looks every second, and before
+// it acknowledges anything, whether the database's files are still there: what is taken away is saved and made anew.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -10,11 +11,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "enforcer/database/connection.h"
 #include "lib/base/result.h"
 
 namespace ward::enforcer {
+
+class Reader;
 
 class Writer {
  public:
@@ -28,10 +33,21 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  // `done` gets success only when the job's changes are on disk.
-  void submit(Job job, Done done);
+  // `done` gets success only when the job's changes are on disk, and in the file that has the database's name.
+  // `subject` is what a failure is said of.
+  void submit(Job job, Done done, std::string_view subject = "database");
 
-  [[nodiscard]] std::optional<std::string> problem() const;  // what keeps it from writing, for people
+  // What keeps it from writing, for people. It stays until what failed succeeds, or a proof: as much is written again.
+  [[nodiscard]] std::optional<std::string> problem() const;
+
+  // Files that were taken away under us, and what became of that.
+  [[nodiscard]] std::vector<std::string> repairs() const;
+  void on_repair(std::function<void(const std::string&)> repaired);
+
+  // Connections that have to close before the files can be opened anew. See Reader.
+  void attach(Reader* reader);
+  void detach(Reader* reader);
+  [[nodiscard]] bool is_repairing() const;
 
   // `drained` runs on the core loop when everything submitted so far was answered.
   void drain(std::function<void()> drained);

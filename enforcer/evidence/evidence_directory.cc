@@ -18,6 +18,7 @@
 namespace ward::enforcer {
 namespace {
 
+constexpr std::uint64_t kPassesBetweenTries = 60;
 constexpr std::size_t kMaxEntries = 4096;                // of one directory, in one pass
 constexpr std::size_t kHeadBytes = 8U << 10U;            // of evidence.json: who violated what stands first
 constexpr std::int64_t kCollecting_ns = 15'000'000'000;  // a shim kills its collector after 5 s
@@ -120,6 +121,7 @@ Result<void> remove_bundle(int root, const std::string& name) {
 }  // namespace
 
 Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& limits, std::int64_t now_wall_ns) {
+  if (++passes_ % kPassesBetweenTries == 0) stuck_.clear();
   const UniqueFd root = open_directory(AT_FDCWD, root_.c_str());
   if (!root) return fail_errno("open '" + root_.string() + "'");
   if (auto looked = look(root.get(), now_wall_ns); !looked) return tl::unexpected<Error>(looked.error());
@@ -131,13 +133,18 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& lim
     const std::string& name = removal.bundle.name;
     complete_.erase(name);
     if (auto gone = remove_bundle(root.get(), name); !gone) {
-      stuck_.insert(name);
+      stuck_[name] = gone.error().message;
       log::warn("evidence cannot be removed", {{"error", gone.error().message}});
       continue;
     }
     removed.push_back(std::move(removal));
   }
   return removed;
+}
+
+std::vector<std::string> EvidenceDirectory::problems() const {
+  if (stuck_.empty()) return {};
+  return {"evidence: " + std::to_string(stuck_.size()) + " bundles cannot be removed: " + stuck_.begin()->second};
 }
 
 Result<void> EvidenceDirectory::look(int root, std::int64_t now_wall_ns) {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,13 +24,15 @@ class EvidenceDirectory {
   static constexpr std::size_t kMaxLooksOfOnePass = 128;
   static constexpr std::size_t kMaxRemovalsOfOnePass = 128;
   Result<std::vector<Removal>> expire(const EvidenceLimits& limits, std::int64_t now_wall_ns);
+  [[nodiscard]] std::vector<std::string> problems() const;  // what cannot be removed; for people
 
  private:
   Result<void> look(int root, std::int64_t now_wall_ns);
 
   std::filesystem::path root_;
   std::map<std::string, EvidenceBundle> complete_;  // by name: their contents do not change any more
-  std::set<std::string> stuck_;                     // could not be removed; not tried again
+  std::map<std::string, std::string> stuck_;        // could not be removed, and why; tried again now and then
+  std::uint64_t passes_ = 0;
 };
 
 }  // namespace ward::enforcer

@@ -2,6 +2,7 @@
 #include "enforcer/journal/journal.h"
 
 #include <memory>
+#include <utility>
 
 #include "enforcer/journal/accounts.h"
 #include "lib/base/clock.h"
@@ -12,6 +13,7 @@
 namespace ward::enforcer {
 namespace {
 
+constexpr std::size_t kMostUnwritten = 256;
 constexpr std::uint64_t kExpireEvery = 1000;  // events between two looks at the limits
 constexpr std::string_view kViolation = "violation";
 
@@ -73,7 +75,7 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
 }  // namespace
 
 Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits limits)
-    : writer_(writer), reader_(std::move(database)), limits_(limits) {
+    : writer_(writer), reader_(writer, std::move(database)), limits_(limits) {
   if (auto id = read_file("/proc/sys/kernel/random/boot_id")) boot_id_ = id->substr(0, id->find('\n'));
   load_counts();
 }
@@ -81,6 +83,7 @@ Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits l
 void Journal::load_counts() {
   auto statement = reader_.prepare("SELECT name, value FROM counters");
   if (!statement) return;
+  counts_loaded_ = true;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
     const auto value = static_cast<std::uint64_t>(statement->integer(1));
     const std::string name = statement->text(0);
@@ -92,6 +95,12 @@ void Journal::load_counts() {
     if (name == "expired-share") counts_.expired_share = value;
     if (name == "expired-number") counts_.expired_number = value;
   }
+}
+
+std::uint64_t Journal::count_lost() {
+  const std::uint64_t acknowledged = counts_.events;
+  load_counts();
+  return acknowledged > counts_.events ? acknowledged - counts_.events : 0;
 }
 
 void Journal::append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed) {
@@ -117,7 +126,8 @@ void Journal::append_made(Make make, std::function<void(Result<void>)> committed
         }
         committed(result);
         if (result && added->events > 0) wake();
-      });
+      },
+      "journal");
 }
 
 Result<std::uint64_t> Journal::account(const std::string& shim) {
@@ -148,12 +158,34 @@ void Journal::stamp(JournalEntry& entry) const {
 
 void Journal::note(JournalEntry entry) {
   stamp(entry);
-  const std::string kind = entry.kind;
-  const std::string reason = entry.body.reason();
-  append({std::move(entry)}, [kind, reason](const Result<void>& result) {
-    if (!result)
-      log::error("event not journalled", {{"kind", kind}, {"reason", reason}, {"error", result.error().message}});
+  keep(std::move(entry));
+}
+
+// wardd has nobody who would send it again: what is not written yet stays here, and is tried again.
+void Journal::keep(JournalEntry entry) {
+  append({entry}, [this, entry](const Result<void>& result) {
+    if (result) return;
+    if (unwritten_.empty()) {
+      log::error("event not journalled yet",
+                 {{"kind", entry.kind}, {"reason", entry.body.reason()}, {"error", result.error().message}});
+    }
+    if (unwritten_.size() < kMostUnwritten) {
+      unwritten_.push_back(entry);
+    } else {
+      ++given_up_;
+    }
   });
+}
+
+void Journal::write_again() {
+  if (!counts_loaded_) load_counts();
+  for (JournalEntry& entry : std::exchange(unwritten_, {})) keep(std::move(entry));
+}
+
+std::optional<std::string> Journal::problem() const {
+  if (unwritten_.empty() && given_up_ == 0) return std::nullopt;
+  return "journal: " + std::to_string(unwritten_.size()) + " of wardd's own events wait to be written, " +
+         std::to_string(given_up_) + " were given up";
 }
 
 Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, const std::string& container,

@@ -55,8 +55,10 @@ class Journal {
   using Make = std::function<Result<std::vector<JournalEntry>>(Connection&)>;
   void append_made(Make make, std::function<void(Result<void>)> committed);
 
-  // For an event of wardd's own: stamps it. A failure is logged.
+  // For an event of wardd's own: stamps it. One that cannot be written is kept for write_again().
   void note(JournalEntry entry);
+  void write_again();                                        // now and then
+  [[nodiscard]] std::optional<std::string> problem() const;  // of wardd's own events; for people
   void stamp(JournalEntry& entry) const;  // fills what is empty of event_id, wall_ns, monotonic_ns and boot_id
 
   // What it has of a shim's violations (accounts.h).
@@ -76,6 +78,8 @@ class Journal {
 
   [[nodiscard]] const JournalCounts& counts() const { return counts_; }
   void set_limits(JournalLimits limits) { limits_ = limits; }
+  // After the database was repaired: how many events that were acknowledged are not in it any more.
+  std::uint64_t count_lost();
   void expire();  // drops what is past the limits, and counts it
 
   // Containers whose events stay (HeldContainer). Nothing as long as nobody can know them: then nothing is dropped.
@@ -84,6 +88,7 @@ class Journal {
 
  private:
   void load_counts();
+  void keep(JournalEntry entry);
   void wake();
 
   Writer& writer_;
@@ -93,6 +98,9 @@ class Journal {
   std::map<std::uint64_t, std::function<void()>> subscribers_;
   std::uint64_t next_subscription_ = 1;
   Held held_;
+  std::vector<JournalEntry> unwritten_;
+  std::uint64_t given_up_ = 0;
+  bool counts_loaded_ = false;
   std::uint64_t appended_since_expiry_ = 0;
   std::string boot_id_;
 };

@@ -2,14 +2,17 @@
 #include "enforcer/node_link/node_service.h"
 
 #include <asio/post.hpp>
+#include <deque>
 
 #include "lib/base/log.h"
+#include "lib/linux/descriptors.h"
 #include "lib/ttrpc/server.h"
 
 namespace ward::enforcer {
 namespace {
 
 constexpr int kMaxContainersPerShim = 4096;
+constexpr std::size_t kAskedAtOnce = 16;
 constexpr std::string_view kService = "ward.node.v1.Node";
 
 Result<void> check(const node::v1::ContainerStatus& status) {
@@ -35,9 +38,10 @@ void add(ttrpc::Server& server, const char* method, F handler) {
 }  // namespace
 
 struct NodeService::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& core, UniqueFd socket, ContainerTable& table, ShimLinks& links, Journal& events,
+  State(asio::io_context& loop, UniqueFd socket, ContainerTable& table, ShimLinks& links, Journal& events,
         Writer& database, RecordingCalls calls)
-      : server(core, std::move(socket)),
+      : core(loop),
+        server(loop, std::move(socket)),
         containers(table),
         shims(links),
         journal(events),
@@ -107,15 +111,30 @@ struct NodeService::State : std::enable_shared_from_this<State> {
         nullptr);
   }
 
+  // A few at a time: each that is asked is a connection.
+  void ask_more() {
+    while (!to_ask.empty() && asked < kAskedAtOnce) {
+      const KnownShim shim = std::move(to_ask.front());
+      to_ask.pop_front();
+      ask(shim);
+    }
+  }
+
   void ask(const KnownShim& shim) {
     if (auto watched = shims.watch(shim); !watched) {
-      forget_in_database(shim.address);
+      // One for which there is no descriptor now is still a shim; it comes by itself.
+      if (watched.error().code != Code::kResourceExhausted) forget_in_database(shim.address);
       return;
     }
+    ++asked;
     shims.call(shim.address, "ListContainers", node::v1::ListContainersRequest().SerializeAsString(),
                [weak = weak_from_this(), shim](Result<std::string> answer) {
                  auto self = weak.lock();
                  if (!self) return;
+                 --self->asked;
+                 asio::post(self->core, [weak] {
+                   if (const auto still = weak.lock()) still->ask_more();
+                 });
                  node::v1::RegisterRequest described;
                  if (!answer || !described.ParseFromString(*answer)) {
                    // Perhaps another process by now; a shim that lives registers by itself.
@@ -131,7 +150,10 @@ struct NodeService::State : std::enable_shared_from_this<State> {
                });
   }
 
+  asio::io_context& core;
   ttrpc::Server server;
+  std::deque<KnownShim> to_ask;
+  std::size_t asked = 0;
   ContainerTable& containers;
   ShimLinks& shims;
   Journal& journal;
@@ -178,7 +200,22 @@ NodeService::NodeService(asio::io_context& core, UniqueFd listening_socket, Cont
 
 NodeService::~NodeService() = default;
 
-void NodeService::start() { state_->server.start(); }
+void NodeService::start() {
+  state_->server.keep_reserve();
+  state_->server.start();
+}
+
+std::optional<std::string> NodeService::problem() const {
+  const auto shortage = state_->server.shortage();
+  const bool few = descriptors_run_short();
+  if (!shortage && !few) return std::nullopt;
+  const std::string all = std::to_string(descriptor_limit());
+  return "wardd is at its limit of " + all + " file descriptors (RLIMIT_NOFILE), of which it keeps the last " +
+         std::to_string(descriptor_reserve()) + " from shims: connections of shims were refused " +
+         std::to_string(shortage ? shortage->refused : 0) +
+         " times, and what those shims run is not listed (it stays enforced, its events are spooled); a shim needs"
+         " two: raise the limit (LimitNOFILE= of the unit, prlimit --nofile)";
+}
 
 void NodeService::ask_known_shims(const std::filesystem::path& database) {
   auto connection = Connection::open(database, Access::kReadOnly);
@@ -186,8 +223,9 @@ void NodeService::ask_known_shims(const std::filesystem::path& database) {
   auto statement = connection->prepare("SELECT pid, address FROM shims");
   if (!statement) return;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
-    state_->ask({static_cast<pid_t>(statement->integer(0)), statement->text(1)});
+    state_->to_ask.push_back({static_cast<pid_t>(statement->integer(0)), statement->text(1)});
   }
+  state_->ask_more();
 }
 
 void NodeService::stop(std::function<void()> done) { state_->server.stop(std::move(done)); }

@@ -6,6 +6,8 @@
 #include <asio/io_context.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "enforcer/database/writer.h"
 #include "enforcer/journal/journal.h"
@@ -35,6 +37,9 @@ class NodeService {
   // themselves.
   void ask_known_shims(const std::filesystem::path& database);
   void stop(std::function<void()> done);
+
+  // That shims were refused for want of file descriptors, how many and what to set; for people.
+  [[nodiscard]] std::optional<std::string> problem() const;
 
  private:
   struct State;

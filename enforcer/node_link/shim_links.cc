@@ -9,6 +9,7 @@
 #include <chrono>
 #include <map>
 
+#include "lib/linux/descriptors.h"
 #include "lib/ttrpc/client.h"
 
 namespace ward::enforcer {
@@ -27,7 +28,8 @@ struct ShimLinks::State : std::enable_shared_from_this<State> {
         : shim(std::move(known)), process(core, pidfd), client(core, shim.address) {}
     KnownShim shim;
     asio::posix::stream_descriptor process;  // the pidfd: readable when the process has ended
-    ttrpc::Client client;
+    ttrpc::Client client;                    // connected while a call is under way, for that is a descriptor, too
+    std::size_t calls = 0;
   };
 
   State(asio::io_context& loop, std::function<void(const KnownShim&)> on_gone) : core(loop), gone(std::move(on_gone)) {}
@@ -43,6 +45,18 @@ struct ShimLinks::State : std::enable_shared_from_this<State> {
                               self->links.erase(found);
                               self->gone(shim);
                             });
+  }
+
+  void called(const KnownShim& shim) {
+    const auto found = links.find(shim.address);
+    if (found == links.end() || found->second->shim.pid != shim.pid || found->second->calls == 0) return;
+    if (--found->second->calls > 0) return;
+    // Not from inside the answer, which belongs to the connection.
+    asio::post(core, [weak = weak_from_this(), shim] {
+      const auto self = weak.lock();
+      const auto link = self ? self->links.find(shim.address) : decltype(links)::iterator();
+      if (self && link != self->links.end() && link->second->calls == 0) link->second->client.close();
+    });
   }
 
   asio::io_context& core;
@@ -66,6 +80,10 @@ Result<bool> ShimLinks::watch(const KnownShim& shim) {
   if (pidfd < 0) {
     return errno == ESRCH ? fail(Code::kNotFound, "no process " + std::to_string(shim.pid)) : fail_errno("pidfd_open");
   }
+  if (is_of_reserve(pidfd)) {
+    ::close(pidfd);
+    return fail(Code::kResourceExhausted, "wardd has no file descriptor left for another shim");
+  }
   auto link = std::make_unique<State::Link>(state_->core, shim, pidfd);
   state_->wait_for_end(*link);
   if (found == state_->links.end()) {
@@ -88,7 +106,13 @@ void ShimLinks::call(const std::string& address, std::string_view method, std::s
                [answer = std::move(answer)] { answer(fail(Code::kNotFound, "the container's shim is gone")); });
     return;
   }
-  found->second->client.call(kService, method, std::move(payload), kCommandTimeout, std::move(answer));
+  ++found->second->calls;
+  found->second->client.call(kService, method, std::move(payload), kCommandTimeout,
+                             [weak = state_->weak_from_this(), shim = found->second->shim,
+                              answer = std::move(answer)](Result<std::string> bytes) {
+                               if (const auto self = weak.lock()) self->called(shim);
+                               answer(std::move(bytes));
+                             });
 }
 
 std::size_t ShimLinks::size() const { return state_->links.size(); }

@@ -30,7 +30,7 @@ class ShimLinks {
   ShimLinks& operator=(const ShimLinks&) = delete;
 
   // Starts to watch it; true where it was not known. kInvalidArgument for a claim that cannot be true, kNotFound where
-  // no such process lives.
+  // no such process lives, kResourceExhausted where that would take one of the last descriptors.
   Result<bool> watch(const KnownShim& shim);
   void forget(const std::string& address);
 

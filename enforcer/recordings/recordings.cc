@@ -42,7 +42,11 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
 
 Recordings::Recordings(RunRecorder& recorder, Writer& writer, Journal& journal, std::filesystem::path database,
                        std::function<bool(const std::string&)> alive)
-    : recorder_(recorder), writer_(writer), journal_(journal), reader_(std::move(database)), alive_(std::move(alive)) {}
+    : recorder_(recorder),
+      writer_(writer),
+      journal_(journal),
+      reader_(writer, std::move(database)),
+      alive_(std::move(alive)) {}
 
 void Recordings::adopt(const std::vector<std::string>& open_runs) {
   for (const std::string& run_id : open_runs) {

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "lib/base/log.h"
+#include "lib/linux/descriptors.h"
 #include "lib/linux/unix_socket.h"
 #include "lib/ttrpc/channel.h"
 #include "lib/ttrpc/message.h"
@@ -64,6 +65,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
 
   void wait_accept();
   void accept();
+  void refuse(const std::string& why);
+  void end_shortage();
   void add(UniqueFd socket);
   void on_frame(const std::shared_ptr<Connection>& connection, Frame frame);
   void dispatch(const std::shared_ptr<Connection>& connection, std::uint32_t stream, std::string_view bytes);
@@ -80,6 +83,8 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   std::set<std::shared_ptr<Connection>> connections;
   std::function<void()> stopped;
   std::chrono::steady_clock::time_point alone_since = std::chrono::steady_clock::now();
+  std::optional<Shortage> shortage;
+  bool reserve = false;
   bool accepting = false;
 };
 
@@ -93,13 +98,18 @@ void Server::State::wait_accept() {
 void Server::State::accept() {
   for (int i = 0; i < kAcceptsPerWakeup; ++i) {
     auto socket = accept_unix(listener);
+    if (socket && reserve && is_of_reserve(socket->get())) {
+      refuse("the last file descriptors are kept for other things");
+      continue;
+    }
     if (socket) {
+      end_shortage();
       add(std::move(*socket));
       continue;
     }
     if (!lacks_resources(socket.error().sys_errno)) break;
     // The connection stays in the queue and would wake us at once again: look away for a moment instead of spinning.
-    log::warn("cannot accept connections for now", {{"error", socket.error().message}});
+    refuse(socket.error().message);
     timer.expires_after(kPauseWithoutDescriptors);
     timer.async_wait([weak = weak_from_this()](const asio::error_code& error) {
       const auto self = weak.lock();
@@ -108,6 +118,22 @@ void Server::State::accept() {
     return;
   }
   wait_accept();
+}
+
+// Said once, and counted: a peer that is refused comes again and again.
+void Server::State::refuse(const std::string& why) {
+  if (!shortage) {
+    log::warn("cannot accept connections for now", {{"error", why}});
+    shortage.emplace();
+  }
+  ++shortage->refused;
+  shortage->last = std::chrono::steady_clock::now();
+}
+
+void Server::State::end_shortage() {
+  if (!shortage || std::chrono::steady_clock::now() < shortage->last + kShortageLasts) return;
+  log::info("accepts all connections again", {{"refused", std::to_string(shortage->refused)}});
+  shortage.reset();
 }
 
 void Server::State::add(UniqueFd socket) {
@@ -223,6 +249,13 @@ Server::~Server() {
 
 void Server::add(std::string service, std::string method, Method handler) {
   state_->services[std::move(service)][std::move(method)] = std::move(handler);
+}
+
+void Server::keep_reserve() { state_->reserve = true; }
+
+std::optional<Server::Shortage> Server::shortage() const {
+  const auto& found = state_->shortage;
+  return found && std::chrono::steady_clock::now() < found->last + kShortageLasts ? found : std::nullopt;
 }
 
 void Server::start() {

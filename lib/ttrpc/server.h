@@ -59,7 +59,16 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void add(std::string service, std::string method, Method handler);  // before start
+  void keep_reserve();  // before start: closes connections that would take the last descriptors (descriptors.h)
   void start();
+  // Connections that were closed or had to wait for want of a descriptor: so many since the last that went well, and
+  // when the last one was. None where it is long ago (kShortageLasts), for who was refused has come again by then.
+  struct Shortage {
+    std::uint64_t refused = 0;
+    std::chrono::steady_clock::time_point last;
+  };
+  static constexpr std::chrono::seconds kShortageLasts{12};
+  [[nodiscard]] std::optional<Shortage> shortage() const;
   // Since when no connection is open: since start() or the end of the last one. None while one is.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> alone_since() const;
   // Stops accepting, lets buffered answers of open connections go out, then calls `done`.

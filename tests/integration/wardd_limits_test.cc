@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardd and shims where the node has run out of something that the kernel counts: inotify instances, descriptors.
 // WARD_TEST_LONG=1 asks for as many containers as once used up all inotify instances of a node.
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
+#include "lib/linux/unix_socket.h"
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -12,6 +16,36 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
+
+// Connections to wardd's socket for shims: each a descriptor there, as a shim's is.
+class Crowd {
+ public:
+  Crowd(const std::filesystem::path& socket, int number) {
+    for (int i = 0; i < number; ++i) {
+      if (auto connected = connect_unix(socket)) sockets_.push_back(std::move(*connected));
+    }
+  }
+
+ private:
+  std::vector<UniqueFd> sockets_;
+};
+
+rlim_t limit_of(pid_t pid, rlim_t wanted) {
+  rlimit before{};
+  EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit limit{wanted, std::max(before.rlim_max, wanted)};
+  EXPECT_EQ(::prlimit(pid, RLIMIT_NOFILE, &limit, nullptr), 0);
+  return before.rlim_cur;
+}
+
+std::size_t open_descriptors_of(pid_t pid) {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    ++count;
+  }
+  return count;
+}
 
 class WarddLimits : public GuardedTest {
  protected:
@@ -84,6 +118,49 @@ TEST_F(WarddLimits, N01_MoreContainersThanInotifyInstancesAndAWarddThatIsKilledA
   node().start_wardd();
   EXPECT_TRUE(await([&] { return listed() >= kMany; }, std::chrono::seconds(15))) << listed();
   EXPECT_THAT(status_text(), Not(HasSubstr("inotify")));
+}
+
+TEST_F(WarddLimits, N09_AtItsLimitOfDescriptorsWarddSaysSoAndAnswersAndRecovers) {
+  const std::string known = start("deny");
+  ASSERT_TRUE(await([&] { return !row(known).is_null(); }));
+  const pid_t wardd = node().wardd_pid();
+  const rlim_t before = limit_of(wardd, open_descriptors_of(wardd) + 60);
+  std::string late;
+  {
+    const Crowd crowd(node().directory() / "run/node.sock", 200);
+    ASSERT_TRUE(await_status("is at its limit of")) << status_text();
+    EXPECT_THAT(status_text(), ContainsRegex("\nproblem +wardd is at its limit of [0-9]+ file descriptors .*refused "
+                                             "[1-9][0-9]* times.*LimitNOFILE"));
+    late = start("deny");  // I1: enforced, and not listed
+    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", late, "/box", "attack", "novel"}).out, "novel -1 1\n");
+    EXPECT_TRUE(row(late).is_null());
+    EXPECT_FALSE(row(known).is_null());
+    EXPECT_EQ(node().ward({"--output", "json", "events"}).status, 0);
+  }
+  EXPECT_TRUE(await([&] { return !row(late).is_null(); }, std::chrono::seconds(15)));
+  limit_of(wardd, before);
+  EXPECT_TRUE(await([&] { return status_text().find("at its limit") == std::string::npos; }, std::chrono::seconds(20)))
+      << status_text();
+  std::size_t said = 0;
+  const std::string log = node().log_of("wardd");
+  for (auto at = log.find("cannot accept"); at != std::string::npos; at = log.find("cannot accept", at + 1)) ++said;
+  EXPECT_LE(said, 1U) << log;
+}
+
+TEST_F(WarddLimits, N09_TheLimitIsRaisedAsFarAsItMayBe) {
+  const auto limit = [] {
+    rlimit found{};
+    EXPECT_EQ(::prlimit(node().wardd_pid(), RLIMIT_NOFILE, nullptr, &found), 0);
+    return found.rlim_cur;
+  };
+  node().stop_wardd(SIGTERM);
+  node().start_wardd({"prlimit", "--nofile=100:200"});
+  EXPECT_GE(limit(), 65'536U);
+  node().stop_wardd(SIGTERM);
+  node().start_wardd(
+      {"prlimit", "--nofile=100:200", "setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-all", "--"});
+  EXPECT_EQ(limit(), 200U);
+  EXPECT_THAT(status_text(), Not(HasSubstr("at its limit")));
 }
 
 }  // namespace

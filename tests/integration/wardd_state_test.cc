@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// wardd's state directory in the hands of others: a second wardd, and files that are taken away while it runs.
+#include <csignal>
+
+#include "tests/integration/guarded_test_base.h"
+
+namespace ward::test {
+namespace {
+
+using testing::ContainsRegex;
+using testing::HasSubstr;
+
+class WarddState : public GuardedTest {
+ protected:
+  void TearDown() override { node().stop_wardd(SIGTERM); }
+  static std::string status_text() {
+    const Output output = node().ward({"status"});
+    EXPECT_EQ(output.status, 0) << output.err;
+    return output.out;
+  }
+  static std::filesystem::path database(const char* suffix = "") {
+    return node().state() / (std::string("ward.db") + suffix);
+  }
+  // A container's violation, acknowledged.
+  static std::string violate() {
+    const std::string id = node().unique("deny");
+    run_box(id, {"/box", "attack", "mkdir"});
+    await_violation(id);
+    return id;
+  }
+  static Output start_second(const std::filesystem::path& run_directory) {
+    return run({wardd_binary().string(), "--run-dir", run_directory.string()}, node().environment());
+  }
+};
+
+TEST_F(WarddState, N10_AStateDirectoryHasOneWardd) {
+  const auto other = node().directory() / "other-run";
+  const auto expect_refused = [&] {
+    const Output second = start_second(other);
+    EXPECT_EQ(second.status, 3);
+    EXPECT_THAT(second.err, HasSubstr("another wardd serves '" + node().state().string() + "'"));
+    EXPECT_THAT(second.err, HasSubstr("process " + std::to_string(node().wardd_pid()) + ", run directory '" +
+                                      (node().directory() / "run").string()));
+  };
+  expect_refused();
+  // By another name, and with the file gone that says who has it.
+  std::filesystem::create_directory_symlink(node().state(), node().directory() / "alias");
+  std::filesystem::rename(node().state() / "wardd.lock", node().directory() / "taken-away");
+  const Output second = run({wardd_binary().string(), "--run-dir", other.string(), "--state-dir",
+                             (node().directory() / "alias").string()},
+                            node().environment());
+  EXPECT_NE(second.status, 0) << second.err;
+  EXPECT_EQ(start_second(other).status, 3);
+  std::filesystem::remove_all(other);
+}
+
+TEST_F(WarddState, N10_EventsOutliveALogThatIsTakenAwayAndItIsSaid) {
+  const std::string before = violate();
+  std::filesystem::remove(database("-wal"));
+  EXPECT_TRUE(await([] { return status_text().find("ward.db-wal' was removed") != std::string::npos; },
+                    std::chrono::seconds(10)))
+      << status_text();
+  EXPECT_THAT(status_text(), ContainsRegex("\nwarning +'[^\n]*ward.db-wal' was removed while wardd ran; all that was"));
+  const std::string after = violate();
+  node().stop_wardd(SIGKILL);
+  node().start_wardd();
+  EXPECT_EQ(events(before).size(), 1U);
+  EXPECT_EQ(events(after).size(), 1U);
+}
+
+TEST_F(WarddState, N10_EventsOutliveADatabaseThatIsTakenAwayAltogether) {
+  const std::string before = violate();
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(database(suffix));
+  EXPECT_TRUE(await([] { return status_text().find("ward.db' was removed") != std::string::npos; },
+                    std::chrono::seconds(10)))
+      << status_text();
+  const std::string after = violate();
+  node().stop_wardd(SIGKILL);
+  node().start_wardd();
+  EXPECT_EQ(events(before).size(), 1U);
+  EXPECT_EQ(events(after).size(), 1U);
+  const Output all = node().ward({"--output", "json", "events"});
+  EXPECT_THAT(all.out, HasSubstr("database-repaired"));
+}
+
+}  // namespace
+}  // namespace ward::test
