@@ -226,7 +226,11 @@ struct Writer::State {
     }
     const std::string what = "journal: " + found.what + " while wardd runs";
     trouble("files", what + ": nothing is acknowledged until what it held is saved");
-    const auto saved = found.harm == DatabaseFiles::Harm::kLog ? empty_log(*connection) : copy_all(*connection, files);
+    const bool cut = found.harm == DatabaseFiles::Harm::kCut;
+    if (cut) connection->leave_log_alone();  // the next one reads what is whole of it
+    Result<void> saved;
+    if (found.harm == DatabaseFiles::Harm::kLog) saved = empty_log(*connection);
+    if (found.harm == DatabaseFiles::Harm::kDatabase) saved = copy_all(*connection, files);
     if (!saved) {
       trouble("files", what + ", and it cannot be saved: " + saved.error().message + kSpooled);
       return false;

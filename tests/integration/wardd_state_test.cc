@@ -46,9 +46,9 @@ TEST_F(WarddState, N10_AStateDirectoryHasOneWardd) {
   // By another name, and with the file gone that says who has it.
   std::filesystem::create_directory_symlink(node().state(), node().directory() / "alias");
   std::filesystem::rename(node().state() / "wardd.lock", node().directory() / "taken-away");
-  const Output second = run({wardd_binary().string(), "--run-dir", other.string(), "--state-dir",
-                             (node().directory() / "alias").string()},
-                            node().environment());
+  const Output second = run(
+      {wardd_binary().string(), "--run-dir", other.string(), "--state-dir", (node().directory() / "alias").string()},
+      node().environment());
   EXPECT_NE(second.status, 0) << second.err;
   EXPECT_EQ(start_second(other).status, 3);
   std::filesystem::remove_all(other);
@@ -71,8 +71,8 @@ TEST_F(WarddState, N10_EventsOutliveALogThatIsTakenAwayAndItIsSaid) {
 TEST_F(WarddState, N10_EventsOutliveADatabaseThatIsTakenAwayAltogether) {
   const std::string before = violate();
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(database(suffix));
-  EXPECT_TRUE(await([] { return status_text().find("ward.db' was removed") != std::string::npos; },
-                    std::chrono::seconds(10)))
+  EXPECT_TRUE(
+      await([] { return status_text().find("ward.db' was removed") != std::string::npos; }, std::chrono::seconds(10)))
       << status_text();
   const std::string after = violate();
   node().stop_wardd(SIGKILL);
