@@ -163,6 +163,7 @@ void Node::read_configuration() {
   auto text = read_file(path, profiles::kMaxYamlBytes + 1);
   if (!text && text.error().code == Code::kNotFound) text = std::string();
   if (!text) {
+    config_text_ = kUnread;  // so that the problem ends when it can be read again, as it was
     config_problems = {path.string() + ":1:1: " + text.error().message};
   } else if (!config_read_ || *text != config_text_) {
     config_text_ = *text;

@@ -116,7 +116,7 @@ Result<std::uint64_t> take_shares(Connection& connection, std::uint64_t wanted, 
                "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE workload = ?"
                " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
                std::string_view(workload), static_cast<std::int64_t>(std::min(events - level, wanted - taken)));
-    if (!removed) return removed;
+    if (!removed) return tl::unexpected<Error>(removed.error());
     taken += *removed;
   }
   return taken;
