@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/journal/spool_replay.h"
 
+#include <set>
+#include <system_error>
+
 #include "lib/base/log.h"
 #include "lib/spool/tally.h"
 
@@ -18,11 +21,18 @@ SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory, std:
 
 void SpoolReplay::scan() {
   std::error_code error;
-  std::vector<std::filesystem::path> found;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
-    if (entry.is_regular_file(error) && !entry.is_symlink(error)) found.push_back(entry.path());
+  std::set<std::filesystem::path> found;
+  std::filesystem::directory_iterator entry(directory_, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::error_code gone;
+    if (entry->is_regular_file(gone) && !entry->is_symlink(gone)) found.insert(entry->path());
   }
-  problems_.clear();
+  // A problem stays until its file was taken or is gone (N06); who cannot look knows of neither.
+  if (error && error != std::errc::no_such_file_or_directory) {
+    problems_[""] = "spool: cannot list '" + directory_.string() + "': " + error.message();
+    return;
+  }
+  std::erase_if(problems_, [&](const auto& problem) { return !found.contains(directory_ / problem.first); });
   more_ = false;
   for (const auto& path : found) {
     if (taken_.contains(path.filename().string())) continue;
@@ -36,8 +46,10 @@ void SpoolReplay::take(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   if (!spool) {
     const Code code = spool.error().code;
-    if (code == Code::kFailedPrecondition || code == Code::kNotFound)
-      return;  // its shim lives, or has just delivered it
+    if (code == Code::kFailedPrecondition || code == Code::kNotFound) {
+      problems_.erase(name);  // its shim lives, or has just delivered it
+      return;
+    }
     problems_[name] = "spool: " + spool.error().message;
     return;
   }
@@ -83,13 +95,15 @@ void SpoolReplay::pass_on(const std::string& name) {
 void SpoolReplay::finish(const std::string& name) {
   const auto taken = taken_.at(name);
   const auto remove = [this, name, taken](const Result<void>& stored) {
-    if (stored) {
-      if (auto removed = taken->spool.remove(); !removed) problems_[name] = "spool: " + removed.error().message;
+    const auto removed = stored ? taken->spool.remove() : stored;
+    if (stored && !removed) problems_[name] = "spool: " + removed.error().message;
+    if (removed) {
+      problems_.erase(name);
       log::info("spool of a shim that ended is in the journal",
                 {{"file", name}, {"damaged", std::to_string(taken->skipped)}});
     }
     taken_.erase(name);
-    if (stored && more_) scan();
+    if (removed && more_) scan();  // one that stays would be taken again and again
   };
   const bool has_tally = find_tally(tallies_, tally_id(name));
   if (!has_tally) journal_.forget_account(tally_id(name));

@@ -59,6 +59,22 @@ TEST_F(SpoolReplayTest, TheSpoolOfALivingShimIsLeftToIt) {
   EXPECT_TRUE(replay_.problems().empty());
 }
 
+TEST_F(SpoolReplayTest, N06_AProblemStaysUntilItsFileIsTakenOrGone) {
+  { ASSERT_TRUE(Spool::create(spool() / "shim-1")->append(violation("e1"))); }
+  const auto elsewhere = directory_.path() / "elsewhere";
+  std::filesystem::rename(spool(), elsewhere);
+  std::ofstream(spool()) << "no directory";
+  replay_.scan();
+  replay_.scan();
+  EXPECT_THAT(replay_.problems(), testing::ElementsAre(testing::HasSubstr("cannot list")));
+  std::filesystem::remove(spool());
+  std::filesystem::rename(elsewhere, spool());
+  replay_.scan();
+  ASSERT_TRUE(test::run_until(loop_, [&] { return !std::filesystem::exists(spool() / "shim-1"); }));
+  EXPECT_TRUE(replay_.problems().empty());
+  EXPECT_EQ(journal_.counts().events, 1U);
+}
+
 TEST_F(SpoolReplayTest, I4_WhatIsDamagedIsCountedAndTheRestIsKept) {
   {
     auto file = Spool::create(spool() / "shim-1");
