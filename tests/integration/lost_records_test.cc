@@ -3,6 +3,7 @@
 // that a record tells of) or counted as lost, whoever was killed, stood still, or had no disk.
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -61,6 +62,12 @@ class Records : public GuardedTest {
     const pid_t pid = node().task_pid(id);
     signal_process(node().shim_pid(id), SIGKILL);
     EXPECT_TRUE(await([&] { return node().task_pid(id) != pid || ::kill(pid, 0) != 0; }));
+  }
+  static std::ptrdiff_t shims() {
+    const auto all = node().processes();
+    return std::count_if(all.begin(), all.end(), [](const std::string& process) {
+      return process.find("containerd-shim-ward-v1") != std::string::npos;
+    });
   }
   static std::vector<fs::path> files_in(const fs::path& directory) {
     std::vector<fs::path> out;
@@ -132,16 +139,35 @@ TEST_F(Records, N08_I4_DetailsAreOnDiskATenthOfASecondAfterTheViolation) {
 }
 
 TEST_F(Records, N07_EventsOfShimsThatEndedWhileWarddStoodStillComeAtOnce) {
+  // The end of a shim that wardd knows would make it look.
+  ASSERT_TRUE(await([] { return ward_json({"status"})["shims"] == 0; }));
   signal_process(node().wardd_pid(), SIGSTOP);
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     ids.push_back(node().unique("deny"));
     run_box(ids.back(), {"/box", "attack", "mkdir"});
   }
+  ASSERT_TRUE(await([] { return shims() == 0; })) << "and have ended";
   signal_process(node().wardd_pid(), SIGCONT);
   for (const std::string& id : ids) {
     EXPECT_TRUE(await([&] { return events(id).size() == 1; }, seconds(30))) << id;  // two minutes were the rule
   }
+}
+
+// Not even the end of a shim tells of it: wardd watches the directory.
+TEST_F(Records, N07_ASpoolThatNobodyHoldsIsTakenAtOnceWhoeverLeftIt) {
+  node().stop_wardd(SIGKILL);
+  const std::string id = node().unique("deny");
+  run_box(id, {"/box", "attack", "mkdir"});
+  const auto files = files_in(node().state() / "spool");
+  ASSERT_EQ(files.size(), 1U);
+  const fs::path kept = node().directory() / "kept.spool";
+  fs::copy_file(files[0], kept);
+  fs::remove(files[0]);
+  node().start_wardd();
+  EXPECT_TRUE(events(id).empty());
+  fs::copy_file(kept, files[0]);
+  EXPECT_TRUE(await([&] { return events(id).size() == 1; }, seconds(30)));
 }
 
 TEST_F(Records, N05_I4_DetailsWaitInMemoryWhileTheSpoolCannotBeWritten) {
