@@ -153,7 +153,6 @@ void Node::read_configuration() {
   std::error_code error;
   if (store.governed() && !std::filesystem::exists(places.config, error)) {
     // Not a node without configuration: what was said there still holds, also over a restart.
-    if (!config_read_) store.keep_settings_in_force();
     config_read_ = true;
     config_text_ = kUnread;
     config_problems = {places.config.string() + ":1:1: the directory is gone: bring it back"};
@@ -161,8 +160,12 @@ void Node::read_configuration() {
   }
   const auto path = places.config / "wardd.yaml";
   auto text = read_file(path, profiles::kMaxYamlBytes + 1);
-  if (!text && text.error().code == Code::kNotFound) text = std::string();
+  // Not there is the choice of the defaults; a link that leads nowhere (yet) is not.
+  const bool absent = !text && text.error().code == Code::kNotFound;
+  if (absent && !std::filesystem::is_symlink(path, error)) text = std::string();
   if (!text) {
+    // As below, nothing is set: the store goes on with the settings that it has, at start those
+    // that were in force.
     config_text_ = kUnread;  // so that the problem ends when it can be read again, as it was
     config_problems = {path.string() + ":1:1: " + text.error().message};
   } else if (!config_read_ || *text != config_text_) {
@@ -182,8 +185,6 @@ void Node::read_configuration() {
       JournalEntry rejected{"rejected", {}};
       rejected.body.set_reason(parsed.error().message);
       journal.note(std::move(rejected));
-      // At start there is no last good one in memory; what shims obey is still in the index.
-      if (!config_read_) store.keep_settings_in_force();
     }
     config_read_ = true;
   }

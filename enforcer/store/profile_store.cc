@@ -51,6 +51,8 @@ ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
   // missing, not empty. Where the index is gone as well, the mark says that there were policies.
   had_policies_ = governed() || (!in_force_ && compiled::read_governed(places_) != compiled::Governed::kNever);
   if (!in_force_) return;
+  // What shims obey, until a wardd.yaml that is good says something else.
+  settings_ = in_force_->index.settings();
   had_profiles_ = in_force_->index.profiles_size() > 0;
   std::set<std::string> names;
   for (const auto& rule : in_force_->index.rules()) names.insert(rule.policy());
@@ -58,10 +60,6 @@ ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
 }
 
 void ProfileStore::set_settings(node::v1::NodeSettings settings) { settings_ = std::move(settings); }
-
-void ProfileStore::keep_settings_in_force() {
-  if (in_force_) settings_ = in_force_->index.settings();
-}
 
 Result<const SeenVersions*> ProfileStore::seen() {
   if (!seen_) {

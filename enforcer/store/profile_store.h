@@ -42,8 +42,8 @@ class ProfileStore {
     tried_.clear();
     notices_.clear();
   }
-  void set_settings(node::v1::NodeSettings settings);  // takes effect with the next reload()
-  void keep_settings_in_force();                       // those of the index, where there is one
+  // Takes effect with the next reload(). Until it is called, the settings are those in force before.
+  void set_settings(node::v1::NodeSettings settings);
 
   // Checks, writes <config>/profiles/<name>.yaml (or the file that has the profile already) and recompiles; `done` when
   // a container started from now on is governed by it. Nothing is changed on an error.

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// All parts of one node together, as far as no loop has to run: what a start makes of its files.
+#include "enforcer/node.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+
+#include "compiled/index_reader.h"
+#include "lib/base/clock.h"
+#include "profiles/yaml_tree.h"
+#include "tests/unit/enforcer/scratch_directory.h"
+
+namespace ward::enforcer {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Contains;
+using testing::HasSubstr;
+using testing::Not;
+
+class NodeTest : public testing::Test {
+ protected:
+  NodeTest() {
+    for (const auto& path : {places_.profiles(), places_.policies(), places_.compiled(), places_.run}) {
+      fs::create_directories(path);
+    }
+    write(places_.policies() / "all.yaml",
+          "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: all}\nspec:\n  rules:\n"
+          "    - {mode: learn}\n");
+  }
+
+  static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+  [[nodiscard]] fs::path settings_file() const { return places_.config / "wardd.yaml"; }
+  void write_settings() const {
+    write(settings_file(),
+          "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nwhenUngoverned: open\n"
+          "runtime: {binary: /usr/sbin/runc}\nquarantine: {ttl: 7m}\n");
+  }
+  [[nodiscard]] node::v1::NodeSettings settings_in_force() const {
+    const auto index = compiled::IndexReader::open(places_.compiled_index());
+    EXPECT_TRUE(index) << index.error().message;
+    return index ? index->settings() : node::v1::NodeSettings();
+  }
+  [[nodiscard]] std::vector<std::string> start() {
+    Node node(loop_, places_);
+    node.read_configuration();
+    return node.problems();
+  }
+
+  test::ScratchDirectory directory_;
+  const Places places_{directory_.path() / "etc", directory_.path() / "state", directory_.path() / "run"};
+  asio::io_context loop_;
+};
+
+TEST_F(NodeTest, I9_N04_D10_WhateverKeepsWarddYamlFromBeingReadAtStartTheSettingsInForceStay) {
+  const std::vector<std::pair<const char*, std::function<void()>>> cases = {
+      {"bad", [&] { write(settings_file(), "kind: ["); }},
+      {"a directory", [&] { fs::create_directory(settings_file()); }},
+      {"too large", [&] { write(settings_file(), std::string(profiles::kMaxYamlBytes + 2, '#')); }},
+      {"a link to itself", [&] { fs::create_symlink("wardd.yaml", settings_file()); }},
+      {"a link that leads nowhere", [&] { fs::create_symlink("nowhere", settings_file()); }},
+      {"a link through a file", [&] { fs::create_symlink("policies/all.yaml/x", settings_file()); }},
+      {"bad, with all of the configuration gone before", [&] {
+         fs::rename(places_.config, directory_.path() / "aside");
+         Node node(loop_, places_);
+         node.read_configuration();
+         fs::rename(directory_.path() / "aside", places_.config);
+         write(settings_file(), "kind: [");
+         node.read_configuration();
+         EXPECT_EQ(settings_in_force().runtime_binary(), "/usr/sbin/runc");
+       }}};
+  write_settings();
+  (void)start();
+  const std::string before = settings_in_force().SerializeAsString();
+  ASSERT_EQ(settings_in_force().runtime_binary(), "/usr/sbin/runc");
+  for (const auto& [what, spoil] : cases) {
+    fs::remove_all(settings_file());
+    spoil();
+    for (const char* when : {"at the first start", "and at the second"}) {
+      EXPECT_THAT(start(), Contains(HasSubstr("wardd.yaml:1:"))) << what;
+      EXPECT_EQ(settings_in_force().SerializeAsString(), before) << what << " " << when;
+    }
+    fs::remove_all(settings_file());
+    write_settings();
+    EXPECT_THAT(start(), Not(Contains(HasSubstr("wardd.yaml")))) << what;
+  }
+  fs::remove(settings_file());
+  (void)start();
+  EXPECT_EQ(settings_in_force().runtime_binary(), "") << "a file that is not there says: the defaults";
+}
+
+}  // namespace
+}  // namespace ward::enforcer
