@@ -10,7 +10,15 @@ namespace {
 constexpr std::uint64_t kMostOfOnePass = 10'000;  // events
 constexpr std::int64_t kMostGivers = 64;          // workloads
 
-using Share = std::pair<std::string, std::uint64_t>;  // workload, events
+struct Share {
+  std::string workload;
+  std::uint64_t events = 0;
+  std::uint64_t held = 0;  // of these
+  [[nodiscard]] std::uint64_t above(std::uint64_t level) const {
+    const std::uint64_t kept = std::max(level, held);
+    return events > kept ? events - kept : 0;
+  }
+};
 
 template <typename... Values>
 Result<std::uint64_t> change(Connection& connection, std::string_view sql, Values... values) {
@@ -45,20 +53,35 @@ Result<void> name_workloads(Connection& connection, bool& more) {
   return {};
 }
 
-Result<void> hold(Connection& connection, const std::vector<HeldContainer>& held) {
-  if (auto made = connection.execute("CREATE TEMP TABLE IF NOT EXISTS held (sequence INTEGER PRIMARY KEY);"
-                                     "DELETE FROM temp.held");
-      !made) {
+// Newest first: of a container, of a workload, and alike from each workload where it is too much in all.
+Result<void> hold(Connection& connection, const JournalLimits& limits, const std::vector<HeldContainer>& held) {
+  for (const char* table : {"candidate", "held"}) {
+    const std::string name(table);
+    auto made = connection.execute("CREATE TEMP TABLE IF NOT EXISTS " + name +
+                                   " (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
+                                   "DELETE FROM temp." +
+                                   name);
+    if (!made) return made;
+  }
+  if (auto made = connection.execute("CREATE INDEX IF NOT EXISTS temp.held_by_workload ON held (workload)"); !made) {
     return made;
   }
   for (const HeldContainer& container : held) {
-    const auto kept =
+    const auto found =
         change(connection,
-               "INSERT OR IGNORE INTO temp.held SELECT sequence FROM events WHERE container = ?"
+               "INSERT OR IGNORE INTO temp.candidate SELECT sequence, workload FROM events WHERE container = ?"
                " AND containerd_namespace = ? ORDER BY sequence DESC LIMIT ?",
                std::string_view(container.container), std::string_view(container.containerd_namespace), kHeldEvents);
-    if (!kept) return tl::unexpected<Error>(kept.error());
+    if (!found) return tl::unexpected<Error>(found.error());
   }
+  const auto kept =
+      change(connection,
+             "INSERT INTO temp.held SELECT sequence, workload FROM (SELECT sequence, workload, row_number() OVER"
+             " (PARTITION BY workload ORDER BY sequence DESC) AS place FROM temp.candidate)"
+             " WHERE place <= ? ORDER BY place, sequence DESC LIMIT ?",
+             static_cast<std::int64_t>(limits.max_events / kHeldShareOfWorkload),
+             static_cast<std::int64_t>(limits.max_events / kHeldShareOfAll));
+  if (!kept) return tl::unexpected<Error>(kept.error());
   return {};
 }
 
@@ -71,7 +94,9 @@ Result<std::uint64_t> number_of(Connection& connection) {
 }
 
 Result<std::vector<Share>> largest_shares(Connection& connection) {
-  auto statement = connection.prepare("SELECT workload, events FROM shares ORDER BY events DESC LIMIT ?");
+  auto statement = connection.prepare(
+      "SELECT workload, events, (SELECT count(*) FROM temp.held WHERE held.workload = shares.workload)"
+      " FROM shares ORDER BY events DESC LIMIT ?");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(kMostGivers);
   std::vector<Share> shares;
@@ -79,7 +104,8 @@ Result<std::vector<Share>> largest_shares(Connection& connection) {
     auto row = statement->step();
     if (!row) return tl::unexpected<Error>(row.error());
     if (!*row) return shares;
-    shares.emplace_back(statement->text(0), static_cast<std::uint64_t>(statement->integer(1)));
+    shares.push_back({statement->text(0), static_cast<std::uint64_t>(statement->integer(1)),
+                      static_cast<std::uint64_t>(statement->integer(2))});
   }
 }
 
@@ -87,11 +113,11 @@ Result<std::vector<Share>> largest_shares(Connection& connection) {
 std::uint64_t level_for(const std::vector<Share>& shares, std::uint64_t wanted, std::uint64_t lowest) {
   const auto given_at = [&](std::uint64_t level) {
     std::uint64_t given = 0;
-    for (const auto& [workload, events] : shares) given += events > level ? events - level : 0;
+    for (const Share& share : shares) given += share.above(level);
     return given;
   };
   std::uint64_t low = lowest;
-  std::uint64_t high = shares.empty() ? lowest : std::max(lowest, shares.front().second);
+  std::uint64_t high = shares.empty() ? lowest : std::max(lowest, shares.front().events);
   while (low < high) {
     const std::uint64_t middle = low + (high - low + 1) / 2;
     if (given_at(middle) >= wanted) {
@@ -103,19 +129,20 @@ std::uint64_t level_for(const std::vector<Share>& shares, std::uint64_t wanted, 
   return low;
 }
 
-// The oldest of those that hold most.
+// The oldest of those that have most, without what is held: others do not give in its place before their turn.
 Result<std::uint64_t> take_shares(Connection& connection, std::uint64_t wanted, std::uint64_t lowest) {
   const auto shares = largest_shares(connection);
   if (!shares) return tl::unexpected<Error>(shares.error());
   const std::uint64_t level = level_for(*shares, wanted, lowest);
   std::uint64_t taken = 0;
-  for (const auto& [workload, events] : *shares) {
-    if (events <= level || taken >= wanted) break;
-    const auto removed =
-        change(connection,
-               "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE workload = ?"
-               " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
-               std::string_view(workload), static_cast<std::int64_t>(std::min(events - level, wanted - taken)));
+  for (const Share& share : *shares) {
+    if (share.events <= level || taken >= wanted) break;
+    const std::uint64_t given = std::min(share.above(level), wanted - taken);
+    if (given == 0) continue;
+    const auto removed = change(connection,
+                                "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE workload = ?"
+                                " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
+                                std::string_view(share.workload), static_cast<std::int64_t>(given));
     if (!removed) return tl::unexpected<Error>(removed.error());
     taken += *removed;
   }
@@ -158,7 +185,7 @@ Result<void> remove(Connection& connection, const JournalLimits& limits, std::in
     if (!by_number) return tl::unexpected<Error>(by_number.error());
     gone.number = *by_number;
   }
-  // What is held may be more than the limits allow: then a pass that removed nothing is not followed by another.
+  // A pass that removed nothing is not followed by another.
   gone.more = gone.more || gone.age == kMostOfOnePass || (beyond > wanted && gone.share + gone.number > 0);
   return {};
 }
@@ -179,10 +206,11 @@ Result<Expired> remove_expired(Connection& connection, const JournalLimits& limi
                                const std::vector<HeldContainer>& held) {
   Expired gone;
   if (auto named = name_workloads(connection, gone.more); !named) return tl::unexpected<Error>(named.error());
-  if (auto kept = hold(connection, held); !kept) return tl::unexpected<Error>(kept.error());
+  if (auto kept = hold(connection, limits, held); !kept) return tl::unexpected<Error>(kept.error());
   if (auto done = remove(connection, limits, now_wall_ns, gone); !done) return tl::unexpected<Error>(done.error());
-  for (const auto& [name, by] : {Share{"expired", gone.all()}, Share{"expired-age", gone.age},
-                                 Share{"expired-share", gone.share}, Share{"expired-number", gone.number}}) {
+  using Counter = std::pair<std::string_view, std::uint64_t>;
+  for (const auto& [name, by] : {Counter{"expired", gone.all()}, Counter{"expired-age", gone.age},
+                                 Counter{"expired-share", gone.share}, Counter{"expired-number", gone.number}}) {
     if (auto counted = count(connection, name, by); !counted) return tl::unexpected<Error>(counted.error());
   }
   return gone;

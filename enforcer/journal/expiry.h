@@ -19,12 +19,14 @@ struct JournalLimits {
   std::int64_t max_age_ns = 30LL * 24 * 3600 * 1'000'000'000;
 };
 
-// A container whose events stay: the newest kHeldEvents of them.
+// A container whose events stay, within these bounds, the newest first.
 struct HeldContainer {
   std::string containerd_namespace;
   std::string container;
 };
-inline constexpr std::int64_t kHeldEvents = 1000;
+inline constexpr std::int64_t kHeldEvents = 1000;         // of a container
+inline constexpr std::uint64_t kHeldShareOfWorkload = 4;  // a quarter of the journal
+inline constexpr std::uint64_t kHeldShareOfAll = 2;       // a half
 
 // Down to this part of the journal a workload gives what it has before others give theirs.
 inline constexpr std::uint64_t kSmallestShare = 64;

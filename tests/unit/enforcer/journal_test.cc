@@ -244,9 +244,66 @@ TEST_F(JournalShares, H05_NothingIsDroppedBeforeItIsKnownWhatIsQuarantined) {
 TEST_F(JournalShares, H05_WhatIsHeldIsBoundedForEachContainer) {
   open();
   journal_->set_held([] { return std::vector<HeldContainer>{{"default", "caught"}}; });
-  append_many("loop", 3000, "caught");
-  expire_down_to(10);
+  std::vector<JournalEntry> entries;
+  for (int i = 0; i < 3000; ++i) {
+    entries.push_back(of_workload("e" + std::to_string(i), "loop", "caught"));
+    entries.back().body.set_wall_ns(1);  // past every age
+  }
+  ASSERT_TRUE(append(std::move(entries)));
+  expire_down_to(10'000);
   EXPECT_EQ(journal_->read(0, "caught", 10'000)->size(), static_cast<std::size_t>(kHeldEvents));
+}
+
+TEST_F(JournalShares, H05_QuarantinedContainersOfOneWorkloadKeepAQuarterOfTheJournal) {
+  open();
+  std::vector<HeldContainer> held;
+  journal_->set_held([&] { return held; });
+  append_many("quiet", 3);
+  append_many("other", 150);
+  for (int i = 0; i < 40; ++i) {
+    held.push_back({"default", "caught" + std::to_string(i)});
+    append_many("loop", 50, held.back().container);
+  }
+  expire_down_to(400);
+  EXPECT_THAT(by_image(), UnorderedElementsAre(Pair("quiet", 3), Pair("other", 150), Pair("loop", 247)));
+  EXPECT_EQ(ids("caught39").size(), 50U) << "the newest stay";
+  EXPECT_EQ(journal_->counts().expired_share, journal_->counts().expired);
+}
+
+TEST_F(JournalShares, H05_WhatIsHeldIsGivenByTheNextLargestNotByTheOldest) {
+  open();
+  journal_->set_held([] { return std::vector<HeldContainer>{{"default", "caught"}}; });
+  append_many("quiet", 10);
+  append_many("loop", 300, "caught");
+  for (int i = 0; i < 10; ++i) append_many("w" + std::to_string(i), 60);
+  expire_down_to(400);
+  const auto left = by_image();
+  EXPECT_EQ(left.at("quiet"), 10);
+  EXPECT_EQ(left.at("loop"), 100) << "a quarter";
+  EXPECT_EQ(left.at("w0"), 29);
+  EXPECT_EQ(left.at("w9"), 29);
+  EXPECT_EQ(journal_->counts().expired_number, 0U);
+}
+
+TEST_F(JournalShares, H05_QuarantinedContainersOfManyWorkloadsKeepHalfOfTheJournal) {
+  open();
+  std::vector<HeldContainer> held{{"default", "honest"}};
+  journal_->set_held([&] { return held; });
+  append_many("quiet", 20, "honest");
+  append_many("other", 100);
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "caught" + std::to_string(i);
+    held.push_back({"default", name});
+    append_many(name, 100, name);  // an image of its own each
+  }
+  append_many("new", 90);
+  expire_down_to(400);
+  const auto left = by_image();
+  EXPECT_GE(left.at("quiet"), 9) << "what is held is shared alike";
+  EXPECT_GE(left.at("new"), 9) << "who comes later has room, too";
+  std::size_t sum = 0;
+  for (const auto& [image, count] : left) sum += static_cast<std::size_t>(count);
+  EXPECT_EQ(sum, 400U);
 }
 
 // A journal of the version before: its events are of the workloads that their bodies tell.
