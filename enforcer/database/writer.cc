@@ -29,7 +29,7 @@ constexpr std::chrono::seconds kLookEvery{1};  // at the files, and whether what
 // What a proof writes: twice what failed, and at least what the next batch of a shim may need.
 constexpr std::uint64_t kLeastProof = 1U << 20U;
 constexpr std::uint64_t kLargestProof = 64U << 20U;
-constexpr const char* kSpooled = "; events stay in the shims' spools until this is repaired";
+constexpr const char* kKept = "; shims keep their events until this is repaired";
 
 struct Task {
   Writer::Job job;
@@ -156,7 +156,7 @@ struct Writer::State {
     opened_at = Clock::now();
     auto placed = files.put_copy_in_place();
     auto opened = placed ? open_with_tables(path) : tl::unexpected<Error>(placed.error());
-    if (!opened) return trouble("open", "journal: " + opened.error().message + kSpooled);
+    if (!opened) return trouble("open", "journal: " + opened.error().message + kKept);
     files.note();
     connection.emplace(std::move(*opened));
     settled("open");
@@ -170,7 +170,7 @@ struct Writer::State {
       if (is_trouble(results[i])) {
         failed = true;
         const Error& error = results[i].error();
-        trouble(subject, subject + ": " + error.message + kSpooled, error.code == Code::kInternal);
+        trouble(subject, subject + ": " + error.message + kKept, error.code == Code::kInternal);
       } else if (results[i] && has_damage(subject)) {
         settled(subject);
       }
@@ -232,7 +232,7 @@ struct Writer::State {
     if (found.harm == DatabaseFiles::Harm::kLog) saved = empty_log(*connection);
     if (found.harm == DatabaseFiles::Harm::kDatabase) saved = copy_all(*connection, files);
     if (!saved) {
-      trouble("files", what + ", and it cannot be saved: " + saved.error().message + kSpooled);
+      trouble("files", what + ", and it cannot be saved: " + saved.error().message + kKept);
       return false;
     }
     reopen(self);
