@@ -21,6 +21,7 @@ template <typename Request, typename Response, typename PrintText>
 int ask(Session& session, const std::string& doing, Question<Request, Response> question, const Request& request,
         PrintText print_text) {
   grpc::ClientContext context;
+  context.set_deadline(deadline());
   Response answer;
   if (const auto rpc = (session.api().*question)(&context, request, &answer); !rpc.ok()) {
     return session.fail(doing, rpc);

@@ -21,6 +21,7 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   request.set_yaml(file->text);
   request.set_file_name(file->name);
   grpc::ClientContext context;
+  context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::ApplyProfileResponse response;
   if (const auto rpc = session.api().ApplyProfile(&context, request, &response); !rpc.ok()) {
     return session.fail("profile apply", rpc);

@@ -16,6 +16,7 @@ namespace {
 
 int run(Session& session, const ward::v1::GenerateProfileRequest& request, const std::string& output) {
   grpc::ClientContext context;
+  context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::GenerateProfileResponse response;
   if (const auto rpc = session.api().GenerateProfile(&context, request, &response); !rpc.ok()) {
     return session.fail("profile generate " + request.workload(), rpc);

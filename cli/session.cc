@@ -20,8 +20,13 @@ ward::v1::Ward::Stub& Session::api() {
 
 int Session::fail(std::string_view doing, const grpc::Status& status) const {
   const std::string what = std::string(doing) + ": ";
+  const std::string socket = places.api_socket().string();
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return refuse(what + "wardd did not answer in time at " + socket +
+                      ": it stands still or is very busy (containers stay enforced without it)",
+                  kExitUnreachable);
+  }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
-    const std::string socket = places.api_socket().string();
     if (::geteuid() != 0) {
       return refuse(what + "wardd cannot be reached at " + socket + ": only root may talk to it", kExitUnreachable);
     }

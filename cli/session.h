@@ -4,6 +4,7 @@
 // or with --output json as one object {"error", "exit_code"} on a line.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,5 +47,12 @@ struct Session {
  private:
   std::unique_ptr<ward::v1::Ward::Stub> stub_;
 };
+
+// Of a call that begins now: a wardd that stands still would keep its caller for ever.
+inline std::chrono::system_clock::time_point deadline(std::chrono::seconds patience = std::chrono::seconds(10)) {
+  return std::chrono::system_clock::now() + patience;
+}
+// wardd reads and compiles every file of the node for an `apply`.
+inline constexpr std::chrono::seconds kPatienceToCompile{120};
 
 }  // namespace ward::cli

@@ -59,19 +59,24 @@ std::string check_name_template(std::string_view text) {
   return "";
 }
 
+bool never_kubernetes(const Selector& selector) {
+  return is_exact(selector.containerd_namespaces) && !contains(selector.containerd_namespaces, kKubernetes);
+}
+
 std::string describe_tenants_choice(const PolicyRule& rule, std::string_view text) {
   const bool by_container = text.find("{container}") != std::string_view::npos;
   const bool by_pod = text.find("{pod}") != std::string_view::npos;
   if ((!by_container && !by_pod) || text.find("{namespace}") != std::string_view::npos) return "";
   const Selector& selector = rule.selector;
   if (is_exact(selector.kubernetes_namespaces)) return "";
-  if (is_exact(selector.containerd_namespaces) && !contains(selector.containerd_namespaces, kKubernetes)) return "";
+  if (never_kubernetes(selector)) return "";
   return std::string("whoever may create pods chooses by the name of a ") +
          (by_container && by_pod ? "pod or a container"
           : by_pod               ? "pod"
                                  : "container") +
          " what '" + escape(text, 80) +
-         "' becomes: name kubernetesNamespaces in the rule, or put {namespace}_ before it";
+         "' becomes: name kubernetesNamespaces in the rule (where there is no Kubernetes, containerdNamespaces), or "
+         "put {namespace}_ before it";
 }
 
 }  // namespace ward::profiles

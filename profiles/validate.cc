@@ -275,6 +275,11 @@ std::vector<Finding> validate(const Policy& policy) {
     check_template(findings, rule, subject + ".workload", rule.workload);
     const bool learns = rule.mode == Mode::kLearn || rule.missing == Missing::kLearn;
     if (rule.workload.empty() && learns) check_template(findings, rule, subject + ".workload", kDefaultWorkload);
+    if (!rule.selector.images.empty() && never_kubernetes(rule.selector)) {
+      findings.warn(subject + ".match.images",
+                    "matches nothing: the image is known of containers of Kubernetes only, which are in the "
+                    "containerd namespace k8s.io. Select by containers, or leave images out");
+    }
     if (i + 1 < policy.rules.size() && rule.selector == Selector{}) {
       findings.warn(subject, "matches every container, so the rules after it are never reached");
     }

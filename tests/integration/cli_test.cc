@@ -279,6 +279,15 @@ TEST_F(Cli, AFollowerSeesAViolationAsItHappensAndEndsCleanlyWhenAsked) {
   }
 }
 
+TEST_F(Cli, AWarddThatStandsStillKeepsNobodyForEver) {
+  signal_process(node().wardd_pid(), SIGSTOP);
+  const Output asked = node().ward({"status"});
+  signal_process(node().wardd_pid(), SIGCONT);
+  EXPECT_EQ(asked.status, 3) << asked.err;
+  EXPECT_THAT(asked.err, HasSubstr("did not answer in time"));
+  EXPECT_TRUE(await([] { return node().ward({"status"}).status == 0; }));
+}
+
 TEST_F(Cli, AFollowerEndsWith3WhenWarddGoes) {
   const std::string id = start_watched("deny");
   Child follower({ward_binary().string(), "events", "-f", "-c", id}, node().environment());

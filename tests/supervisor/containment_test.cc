@@ -228,6 +228,7 @@ TEST_F(Flood, R06_I4_AHundredThousandDeniedCallsCostNoMemoryAndLoseNoCount) {
   const long more = held_kilobytes() - before;
   EXPECT_NE(out().find("flood 100000 0\n"), std::string::npos) << out();
   EXPECT_EQ(supervisor_->violations(), 100'000U);
+  EXPECT_EQ(counted_, 100'000U) << "each before it is answered";
   supervisor_->flush();
   EXPECT_EQ(calls_in(violations_), 100'000U);
   EXPECT_LE(violations_.size(), 200U);

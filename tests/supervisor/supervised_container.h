@@ -68,6 +68,7 @@ class SupervisedContainer : public testing::Test {
   void start(Charge charge, const std::vector<std::string>& verbs) {
     Supervisor::Callbacks callbacks;
     callbacks.report = [this](node::v1::Violation violation) { violations_.push_back(std::move(violation)); };
+    callbacks.count = [this] { ++counted_; };
     callbacks.frozen_changed = [this](bool frozen) { frozen_.push_back(frozen); };
     callbacks.changed = [] {};
     callbacks.kill_all = [this] { killed_by_callback_ = true; };
@@ -144,6 +145,7 @@ class SupervisedContainer : public testing::Test {
   std::filesystem::path root_;
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<ListenerSocket> socket_;
+  std::uint64_t counted_ = 0;
   std::vector<node::v1::Violation> violations_;
   std::vector<bool> frozen_;
   bool killed_by_callback_ = false;

@@ -127,6 +127,9 @@ TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}', match: {kubernetesNamespaces: [shop, web]}"), none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{namespace}_{container}'"), none);
   EXPECT_EQ(warnings_of("mode: learn, match: {containerdNamespaces: [default]}"), none) << "no pod comes there";
+  EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], images: [web]}"),
+              testing::ElementsAre("rules.0.match.images"))
+      << "nor is there an image that is known";
   EXPECT_EQ(warnings_of("mode: 'off'"), none);
 }
 
