@@ -2,24 +2,31 @@
 #include "enforcer/journal/lost_violations.h"
 
 #include <algorithm>
-#include <set>
 #include <system_error>
 #include <utility>
 
 #include "enforcer/journal/accounts.h"
 #include "lib/base/log.h"
+#include "lib/spool/spool.h"
 
 namespace ward::enforcer {
 namespace {
 
-constexpr std::size_t kMostAtOnce = 64;  // each has a descriptor
+constexpr std::size_t kMostAtOnce = 64;                 // each has a descriptor
+constexpr std::uint64_t kMostWeighedBytes = 4U << 20U;  // in one scan: it holds the core loop up
+constexpr std::size_t kWeighRecords = 256;
+constexpr std::size_t kWeighBytes = 1U << 20U;
 
-std::vector<std::string> names_in(const std::filesystem::path& directory) {
-  std::vector<std::string> names;
+// Sorted. What is absent is empty.
+Result<std::set<std::string>> names_in(const std::filesystem::path& directory) {
+  std::set<std::string> names;
   std::error_code error;
   for (auto at = std::filesystem::directory_iterator(directory, error);
        !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
-    names.push_back(at->path().filename().string());
+    names.insert(at->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail_errno("list '" + directory.string() + "'", error.value());
   }
   return names;
 }
@@ -29,11 +36,16 @@ bool is_tally(const std::string& name) {
   return extension == kTallySuffix || extension == kLostSuffix;
 }
 
+// A sum may grow after it was journalled, where we died before we removed it: what was added is
+// another event. The event of a tally says that its account is closed (accounts.h).
 JournalEntry lost_event(const std::string& name, const TallyContent& content) {
   JournalEntry event{"violations-lost", {}};
   event.body.set_event_id(lost_event_id(tally_id(name)));
   if (!event.body.mutable_identity()->ParseFromString(content.about)) event.body.clear_identity();
-  if (std::filesystem::path(name).extension() == kLostSuffix) event.body.mutable_identity()->clear_container_id();
+  if (std::filesystem::path(name).extension() == kLostSuffix) {
+    event.body.set_event_id(event.body.event_id() + "-" + std::to_string(content.count));
+    event.body.mutable_identity()->clear_container_id();
+  }
   return event;
 }
 
@@ -45,54 +57,123 @@ LostViolations::LostViolations(asio::io_context& core, Journal& journal, std::fi
 
 void LostViolations::start() {
   std::set<std::string> shims;
+  bool all = true;
   for (const auto& directory : {tallies_, spool_}) {
-    for (const std::string& name : names_in(directory)) shims.insert(tally_id(name));
+    const auto names = names_in(directory);
+    all = all && names.has_value();
+    for (const std::string& name : names.value_or(std::set<std::string>())) shims.insert(tally_id(name));
   }
-  journal_.forget_accounts_but(std::move(shims));
+  if (all) journal_.forget_accounts_but(std::move(shims));
   scan();
 }
 
 void LostViolations::scan() {
-  problems_.clear();
-  for (const std::string& name : names_in(tallies_)) {
-    if (taken_.size() >= kMostAtOnce) break;
-    if (is_tally(name) && !taken_.contains(name)) take(name);
+  weighed_bytes_ = 0;
+  const auto names = names_in(tallies_);
+  const Spools spools = list_spools();
+  std::vector<std::string> taken;
+  if (names) {
+    // What was noticed of a file stays until it was counted, or is gone (N06).
+    const auto is_gone = [&](const std::string& name) { return !names->contains(name); };
+    std::erase_if(problems_, [&](const auto& problem) { return is_gone(problem.first); });
+    std::erase_if(held_, [&](const auto& held) { return is_gone(held.first) && !taken_.contains(held.first); });
+    std::erase_if(waiting_, is_gone);
+    for (const std::string& name : *names) {
+      remove_unfinished(tallies_, name);
+      if (!is_tally(name) || taken_.contains(name)) continue;
+      if (waiting_.contains(name) && (!spools || spools->contains(tally_id(name)))) continue;
+      if (taken_.size() < kMostAtOnce && take(name)) taken.push_back(name);
+    }
+  } else {
+    problems_[""] = "lost violations: " + names.error().message;  // no file has that name
   }
-  close_due();
+  leave_what_sums_have(taken);
+  close_due(spools);
 }
 
-void LostViolations::take(const std::string& name) {
+bool LostViolations::take(const std::string& name) {
   auto tally = Tally::take_over(tallies_ / name);
-  if (tally) {
-    taken_[name] = std::make_shared<Taken>(Taken{std::move(*tally), std::chrono::steady_clock::now() + kGrace});
-    return;
+  if (!tally) {
+    const Code code = tally.error().code;
+    if (code == Code::kFailedPrecondition || code == Code::kNotFound)
+      return false;  // its shim lives, or has removed it
+    problems_[name] = tally.error().message + "; how many violations its shim lost is not known: remove it";
+    return false;
   }
-  const Code code = tally.error().code;
-  if (code == Code::kFailedPrecondition || code == Code::kNotFound) return;  // its shim lives, or has removed it
-  problems_[name] = tally.error().message + "; how many violations its shim lost is not known: remove it";
+  problems_.erase(name);
+  waiting_.erase(name);
+  taken_[name] = std::make_shared<Taken>(Taken{std::move(*tally), std::chrono::steady_clock::now() + kGrace});
+  return true;
 }
 
-void LostViolations::close_due() {
+// They go with the sum.
+void LostViolations::leave_what_sums_have(const std::vector<std::string>& taken) {
+  if (taken.empty()) return;
+  const auto counted = tallies_in_sums(tallies_);
+  for (const std::string& name : taken) {
+    if (!counted) problems_[name] = counted.error().message;
+    if (!counted || counted->contains(name)) taken_.erase(name);
+  }
+}
+
+void LostViolations::close_due(const Spools& spools) {
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [name, taken] : std::map(taken_)) {
     if (taken->closing || now < taken->due) continue;
-    // What is in its spool is not lost.
-    if (has_spool(tally_id(name))) {
-      taken->due = now + kGrace;
+    if (!taken->tally.is_named()) {  // somebody has counted it in a sum, or has thrown it away
+      taken_.erase(name);
+    } else if (!spools || spools->contains(tally_id(name))) {
+      wait_for_spool(name, *taken, spools);
     } else {
       close(name, taken);
     }
   }
-  if (taken_.empty()) return;
+  if (taken_.empty() && waiting_.empty()) return;
   timer_.expires_after(kGrace);
   timer_.async_wait([this](const asio::error_code& error) {
     if (!error) scan();
   });
 }
 
-bool LostViolations::has_spool(const std::string& id) const {
+// The spool waits for the disk, perhaps; the number of what is not in it does not.
+void LostViolations::wait_for_spool(const std::string& name, const Taken& taken, const Spools& spools) {
+  if (spools && !held_.contains(name)) {
+    if (weighed_bytes_ >= kMostWeighedBytes) return;  // with the next scan
+    const std::uint64_t seen = taken.tally.content().count;
+    std::uint64_t not_lost = journal_.account(tally_id(name)).value_or(0);
+    const auto [first, last] = spools->equal_range(tally_id(name));
+    for (auto spool = first; spool != last; ++spool) not_lost += weigh(spool->second);
+    held_[name] = seen > not_lost ? seen - not_lost : 0;
+  }
+  waiting_.insert(name);
+  taken_.erase(name);
+}
+
+// Of a spool that is partly in the journal already too much is taken off: less is held than is lost,
+// until it is counted.
+std::uint64_t LostViolations::weigh(const std::string& name) {
+  const auto spool = Spool::look(spool_ / name);
+  if (!spool) return 0;
+  weighed_bytes_ += spool->size_bytes();
+  std::uint64_t weight = 0;
+  for (std::uint64_t offset = 0;;) {
+    const auto batch = spool->read(offset, kWeighRecords, kWeighBytes);
+    if (!batch) return weight;
+    for (const std::string& record : batch->records) {
+      node::v1::Violation violation;
+      if (violation.ParseFromString(record)) weight += weight_of(violation);
+    }
+    if (batch->at_end) return weight;
+    offset = batch->next_offset;
+  }
+}
+
+LostViolations::Spools LostViolations::list_spools() const {
   const auto names = names_in(spool_);
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return tally_id(name) == id; });
+  if (!names) return std::nullopt;
+  std::multimap<std::string, std::string> spools;
+  for (const std::string& name : *names) spools.emplace(tally_id(name), name);
+  return spools;
 }
 
 void LostViolations::close(const std::string& name, const std::shared_ptr<Taken>& taken) {
@@ -105,6 +186,8 @@ void LostViolations::close(const std::string& name, const std::shared_ptr<Taken>
         const auto told = read_account(connection, shim);
         if (!told) return tl::unexpected<Error>(told.error());
         if (*told >= seen) return std::vector<JournalEntry>{};
+        if (auto done = add_to_account(connection, shim, seen - *told); !done)
+          return tl::unexpected<Error>(done.error());
         JournalEntry lost = event;
         lost.body.set_dropped_before(seen - *told);
         lost.body.set_reason(std::to_string(seen - *told) +
@@ -115,9 +198,9 @@ void LostViolations::close(const std::string& name, const std::shared_ptr<Taken>
 }
 
 void LostViolations::closed(const std::string& name, const std::shared_ptr<Taken>& taken, const Result<void>& stored) {
-  taken_.erase(name);
   const std::string shim = tally_id(name);
   if (!stored) {
+    taken_.erase(name);
     // The file stays, and the next scan begins again. Until then this is what people are told.
     const std::uint64_t seen = taken->tally.content().count;
     const std::uint64_t told = journal_.account(shim).value_or(0);
@@ -127,8 +210,12 @@ void LostViolations::closed(const std::string& name, const std::shared_ptr<Taken
   held_.erase(name);
   if (const auto removed = taken->tally.remove(); !removed) {
     problems_[name] = removed.error().message;
+    taken->closing = false;  // once more: there is nothing to be added then
+    taken->due = std::chrono::steady_clock::now() + kGrace;
     return;
   }
+  problems_.erase(name);
+  taken_.erase(name);
   journal_.forget_account(shim);
 }
 

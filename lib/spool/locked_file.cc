@@ -37,6 +37,14 @@ Result<LockedFile> open_locked(const std::filesystem::path& path, int flags, con
   return fail(Code::kAborted, what + " is removed as fast as it is made");
 }
 
+bool is_named(const UniqueFd& file, const std::filesystem::path& path) {
+  struct stat mine {};
+  struct stat named {};
+  if (::fstat(file.get(), &mine) != 0) return true;
+  if (::lstat(path.c_str(), &named) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return named.st_ino == mine.st_ino && named.st_dev == mine.st_dev;
+}
+
 Result<void> make_spool_directory(const std::filesystem::path& directory) {
   if (::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) return {};
   std::error_code ignored;  // what cannot be made shows below

@@ -21,6 +21,10 @@ struct LockedFile {
 // looked itself.
 Result<LockedFile> open_locked(const std::filesystem::path& path, int flags, const std::string& what);
 
+// Is it still the file that the path names? Who holds one that was removed, or moved away with its
+// directory, may write on, and nobody will ever read it. What cannot be told counts as yes.
+bool is_named(const UniqueFd& file, const std::filesystem::path& path);
+
 // 0700, with what is above it, where absent.
 Result<void> make_spool_directory(const std::filesystem::path& directory);
 

@@ -2,6 +2,7 @@
 #include "lib/spool/spool.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,6 +74,15 @@ Result<Spool> Spool::take_over(const std::filesystem::path& path) {
   auto opened = open_locked(path, O_RDONLY, name(path));
   if (!opened) return tl::unexpected<Error>(opened.error());
   return Spool(std::move(opened->file), path, opened->size, kMaxSpoolFileBytes);
+}
+
+Result<Spool> Spool::look(const std::filesystem::path& path) {
+  UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file) return fail_errno("open " + name(path));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return fail_errno("stat " + name(path));
+  if (!S_ISREG(status.st_mode)) return fail(Code::kInvalidArgument, name(path) + " is not a regular file");
+  return Spool(std::move(file), path, static_cast<std::uint64_t>(status.st_size), kMaxSpoolFileBytes);
 }
 
 bool Spool::has_room_for(std::size_t record_bytes) const { return size_ + kHeaderBytes + record_bytes <= max_bytes_; }

@@ -36,6 +36,9 @@ class Spool {
   // An existing file whose owner is gone. kFailedPrecondition: its owner lives; kNotFound: it is gone.
   static Result<Spool> take_over(const std::filesystem::path& path);
 
+  // To look at a file whose owner is gone while another may be taking it over: no append, no remove.
+  static Result<Spool> look(const std::filesystem::path& path);
+
   // kResourceExhausted: the file or the disk is full, or the record too large. Nothing half-written stays behind.
   Result<void> append(std::string_view record);
 

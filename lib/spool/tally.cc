@@ -2,10 +2,12 @@
 #include "lib/spool/tally.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -73,6 +75,31 @@ Result<void> begin(const UniqueFd& file, const TallyContent& content, const std:
   return write_at(file, kMagic, 0, path);
 }
 
+constexpr std::string_view kUnfinished = ".new";
+constexpr int kMaxMakeAttempts = 8;
+
+// Complete and locked before it has its name: who looks at the directory at any moment finds no
+// half of it, and none that its process does not hold. What looks like a leftover may be locked and
+// removed by a reader before we have the lock: then another is made.
+Result<UniqueFd> make_locked(const std::filesystem::path& path, const TallyContent& content) {
+  for (int attempt = 0; attempt < kMaxMakeAttempts; ++attempt) {
+    const std::string beginning = "." + path.filename().string() + "." + random_hex(4) + std::string(kUnfinished);
+    const std::filesystem::path unfinished = path.parent_path() / beginning;
+    auto opened = open_locked(unfinished, O_RDWR | O_CREAT | O_EXCL, name(path));
+    if (!opened && opened.error().code == Code::kFailedPrecondition) continue;
+    if (!opened) return tl::unexpected<Error>(opened.error());
+    auto done = begin(opened->file, content, path);
+    if (done && ::renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+      return std::move(opened->file);
+    }
+    const int error = errno;
+    ::unlink(unfinished.c_str());
+    if (!done) return tl::unexpected<Error>(done.error());
+    return fail_errno("make " + name(path), error);
+  }
+  return fail(Code::kAborted, name(path) + " is removed as fast as it is made");
+}
+
 bool is_plain_name(std::string_view name) { return !name.empty() && name.find('/') == name.npos && name[0] != '.'; }
 
 void remove_merged(const std::filesystem::path& directory, const std::string& merged) {
@@ -81,6 +108,22 @@ void remove_merged(const std::filesystem::path& directory, const std::string& me
 
 bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() >= suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
+}
+
+struct Sum {
+  UniqueFd file;
+  TallyContent content;
+};
+
+// A .lost file that is there.
+Result<Sum> take_to_add(const std::filesystem::path& path) {
+  auto opened = open_locked(path, O_RDWR, name(path));
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  const auto bytes = read_regular_file(path, kTallyFileBytes);
+  if (!bytes) return tl::unexpected<Error>(bytes.error());
+  auto content = parse_tally(*bytes);
+  if (!content) return tl::unexpected<Error>(content.error());
+  return Sum{std::move(opened->file), std::move(*content)};
 }
 
 }  // namespace
@@ -107,14 +150,10 @@ Result<Tally> Tally::create(const std::filesystem::path& path, std::string_view 
   if (count_tallies(directory) >= kMaxTallies) {
     return fail(Code::kResourceExhausted, name(path) + ": there are " + std::to_string(kMaxTallies) + " already");
   }
-  auto opened = open_locked(path, O_RDWR | O_CREAT | O_EXCL, name(path));
-  if (!opened) return tl::unexpected<Error>(opened.error());
   TallyContent content{0, {}, std::string(about.substr(0, kMaxTallyAbout))};
-  if (auto begun = begin(opened->file, content, path); !begun) {
-    ::unlink(path.c_str());
-    return tl::unexpected<Error>(begun.error());
-  }
-  return Tally(std::move(opened->file), path, std::move(content));
+  auto made = make_locked(path, content);
+  if (!made) return tl::unexpected<Error>(made.error());
+  return Tally(std::move(*made), path, std::move(content));
 }
 
 Result<Tally> Tally::take_over(const std::filesystem::path& path) {
@@ -132,6 +171,8 @@ Result<void> Tally::set(std::uint64_t count) {
   return write_at(file_, number(count, 8), kCountAt, path_);
 }
 
+bool Tally::is_named() const { return ward::is_named(file_, path_); }
+
 // What was added to it goes too: its owner may have died before it did that itself.
 Result<void> Tally::remove() {
   remove_merged(path_.parent_path(), content_.merged);
@@ -143,35 +184,50 @@ Result<void> Tally::remove() {
 Result<void> Tally::add_to_lost(const std::filesystem::path& directory, const std::string& key, std::string_view about,
                                 std::uint64_t count, const std::string& own) {
   if (auto made = make_spool_directory(directory); !made) return made;
-  std::filesystem::path path;
+  const std::string merged = own.size() < kMaxMerged ? own : std::string();
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    const std::string found = entry.path().filename().string();
-    if (found.rfind(key + "-", 0) == 0 && ends_with(found, kLostSuffix)) path = entry.path();
+  for (auto at = std::filesystem::directory_iterator(directory, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    const std::string found = at->path().filename().string();
+    if (found.rfind(key + "-", 0) != 0 || !ends_with(found, kLostSuffix)) continue;
+    auto there = take_to_add(at->path());
+    if (!there) continue;  // it is being read, was removed, or is damaged: another one
+    TallyContent content = std::move(there->content);
+    remove_merged(directory, content.merged);
+    content.count += count;
+    content.merged = merged;
+    if (auto done = write_at(there->file, serialize(content), kCountAt, at->path()); !done) return done;
+    remove_merged(directory, merged);
+    return {};
   }
-  const auto fresh = [&] { return directory / (key + "-" + random_hex(8) + std::string(kLostSuffix)); };
-  if (path.empty()) path = fresh();
-  auto opened = open_locked(path, O_RDWR | O_CREAT, name(path));
-  if (!opened && opened.error().code == Code::kFailedPrecondition) {  // it is being read: the next sum is another
-    path = fresh();
-    opened = open_locked(path, O_RDWR | O_CREAT, name(path));
-  }
-  if (!opened) return tl::unexpected<Error>(opened.error());
-  TallyContent content{0, {}, std::string(about.substr(0, kMaxTallyAbout))};
-  if (opened->size > 0) {
-    const auto bytes = read_regular_file(path, kTallyFileBytes);
-    if (!bytes) return tl::unexpected<Error>(bytes.error());
-    if (auto there = parse_tally(*bytes)) content = std::move(*there);
-  }
-  remove_merged(directory, content.merged);
-  content.count += count;
-  content.merged = own.size() < kMaxMerged ? own : std::string();
-  if (auto done = begin(opened->file, content, path); !done) {
-    if (opened->size == 0) ::unlink(path.c_str());
-    return done;
-  }
-  remove_merged(directory, content.merged);
+  const std::filesystem::path path = directory / (key + "-" + random_hex(8) + std::string(kLostSuffix));
+  const auto made = make_locked(path, {count, merged, std::string(about.substr(0, kMaxTallyAbout))});
+  if (!made) return tl::unexpected<Error>(made.error());
+  remove_merged(directory, merged);
   return {};
+}
+
+Result<std::set<std::string>> tallies_in_sums(const std::filesystem::path& directory) {
+  std::set<std::string> names;
+  std::error_code error;
+  for (auto at = std::filesystem::directory_iterator(directory, error);
+       !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    if (!ends_with(at->path().filename().string(), kLostSuffix)) continue;
+    const auto bytes = read_regular_file(at->path(), kTallyFileBytes);
+    if (!bytes && bytes.error().code == Code::kNotFound) continue;
+    if (!bytes) return tl::unexpected<Error>(bytes.error());
+    const auto content = parse_tally(*bytes);
+    if (content && !content->merged.empty()) names.insert(content->merged);
+  }
+  if (error) return fail_errno("read '" + directory.string() + "'", error.value());
+  return names;
+}
+
+void remove_unfinished(const std::filesystem::path& directory, const std::string& name) {
+  if (name.empty() || name[0] != '.' || !ends_with(name, kUnfinished)) return;
+  // With the lock: somebody may be making it now.
+  const auto opened = open_locked(directory / name, O_RDONLY, name);
+  if (opened) ::unlink((directory / name).c_str());
 }
 
 std::string tally_id(std::string_view file_name) {

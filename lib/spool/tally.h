@@ -5,11 +5,13 @@
 // tally for as long as it lives; an heir reads it and removes it.
 //   <id>.tally       of one process; `<id>` may have more in front of its last '-'
 //   <key>-<id>.lost  what processes that ended could not place anywhere, one file for each key; nobody's
+//   .<name>.new      one that is being made: it gets its name when it is complete, and locked
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -37,12 +39,13 @@ Result<TallyContent> parse_tally(std::string_view bytes);
 
 class Tally {
  public:
-  // A new file. kResourceExhausted: there are too many, or no space.
+  // A new file. kResourceExhausted: there are too many, or no space; kAlreadyExists: the name is taken.
   static Result<Tally> create(const std::filesystem::path& path, std::string_view about);
   // Of a process that has ended. kFailedPrecondition: it lives; kNotFound: it is gone.
   static Result<Tally> take_over(const std::filesystem::path& path);
 
   Result<void> set(std::uint64_t count);  // one write of eight bytes
+  [[nodiscard]] bool is_named() const;    // else nobody will read it (locked_file.h)
   [[nodiscard]] const TallyContent& content() const { return content_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   Result<void> remove();
@@ -59,6 +62,13 @@ class Tally {
   std::filesystem::path path_;
   TallyContent content_;
 };
+
+// Tallies whose count is in a .lost file: where they are still there, their process died between
+// the addition and the removal. Who asks takes the tallies' locks first: then nobody adds them later.
+Result<std::set<std::string>> tallies_in_sums(const std::filesystem::path& directory);
+
+// Removes what somebody began to make and did not finish, if `name` is of such a file.
+void remove_unfinished(const std::filesystem::path& directory, const std::string& name);
 
 // "a-b-c.tally" -> "c"
 std::string tally_id(std::string_view file_name);

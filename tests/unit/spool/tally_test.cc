@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -113,6 +115,76 @@ TEST_F(Tallying, H10_TheirNumberIsBounded) {
   fs::create_directories(directory_);
   for (std::size_t i = 0; i < kMaxTallies; ++i) std::ofstream(directory_ / std::to_string(i));
   EXPECT_EQ(Tally::create(path_, "").error().code, Code::kResourceExhausted);
+}
+
+// Takes whatever lies there, as wardd does, again and again.
+class Taker {
+ public:
+  explicit Taker(fs::path directory) : directory_(std::move(directory)), thread_([this] { run(); }) {}
+  void finish() {
+    if (!thread_.joinable()) return;
+    done_ = true;
+    thread_.join();
+    take();
+  }
+  ~Taker() { finish(); }
+  Taker(const Taker&) = delete;
+  Taker& operator=(const Taker&) = delete;
+  [[nodiscard]] std::uint64_t sum() const { return sum_; }
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+
+ private:
+  void run() {
+    while (!done_) take();
+  }
+  void take() {
+    std::error_code error;
+    for (fs::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
+      const std::string suffix = at->path().extension();
+      if (suffix != kTallySuffix && suffix != kLostSuffix) continue;
+      auto taken = Tally::take_over(at->path());
+      if (taken) {
+        sum_ += taken->content().count;
+        if (!taken->remove()) problem_ = "cannot remove";
+      } else if (taken.error().code == Code::kInvalidArgument) {
+        problem_ = taken.error().message;
+      }
+    }
+  }
+
+  fs::path directory_;
+  std::atomic<bool> done_ = false;
+  std::uint64_t sum_ = 0;
+  std::string problem_;
+  std::thread thread_;
+};
+
+TEST_F(Tallying, N08_AReaderThatLooksAtAnyMomentFindsNoUnfinishedTally) {
+  fs::create_directories(directory_);
+  Taker taker(directory_);
+  for (int i = 0; i < 2000; ++i) {
+    auto tally = Tally::create(directory_ / ("ns-7-" + std::to_string(i) + ".tally"), "who");
+    ASSERT_TRUE(tally) << tally.error().message;
+    ASSERT_TRUE(tally->set(1));
+    ASSERT_TRUE(fs::exists(tally->path())) << "taken from a living process";
+    ASSERT_TRUE(tally->remove());
+  }
+  taker.finish();
+  EXPECT_EQ(taker.problem(), "");
+  EXPECT_EQ(taker.sum(), 0U);
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(Tallying, H10_I4_AReaderThatLooksAtAnyMomentGetsEverySum) {
+  fs::create_directories(directory_);
+  Taker taker(directory_);
+  for (int i = 0; i < 2000; ++i) {
+    const auto added = Tally::add_to_lost(directory_, "key", "who", 3, "");
+    ASSERT_TRUE(added) << added.error().message;
+  }
+  taker.finish();
+  EXPECT_EQ(taker.problem(), "");
+  EXPECT_EQ(taker.sum(), 6000U);
 }
 
 TEST_F(Tallying, EveryCutAndEveryFlippedBitOfTheHeadEndsInAnAnswer) {
