@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The content of the file `index`, between its writer and its reader only.
+// The content of the file `index.2`, between its writer and its reader only.
 //
 //   Layout       where the rest is
 //   head         a CompiledIndex without rules and profiles

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// <state>/compiled/index, looked up: what governs one container is found without reading the rest, so that a start
+// <state>/compiled/index.2, looked up: what governs one container is found without reading the rest, so that a start
 // costs the same with one rule and with thousands. Damage is an error of whatever reads it (kInvalidArgument). Used by
 // shims at every start, and by wardd to see what shims would see.
 #pragma once

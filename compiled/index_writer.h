@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes of the file <state>/compiled/index. index_reader.h reads them; wardd is the only one who writes.
+// The bytes of the file <state>/compiled/index.2. index_reader.h reads them; wardd is the only one who writes.
 #pragma once
 
 #include <string>

@@ -15,7 +15,7 @@ namespace {
 v1::NodeStatus status(const Node& node) {
   v1::NodeStatus out;
   out.set_version(WARD_VERSION);
-  out.set_started_wall_ns(node.started_wall_ns);
+  out.set_started_wall_ns(node.started_at.wall_ns);
   out.set_recorder(node.recorder->status());
   out.set_shims(static_cast<std::uint32_t>(node.shims.size()));
   out.set_containers(static_cast<std::uint32_t>(node.containers.size()));

@@ -84,10 +84,10 @@ JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
 
 }  // namespace
 
-Node::Node(asio::io_context& loop, Places where)
+Node::Node(asio::io_context& loop, Places where, Moment now)
     : core(loop),
       places(std::move(where)),
-      started_wall_ns(wall_ns()),
+      started_at(now),
       writer(loop, places.database()),
       journal(writer, places.database(), config.journal),
       spools(journal, places.spool(), tallies_below(places.run)),
@@ -249,7 +249,7 @@ void Node::every_few_minutes() {
   store.look_after_files(true);
   calibrations.check(config.runtime_binary);
   // Not at start: the shims have not told yet what they use.
-  if (wall_ns() - started_wall_ns > kShimsAreBack_ns) store.collect_garbage(containers.profile_digests());
+  if (shims_are_back()) store.collect_garbage(containers.profile_digests());
   minutes_.expires_after(std::chrono::minutes(2));
   minutes_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_minutes();
@@ -264,8 +264,10 @@ bool Node::claims_run(const std::string& run_id) const {
 }
 
 // The first minute belongs to the shims, which have to come and tell.
+bool Node::shims_are_back() const { return monotonic_ns() - started_at.monotonic_ns > kShimsAreBack_ns; }
+
 std::optional<std::vector<HeldContainer>> Node::quarantined_containers() const {
-  if (wall_ns() - started_wall_ns < kShimsAreBack_ns) return std::nullopt;
+  if (!shims_are_back()) return std::nullopt;
   std::vector<HeldContainer> out;
   for (const ContainerEntry& entry : containers.list()) {
     if (entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) continue;

@@ -27,12 +27,19 @@
 #include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
 #include "enforcer/store/watch.h"
+#include "lib/base/clock.h"
 #include "lib/base/places.h"
 
 namespace ward::enforcer {
 
+// One moment on both clocks: the first is for people, and may be set while wardd runs.
+struct Moment {
+  std::int64_t wall_ns = ward::wall_ns();
+  std::int64_t monotonic_ns = ward::monotonic_ns();
+};
+
 struct Node {
-  Node(asio::io_context& loop, Places where);
+  Node(asio::io_context& loop, Places where, Moment started = {});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -46,7 +53,7 @@ struct Node {
 
   asio::io_context& core;
   const Places places;
-  const std::int64_t started_wall_ns;
+  const Moment started_at;
   Config config;
   std::vector<std::string> config_problems;
   Writer writer;
@@ -73,6 +80,7 @@ struct Node {
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
+  [[nodiscard]] bool shims_are_back() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
   void every_moment();

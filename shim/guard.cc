@@ -276,9 +276,8 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
 
 std::string Guard::runtime_binary(const std::string& asked) const {
   // The node's choice goes before the client's: a pod must not bring its own runtime (threat D10).
-  const auto index = admission::read_index(state_->config.places);
-  const auto settings = index && *index ? (*index)->settings() : state_->seen.value_or(node::v1::NodeSettings());
-  state_->runtime = settings.runtime_binary().empty() ? asked : settings.runtime_binary();
+  const std::string chosen = admission::read_node_runtime(state_->config.places, state_->seen);
+  state_->runtime = chosen.empty() ? asked : chosen;
   return state_->runtime;
 }
 

@@ -8,6 +8,7 @@
 
 #include <chrono>
 
+#include "compiled/index_of_before.h"
 #include "compiled/index_writer.h"
 #include "compiled/limits.h"
 #include "lib/base/digest.h"
@@ -100,8 +101,20 @@ std::optional<InForce> CompiledDirectory::read() const {
                {{"path", places_.compiled_index().string()}, {"error", index.error().message}});
     return std::nullopt;
   }
+  return complete(std::move(*index));
+}
+
+std::optional<InForce> CompiledDirectory::read_of_before() const {
+  // With a mark, or an index under the newer name, that one is old news, and may say less than was in force last.
+  if (compiled::read_mark(places_)) return std::nullopt;
+  if (const auto newer = open_index(); newer || newer.error().code != Code::kNotFound) return std::nullopt;
+  auto index = compiled::read_index_of_before(places_);
+  return index ? complete(std::move(*index)) : std::nullopt;
+}
+
+std::optional<InForce> CompiledDirectory::complete(node::v1::CompiledIndex index) const {
   InForce out;
-  out.index = std::move(*index);
+  out.index = std::move(index);
   auto bytes = compiled::write_index(out.index);
   if (!bytes) return std::nullopt;
   out.index_bytes = std::move(*bytes);
@@ -123,13 +136,25 @@ Result<void> CompiledDirectory::make_directories(std::vector<std::string>& made)
   return {};
 }
 
+Result<void> CompiledDirectory::mark(const InForce& in_force) const {
+  const auto there = compiled::read_mark(places_);
+  const node::v1::NodeSettings& settings = in_force.index.settings();
+  compiled::GovernedMark mark;
+  if (in_force.index.rules_size() > 0 || (there && there->how != Governed::kNever)) {
+    mark.how = settings.open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
+  }
+  mark.had_profiles = in_force.index.profiles_size() > 0;
+  mark.runtime_binary = settings.runtime_binary();
+  // Nothing has to be remembered of a node that nobody ever configured.
+  if (!there && mark == compiled::GovernedMark()) return {};
+  return compiled::write_mark(places_, mark);
+}
+
 Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_force, const InForce* before) {
   std::vector<std::string> written;
   if (auto made = make_directories(written); !made) return tl::unexpected<Error>(made.error());
-  const bool governed = in_force.index.rules_size() > 0 || compiled::read_governed(places_) != Governed::kNever;
-  const Governed how = in_force.index.settings().open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
   // Without it a loss of the index would not be told; not a reason to leave an old index in force.
-  if (auto marked = compiled::write_governed(places_, governed ? how : Governed::kNever); !marked) {
+  if (auto marked = mark(in_force); !marked) {
     log::error("the mark of a governed node is not everywhere", {{"error", marked.error().message}});
   }
   std::size_t profiles = 0;
@@ -170,17 +195,28 @@ std::string CompiledDirectory::stamp() const {
   return out;
 }
 
-void CompiledDirectory::collect_garbage(const std::set<std::string>& digests_in_use) {
-  // Where nobody can say what is named, nothing is taken for unnamed.
+// Where nobody can say what is named, nothing is taken for unnamed.
+Result<std::set<std::string>> CompiledDirectory::find_named() const {
   auto reader = open_index();
   const auto index = reader ? reader->read_all() : Result<node::v1::CompiledIndex>();
-  if (!reader || !index) return;
-  const std::set<std::string> named = named_files(*index);
+  if (!reader) return tl::unexpected<Error>(reader.error());
+  if (!index) return tl::unexpected<Error>(index.error());
+  std::set<std::string> named = named_files(*index);
+  // A shim of an older version, which lives as long as its pod, starts containers by this one.
+  const auto before = compiled::read_index_of_before(places_);
+  if (!before && before.error().code != Code::kNotFound) return tl::unexpected<Error>(before.error());
+  if (before) named.merge(named_files(*before));
+  return named;
+}
+
+void CompiledDirectory::collect_garbage(const std::set<std::string>& digests_in_use) {
+  const auto named = find_named();
+  if (!named) return;
   std::error_code error;
   std::vector<std::filesystem::path> unused;
   for (const auto& entry : std::filesystem::directory_iterator(places_.compiled(), error)) {
     const auto& path = entry.path();
-    const bool is_profile = path.extension() == ".profile" && named.count(path.stem().string()) == 0;
+    const bool is_profile = path.extension() == ".profile" && named->count(path.stem().string()) == 0;
     const bool is_torn = path.filename().string().find(".tmp-") != std::string::npos;
     if (!is_profile && !is_torn) continue;
     const auto written = std::filesystem::last_write_time(path, error);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // <state>/compiled: what shims read at every start (I1). Profiles first, then the index that names them, each
 // atomically and on disk before it counts; what is there already is not written again. Directories that are gone are
-// made again, and the marker of a governed node (compiled/governed.h) comes before the first rule.
+// made again, and the marker of a governed node (compiled/governed.h) comes before the first rule. The index of an
+// older version (compiled/index_of_before.h) is left as it is, with the profiles that it names.
 #pragma once
 
 #include <sys/stat.h>
@@ -41,6 +42,9 @@ class CompiledDirectory {
   // All of it, with those compiled profiles that are whole; absent where the index is not there or damaged.
   [[nodiscard]] std::optional<InForce> read() const;
 
+  // The same of the index of an older wardd, where this one has never written anything here.
+  [[nodiscard]] std::optional<InForce> read_of_before() const;
+
   // Makes the disk say that. What had to be written, in words for people; nothing where all was there already. On an
   // error the index of before is still there, whole, where there was one.
   Result<std::vector<std::string>> write(const InForce& in_force, const InForce* before);
@@ -49,13 +53,16 @@ class CompiledDirectory {
   // its directory being touched shows only for the index.
   [[nodiscard]] std::string stamp() const;
 
-  // Removes profiles that the index no longer names, that nobody uses, and that have been so for a while.
+  // Removes profiles that no index names any more, that nobody uses, and that have been so for a while.
   void collect_garbage(const std::set<std::string>& digests_in_use);
 
  private:
   [[nodiscard]] std::filesystem::path file(const std::string& sha256) const {
     return places_.compiled() / (sha256 + ".profile");
   }
+  [[nodiscard]] std::optional<InForce> complete(node::v1::CompiledIndex index) const;
+  [[nodiscard]] Result<std::set<std::string>> find_named() const;
+  Result<void> mark(const InForce& in_force) const;
   Result<void> make_directories(std::vector<std::string>& made) const;
 
   Places places_;

@@ -48,15 +48,42 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
 ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
     : places_(std::move(places)), writer_(writer), journal_(journal), compiled_(places_), in_force_(compiled_.read()) {
   // What was in force before a restart is what the files are held against: a directory that is gone meanwhile is
-  // missing, not empty. Where the index is gone as well, the mark says that there were policies.
-  had_policies_ = governed() || (!in_force_ && compiled::read_governed(places_) != compiled::Governed::kNever);
-  if (!in_force_) return;
+  // missing, not empty.
+  if (!in_force_ && !take_over()) {
+    remember();
+    return;
+  }
+  had_policies_ = governed();
   // What shims obey, until a wardd.yaml that is good says something else.
   settings_ = in_force_->index.settings();
   had_profiles_ = in_force_->index.profiles_size() > 0;
   std::set<std::string> names;
   for (const auto& rule : in_force_->index.rules()) names.insert(rule.policy());
   policies_ = names.size();
+}
+
+// From an older wardd, whose index no shim of this version reads.
+bool ProfileStore::take_over() {
+  in_force_ = compiled_.read_of_before();
+  if (!in_force_) return false;
+  log::info("taken over from an older version of wardd",
+            {{"generation", std::to_string(in_force_->index.generation())}});
+  // At once, whatever the files say: until then nothing starts. look_after_files() tries again.
+  const auto written = compiled_.write(*in_force_, nullptr);
+  if (!written) trouble_ = written.error().message;
+  if (written) stamp_ = compiled_.stamp();
+  return true;
+}
+
+// Where there is no index that can be read, what else says what there was.
+void ProfileStore::remember() {
+  had_policies_ = compiled::read_governed(places_) != compiled::Governed::kNever;
+  const auto mark = compiled::read_mark(places_);
+  // Without a mark: an index of an older version that is damaged, or never a profile.
+  had_profiles_ = mark ? mark->had_profiles : had_policies_;
+  if (!mark) return;
+  settings_.set_runtime_binary(mark->runtime_binary);
+  settings_.set_open_when_ungoverned(mark->how == compiled::Governed::kOpen);
 }
 
 void ProfileStore::set_settings(node::v1::NodeSettings settings) { settings_ = std::move(settings); }
@@ -80,7 +107,9 @@ Result<void> ProfileStore::check_directories(const Sources& sources) const {
     return fail(Code::kInvalidArgument,
                 path.string() + ":1:1: the directory is gone: bring it back, or make an empty one to remove all of it");
   };
-  if (had_profiles_ && !sources.profiles_exist) return missing(places_.profiles());
+  // Whose version was seen was in force, also where neither index nor mark is left to say so.
+  const bool had_profiles = had_profiles_ || (!in_force_ && seen_ && !seen_->empty());
+  if (had_profiles && !sources.profiles_exist) return missing(places_.profiles());
   if (had_policies_ && !sources.policies_exist) return missing(places_.policies());
   return {};
 }

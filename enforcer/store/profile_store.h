@@ -71,6 +71,8 @@ class ProfileStore {
   void collect_garbage(const std::set<std::string>& digests_in_use) { compiled_.collect_garbage(digests_in_use); }
 
  private:
+  bool take_over();
+  void remember();
   Result<const SeenVersions*> seen();
   Result<void> put_in_force(Candidate candidate, const std::string& rollback, std::function<void(Result<void>)> stored);
   void refuse(const Error& error);

@@ -231,9 +231,9 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) return without_policy(std::move(admitted), index.error());
   auto treatment = decide_treatment(**index, admitted.identity, config->annotations());
-  // What is missing may be refused by a policy; what is invalid is the index, damaged where this container is looked
-  // up.
-  if (!treatment && treatment.error().code == Code::kInvalidArgument) {
+  // A policy refuses what it selects; every other error is of the index, damaged or not to be read where this
+  // container is looked up.
+  if (!treatment && treatment.error().code != Code::kFailedPrecondition) {
     return without_policy(std::move(admitted), treatment.error());
   }
   if (!treatment) return tl::unexpected<Error>(treatment.error());

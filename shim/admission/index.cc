@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "compiled/governed.h"
 #include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -44,6 +45,14 @@ Result<std::optional<compiled::IndexReader>> read_index(const Places& places) {
   if (index) return std::optional<compiled::IndexReader>(std::move(*index));
   if (index.error().code == Code::kNotFound) return std::optional<compiled::IndexReader>();
   return tl::unexpected<Error>(index.error());
+}
+
+std::string read_node_runtime(const Places& places, const std::optional<node::v1::NodeSettings>& seen) {
+  const auto index = read_index(places);
+  if (index && *index) return (*index)->settings().runtime_binary();
+  if (seen) return seen->runtime_binary();
+  const auto mark = compiled::read_mark(places);
+  return mark ? mark->runtime_binary : "";
 }
 
 Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256) {

@@ -16,6 +16,10 @@ namespace ward::shim::admission {
 // the file is damaged; damage of a part that is not read yet is an error of what reads it.
 Result<std::optional<compiled::IndexReader>> read_index(const Places& places);
 
+// The runtime that the node chose (wardd.yaml), also while the index cannot be read: then `seen`, of the last index
+// that this process has read, or the mark says it. Empty: the client's choice holds.
+std::string read_node_runtime(const Places& places, const std::optional<node::v1::NodeSettings>& seen);
+
 // kNotFound where there is no such file, kInvalidArgument where its bytes are not those its name promises.
 Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256);
 

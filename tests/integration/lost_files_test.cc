@@ -15,6 +15,7 @@ using testing::Not;
 class LostFiles : public GuardedTest {
  protected:
   static fs::path compiled() { return node().state() / "compiled"; }
+  static fs::path index() { return compiled() / "index.2"; }
   static fs::path run() { return node().directory() / "run"; }
   static std::string status() { return node().ward({"status"}).out; }
   static bool is_enforced() {
@@ -31,7 +32,7 @@ class LostFiles : public GuardedTest {
 TEST_F(LostFiles, N02_WhateverIsRemovedWhileWarddIsAwayNothingStartsUnconfined) {
   ASSERT_TRUE(is_enforced());
   const fs::path aside = node().directory() / "aside";
-  for (const fs::path& lost : {compiled() / "index", compiled(), node().state()}) {
+  for (const fs::path& lost : {index(), compiled(), node().state()}) {
     node().stop_wardd(SIGKILL);
     fs::rename(lost, aside);
     const std::string started = start_under_missing_profile();
@@ -51,11 +52,11 @@ TEST_F(LostFiles, N02_WhateverIsRemovedWhileWarddIsAwayNothingStartsUnconfined) 
 
 TEST_F(LostFiles, N02_WarddSeesThatItsFilesAreGoneMakesThemAgainAndSaysSo) {
   ASSERT_TRUE(is_enforced());
-  for (const fs::path& lost : {compiled() / "index", compiled(), node().state() / "spool", node().state()}) {
+  for (const fs::path& lost : {index(), compiled(), node().state() / "spool", node().state()}) {
     std::error_code error;
     fs::remove_all(lost, error);
     EXPECT_TRUE(is_refused()) << lost << ": in the first moment as later";
-    EXPECT_TRUE(await([&] { return fs::exists(lost) && fs::exists(compiled() / "index"); })) << lost;
+    EXPECT_TRUE(await([&] { return fs::exists(lost) && fs::exists(index()); })) << lost;
     EXPECT_TRUE(is_enforced()) << lost;
     EXPECT_THAT(status(), testing::ContainsRegex("warning +was gone or damaged and is written again: ")) << lost;
   }

@@ -8,9 +8,11 @@
 #include <fstream>
 #include <functional>
 
+#include "compiled/governed.h"
 #include "compiled/index_reader.h"
 #include "lib/base/clock.h"
 #include "profiles/yaml_tree.h"
+#include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 
 namespace ward::enforcer {
@@ -90,6 +92,52 @@ TEST_F(NodeTest, I9_N04_D10_WhateverKeepsWarddYamlFromBeingReadAtStartTheSetting
   fs::remove(settings_file());
   (void)start();
   EXPECT_EQ(settings_in_force().runtime_binary(), "") << "a file that is not there says: the defaults";
+}
+
+TEST_F(NodeTest, I9_N02_D10_WithTheIndexGoneTooTheMarkSaysWhichRuntimeTheNodeChose) {
+  write_settings();
+  (void)start();
+  for (const fs::path& lost : {places_.compiled(), places_.state, places_.run}) {
+    fs::remove_all(lost);
+    fs::remove_all(places_.compiled());
+    fs::remove_all(settings_file());
+    write(settings_file(), "kind: [");
+    fs::create_directories(places_.compiled());
+    fs::create_directories(places_.run);
+    EXPECT_THAT(start(), Contains(HasSubstr("wardd.yaml:1:"))) << lost;
+    EXPECT_EQ(settings_in_force().runtime_binary(), "/usr/sbin/runc") << lost;
+    EXPECT_TRUE(settings_in_force().open_when_ungoverned()) << lost;
+  }
+}
+
+// Events that go in the first minute would be those of containers in quarantine, of which no shim has told yet.
+TEST_F(NodeTest, I4_TheFirstMinuteIsNotOverBecauseSomebodySetsTheClock) {
+  constexpr std::int64_t kHour_ns = 3600LL * 1'000'000'000;
+  const Moment now;
+  struct Case {
+    const char* what;
+    Moment started;
+    bool over;
+  };
+  for (const auto& [what, started, over] :
+       {Case{"set forward", {now.wall_ns - kHour_ns, now.monotonic_ns}, false},
+        Case{"set back", {now.wall_ns + kHour_ns, now.monotonic_ns - kHour_ns}, true},
+        Case{"left alone", now, false}}) {
+    fs::remove_all(places_.state);
+    fs::create_directories(places_.compiled());
+    Node node(loop_, places_, started);
+    const auto settle = [&, &loop = loop_] {
+      bool settled = false;
+      node.writer.drain([&] { settled = true; });
+      EXPECT_TRUE(test::run_until(loop, [&] { return settled; }));
+    };
+    node.journal.set_limits({.max_events = 1});
+    for (int i = 0; i < 10; ++i) node.journal.note({"released", {}});
+    settle();
+    node.journal.expire();
+    settle();
+    EXPECT_EQ(node.journal.counts().expired > 0, over) << what;
+  }
 }
 
 }  // namespace

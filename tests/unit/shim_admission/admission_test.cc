@@ -2,11 +2,17 @@
 #include "shim/admission/admission.h"
 
 #include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "compiled/governed.h"
 #include "lib/oci/bundle.h"
+#include "shim/admission/index.h"
 #include "shim/admission/match.h"
 #include "tests/unit/shim_admission/compiled_node.h"
 
@@ -112,7 +118,7 @@ TEST(Admission, I9_ADamagedOrMissingFileRefusesWithTheBundleUntouched) {
 // --- N02: an index that is gone on a node that was governed
 
 void mark(const CompiledNode& node, compiled::Governed how) {
-  ASSERT_TRUE(compiled::write_governed(node.places(), how));
+  ASSERT_TRUE(compiled::write_mark(node.places(), {.how = how}));
 }
 
 TEST(Admission, N02_WhereTheNodeWasGovernedAnIndexThatIsGoneRefuses) {
@@ -182,6 +188,89 @@ TEST(Admission, N02_I10_WhatNoPolicyReachesStartsAlsoWithoutAnIndexAndSaysSo) {
     ASSERT_TRUE(admitted) << admitted.error().message;
     ASSERT_EQ(admitted->notes.size(), 1U);
     EXPECT_EQ(admitted->notes[0].rfind("ungoverned: ", 0), 0U) << admitted->notes[0];
+  }
+}
+
+// From now on this process reads no file from behind its first blocks: a disk with a bad sector.
+bool spoil_the_disk(std::uint32_t from) {
+  const std::array<sock_filter, 6> code{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 0, 2),
+                                         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[3])),
+                                         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, from, 1, 0),
+                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO)}};
+  const sock_fprog program{code.size(), const_cast<sock_filter*>(code.data())};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(Admission, N02_I10_AnIndexWithABadSectorRefusesButNotWhatNoPolicyReaches) {
+  const CompiledNode node;
+  auto index = index_of(node::v1::MODE_OFF, "");
+  for (int i = 0; i < 2000; ++i) {
+    *index.add_rules() = index.rules(0);
+    index.mutable_rules(i)->mutable_selector()->add_containers("*-" + std::to_string(i));
+  }
+  node.put_index(index);
+  const auto is_admitted = [&](const char* annotation) {
+    node.put_config(R"({"annotations":{)" + std::string(annotation) + R"(},"process":{"args":["x"]},"linux":{}})");
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (!spoil_the_disk(40'000)) ::_exit(2);
+      const auto admitted = node.admit_container();
+      const bool ungoverned =
+          admitted && admitted->notes.size() == 1 && admitted->notes[0].rfind("ungoverned: ", 0) == 0;
+      const bool refused = !admitted && admitted.error().message.find("no policy can be read") != std::string::npos;
+      if (!ungoverned && !refused) std::fputs(admitted ? "?\n" : admitted.error().message.c_str(), stderr);
+      ::_exit(ungoverned ? 0 : refused ? 1 : 3);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(is_admitted(R"("io.kubernetes.cri.container-type":"sandbox")"), 0);
+  EXPECT_EQ(is_admitted(R"("io.kubernetes.cri.sandbox-namespace":"kube-system")"), 0);
+  EXPECT_EQ(is_admitted(R"("a":"b")"), 1);
+}
+
+TEST(Admission, N03_AnIndexOfAnOlderWarddAloneRefusesUntilTheNewerHasTakenItOver) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  auto before = index_of(node::v1::MODE_OFF, "");
+  CompiledNode::put(node.places().compiled_index_of_before(), CompiledNode::sealed(before, "ward-index-1"));
+  const auto refused = node.admit_container();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("no policy can be read"), std::string::npos) << refused.error().message;
+  node.put_index(before);
+  EXPECT_TRUE(node.admit_container());
+  std::filesystem::remove(node.places().compiled_index());
+  before.clear_rules();
+  CompiledNode::put(node.places().compiled_index_of_before(), CompiledNode::sealed(before, "ward-index-1"));
+  EXPECT_TRUE(node.admit_container()) << "nobody governed this node";
+}
+
+// --- D10: a client must not bring its own runtime
+
+TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBeRead) {
+  for (const char* runtime : {"/usr/sbin/runc", "/opt/a b\nruntime c", ""}) {
+    const CompiledNode node;
+    EXPECT_EQ(read_node_runtime(node.places(), {}), "");
+    auto index = index_of(node::v1::MODE_OFF, "");
+    index.mutable_settings()->set_runtime_binary(runtime);
+    node.put_index(index);
+    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime);
+    for (const auto how : {compiled::Governed::kRefuse, compiled::Governed::kOpen, compiled::Governed::kNever}) {
+      const compiled::GovernedMark said{how, how == compiled::Governed::kOpen, runtime};
+      ASSERT_TRUE(compiled::write_mark(node.places(), said));
+      EXPECT_EQ(compiled::read_mark(node.places()), said);
+      EXPECT_EQ(compiled::read_governed(node.places()), how);
+    }
+    CompiledNode::put(node.places().compiled_index(), "rubbish");
+    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "damaged";
+    std::filesystem::remove_all(node.places().state);
+    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "gone, and one of the marks with it";
+    node::v1::NodeSettings seen;
+    seen.set_runtime_binary("/usr/bin/crun");
+    EXPECT_EQ(read_node_runtime(node.places(), seen), "/usr/bin/crun") << "this process has read an index";
   }
 }
 
