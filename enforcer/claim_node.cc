@@ -38,21 +38,26 @@ std::string read_holder(const UniqueFd& lock) {
   return size > 0 ? escape({text.data(), static_cast<std::size_t>(size)}) : "";
 }
 
-// Both the directory and a file in it, which says who has it: the file may be removed, and another made.
+bool takes_no_file(int error) { return error == EROFS || error == ENOSPC || error == EDQUOT; }
+
+// Both the directory and a file in it, which says who has it: the file may be removed, and another made. A disk that
+// takes no file leaves the directory's lock, and a wardd that says what is wrong with it (N05).
 Result<void> claim_directory(const std::filesystem::path& path, const std::string& holder, NodeClaim& claim) {
   UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return fail_errno("open '" + path.string() + "'");
   const std::string lock_path = path / "wardd.lock";
   UniqueFd lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!lock) return fail_errno("open '" + lock_path + "'");
+  if (!lock && !takes_no_file(errno)) return fail_errno("open '" + lock_path + "'");
   for (const UniqueFd* claimed : {&directory, &lock}) {
+    if (!*claimed) continue;
     if (::flock(claimed->get(), LOCK_EX | LOCK_NB) == 0) continue;
     if (errno != EWOULDBLOCK) return fail_errno("lock '" + lock_path + "'");
     const std::string other = read_holder(lock);
     return fail(Code::kAlreadyExists,
                 "another wardd serves '" + path.string() + "'" + (other.empty() ? "" : " (" + other + ")"));
   }
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), holder.data(), holder.size(), 0) < 0) {
+  if (lock && (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), holder.data(), holder.size(), 0) < 0) &&
+      !takes_no_file(errno)) {
     return fail_errno("write '" + lock_path + "'");
   }
   claim.locks.push_back(std::move(directory));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // wardd's state directory in the hands of others: a second wardd, and files that are taken away while it runs.
+#include <sys/mount.h>
+
 #include <csignal>
 
 #include "tests/integration/guarded_test_base.h"
@@ -32,6 +34,24 @@ class WarddState : public GuardedTest {
     return run({wardd_binary().string(), "--run-dir", run_directory.string()}, node().environment());
   }
 };
+
+// Neither its lock file nor its database can be written; what is enforced is read only.
+TEST_F(WarddState, N05_AWarddStartsOnAStateDirectoryThatTakesNothing) {
+  node().stop_wardd(SIGTERM);
+  std::filesystem::remove(node().state() / "wardd.lock");
+  const std::string state = node().state();
+  ASSERT_EQ(::mount(state.c_str(), state.c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(::mount(nullptr, state.c_str(), nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  node().start_wardd();
+  EXPECT_TRUE(await([] { return status_text().find("problem") != std::string::npos; })) << status_text();
+  const Output second = start_second(node().directory() / "other-run");
+  EXPECT_EQ(second.status, 3) << "the directory itself is claimed: " << second.err;
+  EXPECT_EQ(run_box(node().unique("deny"), {"/box", "attack", "mkdir"}).out, "mkdir -1 1\n");
+  node().stop_wardd(SIGTERM);
+  ASSERT_EQ(::umount2(state.c_str(), MNT_DETACH), 0);
+  node().start_wardd();
+  EXPECT_TRUE(await([] { return status_text().find("problem") == std::string::npos; })) << status_text();
+}
 
 TEST_F(WarddState, N10_AStateDirectoryHasOneWardd) {
   const auto other = node().directory() / "other-run";
