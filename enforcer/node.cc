@@ -235,6 +235,7 @@ void Node::every_moment() {
 void Node::every_few_seconds() {
   recordings.persist();
   journal.write_again();
+  if (store.must_try_again()) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
   take_what_shims_left();

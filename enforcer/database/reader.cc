@@ -12,7 +12,7 @@ Reader::~Reader() { writer_.detach(this); }
 void Reader::close() { connection_.reset(); }
 
 Result<Statement> Reader::prepare(std::string_view sql) {
-  if (writer_.is_repairing()) return fail(Code::kUnavailable, "the database is being repaired: ask again");
+  if (writer_.is_repairing()) return fail(Code::kAborted, "the database is being repaired: ask again");
   if (!connection_) {
     auto opened = Connection::open(database_, Access::kReadOnly);
     if (!opened) return tl::unexpected<Error>(opened.error());

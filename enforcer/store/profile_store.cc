@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <set>
 #include <sstream>
 
@@ -209,7 +210,7 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
     return refuse_with({Code::kInvalidArgument, file_name + ":1:1: the name cannot be a file's name", 0});
   const auto versions = seen();
   if (!versions) return refuse_with(versions.error());
-  if (const auto trouble = writer_.problem()) return refuse_with({Code::kUnavailable, *trouble, 0});
+  if (const auto trouble = writer_.problem()) return refuse_with({Code::kFailedPrecondition, *trouble, 0});
   auto sources = read_sources(places_);
   if (!sources) return refuse_with(with_context("nothing was applied, because another file is bad", sources.error()));
   // Before ours is among them: it does not stand for those that are gone with their directory.
@@ -312,6 +313,8 @@ std::string ProfileStore::read_back() const {
            std::to_string(in_force_->index.generation());
   }
   if (index) return "";
+  const int number = index.error().sys_errno;
+  if (number == EMFILE || number == ENFILE) return "";  // ours; a shim has descriptors of its own
   if (index.error().code != Code::kNotFound) return index.error().message + ": new containers are refused";
   const auto governed = compiled::read_governed(places_);
   if (governed == compiled::Governed::kNever) return in_force_ ? "the compiled index is gone" : "";
@@ -340,7 +343,7 @@ std::string ProfileStore::ungoverned(compiled::IndexReader& index, const node::v
   if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0) return "";
   // Who it is was not even asked where the node had no policy.
   if (container.identity().container_name().empty()) {
-    return "started before this node had a policy: ungoverned until it is started again";
+    return "ungoverned: started where no policy could be read, or before there was one; start it again";
   }
   const auto governing = index.find_governing(container.identity());
   if (!governing || !governing->rule || governing->rule->mode() <= node::v1::MODE_OFF) return "";

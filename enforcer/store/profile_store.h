@@ -38,6 +38,8 @@ class ProfileStore {
   // Reads everything again and puts it in force if all of it is good; cheap where nothing changed.
   void reload();
   // A person asks: the next reload() checks what it wrote even where no file has changed, and what was told is told.
+  // The files were good, or could not be read, and something else failed: the next reload() may succeed.
+  [[nodiscard]] bool must_try_again() const { return tried_.empty() && !refused_.empty(); }
   void look_again() {
     tried_.clear();
     notices_.clear();

@@ -192,7 +192,7 @@ Governed how_governed(const Places& places, const Request& request) {
 Result<Admitted> without_policy(Admitted admitted, const Error& why) {
   const bool exempt = admitted.identity.is_sandbox() || admitted.identity.is_privileged() ||
                       admitted.identity.kubernetes_namespace() == "kube-system";
-  if (!exempt) return fail_with("refused, because no policy can be read (restart wardd to write it again)", why);
+  if (!exempt) return fail_with("refused, because no policy can be read (a wardd that runs writes it again)", why);
   admitted.notes.push_back("ungoverned: " + why.message);
   return admitted;
 }
@@ -221,8 +221,10 @@ Result<Admitted> admit(const Places& places, const Request& request) {
       return admitted;
     }
     index = fail(Code::kNotFound, "'" + places.compiled_index().string() +
-                                      "' is gone, and this node had policies: wardd writes it again, unless it is "
-                                      "stopped");
+                                      "' is gone, and this node had policies: start wardd. "
+                                      "Where nobody is to govern this node, remove its marks: '" +
+                                      (places.state / "governed").string() + "' and '" +
+                                      (places.run / "governed").string() + "'");
   }
 
   auto config = oci::Config::read(request.bundle);
