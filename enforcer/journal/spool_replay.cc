@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/journal/spool_replay.h"
 
-#include <set>
+#include <sys/stat.h>
+
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "lib/base/log.h"
 #include "lib/spool/tally.h"
@@ -13,6 +16,21 @@ namespace {
 constexpr std::size_t kMostAtOnce = 32;  // each has a descriptor, and up to a batch in memory
 constexpr std::size_t kBatchRecords = 256;
 constexpr std::size_t kBatchBytes = 1U << 20U;
+
+// 0 where it cannot be known; no file has that.
+std::uint64_t inode_of(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+// A job of the writer's that brings no entries.
+template <typename Job>
+Journal::Make no_entries(Job job) {
+  return [job = std::move(job)](Connection& connection) -> Result<std::vector<JournalEntry>> {
+    if (const Result<void> done = job(connection); !done) return tl::unexpected<Error>(done.error());
+    return std::vector<JournalEntry>{};
+  };
+}
 
 }  // namespace
 
@@ -33,12 +51,23 @@ void SpoolReplay::scan() {
     return;
   }
   std::erase_if(problems_, [&](const auto& problem) { return !found.contains(directory_ / problem.first); });
+  if (!error && !listed_) forget_files_but(found);
   more_ = false;
   for (const auto& path : found) {
     if (taken_.contains(path.filename().string())) continue;
     if (more_ = taken_.size() >= kMostAtOnce; more_) break;
     take(path);
   }
+}
+
+// Files that went away while no wardd looked.
+void SpoolReplay::forget_files_but(const std::set<std::filesystem::path>& found) {
+  listed_ = true;
+  std::set<std::string> names;
+  for (const auto& path : found) names.insert(path.filename().string());
+  journal_.append_made(
+      no_entries([names](Connection& connection) { return forget_replay_places_but(connection, names); }),
+      [](const Result<void>&) {});
 }
 
 void SpoolReplay::take(const std::filesystem::path& path) {
@@ -53,43 +82,66 @@ void SpoolReplay::take(const std::filesystem::path& path) {
     problems_[name] = "spool: " + spool.error().message;
     return;
   }
-  taken_[name] = std::make_shared<Taken>(Taken{std::move(*spool)});
-  pass_on(name);
+  const auto taken = std::make_shared<Taken>(Taken{std::move(*spool), {}});
+  taken->place.inode = inode_of(path);
+  taken_[name] = taken;
+  // Asked of the writer, which is behind everything that was submitted before.
+  auto known = std::make_shared<std::optional<ReplayPlace>>();
+  journal_.append_made(no_entries([name, known](Connection& connection) -> Result<void> {
+                         auto place = read_replay_place(connection, name);
+                         if (!place) return tl::unexpected<Error>(place.error());
+                         *known = *place;
+                         return {};
+                       }),
+                       [this, name, taken, known](const Result<void>& asked) {
+                         if (!asked) {
+                           taken_.erase(name);  // it stays on disk, and the next scan begins again
+                           return;
+                         }
+                         const bool same = *known && (*known)->inode == taken->place.inode && taken->place.inode != 0 &&
+                                           (*known)->read_to <= taken->spool.size_bytes();
+                         if (same) taken->place = **known;
+                         pass_on(name);
+                       });
 }
 
 void SpoolReplay::pass_on(const std::string& name) {
   const auto taken = taken_.at(name);
-  auto batch = taken->spool.read(taken->offset, kBatchRecords, kBatchBytes);
+  auto batch = taken->spool.read(taken->place.read_to, kBatchRecords, kBatchBytes);
   if (!batch) {
     problems_[name] = "spool: " + batch.error().message;
     taken_.erase(name);
     return;
   }
-  taken->skipped += batch->skipped;
+  ReplayPlace next = taken->place;
+  next.read_to = batch->next_offset;
+  next.skipped += batch->skipped;
   std::vector<JournalEntry> entries;
   for (const std::string& record : batch->records) {
     JournalEntry entry{"violation", {}};
     if (!entry.body.ParseFromString(record)) {
-      ++taken->skipped;
+      ++next.skipped;
       continue;
     }
     entries.push_back(std::move(entry));
   }
-  journal_.append(std::move(entries),
-                  [this, name, taken, next = batch->next_offset, at_end = batch->at_end](const Result<void>& stored) {
-                    if (!stored) {
-                      // Given up for now, kept on disk: the next scan begins again, and what is journalled already
-                      // stays once.
-                      taken_.erase(name);
-                      return;
-                    }
-                    taken->offset = next;
-                    if (at_end) {
-                      finish(name);
-                    } else {
-                      pass_on(name);
-                    }
-                  });
+  journal_.append_made(
+      [entries = std::move(entries), name, next](Connection& connection) -> Result<std::vector<JournalEntry>> {
+        auto kept = write_replay_place(connection, name, next);
+        return kept ? Result<std::vector<JournalEntry>>(entries) : tl::unexpected<Error>(kept.error());
+      },
+      [this, name, taken, next, at_end = batch->at_end](const Result<void>& stored) {
+        if (!stored) {
+          taken_.erase(name);  // given up for now, kept on disk: the next scan goes on from its place
+          return;
+        }
+        taken->place = next;
+        if (at_end) {
+          finish(name);
+        } else {
+          pass_on(name);
+        }
+      });
 }
 
 void SpoolReplay::finish(const std::string& name) {
@@ -100,21 +152,31 @@ void SpoolReplay::finish(const std::string& name) {
     if (removed) {
       problems_.erase(name);
       log::info("spool of a shim that ended is in the journal",
-                {{"file", name}, {"damaged", std::to_string(taken->skipped)}});
+                {{"file", name}, {"damaged", std::to_string(taken->place.skipped)}});
+      journal_.append_made(no_entries([name](Connection& connection) { return forget_replay_place(connection, name); }),
+                           [](const Result<void>&) {});
     }
     taken_.erase(name);
     if (removed && more_) scan();  // one that stays would be taken again and again
   };
   const bool has_tally = find_tally(tallies_, tally_id(name));
   if (!has_tally) journal_.forget_account(tally_id(name));
-  if (taken->skipped == 0) return remove({});
+  const std::uint64_t skipped = taken->place.skipped;
+  if (skipped == 0) return remove({});
   JournalEntry loss{"spool-damaged", {}};
   loss.body.set_event_id("spool-damaged-" + name);
   // With a tally it is known how many violations they told of (lost_violations.h).
-  if (!has_tally) loss.body.set_dropped_before(taken->skipped);
-  loss.body.set_reason(std::to_string(taken->skipped) + " damaged records in the spool file " + name +
-                       " could not be read");
-  journal_.append({std::move(loss)}, remove);
+  if (!has_tally) loss.body.set_dropped_before(skipped);
+  loss.body.set_reason(std::to_string(skipped) + " damaged records in the spool file " + name + " could not be read");
+  ReplayPlace told = taken->place;
+  told.skipped = 0;
+  journal_.append_made(
+      [loss = std::move(loss), name, told](Connection& connection) -> Result<std::vector<JournalEntry>> {
+        auto kept = write_replay_place(connection, name, told);
+        return kept ? Result<std::vector<JournalEntry>>(std::vector<JournalEntry>{loss})
+                    : tl::unexpected<Error>(kept.error());
+      },
+      remove);
 }
 
 std::vector<std::string> SpoolReplay::problems() const {
