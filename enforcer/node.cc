@@ -104,11 +104,12 @@ Node::Node(asio::io_context& loop, Places where, Moment now)
       seconds_(loop),
       minutes_(loop) {
   writer.on_repair([this](const std::string& what) {
-    JournalEntry repaired{"database-repaired", {}};
-    const std::uint64_t lost = journal.count_lost();
-    if (lost > 0) repaired.body.set_dropped_before(lost);
-    repaired.body.set_reason(what + (lost > 0 ? "; events lost: " + std::to_string(lost) : ""));
-    journal.note(std::move(repaired));
+    journal.count_lost([this, what](std::uint64_t lost) {
+      JournalEntry repaired{"database-repaired", {}};
+      if (lost > 0) repaired.body.set_dropped_before(lost);
+      repaired.body.set_reason(what + (lost > 0 ? "; events lost: " + std::to_string(lost) : ""));
+      journal.note(std::move(repaired));
+    });
   });
   journal.set_held([this] { return quarantined_containers(); });
   containers.observe(

@@ -72,6 +72,16 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
   return add_to_counter(connection, "dropped", added.dropped);
 }
 
+Result<std::map<std::string, std::uint64_t>> read_counters(Statement& statement) {
+  std::map<std::string, std::uint64_t> counters;
+  for (;;) {
+    auto row = statement.step();
+    if (!row) return tl::unexpected<Error>(row.error());
+    if (!*row) return counters;
+    counters[statement.text(0)] = static_cast<std::uint64_t>(statement.integer(1));
+  }
+}
+
 }  // namespace
 
 Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits limits)
@@ -83,24 +93,52 @@ Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits l
 void Journal::load_counts() {
   auto statement = reader_.prepare("SELECT name, value FROM counters");
   if (!statement) return;
+  if (const auto counters = read_counters(*statement)) take_counts(*counters);
+}
+
+void Journal::take_counts(const std::map<std::string, std::uint64_t>& counters) {
   counts_loaded_ = true;
-  for (auto row = statement->step(); row && *row; row = statement->step()) {
-    const auto value = static_cast<std::uint64_t>(statement->integer(1));
-    const std::string name = statement->text(0);
-    if (name == "events") counts_.events = value;
-    if (name == "violations") counts_.told = value;
-    if (name == "dropped") counts_.dropped = value;
-    if (name == "expired") counts_.expired = value;
-    if (name == "expired-age") counts_.expired_age = value;
-    if (name == "expired-share") counts_.expired_share = value;
-    if (name == "expired-number") counts_.expired_number = value;
+  for (const auto& [name, count] : {std::pair{"events", &counts_.events},
+                                    {"violations", &counts_.told},
+                                    {"dropped", &counts_.dropped},
+                                    {"expired", &counts_.expired},
+                                    {"expired-age", &counts_.expired_age},
+                                    {"expired-share", &counts_.expired_share},
+                                    {"expired-number", &counts_.expired_number}}) {
+    const auto found = counters.find(name);
+    if (found != counters.end()) *count = found->second;
   }
 }
 
-std::uint64_t Journal::count_lost() {
-  const std::uint64_t acknowledged = counts_.events;
-  load_counts();
-  return acknowledged > counts_.events ? acknowledged - counts_.events : 0;
+// By the writer: what was committed before is then in our counts, and nothing else is. A reader of our own could see
+// a batch of which we are to be told yet, and it would count twice.
+void Journal::recount() {
+  auto asked = std::make_shared<std::vector<Told>>(std::exchange(await_count_, {}));
+  auto counters = std::make_shared<std::map<std::string, std::uint64_t>>();
+  writer_.submit(
+      [counters](Connection& connection) -> Result<void> {
+        auto statement = connection.prepare("SELECT name, value FROM counters");
+        if (!statement) return tl::unexpected<Error>(statement.error());
+        auto read = read_counters(*statement);
+        if (!read) return tl::unexpected<Error>(read.error());
+        *counters = std::move(*read);
+        return {};
+      },
+      [this, counters, asked](const Result<void>& result) {
+        if (!result) {  // write_again()
+          await_count_.insert(await_count_.end(), asked->begin(), asked->end());
+          return;
+        }
+        const std::uint64_t acknowledged = counts_.events;
+        take_counts(*counters);
+        std::uint64_t lost = acknowledged > counts_.events ? acknowledged - counts_.events : 0;
+        for (const Told& told : *asked) told(std::exchange(lost, 0));
+      });
+}
+
+void Journal::count_lost(Told told) {
+  await_count_.push_back(std::move(told));
+  recount();
 }
 
 void Journal::append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed) {
@@ -178,7 +216,7 @@ void Journal::keep(JournalEntry entry) {
 }
 
 void Journal::write_again() {
-  if (!counts_loaded_) load_counts();
+  if (!counts_loaded_ || !await_count_.empty()) recount();
   for (JournalEntry& entry : std::exchange(unwritten_, {})) keep(std::move(entry));
 }
 

@@ -78,8 +78,10 @@ class Journal {
 
   [[nodiscard]] const JournalCounts& counts() const { return counts_; }
   void set_limits(JournalLimits limits) { limits_ = limits; }
-  // After the database was repaired: how many events that were acknowledged are not in it any more.
-  std::uint64_t count_lost();
+  // After the database was repaired: how many events that were acknowledged are not in it any more. Told when that
+  // can be read, which write_again() tries.
+  using Told = std::function<void(std::uint64_t lost)>;
+  void count_lost(Told told);
   void expire();  // drops what is past the limits, and counts it
 
   // Containers whose events stay (HeldContainer). Nothing as long as nobody can know them: then nothing is dropped.
@@ -88,6 +90,8 @@ class Journal {
 
  private:
   void load_counts();
+  void recount();
+  void take_counts(const std::map<std::string, std::uint64_t>& counters);
   void keep(JournalEntry entry);
   void wake();
 
@@ -101,6 +105,7 @@ class Journal {
   std::vector<JournalEntry> unwritten_;
   std::uint64_t given_up_ = 0;
   bool counts_loaded_ = false;
+  std::vector<Told> await_count_;
   std::uint64_t appended_since_expiry_ = 0;
   std::string boot_id_;
 };

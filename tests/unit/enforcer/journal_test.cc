@@ -508,6 +508,33 @@ TEST_F(JournalTrouble, N10_WhatWasAcknowledgedOutlivesALogThatIsRemoved) {
   EXPECT_FALSE(writer_->problem());
 }
 
+TEST_F(JournalTrouble, N10_ABatchBehindWhichARepairIsNoticedIsCountedOnce) {
+  open();
+  std::optional<std::uint64_t> lost;
+  writer_->on_repair([&](const std::string&) { journal_->count_lost([&](std::uint64_t count) { lost = count; }); });
+  ASSERT_TRUE(append({violation("a")}));
+  std::vector<JournalEntry> ten;
+  for (int i = 0; i < 10; ++i) ten.push_back(violation("e" + std::to_string(i)));
+  std::optional<Result<void>> answer;
+  journal_->append_made(
+      [&](Connection&) -> Result<std::vector<JournalEntry>> {
+        std::filesystem::remove(database().string() + "-wal");  // looked at already: noticed behind the commit
+        return ten;
+      },
+      [&](Result<void> result) { answer = std::move(result); });
+  // Behind it, and perhaps committed before it is known here that there was a repair.
+  journal_->append({violation("b")}, [](const Result<void>&) {});
+  ASSERT_TRUE(test::run_until(loop_, [&] { return answer && lost; }));
+  ASSERT_TRUE(*answer);
+  ASSERT_TRUE(append({violation("c")}));
+  EXPECT_EQ(*lost, 0U);
+  EXPECT_EQ(journal_->counts().events, 13U);
+  EXPECT_EQ(journal_->counts().told, 13U);
+  close();
+  open();
+  EXPECT_EQ(journal_->counts().events, 13U);
+}
+
 TEST_F(JournalTrouble, N10_ARemovalIsNoticedWithoutAnyWrite) {
   open_and_watch();
   ASSERT_TRUE(append({violation("a")}));
