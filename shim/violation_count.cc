@@ -36,6 +36,7 @@ void ViolationCount::make() {
   auto made = Tally::create(directory_ / file_name_, about_);
   if (!made) return log::error("violations are not counted on disk", {{"error", made.error().message}});
   tally_.emplace(std::move(*made));
+  make_again_ = {};
 }
 
 void ViolationCount::add(const node::v1::Identity& who, const std::string& profile) {
@@ -44,13 +45,21 @@ void ViolationCount::add(const node::v1::Identity& who, const std::string& profi
     key_ = spool_prefix(spool_owner(who, profile));
     key_.pop_back();  // the dot
   }
+  if (tally_ && !tally_->is_named()) tally_.reset();  // removed under us: it would count for nobody
   if (!tally_) make();
   if (!tally_) return;
   if (const auto set = tally_->set(seen_); !set) log::error("violation count", {{"error", set.error().message}});
 }
 
-void ViolationCount::end(std::uint64_t lost, bool journal_knows) {
-  const bool crowded = lost > 0 && (!tally_ || count_tallies(directory_) > kManyTallies);
+void ViolationCount::end(std::uint64_t lost, bool journal_knows, bool perhaps_told) {
+  if (tally_ && !tally_->is_named()) tally_.reset();
+  if (!tally_ && lost > 0) {
+    make_again_ = {};
+    make();
+    if (tally_ && !tally_->set(seen_)) tally_.reset();
+  }
+  const bool many = !perhaps_told && count_tallies(directory_) > kManyTallies;
+  const bool crowded = lost > 0 && (!tally_ || many);
   const std::string own = tally_ ? file_name_ : std::string();
   if (lost == 0 && !journal_knows && tally_) {
     if (const auto removed = tally_->remove(); !removed) log::warn("tally", {{"error", removed.error().message}});

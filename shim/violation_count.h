@@ -29,8 +29,9 @@ class ViolationCount {
   [[nodiscard]] std::uint64_t seen() const { return seen_; }
 
   // At an orderly end: `lost` of them are in no spool and not in the journal. `journal_knows` some:
-  // then the file stays for wardd, which closes the account.
-  void end(std::uint64_t lost, bool journal_knows);
+  // then the file stays for wardd, which closes the account. `perhaps_told`: the journal may have
+  // some of the lost ones too, so that only wardd can say how many are lost.
+  void end(std::uint64_t lost, bool journal_knows, bool perhaps_told);
 
  private:
   void make();

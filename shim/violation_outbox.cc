@@ -30,6 +30,8 @@ constexpr std::size_t kMaxBatchBytes = 256U << 10U;
 constexpr milliseconds kFirstRetry(250);
 constexpr milliseconds kLongestRetry(10'000);
 constexpr std::chrono::seconds kDiskAgain(1);  // after it took nothing
+constexpr std::size_t kMaxCleanText = 4096;    // of each text of a record that cannot be kept as it is
+constexpr int kMaxCleanTexts = 16;
 
 using Clock = std::chrono::steady_clock;
 
@@ -38,17 +40,20 @@ struct Record {
   std::uint64_t own = 0;     // the violations it tells of: itself and its repeats
   std::uint64_t others = 0;  // and those dropped before it
   Clock::time_point since;
+  bool perhaps_told = false;  // it was sent, and no answer says that the journal has it not
 };
 
 Record make_record(std::string bytes, const node::v1::Violation& violation) {
   return {std::move(bytes), 1 + violation.repeats(), violation.dropped_before(), Clock::now()};
 }
 
-// Protobuf refuses to read back a string that is not UTF-8. Rather an escaped word than a lost violation.
+// Protobuf refuses to read back a string that is not UTF-8, and no disk takes more than a spooled
+// record may have, nor what waits behind it. Rather an escaped or cut word than a lost violation.
 std::string serialize(node::v1::Violation& violation) {
   std::string bytes = violation.SerializeAsString();
-  if (node::v1::Violation().ParseFromString(bytes)) return bytes;
-  const auto clean = [](std::string* text) { *text = escape(*text); };
+  if (bytes.size() <= kMaxSpoolRecordBytes && node::v1::Violation().ParseFromString(bytes)) return bytes;
+  const auto clean = [](std::string* text) { *text = escape(*text).substr(0, kMaxCleanText); };
+  while (violation.args_text_size() > kMaxCleanTexts) violation.mutable_args_text()->RemoveLast();
   for (std::string* text : {violation.mutable_event_id(), violation.mutable_boot_id(), violation.mutable_exec_id(),
                             violation.mutable_profile_name(), violation.mutable_profile_digest(),
                             violation.mutable_syscall(), violation.mutable_comm(), violation.mutable_exe(),
@@ -86,9 +91,13 @@ struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::St
   void to_disk();
   Result<void> put_on_disk(const Record& record);
   Result<void> append(const Record& record);
+  Result<void> make_room(std::size_t record_bytes);
+  Result<void> renew();
+  std::uint64_t weigh_spooled() const;
   void lost(std::uint64_t own, std::uint64_t others, const std::string& why);
   void retry_later();
   void save_soon();
+  [[nodiscard]] bool fits(const Record& record) const;
 
   Place place;
   Send send;
@@ -125,19 +134,75 @@ void ViolationOutbox::State::lost(std::uint64_t own, std::uint64_t others, const
   log::error("lost the detail of violations", {{"why", why}, {"lost", std::to_string(dropped)}});
 }
 
-Result<void> ViolationOutbox::State::append(const Record& record) {
-  if (!spool || !spool->has_room_for(record.bytes.size())) {
-    const auto room = spool_room(place.spool, owner, spool_name);
-    if (!room) return tl::unexpected<Error>(room.error());
-    if (!spool) {
-      auto made = Spool::create(place.spool / spool_name);
-      if (!made) return tl::unexpected<Error>(made.error());
-      spool.emplace(std::move(*made));
-      delivered_to = 0;
-    }
-    spool->allow(*room);
+Result<void> ViolationOutbox::State::make_room(std::size_t record_bytes) {
+  if (spool && spool->has_room_for(record_bytes)) return {};
+  const auto room = spool_room(place.spool, owner, spool_name, {}, Spool::bytes_for(record_bytes));
+  if (!room) return tl::unexpected<Error>(room.error());
+  if (!spool) {
+    auto made = Spool::create(place.spool / spool_name);
+    if (!made) return tl::unexpected<Error>(made.error());
+    spool.emplace(std::move(*made));
+    delivered_to = 0;
   }
+  spool->allow(*room);
+  return {};
+}
+
+Result<void> ViolationOutbox::State::append(const Record& record) {
+  if (spool && !spool->is_named()) {
+    if (auto done = renew(); !done) return done;
+  }
+  if (auto done = make_room(record.bytes.size()); !done) return done;
   return spool->append(record.bytes);
+}
+
+// The file was removed, or moved away. What is in it and not delivered is written again; where that
+// fails it can be read as long as we live, and stays in front of what is in memory.
+Result<void> ViolationOutbox::State::renew() {
+  Spool old = std::move(*spool);
+  const std::uint64_t old_delivered_to = delivered_to;
+  spool.reset();
+  const auto undo = [&](const Error& why) -> Result<void> {
+    if (spool) (void)spool->remove();
+    spool.emplace(std::move(old));
+    delivered_to = old_delivered_to;
+    return tl::unexpected<Error>(why);
+  };
+  std::uint64_t new_sent_to = 0;
+  std::uint64_t damaged = 0;
+  for (std::uint64_t offset = old_delivered_to; offset < old.size_bytes();) {
+    const auto batch = old.read(offset, 1, 0);
+    if (!batch) return undo(batch.error());
+    for (const std::string& bytes : batch->records) {
+      if (auto done = make_room(bytes.size()); !done) return undo(done.error());
+      if (auto done = spool->append(bytes); !done) return undo(done.error());
+    }
+    if (batch->next_offset <= sent_to) {
+      new_sent_to = spool ? spool->size_bytes() : 0;
+    } else {
+      damaged += batch->skipped;  // those before are counted with the batch in flight
+    }
+    offset = batch->next_offset;
+  }
+  log::warn("the spool was removed under us: what it had is on disk again", {{"spool", spool_name}});
+  sent_to = new_sent_to;
+  if (damaged > 0) lost(damaged, 0, "damaged records in the spool");
+  return {};
+}
+
+// The violations that its undelivered records tell of.
+std::uint64_t ViolationOutbox::State::weigh_spooled() const {
+  std::uint64_t weight = 0;
+  for (std::uint64_t offset = delivered_to; offset < spool->size_bytes();) {
+    const auto batch = spool->read(offset, kMaxBatch, kMaxBatchBytes);
+    if (!batch) return weight;
+    for (const std::string& bytes : batch->records) {
+      node::v1::Violation violation;
+      if (violation.ParseFromString(bytes)) weight += 1 + violation.repeats() + violation.dropped_before();
+    }
+    offset = batch->next_offset;
+  }
+  return weight;
 }
 
 // A look at a full directory or disk for every record of a flood would cost more than the flood.
@@ -159,13 +224,18 @@ Result<void> ViolationOutbox::State::put_on_disk(const Record& record) {
   return done;
 }
 
+bool ViolationOutbox::State::fits(const Record& record) const {
+  return memory.size() < kMaxInMemory && memory_bytes + record.bytes.size() <= kMaxBytesInMemory;
+}
+
 void ViolationOutbox::State::to_memory(Record record) {
-  if (memory.size() >= kMaxInMemory || memory_bytes + record.bytes.size() > kMaxBytesInMemory) {
+  if (!fits(record)) {
     // The first ones say how it began: they stay.
     return lost(record.own, record.others, disk_problem.empty() ? "memory is full" : disk_problem);
   }
   memory_bytes += record.bytes.size();
   memory.push_back(std::move(record));
+  save_soon();
 }
 
 // What is in memory goes before it.
@@ -187,17 +257,19 @@ void ViolationOutbox::State::to_disk() {
   }
 }
 
-// A record waits in memory for wardd's answer, but not for long: it is to outlive us.
+// A record waits in memory for wardd's answer, but not for long: it is to outlive us. A disk that
+// took nothing is tried again until there is nothing left to put there.
 void ViolationOutbox::State::save_soon() {
-  if (saving_soon || memory.empty()) return;
+  if (saving_soon || memory.empty() || ended) return;
   saving_soon = true;
-  soon.expires_at(memory.front().since + kOnDiskAfter);
+  const auto due = memory.front().since + kOnDiskAfter;
+  soon.expires_at(disk_problem.empty() ? due : std::max(due, disk_again));
   soon.async_wait([weak = weak_from_this()](const asio::error_code& error) {
     const auto self = weak.lock();
     if (!self || error) return;
     self->saving_soon = false;
     if (!self->memory.empty() && self->memory.front().since + kOnDiskAfter <= Clock::now()) self->to_disk();
-    if (self->disk_problem.empty()) self->save_soon();  // else with the next record, or the next answer
+    self->save_soon();
   });
 }
 
@@ -220,9 +292,10 @@ Result<void> ViolationOutbox::State::fill(node::v1::ReportRequest& request) {
     if (const auto removed = spool->remove(); !removed) log::warn("spool", {{"error", removed.error().message}});
     spool.reset();
   }
-  for (const Record& record : memory) {
+  for (Record& record : memory) {
     if (sent_from_memory == kMaxBatch) break;
     request.add_violations()->ParseFromString(record.bytes);  // our own serialization
+    record.perhaps_told = true;
     ++sent_from_memory;
   }
   return {};
@@ -265,6 +338,7 @@ void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
   }
   const std::size_t count = static_cast<std::size_t>(sent.violations_size());
   if (refused.size() == count) {  // its disk is full, say: nothing is forgotten
+    for (std::size_t i = 0; i < sent_from_memory; ++i) memory[i].perhaps_told = false;
     to_disk();
     return retry_later();
   }
@@ -321,14 +395,12 @@ void ViolationOutbox::add(node::v1::Violation violation) {
   }
   std::string bytes = serialize(violation);
   Record record = make_record(std::move(bytes), violation);
-  const bool fits = state.memory.size() < kMaxInMemory && state.memory_bytes + record.bytes.size() <= kMaxBytesInMemory;
-  if (state.peer != Peer::kAway && !state.spool && fits) {
+  if (state.peer != Peer::kAway && !state.spool && state.fits(record)) {
     state.to_memory(std::move(record));
   } else {
     state.keep(std::move(record));
   }
   state.send_next();
-  state.save_soon();
 }
 
 void ViolationOutbox::peer_is(Peer peer) {
@@ -349,9 +421,20 @@ void ViolationOutbox::end() {
   state.to_disk();
   if (again) return;
   std::uint64_t lost = state.untold;
-  for (const Record& record : state.memory) lost += record.own + record.others;
+  bool perhaps_told = false;
+  for (const Record& record : state.memory) {
+    lost += record.own + record.others;
+    perhaps_told = perhaps_told || record.perhaps_told;
+  }
+  if (state.spool && !state.spool->is_named()) {
+    if (const auto renewed = state.renew(); !renewed) {
+      log::error("the spool was removed under us", {{"error", renewed.error().message}});
+      lost += state.weigh_spooled();
+      perhaps_told = true;  // who knows what was sent of it
+    }
+  }
   if (state.counted.seen() > state.entered) lost += state.counted.seen() - state.entered;
-  state.counted.end(lost, state.journal_knows);
+  state.counted.end(lost, state.journal_knows, perhaps_told);
 }
 
 std::uint64_t ViolationOutbox::dropped() const { return state_->dropped; }

@@ -14,7 +14,7 @@
 namespace ward {
 namespace {
 
-constexpr std::size_t kHashCharacters = 8;
+constexpr std::size_t kHashCharacters = 16;
 
 std::string short_hash(const std::string& text) { return sha256_hex(text).substr(0, kHashCharacters); }
 
@@ -39,7 +39,7 @@ std::string spool_prefix(const SpoolOwner& owner) {
 }
 
 Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner, std::string_view own,
-                                 const SpoolLimits& limits) {
+                                 const SpoolLimits& limits, std::uint64_t wanted) {
   const std::string owner_prefix = spool_prefix(owner);
   const std::string group_prefix = owner_prefix.substr(0, kHashCharacters + 1);
   Use all;
@@ -60,11 +60,11 @@ Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const S
   const std::uint64_t in_all = left(all, limits, 1);
   const std::uint64_t in_group = left(of_group, limits, kSpoolShareOfGroup);
   const std::uint64_t in_owner = left(of_owner, limits, kSpoolShareOfOwner);
-  const std::uint64_t room = std::min({in_all, in_group, in_owner, kSpoolPieceBytes});
-  if (room > 0) return room;
-  const char* whose = in_all == 0     ? ""
-                      : in_group == 0 ? "half that one group may hold of "
-                                      : "quarter that one owner may hold of ";
+  const std::uint64_t room = std::min({in_all, in_group, in_owner, std::max(kSpoolPieceBytes, wanted)});
+  if (room >= wanted) return room;
+  const char* whose = in_all < wanted     ? ""
+                      : in_group < wanted ? "half that one group may hold of "
+                                          : "quarter that one owner may hold of ";
   return fail(Code::kResourceExhausted, std::string("the ") + whose + "the spool directory is full");
 }
 

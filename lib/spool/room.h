@@ -34,9 +34,9 @@ struct SpoolOwner {
 // "<hash of group>.<hash of owner>." is what the names of its files begin with; [0-9a-f.] only.
 std::string spool_prefix(const SpoolOwner& owner);
 
-// How many bytes `own` (a file's name; it need not exist yet) may grow by now. kResourceExhausted:
-// by none, and why.
+// How many bytes `own` (a file's name; it need not exist yet) may grow by now, at least `wanted`:
+// a piece, or as much as is wanted where that is more. kResourceExhausted: by less, and why.
 Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner, std::string_view own,
-                                 const SpoolLimits& limits = {});
+                                 const SpoolLimits& limits = {}, std::uint64_t wanted = 1);
 
 }  // namespace ward

@@ -85,6 +85,10 @@ Result<Spool> Spool::look(const std::filesystem::path& path) {
   return Spool(std::move(file), path, static_cast<std::uint64_t>(status.st_size), kMaxSpoolFileBytes);
 }
 
+bool Spool::is_named() const { return ward::is_named(file_, path_); }
+
+std::uint64_t Spool::bytes_for(std::size_t record_bytes) { return kHeaderBytes + record_bytes; }
+
 bool Spool::has_room_for(std::size_t record_bytes) const { return size_ + kHeaderBytes + record_bytes <= max_bytes_; }
 
 void Spool::allow(std::uint64_t more_bytes) { max_bytes_ = std::min(kMaxSpoolFileBytes, size_ + more_bytes); }

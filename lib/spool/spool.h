@@ -42,6 +42,8 @@ class Spool {
   // kResourceExhausted: the file or the disk is full, or the record too large. Nothing half-written stays behind.
   Result<void> append(std::string_view record);
 
+  [[nodiscard]] bool is_named() const;  // else nobody will find it (locked_file.h)
+
   // Would a record of that size fit? allow() sets the bound anew: so many bytes from here on.
   [[nodiscard]] bool has_room_for(std::size_t record_bytes) const;
   void allow(std::uint64_t more_bytes);
@@ -49,6 +51,8 @@ class Spool {
   // From `offset` (0, or a next_offset) on; damaged records are skipped and counted, never returned. At least one
   // record where there is one, then as many as fit.
   Result<SpoolBatch> read(std::uint64_t offset, std::size_t max_records, std::size_t max_bytes) const;
+
+  static std::uint64_t bytes_for(std::size_t record_bytes);  // that it takes in a file
 
   // Removes the file, whose records have all been delivered, and gives the lock up.
   Result<void> remove();

@@ -198,7 +198,7 @@ TEST_F(Records, H10_I4_AWorkloadInALoopFillsItsShareAndNoMore) {
   run_box(node().unique("deny"), {"/box", "attack", "mkdir"});
   ASSERT_EQ(files_in(spool).size(), 1U);
   const std::string name = files_in(spool)[0].filename();
-  const std::string prefix = name.substr(0, name.find_last_of('.', name.size() - 7) + 1).substr(0, 18);
+  const std::string prefix = name.substr(0, name.find('.', name.find('.') + 1) + 1);  // whose share it is
   for (int i = 1; i < 256; ++i) std::ofstream(spool / (prefix + "default-1-" + std::to_string(i) + ".spool"));
   for (int i = 0; i < 3; ++i) run_box(node().unique("deny"), {"/box", "attack", "mkdir", "novel"});
   EXPECT_EQ(files_in(spool).size(), 256U);

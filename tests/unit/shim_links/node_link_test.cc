@@ -77,6 +77,24 @@ class Linked : public test::LoopTest {
       link_->report(violation(i));
     }
   }
+  [[nodiscard]] std::size_t on_disk() const {
+    const auto left = Spool::look(spool_file());
+    std::size_t records = 0;
+    for (std::uint64_t offset = 0; left;) {
+      const auto batch = left->read(offset, 100, 1U << 20U);
+      if (!batch) break;
+      records += batch->records.size();
+      offset = batch->next_offset;
+      if (batch->at_end) break;
+    }
+    return records;
+  }
+  void crowd_tallies() {
+    std::filesystem::create_directories(tallies_below(places_.run));
+    for (std::size_t i = 0; i <= kManyTallies; ++i) {
+      std::ofstream(tallies_below(places_.run) / ("x-" + std::to_string(i) + ".tally"));
+    }
+  }
   void let_disk_take_nothing() {
     std::filesystem::create_directories(places_.state);
     std::ofstream(places_.spool()) << "a file where the directory should be";
@@ -333,6 +351,105 @@ TEST_F(Linked, N05_I4_ADiskThatTakesAgainGetsWhatWaitedInMemoryInOrder) {
   expect_journal_in_order(25);
 }
 
+TEST_F(Linked, N05_I4_TheDiskIsTriedAgainWithoutAnotherViolation) {
+  let_disk_take_nothing();
+  report(0, 20);
+  std::filesystem::remove(places_.spool());
+  EXPECT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
+  link_->stop();
+  EXPECT_EQ(on_disk(), 20U);
+}
+
+// Both remain open in the shim, and take every write.
+TEST_F(Linked, N02_I4_WhatIsSpooledIsOnDiskAgainWhenTheStateDirectoryWasRemoved) {
+  count_and_report(0, 50);
+  std::filesystem::remove_all(places_.state);
+  std::filesystem::create_directories(places_.state);
+  count_and_report(50, 200);
+  EXPECT_EQ(link_->violations_dropped(), 0U);
+  link_->stop();
+  EXPECT_EQ(on_disk(), 200U);
+}
+
+TEST_F(Linked, N02_I4_WhatIsSpooledIsOnDiskAgainWhenTheStateDirectoryWasMovedAway) {
+  count_and_report(0, 50);
+  std::filesystem::rename(places_.state, directory_ / "elsewhere");
+  count_and_report(50, 51);
+  link_->stop();
+  EXPECT_EQ(on_disk(), 51U);
+}
+
+TEST_F(Linked, N02_I4_AnEndAfterTheStateDirectoryWasRemovedSavesWhatIsSpooled) {
+  count_and_report(0, 50);
+  std::filesystem::remove_all(places_.state);
+  link_->stop();
+  EXPECT_EQ(on_disk(), 50U);
+}
+
+TEST_F(Linked, N02_I4_WhatIsSpooledInNoDirectoryAndFindsNoOtherIsCounted) {
+  count_and_report(0, 50);
+  std::filesystem::remove_all(places_.state);
+  std::ofstream(places_.state) << "no directory";
+  count_and_report(50, 60);
+  link_->stop();
+  EXPECT_EQ(counted(), 60U);
+  EXPECT_TRUE(Tally::take_over(tally_file()));
+}
+
+TEST_F(Linked, N02_I4_WhatIsSpooledInNoDirectoryStillReachesTheJournal) {
+  count_and_report(0, 300);
+  std::filesystem::remove_all(places_.state);
+  start_wardd();
+  wardd_.held = true;
+  ASSERT_TRUE(journal_has(64)) << "of which no answer came yet";
+  count_and_report(300, 310);
+  wardd_.held = false;
+  wardd_.answer_held();
+  ASSERT_TRUE(journal_has(310));
+  expect_journal_in_order(310);
+  EXPECT_EQ(wardd_.received, 310) << "each was sent once";
+  EXPECT_TRUE(run_until([&] { return !std::filesystem::exists(spool_file()); }));
+}
+
+TEST_F(Linked, N02_I4_TheCountIsOnDiskAgainWhenItsDirectoryWasRemoved) {
+  let_disk_take_nothing();
+  count_and_report(0, 50);
+  std::filesystem::remove_all(tallies_below(places_.run));
+  count_and_report(50, 53);
+  EXPECT_EQ(counted(), 53U);
+  std::filesystem::remove_all(tallies_below(places_.run));
+  link_->stop();
+  EXPECT_EQ(counted(), 53U);
+}
+
+// The journal may have what no answer came for: wardd, which knows, closes the account.
+TEST_F(Linked, I4_WhatIsOnItsWayAtTheEndIsNotAddedToTheLost) {
+  let_disk_take_nothing();
+  crowd_tallies();
+  start_wardd();
+  ASSERT_TRUE(connected());
+  wardd_.held = true;
+  count_and_report(0, 2);
+  ASSERT_TRUE(journal_has(1));
+  link_->stop();
+  EXPECT_EQ(counted(), 2U);
+  for (const auto& entry : std::filesystem::directory_iterator(tallies_below(places_.run))) {
+    EXPECT_NE(entry.path().extension(), kLostSuffix);
+  }
+}
+
+TEST_F(Linked, H10_I4_ALargeRecordDoesNotStopThoseBehindIt) {
+  auto large = violation(0);
+  large.set_reason(std::string(100U << 10U, 'x'));
+  link_->report(large);
+  auto too_large = violation(1);
+  too_large.set_reason(std::string(kMaxSpoolRecordBytes, 'x'));
+  link_->report(too_large);
+  link_->report(violation(2));
+  link_->stop();
+  EXPECT_EQ(on_disk(), 3U);
+}
+
 TEST_F(Linked, N05_I4_AnEndWithRecordsThatNothingTookLeavesTheirNumber) {
   let_disk_take_nothing();
   count_and_report(0, 174);
@@ -364,10 +481,7 @@ TEST_F(Linked, H10_I4_AShareThatIsUsedUpIsCountedAndOthersStillSpool) {
 // Each of them leaves a number; from some number of files on it is one for all.
 TEST_F(Linked, H10_I4_WhatAWorkloadLosesInALoopIsAddedUp) {
   let_disk_take_nothing();
-  std::filesystem::create_directories(tallies_below(places_.run));
-  for (std::size_t i = 0; i <= kManyTallies; ++i) {
-    std::ofstream(tallies_below(places_.run) / ("x-" + std::to_string(i) + ".tally"));
-  }
+  crowd_tallies();
   const std::size_t before = count_tallies(tallies_below(places_.run));
   for (int i = 0; i < 10; ++i) {
     NodeLink shim(loop_, NodeLinkConfig{places_, "/x.sock", "loop-" + std::to_string(i),

@@ -78,8 +78,20 @@ TEST_F(Room, H10_TheWholeIsBoundedWhoeverFillsIt) {
 
 TEST_F(Room, NamesOfOwnersAreNotConfused) {
   EXPECT_NE(spool_prefix({"a", "b"}), spool_prefix({"a", "c"}));
-  EXPECT_NE(spool_prefix({"a", "b"}).substr(0, 9), spool_prefix({"c", "b"}).substr(0, 9));
+  const auto group = [](const SpoolOwner& owner) {
+    const std::string prefix = spool_prefix(owner);
+    return prefix.substr(0, prefix.find('.'));
+  };
+  EXPECT_NE(group({"a", "b"}), group({"c", "b"}));
+  EXPECT_EQ(group({"a", "b"}), group({"a", "c"}));
   EXPECT_EQ(spool_prefix({"../x", "/"}).find('/'), std::string::npos);
+}
+
+// Of 32 bits somebody finds two with the same in a second, and takes the room of another tenant.
+TEST_F(Room, H10_TwoTenantsOfOneHashAreNotToBeHad) {
+  const std::string prefix = spool_prefix({"a", "b"});
+  EXPECT_GE(prefix.find('.'), 16U);
+  EXPECT_GE(prefix.size() - prefix.find('.'), 16U + 2U);
 }
 
 TEST_F(Room, ADirectoryThatIsNotThereYetIsEmpty) {
