@@ -104,10 +104,10 @@ Node::Node(asio::io_context& loop, Places where, Moment now)
       seconds_(loop),
       minutes_(loop) {
   writer.on_repair([this](const std::string& what) {
-    journal.count_lost([this, what](std::uint64_t lost) {
+    journal.count_lost([this, what](std::uint64_t gone) {
       JournalEntry repaired{"database-repaired", {}};
-      if (lost > 0) repaired.body.set_dropped_before(lost);
-      repaired.body.set_reason(what + (lost > 0 ? "; events lost: " + std::to_string(lost) : ""));
+      if (gone > 0) repaired.body.set_dropped_before(gone);
+      repaired.body.set_reason(what + (gone > 0 ? "; events lost: " + std::to_string(gone) : ""));
       journal.note(std::move(repaired));
     });
   });
