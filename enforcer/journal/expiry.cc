@@ -55,12 +55,13 @@ Result<void> name_workloads(Connection& connection, bool& more) {
 
 // Newest first: of a container, of a workload, and alike from each workload where it is too much in all.
 Result<void> hold(Connection& connection, const JournalLimits& limits, const std::vector<HeldContainer>& held) {
-  for (const char* table : {"candidate", "held"}) {
-    const std::string name(table);
-    auto made = connection.execute("CREATE TEMP TABLE IF NOT EXISTS " + name +
-                                   " (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
-                                   "DELETE FROM temp." +
-                                   name);
+  constexpr const char* kEmptyTables[] = {
+      "CREATE TEMP TABLE IF NOT EXISTS candidate (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
+      "DELETE FROM temp.candidate",
+      "CREATE TEMP TABLE IF NOT EXISTS held (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
+      "DELETE FROM temp.held"};
+  for (const char* empty : kEmptyTables) {
+    auto made = connection.execute(empty);
     if (!made) return made;
   }
   if (auto made = connection.execute("CREATE INDEX IF NOT EXISTS temp.held_by_workload ON held (workload)"); !made) {
