@@ -352,7 +352,7 @@ TEST_F(StoreTest, N02_WhoRunsUngovernedIsKnown) {
   ASSERT_TRUE(reader);
   node::v1::ContainerStatus container;
   container.set_mode(node::v1::MODE_OFF);
-  EXPECT_THAT(ProfileStore::ungoverned(*reader, container), HasSubstr("before this node had a policy"));
+  EXPECT_THAT(ProfileStore::ungoverned(*reader, container), HasSubstr("before there was one"));
   container.mutable_identity()->set_container_name("other");
   EXPECT_EQ(ProfileStore::ungoverned(*reader, container), "");
   container.mutable_identity()->set_container_name("web-1");
