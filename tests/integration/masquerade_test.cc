@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <regex>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -75,13 +76,13 @@ class Masquerade : public GuardedTest {
     bundle_.reset();
   }
 
-  // What the dynamic linker loads for the runtime, interpreter included.
-  static std::vector<std::string> libraries_of_the_runtime() {
+  // What the dynamic linker loads for the runtime. Its interpreter is the one it names, which ldd may have replaced.
+  static std::set<std::string> libraries_of_the_runtime() {
     const Output listed = run({"ldd", runtime_program()});
-    std::vector<std::string> found;
-    static const std::regex path("(/[^ ]+) \\(0x");
+    std::set<std::string> found;
+    static const std::regex path("(?:(/[^ ]+) => )?(/[^ ]+) \\(0x");
     for (auto it = std::sregex_iterator(listed.out.begin(), listed.out.end(), path); it != std::sregex_iterator(); ++it)
-      found.push_back((*it)[1]);
+      found.insert((*it)[1].matched ? (*it)[1] : (*it)[2]);
     return found;
   }
   static std::string runtime_program() {
@@ -93,8 +94,9 @@ class Masquerade : public GuardedTest {
   void make_container(const std::string& prefix, const std::vector<std::string>& command) {
     bundle_ = std::make_unique<Bundle>(node(), carrier_, node().unique(prefix), command);
     for (const std::string& library : libraries_of_the_runtime()) {
-      fs::create_directories((bundle_->rootfs() / library.substr(1)).parent_path());
-      fs::copy_file(library, bundle_->rootfs() / library.substr(1), fs::copy_options::overwrite_existing);
+      const fs::path inside = bundle_->rootfs() / library.substr(1);
+      fs::create_directories(inside.parent_path());
+      fs::copy_file(library, inside, fs::copy_options::overwrite_existing);
     }
     fs::copy_file(WARD_MASQUERADE, bundle_->rootfs() / "masquerade.so");
     bundle_->patch(R"({"process": {"env": ["LD_PRELOAD=/masquerade.so"]}, "root": {"readonly": false}})");
