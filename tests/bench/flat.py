@@ -8,7 +8,7 @@ import signal
 import statistics
 import time
 
-from private_node import WARD, wait_for
+from private_node import RUNC, WARD, wait_for
 from rounds import conditions
 
 REACH = (0.1,)
@@ -23,23 +23,30 @@ def exponent(medians):
     return max((y - before) / (x - last) for (last, before), (x, y) in zip(points, points[1:]))
 
 
-def starts(bench, image, count):
-    def once():
-        return bench.timed("run", "--rm", "--runtime", WARD, image, bench.name("box"), "/box", "true")
-    return bench.in_turns({"start": once}, count).samples["start"]
+def starts(bench, image, count, runtimes):
+    def once(runtime):
+        return bench.timed("run", "--rm", "--runtime", runtime, image, bench.name("box"), "/box", "true")
+    return bench.in_turns({name: lambda runtime=runtime: once(runtime) for name, runtime in runtimes.items()}, count).samples
 
 
-def rising(bench, name, levels, image, count, become):
-    """`become(level)` brings the node there; every level is measured on the way up and on the way down."""
-    begin, samples = conditions(), {level: [] for level in levels}
+def rising(bench, name, levels, image, count, become, beside=()):
+    """`become(level)` brings the node there; every level is measured on the way up and on the way down. `beside`: names and
+    runtimes measured in the same rounds, of which the table says how they grow with the same."""
+    begin, runtimes = conditions(), {"": WARD, **dict(beside)}
+    samples = {runtime: {level: [] for level in levels} for runtime in runtimes}
     for turn in range(TURNS):
         for level in levels if turn % 2 == 0 else reversed(levels):
             become(level)
-            samples[level] += starts(bench, image, count)
-    medians = {level: statistics.median(taken) for level, taken in samples.items()}
-    values = {**{f"{level:,}": median for level, median in medians.items()}, "exponent": exponent(medians)}
+            for runtime, taken in starts(bench, image, count, runtimes).items():
+                samples[runtime][level] += taken
+    values = {}
+    for runtime in runtimes:
+        medians = {level: statistics.median(taken) for level, taken in samples[runtime].items()}
+        values.update({f"{runtime} {level:,}".strip(): median for level, median in medians.items()})
+        values[f"{runtime} exponent".strip()] = exponent(medians)
     bench.row(f"ctr run --rm true, enforcing, by {name}: exponent", "ms", values, reach=REACH, of="exponent", begin=begin,
-              samples={f"{level:,}": taken for level, taken in samples.items()})
+              samples={f"{runtime} {level:,}".strip(): taken for runtime, levels_taken in samples.items()
+                       for level, taken in levels_taken.items()})
 
 
 class Files:
@@ -83,7 +90,8 @@ def flat(bench, image, quick):
             bench.remove(alive.pop())
         while len(alive) < level:
             alive.append(bench.detached("box", WARD))
-    rising(bench, "living containers", (1, 50, 200) if not quick else (1, 10, 20), image, count, containers)
+    rising(bench, "living containers", (1, 50, 200) if not quick else (1, 10, 20), image, count, containers,
+           beside={"stock": RUNC})
     containers(0)
     with open(os.path.join(node.config, "profiles", "box.yaml"), encoding="utf-8") as file:
         box = file.read()

@@ -56,12 +56,21 @@ bool belongs(pid_t pid, const std::string& node) {
          cgroups.find("/" + calibration_prefix(node)) != std::string::npos;
 }
 
+// Of a group that another suite's node removes meanwhile nothing is left to be listed: that is no error.
+std::vector<fs::path> entries_of(const fs::path& directory) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+    found.push_back(entry->path());
+  return found;
+}
+
 // The top of every hierarchy, on v1, hybrid and unified hosts.
 std::vector<fs::path> cgroup_tops() {
   std::vector<fs::path> found{"/sys/fs/cgroup"};
   std::error_code ignored;
-  for (const auto& controller : fs::directory_iterator("/sys/fs/cgroup"))
-    if (controller.is_directory(ignored) && !controller.is_symlink(ignored)) found.push_back(controller.path());
+  for (const fs::path& controller : entries_of("/sys/fs/cgroup"))
+    if (fs::is_directory(controller, ignored) && !fs::is_symlink(controller, ignored)) found.push_back(controller);
   return found;
 }
 
@@ -75,13 +84,14 @@ std::vector<fs::path> cgroup_parents(const std::string& node) {
 
 std::vector<fs::path> cgroup_directories_of(const std::string& node) {
   std::vector<fs::path> found;
+  std::error_code ignored;
   for (const fs::path& parent : cgroup_parents(node))
-    for (const auto& entry : fs::directory_iterator(parent))
-      if (entry.is_directory()) found.push_back(entry.path());
+    for (const fs::path& entry : entries_of(parent))
+      if (fs::is_directory(entry, ignored)) found.push_back(entry);
   const std::string calibration = calibration_prefix(node);
   for (const fs::path& top : cgroup_tops())
-    for (const auto& entry : fs::directory_iterator(top))
-      if (entry.path().filename().string().rfind(calibration, 0) == 0) found.push_back(entry.path());
+    for (const fs::path& entry : entries_of(top))
+      if (entry.filename().string().rfind(calibration, 0) == 0) found.push_back(entry);
   return found;
 }
 
