@@ -24,6 +24,9 @@ void print(const Style& style, const ward::v1::NodeStatus& status) {
   line("containers",
        std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
            std::to_string(status.recording()) + " recording, " +
+           (status.partly_enforced() == 0
+                ? ""
+                : style.warn(std::to_string(status.partly_enforced()) + " only partly enforced") + ", ") +
            (status.quarantined() == 0 ? "0 quarantined"
                                       : style.bad(std::to_string(status.quarantined()) + " quarantined")));
   line("profiles", std::to_string(status.profiles()) + ", policies " + std::to_string(status.policies()) +

@@ -20,6 +20,7 @@ v1::NodeStatus status(const Node& node) {
   out.set_shims(static_cast<std::uint32_t>(node.shims.size()));
   out.set_containers(static_cast<std::uint32_t>(node.containers.size()));
   out.set_quarantined(static_cast<std::uint32_t>(node.containers.count(node::v1::CONTAINER_STATE_QUARANTINED)));
+  out.set_partly_enforced(static_cast<std::uint32_t>(node.containers.partly_enforced()));
   out.set_recording(static_cast<std::uint32_t>(node.recordings.open_runs()));
   out.set_events(node.journal.counts().events);
   out.set_violations(node.journal.counts().told);

@@ -66,6 +66,17 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
   return event;
 }
 
+JournalEntry mode_changed_event(const node::v1::ContainerStatus& before, const node::v1::ContainerStatus& after) {
+  JournalEntry event{"mode-changed", {}};
+  *event.body.mutable_identity() = after.identity();
+  event.body.set_mode(after.mode());
+  event.body.set_profile_name(after.profile_name());
+  event.body.set_profile_digest(after.profile_digest());
+  event.body.set_reason("from " + mode_name(before.mode()) + " to " + mode_name(after.mode()) +
+                        (after.partly().empty() ? "" : "; " + after.partly()));
+  return event;
+}
+
 // One entry for a pass, which may have removed many: each has its line in wardd's log.
 JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
   std::map<std::string, std::size_t> reasons;
@@ -299,6 +310,9 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
   if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED && state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
     journal.note(quarantined_event(*after));
   }
+  if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode()) {
+    journal.note(mode_changed_event(before->status, after->status));
+  }
 }
 
 std::vector<std::string> Node::problems() const {
@@ -336,6 +350,7 @@ MetricsSnapshot Node::metrics_snapshot() const {
   out.expired = expired_events();
   out.open_recordings = recordings.open_runs();
   out.quarantined = containers.count(node::v1::CONTAINER_STATE_QUARANTINED);
+  out.partly_enforced = containers.partly_enforced();
   out.shims = shims.size();
   out.index_generation = store.generation();
   out.problems = problems().size();

@@ -133,6 +133,7 @@ Result<CompiledProfile> compile(const Profile& given) {
   compiled.set_digest(digest(profile));
   compiled.set_arch(oci::native_audit_arch());
   compiled.set_no_new_privileges(profile.no_new_privileges);
+  if (profile.knows) compiled.set_knows_up_to(profile.knows->number);
   for (const std::string& capability : profile.capabilities) compiled.add_capabilities(capability);
   const SyscallSet serving = effective_layer(profile, Layer::kServing);
   const SyscallSet boot = effective_layer(profile, Layer::kBoot);

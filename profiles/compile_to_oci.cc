@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
+#include <set>
 
 #include "lib/oci/seccomp_intersect.h"
 #include "profiles/compile.h"
@@ -37,6 +38,18 @@ oci::CallTable to_table(const node::v1::CompiledProfile& compiled) {
   return {std::move(rules), {compiled.enosys().begin(), compiled.enosys().end()}};
 }
 
+// What the profile's maker did not know of, and so did not leave out, is ENOSYS as well.
+void add_newer(const node::v1::CompiledProfile& compiled, oci::Seccomp& filter) {
+  if (compiled.knows_up_to() == 0) return;
+  std::set<std::string> named;
+  for (const oci::SeccompRule& rule : filter.rules) named.insert(rule.names.begin(), rule.names.end());
+  oci::SeccompRule newer{{}, oci::SeccompAction::kErrno, ENOSYS, {}};
+  for (const auto& [name, nr] : oci::known_syscalls()) {
+    if (oci::order_of_appearance(nr) > compiled.knows_up_to() && !named.contains(name)) newer.names.push_back(name);
+  }
+  if (!newer.names.empty()) filter.rules.push_back(std::move(newer));
+}
+
 // An allow-list: what some layer allows runs, the rest is EPERM, clone3 is ENOSYS so that libc falls back.
 oci::Seccomp allow_list(const node::v1::CompiledProfile& compiled) {
   oci::Seccomp filter;
@@ -62,6 +75,7 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& compiled) {
       filter.rules.push_back({{*name}, oci::SeccompAction::kErrno, ENOSYS, {}});
     }
   }
+  add_newer(compiled, filter);
   return filter;
 }
 

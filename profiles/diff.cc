@@ -54,6 +54,11 @@ void compare_settings(const Profile& a, const Profile& b, ProfileDiff& out) {
     return after.action < before.action || (before.escalate_to && !after.escalate_to && after.action == before.action);
   };
   settings.compare("noNewPrivileges", yes_no(a.no_new_privileges), yes_no(b.no_new_privileges), !b.no_new_privileges);
+  const auto newest = [](const Profile& p) {
+    return p.knows ? p.knows->name + " (" + std::to_string(p.knows->number) + ")" : std::string("every call");
+  };
+  // What is not known is answered ENOSYS either way; only what else is done about it differs.
+  settings.compare("knows", newest(a), newest(b), b.knows && (!a.knows || b.knows->number < a.knows->number));
   settings.compare("boundary.quiet", format_duration(a.boundary.quiet), format_duration(b.boundary.quiet),
                    b.boundary.quiet > a.boundary.quiet);
   settings.compare("boundary.latest", format_duration(a.boundary.latest), format_duration(b.boundary.latest),

@@ -36,6 +36,10 @@ std::string verdict_of(const Profile& profile, const Explanation& e) {
   if (e.syscall == "clone3")
     return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a pointer; libc falls back "
            "to clone.";
+  if (e.allowed.empty() && is_newer_than(profile, oci::find_syscall(e.syscall).value_or(0))) {
+    return e.syscall + " is newer than all calls that the profile knows (up to " + profile.knows->name +
+           "): it is answered ENOSYS, as by an older kernel, and recorded.";
+  }
   if (e.allowed.empty()) {
     return e.syscall + " is not allowed: the workload is met with " +
            std::string(action_name(profile.on_workload.action)) + ", an exec session with " +

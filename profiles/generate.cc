@@ -335,6 +335,7 @@ Result<Generated> generate(const Observations& observations, const GenerateOptio
   profile.version = std::max<std::uint64_t>(options.version, 1);
   profile.extends = {"ward-baseline"};
   profile.architectures = {"x86_64"};
+  profile.knows = newest_known_here();
   Generator(observations, out).run();
   profile = normalize(profile);
   profile.provenance = provenance_of(observations);

@@ -85,6 +85,12 @@ Reaction milder(const Reaction& a, const Reaction& b) {
   return rank(b) < rank(a) ? b : a;
 }
 
+// Absent knows everything. What one of them did not know, the union does not know either.
+std::optional<NewestKnown> older(const std::optional<NewestKnown>& a, const std::optional<NewestKnown>& b) {
+  if (!a || !b) return a ? a : b;
+  return std::tie(a->number, a->name) < std::tie(b->number, b->name) ? a : b;
+}
+
 // One signature for each (call or capability, reason); arguments united, none means all.
 std::vector<Accept> unite_accepts(const std::vector<Accept>& a, const std::vector<Accept>& b) {
   std::map<std::tuple<std::string, std::string, std::string>, SyscallEntry> by_reason;
@@ -143,6 +149,7 @@ Profile merge(const Profile& left, const Profile& right) {
   both.version = std::max(a.version, b.version);
   both.extends = unite(a.extends, b.extends);
   both.architectures = unite(a.architectures, b.architectures);
+  both.knows = older(a.knows, b.knows);
   both.no_new_privileges = a.no_new_privileges && b.no_new_privileges;
   both.boundary = {std::max(a.boundary.quiet, b.boundary.quiet), std::max(a.boundary.latest, b.boundary.latest)};
   both.syscalls = a.syscalls;

@@ -60,11 +60,19 @@ struct Boundary {
   bool operator==(const Boundary&) const = default;
 };
 
+// The newest call that whoever made the profile knew of. What is newer was never left out on purpose.
+struct NewestKnown {
+  std::uint32_t number = 0;
+  std::string name;
+  bool operator==(const NewestKnown&) const = default;
+};
+
 struct Profile {
   std::string name;
   std::uint64_t version = 1;
   std::vector<std::string> extends;        // names of baselines
   std::vector<std::string> architectures;  // "x86_64"
+  std::optional<NewestKnown> knows;        // absent: every call there is
   bool no_new_privileges = true;
   Boundary boundary;
   std::map<Layer, SyscallSet> syscalls;  // kBoot, kServing, kExec
@@ -75,6 +83,12 @@ struct Profile {
   std::map<std::string, std::string> provenance;  // never interpreted, not part of the identity
   bool operator==(const Profile&) const = default;
 };
+
+// The newest call that this machine's libseccomp names.
+NewestKnown newest_known_here();
+
+// Newer than all that the profile's maker knew: answered ENOSYS, like any call of a kernel that is too new.
+bool is_newer_than(const Profile& profile, int nr);
 
 struct Selector {  // each list: empty matches all; else globs, one must match
   std::vector<std::string> containerd_namespaces, kubernetes_namespaces, pods, containers, images;

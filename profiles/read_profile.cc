@@ -4,6 +4,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
+#include "lib/oci/seccomp_intersect.h"
 #include "profiles/constants.h"
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
@@ -62,13 +63,14 @@ class ProfileReader {
 
   void read_spec(const YamlNode& node) {
     const Fields fields(reading_, node, "spec",
-                        {"extends", "architectures", "noNewPrivileges", "boundary", "syscalls", "accept",
+                        {"extends", "architectures", "knows", "noNewPrivileges", "boundary", "syscalls", "accept",
                          "capabilities", "onViolation"});
     remember("spec", node);
     if (const YamlNode* found = fields.find("extends")) read_words(*found, "extends", profile_.extends);
     profile_.architectures = {"x86_64"};
     if (const YamlNode* found = fields.find("architectures"))
       read_words(*found, "architectures", profile_.architectures);
+    if (const YamlNode* found = fields.find("knows")) read_known(*found);
     if (const YamlNode* found = fields.find("noNewPrivileges")) {
       if (const auto value = read_bool(reading_, *found, "noNewPrivileges")) profile_.no_new_privileges = *value;
     }
@@ -107,6 +109,18 @@ class ProfileReader {
       reading_.complain(item.at, "unknown capability '" + escape(item.scalar, 60) + "' (did you mean '" +
                                      oci::nearest_capability_name(item.scalar) + "'?)");
     }
+  }
+
+  void read_known(const YamlNode& node) {
+    remember("knows", node);
+    const Fields fields(reading_, node, "knows", {"number", "name"});
+    NewestKnown known;
+    if (const YamlNode* found = fields.require("number")) {
+      const auto number = read_number(reading_, *found, "number").value_or(0);
+      known.number = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, oci::kSyscallSearchEnd));
+    }
+    if (const YamlNode* found = fields.require("name")) known.name = read_text(reading_, *found, "name").value_or("");
+    profile_.knows = std::move(known);
   }
 
   void read_boundary(const YamlNode& node) {

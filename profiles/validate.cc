@@ -7,6 +7,7 @@
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
+#include "lib/oci/seccomp_intersect.h"
 #include "profiles/argument_choices.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/danger.h"
@@ -200,6 +201,28 @@ void check_accept(Findings& findings, const Profile& profile) {
   }
 }
 
+// From its number the order of calls is known; below rseq a profile would say that it has never heard of everyday
+// calls, and nothing would be done about them.
+void check_known(Findings& findings, const Profile& profile) {
+  constexpr std::uint32_t kRseq = 334;
+  if (!profile.knows) return;
+  const std::string here = newest_known_here().name + " (" + std::to_string(newest_known_here().number) + ")";
+  if (profile.knows->number < kRseq || profile.knows->number >= oci::kSyscallSearchEnd) {
+    findings.error("knows", "knows names the newest call that the profile's maker knew, with its number on x86_64: " +
+                                std::to_string(kRseq) + " (rseq) or more; here it is " + here);
+    return;
+  }
+  const auto name = oci::find_syscall_name(static_cast<int>(profile.knows->number));
+  const auto number = oci::find_syscall(profile.knows->name);
+  const bool fits =
+      (!name || *name == profile.knows->name) && (!number || *number == static_cast<int>(profile.knows->number));
+  if (!fits) {
+    findings.error("knows", "number " + std::to_string(profile.knows->number) + " is not '" +
+                                escape(profile.knows->name, 60) + "'" + (name ? " but '" + *name + "'" : "") +
+                                ": name the newest call that the profile's maker knew; here it is " + here);
+  }
+}
+
 void check_reaction(Findings& findings, const std::string& subject, const Reaction& reaction) {
   if (!reaction.escalate_to) return;
   if (*reaction.escalate_to <= reaction.action) {
@@ -233,6 +256,7 @@ std::vector<Finding> validate(const Profile& profile) {
     findings.error("architectures",
                    "only [x86_64] is supported: a filter that lists more can be walked round (int 0x80, x32)");
   }
+  check_known(findings, profile);
   if (profile.boundary.quiet.count() <= 0 || profile.boundary.latest < profile.boundary.quiet) {
     findings.error("boundary", "quiet must be more than 0, and latest at least as long as quiet");
   }

@@ -102,6 +102,10 @@ std::string format_spec(const Profile& profile) {
   std::string text = "spec:\n";
   if (!profile.extends.empty()) text += "  extends: " + flow(profile.extends) + "\n";
   text += "  architectures: " + flow(profile.architectures) + "\n";
+  if (profile.knows) {
+    text +=
+        "  knows: {number: " + std::to_string(profile.knows->number) + ", name: " + quote(profile.knows->name) + "}\n";
+  }
   text += std::string("  noNewPrivileges: ") + (profile.no_new_privileges ? "true" : "false") + "\n";
   text += "  boundary: {quiet: " + format_duration(profile.boundary.quiet) +
           ", latest: " + format_duration(profile.boundary.latest) + "}\n";

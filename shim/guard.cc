@@ -289,7 +289,7 @@ std::string Guard::runtime_binary(const std::string& asked) const {
 Result<std::string> Guard::admit_exec(const std::string& id, const std::string&, std::string process_json) {
   const auto* const container = state_->find(id);
   if (container == nullptr) return process_json;
-  return admission::admit_exec(container->admitted, std::move(process_json));
+  return admission::admit_exec(container->admitted, container->mode(), std::move(process_json));
 }
 
 void Guard::before_runtime(const std::string& id, const std::string& exec_id, pid_t runc_pid,

@@ -44,11 +44,23 @@ void GuardedContainer::note_quarantine() {
   if (std::exchange(was_quarantined, quarantined) != quarantined) since_wall_ns = wall_ns();
 }
 
+node::v1::Mode GuardedContainer::mode() const {
+  return supervisor && admitted.supervised ? to_proto(supervisor->mode()) : admitted.mode;
+}
+
+std::string GuardedContainer::partly() const {
+  if (admitted.mode == node::v1::MODE_ENFORCE || mode() != node::v1::MODE_ENFORCE) return {};
+  std::string kept = admitted.uncut_capabilities.empty() ? "" : "capabilities";
+  if (admitted.uncut_privileges) kept += kept.empty() ? "noNewPrivileges" : ", noNewPrivileges";
+  return kept.empty() ? "" : kept + ": own until the next start";
+}
+
 node::v1::ContainerStatus GuardedContainer::status() const {
   node::v1::ContainerStatus status;
   *status.mutable_identity() = admitted.identity;
   status.set_state(state);
-  status.set_mode(admitted.mode);
+  status.set_mode(mode());
+  status.set_partly(partly());
   status.set_policy(admitted.policy);
   status.set_pid(pid);
   status.set_workload(admitted.workload);
@@ -61,10 +73,7 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
   for (const auto& remark : admitted.notes) note += (note.empty() ? "" : "; ") + remark;
   if (supervisor) {
-    if (admitted.supervised) {
-      status.set_mode(to_proto(supervisor->mode()));
-      status.set_phase(to_proto(supervisor->phase()));
-    }
+    if (admitted.supervised) status.set_phase(to_proto(supervisor->phase()));
     status.set_violations(supervisor->violations());
     status.set_continued(supervisor->continued());
     // What was done to it comes before what was said at its start.
@@ -74,6 +83,7 @@ node::v1::ContainerStatus GuardedContainer::status() const {
       status.set_since_wall_ns(supervisor->quarantined_wall_ns());
     }
   }
+  if (!status.partly().empty()) note = status.partly() + (note.empty() ? "" : "; ") + note;
   status.set_note(note);
   return status;
 }
@@ -89,6 +99,7 @@ Charge make_charge(const admission::Admitted& admitted, const Places& places) {
     charge.profile_digest = admitted.profile->digest;
     charge.calls = admitted.profile->calls;
     charge.danger = admitted.profile->danger;
+    charge.knows_up_to = admitted.profile->knows_up_to;
     charge.boundary_quiet = std::chrono::milliseconds(admitted.profile->boundary_quiet_ms);
     charge.boundary_latest = std::chrono::milliseconds(admitted.profile->boundary_latest_ms);
   }

@@ -51,6 +51,10 @@ struct GuardedContainer {
   std::string unrecorded;                                      // why not
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for answers that come after the container is gone
 
+  // That of its start, or the one that it was switched to.
+  [[nodiscard]] node::v1::Mode mode() const;
+  // What of mode enforce is not in force, because the container began in supervise: for people. Empty: all of it is.
+  [[nodiscard]] std::string partly() const;
   void set_state(node::v1::ContainerState next);
   // A quarantine is a state of its own towards people, and begins with itself.
   void note_quarantine();

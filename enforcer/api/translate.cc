@@ -95,6 +95,7 @@ v1::Container to_api(const ContainerEntry& entry) {
   out.set_violations(status.violations());
   out.set_continued(status.continued());
   out.set_since_wall_ns(status.since_wall_ns());
+  out.set_partly(status.partly());
   return out;
 }
 

@@ -56,6 +56,9 @@ std::vector<MetricFamily> families(const MetricsSnapshot& now) {
   out.push_back(std::move(expired));
   out.push_back(single("ward_open_recordings", "Runs being recorded.", MetricType::Gauge, now.open_recordings));
   out.push_back(single("ward_quarantined", "Containers in quarantine.", MetricType::Gauge, now.quarantined));
+  out.push_back(single("ward_partly_enforced",
+                       "Containers switched to enforce that keep capabilities of their own until the next start.",
+                       MetricType::Gauge, now.partly_enforced));
   out.push_back(single("ward_shims", "Shims connected to wardd.", MetricType::Gauge, now.shims));
   out.push_back(
       single("ward_index_generation", "Generation of the compiled index.", MetricType::Gauge, now.index_generation));

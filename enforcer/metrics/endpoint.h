@@ -21,6 +21,7 @@ struct MetricsSnapshot {
   std::map<std::string, std::uint64_t> expired;  // by reason
   std::uint64_t open_recordings = 0;
   std::uint64_t quarantined = 0;
+  std::uint64_t partly_enforced = 0;
   std::uint64_t shims = 0;
   std::uint64_t index_generation = 0;
   std::uint64_t problems = 0;

@@ -94,6 +94,12 @@ std::size_t ContainerTable::count(node::v1::ContainerState state) const {
                                                 [&](const auto& item) { return item.second.status.state() == state; }));
 }
 
+std::size_t ContainerTable::partly_enforced() const {
+  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& item) {
+    return !item.second.status.partly().empty() && item.second.status.state() != node::v1::CONTAINER_STATE_STOPPED;
+  }));
+}
+
 std::set<std::string> ContainerTable::profile_digests() const {
   std::set<std::string> digests;
   for (const auto& [key, entry] : entries_) {

@@ -39,6 +39,7 @@ class ContainerTable {
   [[nodiscard]] Result<ContainerEntry> find(const std::string& containerd_namespace, const std::string& id) const;
   [[nodiscard]] std::vector<ContainerEntry> list() const;
   [[nodiscard]] std::size_t count(node::v1::ContainerState state) const;
+  [[nodiscard]] std::size_t partly_enforced() const;  // of those that have not stopped
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::set<std::string> profile_digests() const;  // of all containers that are not stopped
 

@@ -59,7 +59,10 @@ std::string native_scmp_arch();     // "SCMP_ARCH_X86_64"
 std::vector<std::string> every_scmp_arch();
 std::optional<int> find_syscall(std::string_view name);  // number; absent where this libseccomp does not know it
 std::optional<std::string> find_syscall_name(int nr);
-const std::map<std::string, int>& known_syscalls();           // all names that resolve natively
+const std::map<std::string, int>& known_syscalls();  // all names that resolve natively
+// Calls in the order in which kernels got them: a newer one has the larger value. It is the number, but for the two
+// that were put into a gap. Source: arch/x86/entry/syscalls/syscall_64.tbl of Linux 6.11 and 6.18.
+std::uint32_t order_of_appearance(int nr);
 std::string nearest_syscall_name(std::string_view misspelt);  // for "did you mean"
 
 }  // namespace ward::oci

@@ -35,7 +35,7 @@ const std::vector<std::vector<std::string_view>>& families() {
       {"link", "linkat"},
       {"symlink", "symlinkat"},
       {"rename", "renameat", "renameat2"},
-      {"chmod", "fchmod", "fchmodat"},
+      {"chmod", "fchmod", "fchmodat", "fchmodat2"},
       {"chown", "fchown", "lchown", "fchownat"},
       {"utime", "utimes", "futimesat", "utimensat"},
       {"mknod", "mknodat"},

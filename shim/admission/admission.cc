@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
+#include <set>
 
 #include "compiled/governed.h"
 #include "lib/base/digest.h"
@@ -90,6 +92,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::
   profile.compiled_sha256 = sha256;
   profile.calls = to_table(compiled);
   profile.danger = to_danger(compiled);
+  profile.knows_up_to = compiled.knows_up_to();
   profile.boundary_quiet_ms = compiled.boundary_quiet_ms();
   profile.boundary_latest_ms = compiled.boundary_latest_ms();
   profile.no_new_privileges = compiled.no_new_privileges();
@@ -105,6 +108,22 @@ void cut_privileges(Document& document, const ProfileInForce& profile) {
     document.set_capabilities(oci::intersect(*asked, profile.capabilities));
   }
   if (profile.no_new_privileges) document.set_no_new_privileges(true);
+}
+
+// Supervise is a rehearsal: what the container has it keeps, and what enforce would take is told when it is used.
+void note_uncut(const oci::Config& config, Admitted& admitted) {
+  const ProfileInForce& profile = *admitted.profile;
+  admitted.uncut_privileges = profile.no_new_privileges && !config.no_new_privileges();
+  const auto asked = config.capabilities();
+  if (!asked) return;
+  // Those of the bounding set too: a program with capabilities of its file gets them from there.
+  std::set<std::string> held;
+  for (const auto* set :
+       {&asked->bounding, &asked->effective, &asked->permitted, &asked->inheritable, &asked->ambient}) {
+    held.insert(set->begin(), set->end());
+  }
+  std::set_difference(held.begin(), held.end(), profile.capabilities.begin(), profile.capabilities.end(),
+                      std::back_inserter(admitted.uncut_capabilities));
 }
 
 // What no filter can tell from another call is at least said before it happens (docs/threat-model.md, H02).
@@ -138,7 +157,11 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   filter.listener_path = admitted.listener_path.string();
   filter.listener_metadata = admitted.nonce;
   config.set_seccomp(filter);
-  cut_privileges(config, profile);
+  if (admitted.mode == node::v1::MODE_ENFORCE) {
+    cut_privileges(config, profile);
+  } else {
+    note_uncut(config, admitted);
+  }
   note_reach(config, admitted.notes);
   // Instructions to the runtime that would come past the specification (crun's extensions).
   config.remove_annotations_with_prefix("run.oci.");
@@ -252,8 +275,8 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   return admitted;
 }
 
-Result<std::string> admit_exec(const Admitted& admitted, std::string process_json) {
-  if (!admitted.profile) return process_json;
+Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now, std::string process_json) {
+  if (!admitted.profile || now != node::v1::MODE_ENFORCE) return process_json;
   auto process = oci::ProcessSpec::parse(process_json);
   if (!process) return fail_with("process document of the exec", process.error());
   cut_privileges(*process, *admitted.profile);

@@ -36,6 +36,7 @@ struct ProfileInForce {
   std::string compiled_sha256;
   oci::CallTable calls;
   oci::CallTable danger;  // names what is never continued in mode supervise: calls, and calls with certain arguments
+  std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
   bool no_new_privileges = false;
@@ -51,8 +52,11 @@ struct Admitted {
   node::v1::NodeSettings settings;
   bool governed_node = false;             // the index had rules, whether or not one of them selects this container
   std::optional<ProfileInForce> profile;  // present exactly in modes supervise and enforce
-  oci::OwnFilter own;       // the filter the container asked for; own.verdict(nr, args) judges a notified call
-  bool supervised = false;  // runc must deliver a listener at listener_path, with nonce as its metadata
+  // In mode supervise nothing is taken from the container. What enforce would cut, should it be switched:
+  oci::CapabilitySet uncut_capabilities;
+  bool uncut_privileges = false;  // the profile has noNewPrivileges, the container has not
+  oci::OwnFilter own;             // the filter the container asked for; own.verdict(nr, args) judges a notified call
+  bool supervised = false;        // runc must deliver a listener at listener_path, with nonce as its metadata
   std::filesystem::path listener_path;
   std::string nonce;
   std::vector<std::string> notes;  // for people: what was ignored, replaced or lost; escaped
@@ -61,9 +65,9 @@ struct Admitted {
 // Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing was changed then.
 Result<Admitted> admit(const Places& places, const Request& request);
 
-// The process document of an exec in a container admitted so: capabilities cut (I2), no_new_privs set where the profile
-// has it. Untouched, and not even read, in modes off and learn.
-Result<std::string> admit_exec(const Admitted& admitted, std::string process_json);
+// The process document of an exec in a container admitted so, whose mode is `now`: in enforce capabilities are cut (I2)
+// and no_new_privs is set where the profile has it. Untouched, and not even read, in the other modes.
+Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now, std::string process_json);
 
 // A compiled profile by the digest in its file name; also for a profile that is widened under a running container.
 Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256);

@@ -34,21 +34,21 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
   const std::weak_ptr<State> weak = state_;
   const Origin origin = exec_id.empty() ? Origin::kWorkload : Origin::kExec;
   const std::uint64_t number = origin == Origin::kWorkload ? State::kWorkloadSession : ++state.last_session;
-  Session::Callbacks callbacks{
-      .circumstances = [&state] { return state.circumstances(); },
-      .law = [&state]() -> Law {
-        return {state.charge.calls, state.charge.own, state.charge.danger, state.charge.actions};
-      },
-      .violated = [&state](const Violated& violated) { return state.violated(violated); },
-      .continued = [&state] { ++state.continued; },
-      .phase_changed = [&state] { state.callbacks.changed(); },
-      // Not erased from inside of the session's own callback.
-      .ended =
-          [weak, number, &loop = state.loop] {
-            asio::post(loop, [weak, number] {
-              if (const auto self = weak.lock()) self->sessions.erase(number);
-            });
-          }};
+  Session::Callbacks callbacks{.circumstances = [&state] { return state.circumstances(); },
+                               .law = [&state]() -> Law {
+                                 return {state.charge.calls, state.charge.own, state.charge.danger,
+                                         state.charge.actions, state.charge.knows_up_to};
+                               },
+                               .violated = [&state](const Violated& violated) { return state.violated(violated); },
+                               .continued = [&state] { ++state.continued; },
+                               .phase_changed = [&state] { state.callbacks.changed(); },
+                               // Not erased from inside of the session's own callback.
+                               .ended =
+                                   [weak, number, &loop = state.loop] {
+                                     asio::post(loop, [weak, number] {
+                                       if (const auto self = weak.lock()) self->sessions.erase(number);
+                                     });
+                                   }};
   state.sessions[number] =
       std::make_unique<Session>(state.loop, origin, exec_id, std::move(listener), pid, state.charge.boundary_quiet,
                                 state.charge.boundary_latest, std::move(callbacks));

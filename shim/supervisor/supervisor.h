@@ -32,7 +32,8 @@ struct Charge {
   std::string profile_digest;
   oci::CallTable calls;
   oci::OwnFilter own;
-  oci::CallTable danger;  // what it names is never let run unless `calls` allows it
+  oci::CallTable danger;          // what it names is never let run unless `calls` allows it
+  std::uint32_t knows_up_to = 0;  // Law::knows_up_to
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};
   std::chrono::nanoseconds boundary_latest{0};

@@ -78,7 +78,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     auto record = record_if_wanted(v);
     const bool delivered = answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
     // A question that was taken back comes again as the same one: it must not count twice.
-    if (delivered && v.origin == Origin::kWorkload && v.verdict.why != Why::kContained) {
+    const bool counts = v.verdict.why != Why::kContained && v.verdict.why != Why::kNewerThanProfile;
+    if (delivered && v.origin == Origin::kWorkload && counts) {
       denials.add(monotonic_ns(), charge.actions.escalate_after);
     }
     if (record) {

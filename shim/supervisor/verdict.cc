@@ -65,6 +65,16 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
   verdict.effect = effect_of(action);
 }
 
+// As an older kernel would answer, for which every C library has a way out. In supervise it runs like all else.
+void judge_newer(const Question& question, Verdict& verdict) {
+  verdict.why = Why::kNewerThanProfile;
+  verdict.violation = true;
+  const bool runs = question.mode == Mode::kSupervise && !verdict.own_filter_denies;
+  verdict.action = runs ? Action::kLog : Action::kDeny;
+  verdict.effect = effect_of(verdict.action);
+  if (!verdict.own_filter_denies) verdict.error_number = ENOSYS;
+}
+
 }  // namespace
 
 Verdict decide(const Question& question, const Law& law) {
@@ -97,6 +107,11 @@ Verdict decide(const Question& question, const Law& law) {
                         !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);
     return verdict;
   }
+  const bool newer = law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
+  if (newer && !dangerous && !names(law.calls, Phase::kExec, question.nr)) {
+    judge_newer(question, verdict);
+    return verdict;
+  }
   if (law.calls.allows(question.nr, question.args, oci::kAllowedInExec)) {
     verdict.why = Why::kNotInPhase;
   } else if (names(law.calls, question.phase, question.nr)) {
@@ -116,6 +131,7 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
     case Why::kNotInProfile: text += " is not in profile " + profile; break;
     case Why::kNotInPhase: text += " is not allowed in phase " + in_phase + " by profile " + profile; break;
     case Why::kArguments: text += " is not allowed with these arguments by profile " + profile; break;
+    case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kContained: text += " came from a container that is contained already"; break;
   }

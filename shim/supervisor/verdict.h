@@ -35,6 +35,9 @@ struct Law {
   // it.
   const oci::CallTable& danger;
   const ActionSet& actions;
+  // A call that is newer than this (oci::order_of_appearance) was not left out of the profile on purpose: nobody knew
+  // of it. 0: all were known.
+  std::uint32_t knows_up_to = 0;
 };
 
 struct Question {
@@ -61,6 +64,7 @@ enum class Why {
   kNotInProfile,
   kNotInPhase,  // allowed in another phase
   kArguments,   // the number is allowed in this phase, these arguments are not
+  kNewerThanProfile,
   kForeignAbi,
   kContained,
 };

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,6 +27,7 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +35,10 @@
 #include <unistd.h>
 
 #include "offers.h"
+
+// Newer than the headers that this may be built with.
+#define SYS_FCHMODAT2 452
+#define SYS_LISTXATTRAT 465
 
 struct attack {
   const char* name;
@@ -91,6 +97,10 @@ static long try_hide(void) {
 static long try_netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0); }
 static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
 static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
+static long try_fchmodat2(void) { return syscall(SYS_FCHMODAT2, -1, "nowhere", 0600, 0); }  // EBADF where it runs
+static long try_listxattrat(void) { return syscall(SYS_LISTXATTRAT, -1, "nowhere", 0, NULL, 0UL); }
+static long try_raw(void) { return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }  // wants CAP_NET_RAW
+static long try_nice(void) { return setpriority(PRIO_PROCESS, 0, -1); }        // wants CAP_SYS_NICE
 static long try_x32(void) { return syscall(0x40000000L | SYS_getpid); }
 static long try_unknown(void) { return syscall(1000); }
 static long try_int80(void) {
@@ -126,6 +136,10 @@ static const struct attack kAttacks[] = {
     {"netlink", try_netlink},
     {"novel", try_novel},
     {"mkdir", try_mkdir},
+    {"fchmodat2", try_fchmodat2},
+    {"listxattrat", try_listxattrat},
+    {"raw", try_raw},
+    {"nice", try_nice},
     {"x32", try_x32},
     {"unknown", try_unknown},
     {"int80", try_int80},
@@ -262,6 +276,18 @@ static int orphan(char** argv) {
   execv(argv[0], argv);
   dprintf(1, "execv -1 %d\n", errno);
   return 127;
+}
+
+// Tries each attack in a child of its own and says by which signal it ended, 0 for none.
+static int child_attacks(int argc, char** argv) {
+  for (int i = 0; i < argc; ++i) {
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0) _exit(attack(argv[i]));
+    if (child < 0 || waitpid(child, &status, 0) != child) return 1;
+    dprintf(1, "%s ended by %d\n", argv[i], WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+  }
+  return 0;
 }
 
 // Touches so many MiB of memory, one after the other.
@@ -404,13 +430,15 @@ int main(int argc, char** argv) {
     dprintf(2, "to stderr\n");
     return 0;
   }
+  if (strcmp(verb, "child") == 0) return child_attacks(argc - 2, argv + 2);
   if (strcmp(verb, "attack") == 0) {
     int result = 0;
     for (int i = 2; i < argc; ++i) result |= attack(argv[i]);
     return result;
   }
   dprintf(2,
-          "usage: box entry FIFO PROGRAM... | attack NAME... | true exit cat ask write echo err status tick fork "
+          "usage: box entry FIFO PROGRAM... | attack NAME... | child NAME... | true exit cat ask write echo err status "
+          "tick fork "
           "orphans bomb "
           "crowd eat flood hunt spin wait "
           "crash holder tty size [N] | orphan PROGRAM... | offer FILE\n");

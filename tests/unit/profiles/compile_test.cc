@@ -185,5 +185,17 @@ TEST(CompileToOci, TheFallbackForMissingProfilesLoads) {
   EXPECT_EQ(filter.evaluate(SYS_socket, {kNetlink, 3}), SECCOMP_RET_USER_NOTIF);
 }
 
+TEST(CompileToOci, F06_WhatTheProfileDoesNotKnowIsEnosysAndWhatItLeavesOutIsNot) {
+  Profile profile = web();
+  profile.knows = NewestKnown{447, "memfd_secret"};
+  constexpr int kMemfdSecret = 447, kHomeNode = 450;
+  EXPECT_EQ(compile(profile)->knows_up_to(), 447U);
+  const SeccompEvaluator alone = filter_of(profile, Supervision::kUnsupervised);
+  EXPECT_EQ(alone.evaluate(kHomeNode), SECCOMP_RET_ERRNO | ENOSYS);
+  EXPECT_EQ(alone.evaluate(kMemfdSecret), SECCOMP_RET_ERRNO | EPERM);
+  const SeccompEvaluator supervised = filter_of(profile, Supervision::kSupervised);
+  EXPECT_EQ(supervised.evaluate(kHomeNode), SECCOMP_RET_USER_NOTIF) << "and recorded";
+}
+
 }  // namespace
 }  // namespace ward::profiles

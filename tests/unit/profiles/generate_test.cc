@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include "lib/oci/seccomp.h"
 #include "profiles/baselines/baselines.h"
+#include "profiles/canonical.h"
 #include "profiles/effective.h"
 #include "profiles/read_yaml.h"
 #include "profiles/write_yaml.h"
@@ -230,6 +232,23 @@ TEST(Generate, I7_ARecordingCannotPutTextIntoTheFile) {
 }
 
 TEST(Baselines, DockersDefaultAllows292CallsHere) { EXPECT_EQ(docker_default_unconditional().size(), 292U); }
+
+TEST(Generate, F06_AProfileSaysWhichCallsItKnewAndThatIsPartOfItsIdentity) {
+  const Generated g = generated({run_of("a", {seen(SYS_read)})});
+  ASSERT_TRUE(g.profile.knows);
+  EXPECT_EQ(*g.profile.knows, newest_known_here());
+  EXPECT_EQ(oci::find_syscall(g.profile.knows->name), static_cast<int>(g.profile.knows->number));
+  Profile older = g.profile;
+  older.knows = NewestKnown{450, "set_mempolicy_home_node"};
+  EXPECT_NE(digest(older), digest(g.profile));
+  EXPECT_TRUE(is_newer_than(older, 452));
+  EXPECT_FALSE(is_newer_than(older, 450));
+}
+
+TEST(Generate, F06_Fchmodat2IsLearnedWithChmod) {
+  if (!oci::find_syscall("fchmodat2")) GTEST_SKIP() << "this libseccomp does not know fchmodat2";
+  EXPECT_THAT(serving(generated({run_of("a", {seen(SYS_chmod)})})), Contains(Key("fchmodat2")));
+}
 
 }  // namespace
 }  // namespace ward::profiles

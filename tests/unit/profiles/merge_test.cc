@@ -102,6 +102,16 @@ TEST(Diff, SaysWhatIsWiderAndWhatIsNarrowerWithArguments) {
             "~ onViolation.workload: quarantine -> deny\n");
 }
 
+TEST(Merge, F06_TheUnionKnowsWhatBothKnew) {
+  Profile a, b, all;
+  a.knows = NewestKnown{450, "set_mempolicy_home_node"};
+  b.knows = NewestKnown{456, "futex_requeue"};
+  EXPECT_EQ(merge(a, b).knows, a.knows);
+  EXPECT_EQ(merge(b, a).knows, a.knows);
+  EXPECT_EQ(merge(all, b).knows, b.knows);
+  EXPECT_EQ(format_diff(diff(a, b)), "~ knows: set_mempolicy_home_node (450) -> futex_requeue (456)\n");
+}
+
 TEST(Covers, AMaskIsWiderThanTheValuesItAdmits) {
   EXPECT_TRUE(covers({{0, 0xF, {1}}}, {{0, {}, {1, 0x11}}}));
   EXPECT_FALSE(covers({{0, {}, {1}}}, {{0, 0xF, {1}}}));

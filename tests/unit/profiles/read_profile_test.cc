@@ -220,6 +220,14 @@ INSTANTIATE_TEST_SUITE_P(
                 "unknown baseline 'docker'"},
         Refusal{"Architecture", document("  architectures: [x86_64, x86]\n  syscalls: {serving: [read]}\n"),
                 "only [x86_64]"},
+        Refusal{"F06_KnowsTooLittle", document("  knows: {number: 12, name: brk}\n  syscalls: {serving: [read]}\n"),
+                "web.yaml:5:10: knows names the newest call"},
+        Refusal{"F06_KnowsTwoThings",
+                document("  knows: {number: 450, name: futex_waitv}\n  syscalls: {serving: [read]}\n"),
+                "number 450 is not 'futex_waitv' but 'set_mempolicy_home_node'"},
+        Refusal{"F06_KnowsNoNumber",
+                document("  knows: {number: 99999999999, name: futex_waitv}\n  syscalls: {serving: [read]}\n"),
+                "334 (rseq) or more"},
         Refusal{"ProvenanceList", document("  syscalls: {serving: [read]}\n") + "provenance: [a]\n",
                 "provenance must be a map"}),
     name_of);
@@ -238,6 +246,10 @@ TEST(ReadProfile, ASignatureForOneFamilyDoesNotCoverAnother) {
           "  syscalls: {serving: [{name: socket, args: [{index: 0, oneOf: [AF_ALG, AF_NETLINK]}]}]}\n"
           "  accept: [{syscall: socket, reason: asks for addresses, args: [{index: 0, oneOf: [AF_NETLINK]}]}]\n")),
       HasSubstr("socket(AF_ALG) is in the danger set"));
+}
+
+TEST(ReadProfile, F06_AProfileOfANewerNodeMayKnowCallsThatNobodyHereCanName) {
+  EXPECT_EQ(error_of(document("  knows: {number: 470, name: listns}\n  syscalls: {serving: [read]}\n")), "accepted");
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ Profile rich_profile() {
   profile.version = 7;
   profile.extends = {"ward-baseline"};
   profile.architectures = {"x86_64"};
+  profile.knows = NewestKnown{450, "set_mempolicy_home_node"};
   profile.no_new_privileges = false;
   profile.boundary = {std::chrono::milliseconds(1500), std::chrono::hours(2)};
   for (const char* name : {"accept", "accept4", "bind", "read", "write", "writev", "clone"}) {

@@ -89,11 +89,40 @@ TEST(Admission, I2_AnExecObeysTheSame) {
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted);
   EXPECT_EQ(
-      admit_exec(*admitted, R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})").value(),
+      admit_exec(*admitted, node::v1::MODE_ENFORCE, R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})")
+          .value(),
       R"({"args":["sh"],"capabilities":{"bounding":[],"effective":[],"inheritable":[],"permitted":[],"ambient":[]},)"
       R"("noNewPrivileges":true})");
-  EXPECT_FALSE(admit_exec(*admitted, R"({"Capabilities":{"bounding":["CAP_SYS_ADMIN"]}})"));
-  EXPECT_EQ(admit_exec(Admitted{}, "not even read").value(), "not even read");
+  EXPECT_FALSE(admit_exec(*admitted, node::v1::MODE_ENFORCE, R"({"Capabilities":{"bounding":["CAP_SYS_ADMIN"]}})"));
+  EXPECT_EQ(admit_exec(Admitted{}, node::v1::MODE_OFF, "not even read").value(), "not even read");
+}
+
+TEST(Admission, F08_SuperviseTakesNothingAndKnowsWhatEnforceWould) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  const auto config = oci::Config::read(node.bundle());
+  const oci::Capabilities as_asked{{"CAP_CHOWN", "CAP_KILL"}, {"CAP_CHOWN"}, {"CAP_CHOWN"}, {}, {"CAP_KILL"}};
+  EXPECT_EQ(config->capabilities(), as_asked);
+  EXPECT_FALSE(config->no_new_privileges());
+  EXPECT_EQ(admitted->uncut_capabilities, oci::CapabilitySet{"CAP_CHOWN"});
+  EXPECT_TRUE(admitted->uncut_privileges);
+  EXPECT_TRUE(admitted->supervised);
+  const std::string session = R"({"args":["sh"],"capabilities":{"bounding":["CAP_CHOWN"]}})";
+  EXPECT_EQ(admit_exec(*admitted, node::v1::MODE_SUPERVISE, session).value(), session);
+  EXPECT_NE(admit_exec(*admitted, node::v1::MODE_ENFORCE, session).value(), session) << "a start after the switch";
+}
+
+TEST(Admission, F08_AContainerThatHasNothingTooMuchHasNothingUncut) {
+  const CompiledNode node;
+  node.put_config(R"({"process":{"args":["x"],"noNewPrivileges":true,"capabilities":{"bounding":["CAP_KILL"]}}})");
+  node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_TRUE(admitted->uncut_capabilities.empty());
+  EXPECT_FALSE(admitted->uncut_privileges);
 }
 
 TEST(Admission, I9_ADamagedOrMissingFileRefusesWithTheBundleUntouched) {

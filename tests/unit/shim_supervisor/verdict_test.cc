@@ -44,6 +44,7 @@ struct Ask {
   std::uint32_t recent_denials = 0;
   bool dying_runtime_thread = false;
   bool contained = false;
+  std::uint32_t knows_up_to = 0;
 
   Verdict operator()(int nr, oci::CallArgs args = {}) const {
     return decide({.mode = mode,
@@ -55,7 +56,7 @@ struct Ask {
                    .nr = nr,
                    .args = args,
                    .recent_denials = recent_denials},
-                  {kCalls, own, kDanger, actions});
+                  {kCalls, own, kDanger, actions, knows_up_to});
   }
 };
 
@@ -214,6 +215,48 @@ TEST(Verdict, A02_AForeignAbiIsNeverLetRun) {
       decide({.phase = Phase::kServing, .arch = 0x40000003, .nr = SYS_read}, {kCalls, none, kDanger, log});
   EXPECT_NE(verdict.effect, Effect::kContinue);
   EXPECT_EQ(verdict.why, Why::kForeignAbi);
+}
+
+// fchmodat2 is 452, cachestat 451, listxattrat 465.
+TEST(Verdict, F06_ACallNewerThanTheProfileIsAnsweredAsByAnOlderKernelAndCostsNothing) {
+  constexpr int kFchmodat2 = 452, kListxattrat = 465;
+  const Ask ask{.knows_up_to = 451};
+  for (const int nr : {kFchmodat2, kListxattrat}) {
+    const Verdict verdict = ask(nr);
+    EXPECT_EQ(verdict.effect, Effect::kDeny);
+    EXPECT_EQ(verdict.error_number, ENOSYS);
+    EXPECT_TRUE(verdict.violation) << "it is recorded";
+    EXPECT_EQ(verdict.why, Why::kNewerThanProfile);
+  }
+  EXPECT_EQ(ask(451).effect, Effect::kQuarantine) << "known and left out on purpose";
+  EXPECT_EQ((Ask{.knows_up_to = kFchmodat2}(kFchmodat2).effect), Effect::kQuarantine);
+  EXPECT_EQ(Ask{}(kFchmodat2).effect, Effect::kQuarantine) << "a profile that does not say what it knew knew all";
+  EXPECT_EQ((Ask{.mode = Mode::kSupervise, .knows_up_to = 451}(kFchmodat2).effect), Effect::kContinue);
+  EXPECT_EQ(explain(ask(kFchmodat2), "fchmodat2", "web", Phase::kServing), "fchmodat2 is newer than profile web");
+}
+
+TEST(Verdict, F06_TwoCallsInAGapOfTheNumbersAreNewAllTheSame) {
+  constexpr int kUretprobe = 335, kUprobe = 336;
+  EXPECT_EQ((Ask{.knows_up_to = 456}(kUretprobe).error_number), ENOSYS);
+  EXPECT_EQ((Ask{.knows_up_to = 463}(kUretprobe).effect), Effect::kQuarantine);
+  EXPECT_EQ((Ask{.knows_up_to = 463}(kUprobe).error_number), ENOSYS);
+}
+
+TEST(Verdict, F06_I3_WhatIsDangerousIsNeverExcusedAsNew) {
+  const Ask ask{.knows_up_to = 1};
+  EXPECT_EQ(ask(SYS_unshare).effect, Effect::kQuarantine);
+  EXPECT_EQ((Ask{.own = own_filter_denying({"mkdir"}, EACCES), .knows_up_to = 1}(SYS_mkdir).error_number), EACCES)
+      << "the container's own filter speaks first";
+}
+
+TEST(Verdict, F08_SuperviseStopsNothingButTheDangerSet) {
+  const Ask supervise{.mode = Mode::kSupervise};
+  for (int nr = 0; nr < 470; ++nr) {
+    if (nr == SYS_unshare || nr == SYS_clone3) continue;
+    EXPECT_EQ(supervise(nr).effect, Effect::kContinue) << nr;
+  }
+  EXPECT_EQ(supervise(SYS_unshare).effect, Effect::kDeny);
+  EXPECT_TRUE(supervise(SYS_unshare).violation) << "and says so";
 }
 
 }  // namespace
