@@ -12,8 +12,10 @@ struct Daemon::State : Node {
 Daemon::Daemon(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Daemon::~Daemon() = default;
 
-Result<std::unique_ptr<Daemon>> Daemon::start(asio::io_context& core, const Places& places) {
-  auto daemon = std::unique_ptr<Daemon>(new Daemon(std::make_unique<State>(core, places)));
+Result<std::unique_ptr<Daemon>> Daemon::start(asio::io_context& core, const Places& places, NodeClaim claim,
+                                              std::function<void(const Error&)> lost) {
+  auto daemon =
+      std::unique_ptr<Daemon>(new Daemon(std::make_unique<State>(core, places, std::move(claim), std::move(lost))));
   if (auto served = daemon->state_->serve(); !served) return tl::unexpected<Error>(served.error());
   return daemon;
 }

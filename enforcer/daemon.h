@@ -6,25 +6,18 @@
 #include <asio/io_context.hpp>
 #include <functional>
 #include <memory>
-#include <vector>
 
+#include "enforcer/node_claim.h"
 #include "lib/base/places.h"
 #include "lib/base/result.h"
-#include "lib/base/unique_fd.h"
 
 namespace ward::enforcer {
 
-struct NodeClaim {
-  std::vector<UniqueFd> locks;  // held as long as wardd lives
-};
-
-// Makes the directories wardd owns (0700, root's) and takes the locks that allow one wardd for each run directory and
-// for each state directory. kAlreadyExists where another one holds one.
-Result<NodeClaim> claim_node(const Places& places);
-
 class Daemon {
  public:
-  static Result<std::unique_ptr<Daemon>> start(asio::io_context& core, const Places& places);
+  // `lost`, once: another wardd has claimed one of our directories, and this one must stop.
+  static Result<std::unique_ptr<Daemon>> start(asio::io_context& core, const Places& places, NodeClaim claim,
+                                               std::function<void(const Error&)> lost);
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

@@ -5,10 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <memory>
+#include <utility>
 
 #include "enforcer/daemon.h"
 #include "lib/base/log.h"
@@ -36,36 +39,44 @@ void tell_ready(int ready_fd) {
 }
 
 int serve(const ward::Places& places, int ready_fd) {
-  const auto lock = ward::enforcer::claim_node(places);
-  if (!lock) {
-    ward::log::error("cannot start", {{"error", lock.error().message}});
-    return lock.error().code == ward::Code::kAlreadyExists ? kExitSecondInstance : kExitFailure;
+  auto claim = ward::enforcer::NodeClaim::take(places);
+  if (!claim) {
+    ward::log::error("cannot start", {{"error", claim.error().message}});
+    return claim.error().code == ward::Code::kAlreadyExists ? kExitSecondInstance : kExitFailure;
   }
   asio::io_context core(1);
   // Before there are sockets: whoever finds them may want it to stop, or to read its files again, in the next moment.
   asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
-  auto daemon = ward::enforcer::Daemon::start(core, places);
-  if (!daemon) {
-    ward::log::error("cannot start", {{"error", daemon.error().message}});
+  int status = 0;
+  bool stopping = false;
+  std::unique_ptr<ward::enforcer::Daemon> daemon;
+  const auto stop = [&] {
+    if (std::exchange(stopping, true)) return;
+    daemon->stop([&] { core.stop(); });
+  };
+  auto started = ward::enforcer::Daemon::start(core, places, std::move(*claim), [&](const ward::Error&) {
+    status = kExitSecondInstance;
+    asio::post(core, stop);
+  });
+  if (!started) {
+    ward::log::error("cannot start", {{"error", started.error().message}});
     return kExitFailure;
   }
-  bool stopping = false;
+  daemon = std::move(*started);
   std::function<void()> await_signal = [&] {
     signals.async_wait([&](const asio::error_code& error, int signal) {
       if (error) return;
       await_signal();
-      if (signal == SIGHUP) return (*daemon)->reload();
-      if (stopping) return;
-      stopping = true;
-      ward::log::info("stopping", {{"signal", std::to_string(signal)}});
-      (*daemon)->stop([&] { core.stop(); });
+      if (signal == SIGHUP) return daemon->reload();
+      if (!stopping) ward::log::info("stopping", {{"signal", std::to_string(signal)}});
+      stop();
     });
   };
   await_signal();
   ward::log::info("ready", {{"version", WARD_VERSION}, {"run", places.run.string()}, {"state", places.state.string()}});
   tell_ready(ready_fd);
   core.run();
-  return 0;
+  return status;
 }
 
 }  // namespace

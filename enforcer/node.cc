@@ -95,7 +95,8 @@ JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
 
 }  // namespace
 
-Node::Node(asio::io_context& loop, Places where, Moment now)
+Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::function<void(const Error&)> claim_is_lost,
+           Moment now)
     : core(loop),
       places(std::move(where)),
       started_at(now),
@@ -111,6 +112,8 @@ Node::Node(asio::io_context& loop, Places where, Moment now)
                  [this](const std::string& run) { return claims_run(run); }),
       calibrations(loop, writer, places.database(), measure_below(places.run)),
       store(places, writer, journal),
+      claim_(std::move(claimed)),
+      claim_is_lost_(std::move(claim_is_lost)),
       moments_(loop),
       seconds_(loop),
       minutes_(loop) {
@@ -234,9 +237,21 @@ void Node::expire_evidence() {
   journal.note(evidence_removed_event(*removed));
 }
 
+// The claim of a directory that is removed goes with it: until it is claimed again, a second wardd may start on it.
+void Node::keep_claim() {
+  const auto kept = claim_.keep();
+  const std::string problem = kept ? "" : kept.error().message;
+  if (problem == claim_problem_) return;
+  claim_problem_ = problem;
+  if (kept) return;
+  log::error("a directory of ours is not ours", {{"error", problem}});
+  if (kept.error().code == Code::kAlreadyExists && claim_is_lost_) std::exchange(claim_is_lost_, nullptr)(kept.error());
+}
+
 // While compiled files are gone, shims refuse new containers: soon, and by asking, because a directory that is removed
 // with all above it is not watched any more.
 void Node::every_moment() {
+  keep_claim();
   store.look_after_files(false);
   moments_.expires_after(std::chrono::milliseconds(500));
   moments_.async_wait([this](const asio::error_code& error) {
@@ -318,6 +333,7 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
 std::vector<std::string> Node::problems() const {
   std::vector<std::string> out = config_problems;
   const auto add = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
+  if (!claim_problem_.empty()) out.push_back(claim_problem_);
   add(store.problems());
   if (const auto problem = writer.problem()) out.push_back(*problem);
   if (const auto problem = journal.problem()) out.push_back(*problem);

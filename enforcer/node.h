@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "enforcer/journal/lost_violations.h"
 #include "enforcer/journal/spool_replay.h"
 #include "enforcer/metrics/endpoint.h"
+#include "enforcer/node_claim.h"
 #include "enforcer/node_link/container_table.h"
 #include "enforcer/node_link/node_service.h"
 #include "enforcer/node_link/shim_links.h"
@@ -39,7 +41,8 @@ struct Moment {
 };
 
 struct Node {
-  Node(asio::io_context& loop, Places where, Moment started = {});
+  Node(asio::io_context& loop, Places where, NodeClaim claimed, std::function<void(const Error&)> claim_is_lost,
+       Moment started = {});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -83,11 +86,15 @@ struct Node {
   [[nodiscard]] bool shims_are_back() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
+  void keep_claim();
   void every_moment();
   void every_few_seconds();
   void every_few_minutes();
   void serve_metrics();
 
+  NodeClaim claim_;
+  std::function<void(const Error&)> claim_is_lost_;
+  std::string claim_problem_;
   std::string evidence_problem_;
   SocketFile node_socket_;
   SocketFile api_socket_;

@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "lib/base/file.h"
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -72,6 +73,38 @@ TEST_F(WarddState, N10_AStateDirectoryHasOneWardd) {
   EXPECT_NE(second.status, 0) << second.err;
   EXPECT_EQ(start_second(other).status, 3);
   std::filesystem::remove_all(other);
+}
+
+TEST_F(WarddState, N10_AStateDirectoryThatIsRemovedAltogetherIsClaimedAgain) {
+  const auto lock = node().state() / "wardd.lock";
+  const auto is_claimed = [&] { return read_file(lock).value_or("").find("process ") == 0; };
+  ASSERT_TRUE(is_claimed());
+  std::filesystem::rename(node().state(), node().directory() / "state-taken-away");
+  EXPECT_TRUE(await(is_claimed)) << "no claim stands in the directory that was made anew";
+  const auto other = node().directory() / "third-run";
+  const Output second = start_second(other);
+  EXPECT_EQ(second.status, 3);
+  EXPECT_THAT(second.err, HasSubstr("another wardd serves '" + node().state().string() + "'"));
+  std::filesystem::remove_all(other);
+}
+
+TEST_F(WarddState, N10_WhoseStateDirectoryAnotherHasClaimedEnds) {
+  const pid_t first = node().wardd_pid();
+  ASSERT_EQ(::kill(first, SIGSTOP), 0);
+  std::filesystem::rename(node().state(), node().directory() / "taken-over");
+  const auto other = node().directory() / "fourth-run";
+  auto quiet = node().environment();
+  quiet.log = (node().directory() / "second-wardd.log").string();
+  Child second({wardd_binary().string(), "--run-dir", other.string()}, quiet);
+  EXPECT_TRUE(await([&] {
+    return read_file(node().state() / "wardd.lock").value_or("").find("process " + std::to_string(second.pid())) == 0;
+  }));
+  ASSERT_EQ(::kill(first, SIGCONT), 0);
+  EXPECT_EQ(node().await_end_of_wardd(), 3) << "two serve one state directory";
+  second.signal(SIGTERM);
+  EXPECT_EQ(second.wait(), 0);
+  std::filesystem::remove_all(other);
+  node().start_wardd();
 }
 
 TEST_F(WarddState, N10_EventsOutliveALogThatIsTakenAwayAndItIsSaid) {

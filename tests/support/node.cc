@@ -168,6 +168,13 @@ void Node::stop_wardd(int signal) {
   stop_child(wardd_, signal, "wardd");
 }
 
+std::optional<int> Node::await_end_of_wardd() {
+  note_bpf_programs();
+  const auto status = wardd_->wait();
+  if (status) wardd_.reset();
+  return status;
+}
+
 void Node::note_bpf_programs() { bpf_programs_.merge(bpf_programs_of(name_)); }
 
 void Node::import_image(const std::string& name) {

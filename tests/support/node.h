@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -54,6 +55,7 @@ class Node {
   void stop_containerd(int signal);                         // and waits until it is gone; containers live on
   void start_wardd(std::vector<std::string> through = {});  // `through`: a command line that ends in wardd's
   void stop_wardd(int signal);
+  std::optional<int> await_end_of_wardd();                             // its exit status, where it ends by itself
   [[nodiscard]] std::string log_of(const std::string& program) const;  // the end of what containerd or wardd said
   [[nodiscard]] pid_t containerd_pid() const { return containerd_ ? containerd_->pid() : -1; }
   [[nodiscard]] pid_t wardd_pid() const { return wardd_ ? wardd_->pid() : -1; }
