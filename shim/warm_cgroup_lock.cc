@@ -21,14 +21,12 @@ constexpr int kBetweenWritesMs = 4;
 constexpr int kUseless = 1;
 
 UniqueFd open_own_members() {
-  const auto mountinfo = read_file("/proc/self/mountinfo");
+  const auto mounts = read_cgroup_mounts();
   const auto own = read_file("/proc/self/cgroup");
-  if (!mountinfo || !own) return {};
-  const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
-  if (mounts.favor_moves) return {};
+  if (!mounts || !own || mounts->favor_moves) return {};
   const CgroupMembership member = parse_cgroup_membership(*own);
-  auto directory = cgroup_directory(mounts.unified, mounts.unified_root, member.unified);
-  if (directory.empty()) directory = cgroup_directory(mounts.freezer, mounts.freezer_root, member.freezer);
+  auto directory = cgroup_directory(mounts->unified, mounts->unified_root, member.unified);
+  if (directory.empty()) directory = cgroup_directory(mounts->freezer, mounts->freezer_root, member.freezer);
   if (directory.empty()) return {};
   return UniqueFd(::open((directory / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
 }

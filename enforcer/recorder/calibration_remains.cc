@@ -40,8 +40,8 @@ ClearedCalibrations clear_abandoned_calibrations(const std::filesystem::path& wo
   const std::string prefix = calibration_prefix(work_directory);
   std::set<std::string> names;
   add_names_below(work_directory, prefix, names);
-  if (const auto mountinfo = read_file("/proc/self/mountinfo")) {
-    for (const auto& mount : parse_cgroup_mounts(*mountinfo).all) add_names_below(mount, prefix, names);
+  if (const auto mounts = read_cgroup_mounts()) {
+    for (const auto& mount : mounts->all) add_names_below(mount, prefix, names);
   }
   ClearedCalibrations cleared;
   for (const std::string& id : names) {

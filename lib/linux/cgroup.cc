@@ -172,13 +172,13 @@ Result<void> Cgroup::kill() {
 }
 
 Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc) {
-  auto mountinfo = read_file(proc / "self/mountinfo");
-  if (!mountinfo) return tl::unexpected(mountinfo.error());
+  const auto found_mounts = read_cgroup_mounts(proc);
+  if (!found_mounts) return tl::unexpected(found_mounts.error());
+  const CgroupMounts& mounts = *found_mounts;
   auto own = read_file(proc / "self/cgroup");
   if (!own) return tl::unexpected(own.error());
   auto theirs = read_file(proc / std::to_string(pid) / "cgroup");
   if (!theirs) return tl::unexpected(theirs.error());
-  const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
   const CgroupMembership mine = parse_cgroup_membership(*own);
   const CgroupMembership member = parse_cgroup_membership(*theirs);
 
@@ -205,11 +205,11 @@ Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc
 
 Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const std::filesystem::path& freezer,
                                     const std::filesystem::path& proc) {
-  auto mountinfo = read_file(proc / "self/mountinfo");
-  if (!mountinfo) return tl::unexpected(mountinfo.error());
+  const auto found_mounts = read_cgroup_mounts(proc);
+  if (!found_mounts) return tl::unexpected(found_mounts.error());
+  const CgroupMounts& mounts = *found_mounts;
   auto own = read_file(proc / "self/cgroup");
   if (!own) return tl::unexpected(own.error());
-  const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
   const CgroupMembership mine = parse_cgroup_membership(*own);
   const auto open_below = [](CgroupKind kind, const std::filesystem::path& directory,
                              const std::filesystem::path& mount, const std::filesystem::path& ours) {

@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/linux/cgroup_paths.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <set>
+
+#include "lib/base/file.h"
+#include "lib/base/unique_fd.h"
+
 namespace ward {
 namespace {
 
@@ -36,28 +50,84 @@ std::string unescape_mount(std::string_view text) {
   return out;
 }
 
+struct CgroupMount {
+  std::filesystem::path point;
+  std::string root;
+  std::string device;  // "0:31", of the hierarchy
+  bool unified = false;
+  bool freezer = false;
+  bool favors_moves = false;
+};
+
+// "36 25 0:31 <root> <mount point> <options> [optional fields] - <type> <source> <super options>"
+std::optional<CgroupMount> parse_cgroup_mount(std::string_view line) {
+  const std::size_t dash = line.find(" - cgroup");
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto before = split(line.substr(0, dash), ' ');
+  const auto after = split(line.substr(dash + 3), ' ');
+  if (before.size() < 5 || after.size() < 3) return std::nullopt;
+  if (after[0] != "cgroup" && after[0] != "cgroup2") return std::nullopt;
+  CgroupMount mount;
+  mount.device = before[2];
+  mount.root = unescape_mount(before[3]);
+  mount.point = unescape_mount(before[4]);
+  mount.unified = after[0] == "cgroup2";
+  mount.freezer = !mount.unified && has_word(after[2], "freezer");
+  mount.favors_moves = has_word(after[2], "favordynmods");
+  return mount;
+}
+
+void add_mount(const CgroupMount& mount, CgroupMounts& mounts) {
+  mounts.all.push_back(mount.point);
+  mounts.favor_moves = mounts.favor_moves || mount.favors_moves;
+  if (mount.unified) {
+    mounts.unified = mount.point;
+    mounts.unified_root = mount.root;
+  } else if (mount.freezer) {
+    mounts.freezer = mount.point;
+    mounts.freezer_root = mount.root;
+  }
+}
+
+bool is_visible(const CgroupMount& mount) {
+  struct stat status {};
+  return ::stat(mount.point.c_str(), &status) == 0 &&
+         mount.device == std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
+}
+
 }  // namespace
 
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo) {
   CgroupMounts mounts;
   for (const auto line : split(mountinfo, '\n')) {
-    // "36 25 0:31 <root> <mount point> <options> [optional fields] - <type> <source> <super options>"
-    const std::size_t dash = line.find(" - ");
-    if (dash == std::string_view::npos) continue;
-    const auto before = split(line.substr(0, dash), ' ');
-    const auto after = split(line.substr(dash + 3), ' ');
-    if (before.size() < 5 || after.size() < 3) continue;
-    if (after[0] == "cgroup" || after[0] == "cgroup2") {
-      mounts.all.emplace_back(unescape_mount(before[4]));
-      mounts.favor_moves = mounts.favor_moves || has_word(after[2], "favordynmods");
+    if (const auto mount = parse_cgroup_mount(line)) add_mount(*mount, mounts);
+  }
+  return mounts;
+}
+
+Result<CgroupMounts> read_cgroup_mounts(const std::filesystem::path& proc) {
+  const auto own = read_file(proc / "self/cgroup");
+  if (!own) return tl::unexpected(own.error());
+  const auto hierarchies = static_cast<std::size_t>(std::count(own->begin(), own->end(), '\n'));
+  const auto path = proc / "self/mountinfo";
+  const UniqueFd table(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!table) return fail_errno("open '" + path.string() + "'");
+  CgroupMounts mounts;
+  std::set<std::string> found;
+  std::string rest;
+  std::array<char, 4096> piece{};  // the kernel writes the lines of a piece when it is asked for
+  while (found.size() < hierarchies) {
+    const ssize_t size = ::read(table.get(), piece.data(), piece.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return fail_errno("read '" + path.string() + "'");
+    if (size == 0) break;
+    rest.append(piece.data(), static_cast<std::size_t>(size));
+    std::size_t begin = 0;
+    for (auto end = rest.find('\n'); end != std::string::npos; begin = end + 1, end = rest.find('\n', begin)) {
+      const auto mount = parse_cgroup_mount(std::string_view(rest).substr(begin, end - begin));
+      if (mount && is_visible(*mount) && found.insert(mount->device).second) add_mount(*mount, mounts);
     }
-    if (after[0] == "cgroup2") {
-      mounts.unified = unescape_mount(before[4]);
-      mounts.unified_root = unescape_mount(before[3]);
-    } else if (after[0] == "cgroup" && has_word(after[2], "freezer")) {
-      mounts.freezer = unescape_mount(before[4]);
-      mounts.freezer_root = unescape_mount(before[3]);
-    }
+    rest.erase(0, begin);
   }
   return mounts;
 }

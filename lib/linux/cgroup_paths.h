@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a process's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts. Pure
-// text parsing; cgroup.h opens what is found here. Source: cgroups(7) "/proc files",
-// Documentation/admin-guide/cgroup-v2.rst
+// Where a process's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts.
+// cgroup.h opens what is found here. Source: cgroups(7) "/proc files", Documentation/admin-guide/cgroup-v2.rst
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "lib/base/result.h"
 
 namespace ward {
 
@@ -22,6 +23,11 @@ struct CgroupMounts {
   bool favor_moves = false;
 };
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
+
+// The mounts of the calling process, asked of the kernel, but for those that another mount covers. Each container of a
+// node is a mount as well, with a long line of its own: no more of the table is read than it takes to find every
+// hierarchy there is.
+Result<CgroupMounts> read_cgroup_mounts(const std::filesystem::path& proc = "/proc");
 
 // Paths within the hierarchies, "/a/b"; empty where the process has none there.
 struct CgroupMembership {

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "lib/base/clock.h"
-#include "lib/base/file.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/cgroup_paths.h"
 
@@ -51,16 +50,16 @@ bool remove_tree(const std::filesystem::path& directory, int depth) {
 
 OrphanedCgroups find_cgroups(const std::string& path) {
   OrphanedCgroups found;
-  const auto mountinfo = read_file("/proc/self/mountinfo");
-  if (!mountinfo || path.size() < 2 || path.front() != '/') return found;
-  const CgroupMounts mounts = parse_cgroup_mounts(*mountinfo);
+  if (path.size() < 2 || path.front() != '/') return found;
+  const auto mounts = read_cgroup_mounts();
+  if (!mounts) return found;
   std::error_code error;
-  for (const auto& mount : mounts.all) {
+  for (const auto& mount : mounts->all) {
     const auto directory = cgroup_directory(mount, "/", path);
     if (directory.empty()) continue;
     if (!std::filesystem::is_directory(directory, error)) continue;
-    if (mount == mounts.unified) found.unified = directory;
-    if (mount == mounts.freezer) found.freezer = directory;
+    if (mount == mounts->unified) found.unified = directory;
+    if (mount == mounts->freezer) found.freezer = directory;
     found.all.push_back(directory);
   }
   return found;
