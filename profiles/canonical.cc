@@ -36,6 +36,7 @@ Profile normalize(Profile profile) {
     for (auto& [name, entry] : layer->second) normalize_filters(entry.args);
     layer = layer->second.empty() ? profile.syscalls.erase(layer) : std::next(layer);
   }
+  for (auto& [name, entry] : profile.refused) normalize_filters(entry.args);
   for (Accept& accept : profile.accept) normalize_filters(accept.args);
   std::stable_sort(profile.accept.begin(), profile.accept.end(), [](const Accept& a, const Accept& b) {
     return std::tie(a.syscall, a.capability, a.reason) < std::tie(b.syscall, b.capability, b.reason);

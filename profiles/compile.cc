@@ -101,6 +101,14 @@ void add_danger(CompiledProfile& compiled) {
   }
 }
 
+void add_refused(CompiledProfile& compiled, const SyscallEntry& entry) {
+  const auto nr = oci::find_syscall(entry.name);
+  if (!nr) return;  // validate() has refused it
+  SyscallRule& rule = *compiled.add_refused();
+  rule.set_nr(static_cast<std::uint32_t>(*nr));
+  add_alternatives(rule, entry.args);
+}
+
 std::string errors_of(const Profile& profile) {
   std::string text;
   for (const Finding& finding : validate(profile)) {
@@ -146,7 +154,8 @@ Result<CompiledProfile> compile(const Profile& given) {
   add_danger(compiled);
   compiled.set_boundary_quiet_ms(profile.boundary.quiet.count());
   compiled.set_boundary_latest_ms(profile.boundary.latest.count());
-  *compiled.mutable_actions() = to_proto(profile.on_workload, profile.on_exec);
+  for (const auto& [name, entry] : profile.refused) add_refused(compiled, entry);
+  *compiled.mutable_actions() = to_proto(profile.on_workload, profile.on_exec, profile.on_refused);
   return compiled;
 }
 
@@ -172,8 +181,13 @@ node::v1::Mode to_proto(Mode mode) {
   return node::v1::MODE_UNSPECIFIED;
 }
 
-node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec) {
+node::v1::Refused to_proto(Refused refused) {
+  return refused == Refused::kAct ? node::v1::REFUSED_ACT : node::v1::REFUSED_LOG;
+}
+
+node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec, Refused refused) {
   node::v1::Actions actions;
+  actions.set_refused(to_proto(refused));
   actions.set_workload(to_proto(workload.action));
   actions.set_exec(to_proto(exec.action));
   if (workload.escalate_to) {

@@ -66,6 +66,26 @@ void compare_settings(const Profile& a, const Profile& b, ProfileDiff& out) {
   settings.compare("onViolation.workload", describe(a.on_workload), describe(b.on_workload),
                    is_milder(a.on_workload, b.on_workload));
   settings.compare("onViolation.exec", describe(a.on_exec), describe(b.on_exec), is_milder(a.on_exec, b.on_exec));
+  settings.compare("onViolation.refused", std::string(refused_name(a.on_refused)),
+                   std::string(refused_name(b.on_refused)), b.on_refused < a.on_refused);
+}
+
+// Listing a call as refused allows nothing, but one of the danger set is no longer acted upon.
+void compare_refused(const Profile& a, const Profile& b, ProfileDiff& out) {
+  SyscallSet names = a.refused;
+  names.insert(b.refused.begin(), b.refused.end());
+  const auto describe_in = [](const SyscallSet& set, const std::string& name) {
+    const auto found = set.find(name);
+    return found == set.end() ? std::string("not listed") : describe_arguments(found->second);
+  };
+  Settings settings(out);
+  for (const auto& [name, unused] : names) {
+    const auto after = b.refused.find(name);
+    const bool milder =
+        after != b.refused.end() && !allows_all_of(a.refused, after->second) && !describe_danger(after->second).empty();
+    settings.compare("refused " + name, describe_in(a.refused, name),
+                     describe_in(b.refused, name) + (milder ? "  (danger set)" : ""), milder);
+  }
 }
 
 }  // namespace
@@ -119,6 +139,7 @@ ProfileDiff diff(const Profile& a, const Profile& b) {
   std::set_difference(a.capabilities.begin(), a.capabilities.end(), b.capabilities.begin(), b.capabilities.end(),
                       std::back_inserter(out.capabilities_removed));
   compare_settings(a, b, out);
+  compare_refused(a, b, out);
   return out;
 }
 

@@ -72,6 +72,8 @@ Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
   for (const Accept& accept : profile.accept) {
     if (accept.syscall == e.syscall) e.signature += (e.signature.empty() ? "" : "; ") + accept.reason;
   }
+  if (const auto found = profile.refused.find(e.syscall); found != profile.refused.end())
+    e.refused = describe_arguments(found->second);
   const SyscallSet& docker = *find_baseline("docker-default");
   if (const auto found = docker.find(e.syscall); found != docker.end())
     e.in_docker_default = describe_arguments(found->second);
@@ -90,6 +92,8 @@ std::string format_explanation(const Explanation& e) {
   }
   if (!e.danger.empty())
     text += "  danger set: " + e.danger + (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";
+  if (!e.refused.empty())
+    text += "  refused: with " + e.refused + " the container's own filter may refuse it, and nothing else happens\n";
   text +=
       "  Docker's default: " + (e.in_docker_default.empty() ? std::string("not allowed") : e.in_docker_default) + "\n";
   if (!e.family.empty()) {

@@ -23,6 +23,7 @@ struct Explanation {
   std::vector<Allowance> allowed;   // empty: nowhere
   std::string danger;               // what of the call is in the danger set; empty where nothing is
   std::string signature;            // the reason of its accept, if any
+  std::string refused;              // arguments that are listed under `refused`; empty: it is not
   std::string in_docker_default;    // arguments Docker's default allows; empty: it does not
   std::vector<std::string> family;  // other calls that are learned with it
   std::string verdict;              // one sentence

@@ -158,6 +158,8 @@ Profile merge(const Profile& left, const Profile& right) {
   both.capabilities = unite(a.capabilities, b.capabilities);
   both.on_workload = milder(a.on_workload, b.on_workload);
   both.on_exec = milder(a.on_exec, b.on_exec);
+  both.refused = merge(a.refused, b.refused);
+  both.on_refused = std::min(a.on_refused, b.on_refused);
   return normalize(both);
 }
 

@@ -15,6 +15,7 @@ namespace ward::profiles {
 enum class Layer { kRuntime, kBoot, kServing, kExec };
 enum class Mode { kOff, kLearn, kSupervise, kEnforce };
 enum class Action { kLog, kDeny, kKill, kQuarantine };  // mild to strict
+enum class Refused { kLog, kAct };                      // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
 
 // A condition on one scalar argument. Exactly one form is used:
@@ -80,6 +81,10 @@ struct Profile {
   std::vector<std::string> capabilities;  // "CAP_CHOWN", sorted, unique
   Reaction on_workload{Action::kQuarantine, {}, 0, {}};
   Reaction on_exec{Action::kDeny, {}, 0, {}};
+  // What the program tries and its container's own filter refuses: no violation, the danger set included. Allows
+  // nothing.
+  SyscallSet refused;
+  Refused on_refused = Refused::kLog;             // of the rest, except the danger set
   std::map<std::string, std::string> provenance;  // never interpreted, not part of the identity
   bool operator==(const Profile&) const = default;
 };
@@ -103,6 +108,7 @@ struct PolicyRule {
   std::string workload;  // name recordings are kept under, same templates; default {container}
   Missing missing = Missing::kRefuse;
   std::optional<Action> on_workload, on_exec;  // override the profile's
+  std::optional<Refused> on_refused = {};      // likewise
   bool operator==(const PolicyRule&) const = default;
 };
 

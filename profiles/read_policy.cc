@@ -76,7 +76,11 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
     }
   }
   if (const YamlNode* on_violation = fields.find("onViolation")) {
-    const Fields reactions(reading, *on_violation, "onViolation", {"workload", "exec"});
+    const Fields reactions(reading, *on_violation, "onViolation", {"workload", "exec", "refused"});
+    if (const YamlNode* refused = reactions.find("refused")) {
+      const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
+      if (choice) rule.on_refused = static_cast<Refused>(*choice);
+    }
     rule.on_workload = read_action(reading, reactions, "workload");
     rule.on_exec = read_action(reading, reactions, "exec");
   }

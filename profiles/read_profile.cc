@@ -64,7 +64,7 @@ class ProfileReader {
   void read_spec(const YamlNode& node) {
     const Fields fields(reading_, node, "spec",
                         {"extends", "architectures", "knows", "noNewPrivileges", "boundary", "syscalls", "accept",
-                         "capabilities", "onViolation"});
+                         "capabilities", "refused", "onViolation"});
     remember("spec", node);
     if (const YamlNode* found = fields.find("extends")) read_words(*found, "extends", profile_.extends);
     profile_.architectures = {"x86_64"};
@@ -78,6 +78,7 @@ class ProfileReader {
     if (const YamlNode* found = fields.require("syscalls")) read_layers(*found);
     if (const YamlNode* found = fields.find("accept")) read_accepts(*found);
     if (const YamlNode* found = fields.find("capabilities")) read_capabilities(*found);
+    if (const YamlNode* found = fields.find("refused")) read_refused(*found);
     if (const YamlNode* found = fields.find("onViolation")) read_reactions(*found);
   }
 
@@ -146,6 +147,13 @@ class ProfileReader {
       for (const YamlNode& item : *items) read_entry(item, subject, profile_.syscalls[layer]);
       if (profile_.syscalls[layer].empty()) profile_.syscalls.erase(layer);
     }
+  }
+
+  void read_refused(const YamlNode& node) {
+    remember("refused", node);
+    const auto* items = read_list(reading_, node, "refused");
+    if (items == nullptr) return;
+    for (const YamlNode& item : *items) read_entry(item, "refused", profile_.refused);
   }
 
   void read_entry(const YamlNode& node, const std::string& subject, SyscallSet& set) {
@@ -255,7 +263,11 @@ class ProfileReader {
   }
 
   void read_reactions(const YamlNode& node) {
-    const Fields fields(reading_, node, "onViolation", {"workload", "exec"});
+    const Fields fields(reading_, node, "onViolation", {"workload", "exec", "refused"});
+    if (const YamlNode* found = fields.find("refused")) {
+      if (const auto choice = read_choice(reading_, *found, "onViolation.refused", refused_names()))
+        profile_.on_refused = static_cast<Refused>(*choice);
+    }
     if (const YamlNode* found = fields.find("workload"))
       read_reaction(*found, "onViolation.workload", profile_.on_workload);
     if (const YamlNode* found = fields.find("exec")) read_reaction(*found, "onViolation.exec", profile_.on_exec);

@@ -56,6 +56,7 @@ Result<ProfileRef> compile_into(const Profile& profile, std::vector<SealedBytes>
 void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
   if (rule.on_workload) actions.set_workload(profiles::to_proto(*rule.on_workload));
   if (rule.on_exec) actions.set_exec(profiles::to_proto(*rule.on_exec));
+  if (rule.on_refused) actions.set_refused(profiles::to_proto(*rule.on_refused));
   if (actions.escalate_to() > actions.workload()) return;
   actions.clear_escalate_to();
   actions.clear_escalate_after();
@@ -88,7 +89,7 @@ class Resolver {
     } else if (!is_template(rule.profile)) {
       static const Profile kUnnamed;
       const Profile& stand_in = rule.missing == Missing::kBaseline ? baseline_profile() : kUnnamed;
-      *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec);
+      *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec, stand_in.on_refused);
       warn(policy, number,
            "there is no profile '" + rule.profile +
                "'; until there is, missing: " + std::string(missing_name(rule.missing)));

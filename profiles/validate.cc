@@ -223,6 +223,21 @@ void check_known(Findings& findings, const Profile& profile) {
   }
 }
 
+// Such a call need not be signed for: nothing of it is ever let run.
+void check_refused(Findings& findings, const Profile& profile) {
+  for (const auto& [name, entry] : profile.refused) {
+    const std::string subject = "refused." + name;
+    if (!oci::find_syscall(name)) {
+      findings.error(subject, "unknown syscall '" + escape(name, 60) + "' (did you mean '" +
+                                  oci::nearest_syscall_name(name) + "'?)");
+      continue;
+    }
+    check_filters(findings, subject, entry.args);
+    if (name == "clone3")
+      findings.warn(subject, "clone3 is answered ENOSYS by every profile, unseen: remove it from refused");
+  }
+}
+
 void check_reaction(Findings& findings, const std::string& subject, const Reaction& reaction) {
   if (!reaction.escalate_to) return;
   if (*reaction.escalate_to <= reaction.action) {
@@ -271,6 +286,7 @@ std::vector<Finding> validate(const Profile& profile) {
   check_accept(findings, profile);
   check_unions(findings, profile);
   check_capabilities(findings, profile);
+  check_refused(findings, profile);
   check_reaction(findings, "onViolation.workload", profile.on_workload);
   check_reaction(findings, "onViolation.exec", profile.on_exec);
   return findings.take();

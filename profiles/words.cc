@@ -15,6 +15,11 @@ const std::vector<std::string_view>& action_names() {
   return names;
 }
 
+const std::vector<std::string_view>& refused_names() {
+  static const std::vector<std::string_view> names = {"log", "act"};
+  return names;
+}
+
 const std::vector<std::string_view>& missing_names() {
   static const std::vector<std::string_view> names = {"refuse", "baseline", "learn"};
   return names;
@@ -32,6 +37,7 @@ std::string_view layer_name(Layer layer) {
 
 std::string_view mode_name(Mode mode) { return mode_names()[static_cast<std::size_t>(mode)]; }
 std::string_view action_name(Action action) { return action_names()[static_cast<std::size_t>(action)]; }
+std::string_view refused_name(Refused refused) { return refused_names()[static_cast<std::size_t>(refused)]; }
 std::string_view missing_name(Missing missing) { return missing_names()[static_cast<std::size_t>(missing)]; }
 
 bool is_name(std::string_view text) {

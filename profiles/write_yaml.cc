@@ -128,9 +128,13 @@ std::string format_spec(const Profile& profile) {
     }
   }
   text += "  capabilities: " + flow(profile.capabilities) + "\n";
+  if (!profile.refused.empty()) text += "  refused:" + format_entries(profile.refused, "    ");
   text += "  onViolation:\n";
   text += "    workload: " + format_reaction(profile.on_workload) + "\n";
   text += "    exec: " + format_reaction(profile.on_exec) + "\n";
+  // The default is not written: profiles from before it existed keep their identity.
+  if (profile.on_refused != Refused::kLog)
+    text += "    refused: " + std::string(refused_name(profile.on_refused)) + "\n";
   return text;
 }
 
@@ -187,10 +191,11 @@ std::string write_yaml(const Policy& policy) {
     if (!rule.profile.empty()) text += "      profile: " + quote(rule.profile) + "\n";
     if (!rule.workload.empty()) text += "      workload: " + quote(rule.workload) + "\n";
     if (rule.missing != Missing::kRefuse) text += "      missing: " + std::string(missing_name(rule.missing)) + "\n";
-    if (!rule.on_workload && !rule.on_exec) continue;
+    if (!rule.on_workload && !rule.on_exec && !rule.on_refused) continue;
     text += "      onViolation:\n";
     if (rule.on_workload) text += "        workload: {action: " + std::string(action_name(*rule.on_workload)) + "}\n";
     if (rule.on_exec) text += "        exec: {action: " + std::string(action_name(*rule.on_exec)) + "}\n";
+    if (rule.on_refused) text += "        refused: " + std::string(refused_name(*rule.on_refused)) + "\n";
   }
   return text;
 }

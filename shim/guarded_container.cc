@@ -18,6 +18,7 @@ ActionSet make_actions(const node::v1::Actions& actions) {
   ActionSet set;
   set.workload = action_or(actions.workload(), Action::kQuarantine);
   set.exec = action_or(actions.exec(), Action::kDeny);
+  set.acts_on_refused = actions.refused() == node::v1::REFUSED_ACT;
   set.escalate_to = action_or(actions.escalate_to(), Action::kDeny);
   set.escalate_after = actions.escalate_to() == node::v1::ACTION_UNSPECIFIED ? 0 : actions.escalate_after();
   set.escalate_window_ns = static_cast<std::int64_t>(actions.escalate_window_s()) * 1'000'000'000;
@@ -100,6 +101,7 @@ Charge make_charge(const admission::Admitted& admitted, const Places& places) {
     charge.calls = admitted.profile->calls;
     charge.danger = admitted.profile->danger;
     charge.knows_up_to = admitted.profile->knows_up_to;
+    charge.refused = admitted.profile->refused;
     charge.boundary_quiet = std::chrono::milliseconds(admitted.profile->boundary_quiet_ms);
     charge.boundary_latest = std::chrono::milliseconds(admitted.profile->boundary_latest_ms);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 #include "lib/oci/argument_space.h"
 #include "lib/oci/seccomp_intersect.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr Answer kNotSeen{SeccompAction::kErrno, ENOSYS};
 constexpr Answer kSeen{SeccompAction::kNotify, 0};
+constexpr std::uint32_t kAnyLayer = ~0U;
 
 // A program of the kernel holds 4096 instructions (BPF_MAXINSNS). Unconditional rules take one each; a condition up to
 // seven. Beyond these limits a call is notified whatever its arguments, and decided in user space.
@@ -52,9 +54,40 @@ bool answers_with_a_signal(const Answer& answer) {
          answer.action == SeccompAction::kTrap;
 }
 
+// What one table says of one call, as conditions among those of all judges.
+class Share {
+ public:
+  // Appends to `all`. Anything in one of the layers.
+  Share(const CallTable& table, int nr, std::uint32_t layers, std::vector<Conjunction>& all) : first_(all.size()) {
+    for (const CallRule& rule : table.rules_of(nr)) {
+      if ((rule.layers & layers) == 0) continue;
+      if (rule.alternatives.empty()) always_ = true;
+      std::copy_if(rule.alternatives.begin(), rule.alternatives.end(), std::back_inserter(all), indexes_are_valid);
+    }
+    if (always_) all.resize(first_);
+    end_ = all.size();
+  }
+
+  [[nodiscard]] bool says_nothing() const { return !always_ && first_ == end_; }
+  [[nodiscard]] bool holds(const std::vector<bool>& held) const {
+    const auto at = [&](std::size_t i) { return held.begin() + static_cast<std::ptrdiff_t>(i); };
+    return always_ || std::find(at(first_), at(end_), true) != at(end_);
+  }
+
+ private:
+  static bool indexes_are_valid(const Conjunction& conditions) {
+    return std::all_of(conditions.begin(), conditions.end(), [](const SeccompArg& c) { return c.index < 6; });
+  }
+
+  bool always_ = false;
+  std::size_t first_;
+  std::size_t end_ = 0;
+};
+
 class Judge {
  public:
-  Judge(const CallTable& table, const OwnFilter& own) : table_(table), own_(own) {}
+  Judge(const CallTable& table, const OwnFilter& own, const Unseen& unseen)
+      : table_(table), own_(own), unseen_(unseen) {}
 
   [[nodiscard]] Judged judge(int nr, std::string name) {
     Judged judged{nr, std::move(name), {}, kSeen};
@@ -66,32 +99,26 @@ class Judge {
     if (nr == SYS_write) judged.fallback = {SeccompAction::kErrno, EPERM};
     if (enosys(nr)) judged.fallback = kNotSeen;
     const std::vector<OwnFilter::Rule> own_rules = own_.rules_of(nr);
-    bool allowed_always = nr == SYS_write;
+    const bool signals = unseen_.signals && may_signal(own_rules);
     std::vector<Conjunction> conjunctions;
-    for (const CallRule& rule : table_.rules_of(nr)) {
-      if ((rule.layers & kAllowedInServing) == 0) continue;
-      if (rule.alternatives.empty()) allowed_always = true;
-      for (const Conjunction& c : rule.alternatives) {
-        if (indexes_are_valid(c)) conjunctions.push_back(c);
-      }
-    }
-    if (allowed_always) conjunctions.clear();
+    const Share allows(nr == SYS_write ? write_ : table_, nr, kAllowedInServing, conjunctions);
+    const Share lists(unseen_.listed, nr, kAnyLayer, conjunctions);
+    const Share endangers(signals ? unseen_.dangerous : nothing_, nr, kAnyLayer, conjunctions);
     const std::size_t first_own = conjunctions.size();
-    const bool asked = allowed_always || first_own > 0 || enosys(nr);
-    if (!asked) {
+    if (allows.says_nothing() && lists.says_nothing() && !signals && !enosys(nr)) {
       judged.pieces = {{{}, kSeen}};
       return judged;
     }
     for (const OwnFilter::Rule& rule : own_rules) conjunctions.push_back(rule.conditions);
-    const auto allowed = [&](const std::vector<bool>& held) {
-      const auto end = held.begin() + static_cast<std::ptrdiff_t>(first_own);
-      return allowed_always || std::find(held.begin(), end, true) != end;
-    };
     const auto label = [&](const std::vector<bool>& held) {
-      return answer(nr, allowed(held), own_.strictest(own_rules, held, first_own));
+      const Answer own = own_.strictest(own_rules, held, first_own);
+      if (enosys(nr)) return answers_with_a_signal(own) ? carried(own) : kNotSeen;
+      if (allows.holds(held)) return own.executes() ? own : carried(own);
+      const bool unseen = lists.holds(held) || (signals && answers_with_a_signal(own) && !endangers.holds(held));
+      return unseen && !own.executes() ? carried(own) : kSeen;
     };
     const auto settled = [&](const std::vector<bool>& held) -> std::optional<Answer> {
-      if (enosys(nr) || allowed(held)) return std::nullopt;
+      if (enosys(nr) || signals || allows.holds(held) || lists.holds(held)) return std::nullopt;
       return kSeen;
     };
     judged.pieces = cut(conjunctions, label, settled).value_or(std::vector<Piece>{{{}, judged.fallback}});
@@ -101,10 +128,10 @@ class Judge {
  private:
   [[nodiscard]] bool enosys(int nr) const { return nr == SYS_clone3 || table_.answers_enosys(nr); }
 
-  [[nodiscard]] Answer answer(int nr, bool allowed, const Answer& own) const {
-    if (enosys(nr)) return answers_with_a_signal(own) ? carried(own) : kNotSeen;
-    if (!allowed) return kSeen;
-    return own.executes() ? own : carried(own);
+  [[nodiscard]] bool may_signal(const std::vector<OwnFilter::Rule>& rules) const {
+    return answers_with_a_signal(own_.default_answer()) ||
+           std::any_of(rules.begin(), rules.end(),
+                       [](const OwnFilter::Rule& rule) { return answers_with_a_signal(rule.answer); });
   }
 
   std::optional<std::vector<Piece>> cut(const std::vector<Conjunction>& conjunctions,
@@ -118,12 +145,11 @@ class Judge {
     return pieces;
   }
 
-  static bool indexes_are_valid(const Conjunction& conditions) {
-    return std::all_of(conditions.begin(), conditions.end(), [](const SeccompArg& c) { return c.index < 6; });
-  }
-
   const CallTable& table_;
   const OwnFilter& own_;
+  const Unseen& unseen_;
+  const CallTable write_{{{SYS_write, kLayerServing, {}}}, {}};
+  const CallTable nothing_;
   WorkBudget work_{kMaxWork};
 };
 
@@ -155,8 +181,8 @@ void add_unconditional(const Judged& judged, const Answer& answer, std::vector<S
 
 }  // namespace
 
-Seccomp complement_form(const CallTable& table, const OwnFilter& own) {
-  Judge judge(table, own);
+Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unseen& unseen) {
+  Judge judge(table, own, unseen);
   std::vector<Judged> all;
   for (int nr = 0; nr < kSyscallSearchEnd; ++nr) {
     if (auto name = find_syscall_name(nr)) all.push_back(judge.judge(nr, *std::move(name)));

@@ -109,9 +109,17 @@ class OwnFilter {
 // 4095 or more. What the runtime itself would say of it names another reason.
 Result<void> check_error_numbers(const Seccomp& seccomp);
 
+// Of the calls that the table does not allow and the own filter refuses: which the own filter
+// answers within the kernel, where nobody sees them. All others are notified.
+struct Unseen {
+  CallTable listed = {};     // whatever the answer; layers say nothing
+  CallTable dangerous = {};  // never, unless listed
+  bool signals = false;      // where the answer is a signal, which only the kernel can give
+};
+
 // The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own filter does not;
 // never NOTIFY for `write`, never KILL_THREAD; always NOTIFY for execve and execveat; ENOSYS without a notification for
 // clone3, the enosys list and every number that libseccomp does not know. Listener path and metadata are the caller's.
-Seccomp complement_form(const CallTable& table, const OwnFilter& own);
+Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unseen& unseen = {});
 
 }  // namespace ward::oci

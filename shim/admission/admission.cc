@@ -84,6 +84,12 @@ oci::CallTable to_danger(const node::v1::CompiledProfile& compiled) {
   return oci::CallTable(std::move(rules), {});
 }
 
+oci::CallTable to_refused(const node::v1::CompiledProfile& compiled) {
+  std::vector<oci::CallRule> rules;
+  for (const auto& syscall : compiled.refused()) rules.push_back(to_rule(syscall, oci::kLayerRuntime));
+  return oci::CallTable(std::move(rules), {});
+}
+
 ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::string& sha256) {
   ProfileInForce profile;
   profile.name = compiled.name();
@@ -93,6 +99,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::
   profile.calls = to_table(compiled);
   profile.danger = to_danger(compiled);
   profile.knows_up_to = compiled.knows_up_to();
+  profile.refused = to_refused(compiled);
   profile.boundary_quiet_ms = compiled.boundary_quiet_ms();
   profile.boundary_latest_ms = compiled.boundary_latest_ms();
   profile.no_new_privileges = compiled.no_new_privileges();
@@ -152,7 +159,9 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   admitted.listener_path = request.private_directory / "listener.sock";
   admitted.nonce = random_hex(kNonceBytes);
   admitted.supervised = true;
-  oci::Seccomp filter = oci::complement_form(profile.calls, admitted.own);
+  const bool acts = admitted.actions.refused() == node::v1::REFUSED_ACT;
+  const oci::Unseen unseen{.listed = profile.refused, .dangerous = profile.danger, .signals = !acts};
+  oci::Seccomp filter = oci::complement_form(profile.calls, admitted.own, unseen);
   if (auto ok = patience.lasts(); !ok) return ok;
   filter.listener_path = admitted.listener_path.string();
   filter.listener_metadata = admitted.nonce;

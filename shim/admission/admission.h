@@ -35,7 +35,8 @@ struct ProfileInForce {
   std::string digest;  // of the source profile: on every event
   std::string compiled_sha256;
   oci::CallTable calls;
-  oci::CallTable danger;  // names what is never continued in mode supervise: calls, and calls with certain arguments
+  oci::CallTable danger;   // names what is never continued in mode supervise: calls, and calls with certain arguments
+  oci::CallTable refused;  // what the own filter may refuse without anybody being told; allows nothing
   std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;

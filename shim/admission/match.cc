@@ -57,6 +57,7 @@ Value stricter(Value now, std::string_view key, const std::map<std::string, std:
 void complete(node::v1::Actions& actions, const node::v1::Actions& from) {
   if (actions.workload() == node::v1::ACTION_UNSPECIFIED) actions.set_workload(from.workload());
   if (actions.exec() == node::v1::ACTION_UNSPECIFIED) actions.set_exec(from.exec());
+  if (actions.refused() == node::v1::REFUSED_UNSPECIFIED) actions.set_refused(from.refused());
   if (actions.escalate_to() == node::v1::ACTION_UNSPECIFIED && from.escalate_to() > actions.workload()) {
     actions.set_escalate_to(from.escalate_to());
     actions.set_escalate_after(from.escalate_after());
@@ -69,6 +70,7 @@ node::v1::Actions default_actions() {
   node::v1::Actions actions;
   actions.set_workload(node::v1::ACTION_QUARANTINE);
   actions.set_exec(node::v1::ACTION_DENY);
+  actions.set_refused(node::v1::REFUSED_LOG);
   return actions;
 }
 

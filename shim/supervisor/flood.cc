@@ -2,6 +2,7 @@
 #include "shim/supervisor/flood.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace ward::shim {
 
@@ -82,6 +83,35 @@ std::optional<std::int64_t> DetailLimiter::next_summary_ns() const {
     if (number.folded > 0) consider(number.minute_began_ns + kMinute_ns);
   }
   if (overflow_ > 0) consider(0);
+  return next;
+}
+
+bool Refusals::is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
+  const auto [kind, added] = kinds_.try_emplace({call.nr, context.origin}, Kind{now_ns, 0, call, context});
+  if (added) return true;
+  ++kind->second.untold;
+  kind->second.example = call;
+  kind->second.context = context;
+  return false;
+}
+
+std::vector<Summary> Refusals::take_summaries(std::int64_t now_ns, bool all) {
+  std::vector<Summary> summaries;
+  for (auto& [key, kind] : kinds_) {
+    if (kind.untold == 0 || (!all && now_ns - kind.told_ns < kSummaryEvery_ns)) continue;
+    summaries.push_back({kind.example, kind.context, false, kind.untold});
+    kind.untold = 0;
+    kind.told_ns = now_ns;
+  }
+  return summaries;
+}
+
+std::optional<std::int64_t> Refusals::next_summary_ns() const {
+  std::optional<std::int64_t> next;
+  for (const auto& [key, kind] : kinds_) {
+    if (kind.untold == 0) continue;
+    next = std::min(next.value_or(std::numeric_limits<std::int64_t>::max()), kind.told_ns + kSummaryEvery_ns);
+  }
   return next;
 }
 

@@ -78,6 +78,28 @@ class DetailLimiter {
   CallContext overflow_context_;
 };
 
+// Calls that the container's own filter refuses and that nothing is done about: one record for each number and origin,
+// the others are counted, and told of once an hour. As many kinds as the filter names calls.
+class Refusals {
+ public:
+  static constexpr std::int64_t kSummaryEvery_ns = 3'600'000'000'000;
+
+  // True: write a record. False: it was counted here and will come out of take_summaries().
+  bool is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns);
+
+  std::vector<Summary> take_summaries(std::int64_t now_ns, bool all = false);
+  [[nodiscard]] std::optional<std::int64_t> next_summary_ns() const;
+
+ private:
+  struct Kind {
+    std::int64_t told_ns = 0;
+    std::uint64_t untold = 0;
+    CallKey example;
+    CallContext context;
+  };
+  std::map<std::pair<int, Origin>, Kind> kinds_;
+};
+
 // How fast calls outside the profile are let run (action log): the caller's own thread is what waits, because the
 // supervisor simply does not fetch its next question before a token is there.
 class TokenBucket {

@@ -36,8 +36,8 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
   const std::uint64_t number = origin == Origin::kWorkload ? State::kWorkloadSession : ++state.last_session;
   Session::Callbacks callbacks{.circumstances = [&state] { return state.circumstances(); },
                                .law = [&state]() -> Law {
-                                 return {state.charge.calls, state.charge.own, state.charge.danger,
-                                         state.charge.actions, state.charge.knows_up_to};
+                                 return {state.charge.calls,   state.charge.own,         state.charge.danger,
+                                         state.charge.actions, state.charge.knows_up_to, &state.charge.refused};
                                },
                                .violated = [&state](const Violated& violated) { return state.violated(violated); },
                                .continued = [&state] { ++state.continued; },

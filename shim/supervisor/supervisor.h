@@ -33,6 +33,7 @@ struct Charge {
   oci::CallTable calls;
   oci::OwnFilter own;
   oci::CallTable danger;          // what it names is never let run unless `calls` allows it
+  oci::CallTable refused;         // what of it the own filter refuses is no violation
   std::uint32_t knows_up_to = 0;  // Law::knows_up_to
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};

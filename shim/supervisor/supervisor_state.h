@@ -51,6 +51,10 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   std::int64_t violated(const Violated& violated) {
     count();
+    if (violated.verdict.refused) {
+      refuse(violated);
+      return 0;
+    }
     switch (violated.verdict.effect) {
       case Effect::kContinue: return let_run(violated);
       case Effect::kDeny: deny(violated); return 0;
@@ -88,6 +92,23 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     }
   }
 
+  // No action: the own filter's answer, and one record for each kind of call.
+  void refuse(const Violated& v) {
+    ++refused;
+    const bool is_new =
+        refusals.is_new({v.call.tid, v.call.nr, v.call.args}, {v.phase, v.origin, v.verdict}, v.received_ns);
+    std::optional<node::v1::Violation> record = is_new ? begin_record(v) : std::nullopt;
+    if (record) add_offender(v, *record);
+    answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
+    if (record) {
+      record->set_outcome(outcome_of(v.verdict));
+      callbacks.report(std::move(*record));
+      return;
+    }
+    watch_summaries();
+    tell_counts_soon();
+  }
+
   void quarantine_for(const Violated& v) {
     if (is_forgiven(v)) return deny(v);
     auto record = begin_record(v);
@@ -99,7 +120,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     }
     quarantined_wall_ns = wall_ns();
     add_offender(v, *record);
-    answered(v, v.listener.deny(v.call.id, EPERM), record);
+    answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
     last_quarantine = {v.call.tid, v.call.nr, v.call.args};
     await_frozen(std::move(record), v.received_ns);
   }
@@ -121,7 +142,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     const auto killed = start_kill([weak = weak_from_this(), received_ns](Result<std::int64_t> dead) {
       if (const auto self = weak.lock()) self->killed(std::move(dead), received_ns);
     });
-    answered(v, v.listener.deny(v.call.id, EPERM), pending);
+    answered(v, v.listener.deny(v.call.id, v.verdict.error_number), pending);
     if (!killed) {
       pending->set_outcome("kill failed: " + killed.error().message);
       log::error("cannot kill a container by its cgroup", {{"id", id()}, {"error", killed.error().message}});
@@ -295,7 +316,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   }
 
   void watch_summaries() {
-    const auto next = limiter.next_summary_ns();
+    auto next = limiter.next_summary_ns();
+    if (const auto also = refusals.next_summary_ns()) next = std::min(next.value_or(*also), *also);
     if (!next || *next == summary_at_ns) return;
     summary_at_ns = *next;
     summary_timer.expires_after(std::chrono::nanoseconds(std::max<std::int64_t>(0, *next - monotonic_ns())));
@@ -309,7 +331,9 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   }
 
   void report_summaries(bool all) {
-    for (const auto& summary : limiter.take_summaries(monotonic_ns(), all)) {
+    auto summaries = limiter.take_summaries(monotonic_ns(), all);
+    for (auto& summary : refusals.take_summaries(monotonic_ns(), all)) summaries.push_back(std::move(summary));
+    for (const auto& summary : summaries) {
       Notification call;
       call.tid = summary.key.tid;
       call.nr = summary.key.nr;
@@ -323,9 +347,14 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
         record.set_reason(record.reason() + "; " + std::to_string(summary.count) +
                           " calls of this number without records of their own, one of them shown");
       }
-      record.set_outcome(summary.context.verdict.effect == Effect::kContinue ? "continued" : "denied");
+      record.set_outcome(outcome_of(summary.context.verdict));
       callbacks.report(std::move(record));
     }
+  }
+
+  static const char* outcome_of(const Verdict& verdict) {
+    if (verdict.refused) return "refused";
+    return verdict.effect == Effect::kContinue ? "continued" : "denied";
   }
 
   [[nodiscard]] const std::string& id() const { return charge.identity.container_id(); }
@@ -339,6 +368,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions;
   std::uint64_t last_session = kWorkloadSession;
   DetailLimiter limiter;
+  Refusals refusals;
   TokenBucket bucket{kLetRunPerSecond, kLetRunBurst};
   DenialWindow denials;
   std::optional<node::v1::Violation> pending;  // contained, not yet reported
@@ -346,6 +376,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   std::int64_t forgive_until_ns = 0;
   std::uint64_t violations = 0;
   std::uint64_t continued = 0;
+  std::uint64_t refused = 0;
   std::string note;
   asio::steady_timer counts_timer;
   bool counts_pending = false;

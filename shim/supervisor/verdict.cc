@@ -107,6 +107,10 @@ Verdict decide(const Question& question, const Law& law) {
                         !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);
     return verdict;
   }
+  if (own_denies && law.refused != nullptr && law.refused->allows(question.nr, question.args, kAnyLayer)) {
+    verdict.why = Why::kOwnFilter;
+    return verdict;
+  }
   const bool newer = law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
   if (newer && !dangerous && !names(law.calls, Phase::kExec, question.nr)) {
     judge_newer(question, verdict);
@@ -116,6 +120,12 @@ Verdict decide(const Question& question, const Law& law) {
     verdict.why = Why::kNotInPhase;
   } else if (names(law.calls, question.phase, question.nr)) {
     verdict.why = Why::kArguments;
+  }
+  if (own_denies && !dangerous && !law.actions.acts_on_refused) {
+    verdict.violation = true;
+    verdict.refused = true;
+    verdict.action = Action::kLog;
+    return verdict;
   }
   judge(question, dangerous, law.actions, verdict);
   return verdict;
@@ -135,6 +145,8 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kContained: text += " came from a container that is contained already"; break;
   }
+  if (verdict.own_filter_denies) text += ", and the container's own seccomp profile refuses it";
+  if (verdict.refused) text += ": nothing more is done";
   if (verdict.escalated) text += "; escalated after repeated denials";
   return text;
 }

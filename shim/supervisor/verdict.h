@@ -20,6 +20,8 @@ enum class Action { kLog = 1, kDeny = 2, kKill = 3, kQuarantine = 4 };
 struct ActionSet {
   Action workload = Action::kQuarantine;
   Action exec = Action::kDeny;
+  // Also on a call that the container's own filter refuses; on one of the danger set in any case.
+  bool acts_on_refused = false;
   // After so many denials of the workload within the window, the next is answered by `escalate_to`. 0: never.
   Action escalate_to = Action::kQuarantine;
   std::uint32_t escalate_after = 0;
@@ -38,6 +40,8 @@ struct Law {
   // A call that is newer than this (oci::order_of_appearance) was not left out of the profile on purpose: nobody knew
   // of it. 0: all were known.
   std::uint32_t knows_up_to = 0;
+  // What the program is known to try in vain: no violation where the own filter refuses it. Allows nothing.
+  const oci::CallTable* refused = nullptr;
 };
 
 struct Question {
@@ -60,7 +64,7 @@ enum class Effect { kContinue, kDeny, kKill, kQuarantine };  // the last two ans
 enum class Why {
   kRuntimeLayer,    // the runtime's own call
   kAllowedByPhase,  // the profile allows it in this phase
-  kOwnFilter,       // the profile allows it, the container's own filter does not
+  kOwnFilter,       // the profile allows it, or knows that it is refused; the container's own filter refuses it
   kNotInProfile,
   kNotInPhase,  // allowed in another phase
   kArguments,   // the number is allowed in this phase, these arguments are not
@@ -77,6 +81,7 @@ struct Verdict {
   bool violation = false;
   Action action = Action::kDeny;  // what the record says was decided; only of a violation
   bool own_filter_denies = false;
+  bool refused = false;  // the own filter's answer is all that happens
   bool escalated = false;
   bool boot_call = false;  // let run although serving does not allow it: boot is not over
   Why why = Why::kNotInProfile;

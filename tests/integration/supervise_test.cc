@@ -32,7 +32,8 @@ class Supervise : public GuardedTest {
 };
 
 TEST_F(Supervise, F08_AContainerKeepsWhatItHas) {
-  const Output stock = node().ctr({"run", "--rm", "--runtime", kRuncRuntime, kBoxImage, node().unique("stock"), "/box", "status"});
+  const Output stock =
+      node().ctr({"run", "--rm", "--runtime", kRuncRuntime, kBoxImage, node().unique("stock"), "/box", "status"});
   std::string kept = stock.out;
   // The filter is the one thing that is added.
   kept.replace(kept.find("Seccomp:\t0"), 10, "Seccomp:\t2");
@@ -80,7 +81,8 @@ class Newer : public Supervise {
     Supervise::SetUpTestSuite();
     std::string text = box_profile();
     text.replace(text.find("name: box"), 9, "name: older");
-    text.replace(text.find("  syscalls:\n"), 12, "  knows: {number: 450, name: set_mempolicy_home_node}\n  syscalls:\n");
+    text.replace(text.find("  syscalls:\n"), 12,
+                 "  knows: {number: 450, name: set_mempolicy_home_node}\n  syscalls:\n");
     node().write_profile("older", text);
     node().write_policy("older", R"(apiVersion: ward.dev/v1alpha1
 kind: Policy

@@ -95,6 +95,8 @@ static long try_hide(void) {
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
 }
 static long try_netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0); }
+static long try_mempolicy(void) { return syscall(SYS_get_mempolicy, NULL, NULL, 0UL, NULL, 0UL); }
+static long try_quotactl(void) { return syscall(SYS_quotactl, 0x800008, NULL, 0, NULL); }  // Q_SYNC | USRQUOTA
 static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
 static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
 static long try_fchmodat2(void) { return syscall(SYS_FCHMODAT2, -1, "nowhere", 0600, 0); }  // EBADF where it runs
@@ -134,6 +136,8 @@ static const struct attack kAttacks[] = {
     {"set-mm", try_set_mm},
     {"hide", try_hide},
     {"netlink", try_netlink},
+    {"mempolicy", try_mempolicy},
+    {"quotactl", try_quotactl},
     {"novel", try_novel},
     {"mkdir", try_mkdir},
     {"fchmodat2", try_fchmodat2},

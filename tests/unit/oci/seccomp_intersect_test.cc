@@ -114,6 +114,58 @@ TEST(ComplementForm, I2_TheOwnFilterKeepsItsAnswers) {
   EXPECT_EQ(answer(table, own, SYS_personality, {9}), kSeen);
 }
 
+TEST(ComplementForm, F01_WhatIsListedAsRefusedHasTheOwnAnswerWithinTheKernel) {
+  Seccomp asked;
+  asked.default_action = SeccompAction::kErrno;
+  asked.default_errno_ret = ENODEV;
+  asked.rules = {{{"read", "mount"}, SeccompAction::kAllow, {}, {}},
+                 {{"clone"}, SeccompAction::kAllow, {}, {masked(0, 0x7E020000, 0)}},
+                 {{"keyctl"}, SeccompAction::kTrap, {}, {}}};
+  const CallTable table({serving(SYS_read), serving(SYS_clone, {{masked(0, 0x7E020000, 0)}})}, {});
+  const CallTable listed({{SYS_get_mempolicy, kLayerRuntime, {}},
+                          {SYS_mount, kLayerRuntime, {}},
+                          {SYS_keyctl, kLayerRuntime, {}},
+                          {SYS_clone, kLayerRuntime, {{masked(0, 0x10000000, 0x10000000)}}},
+                          {SYS_socket, kLayerRuntime, {{eq(0, 40)}}}},
+                         {});
+  const LoadedFilter filter(complement_form(table, OwnFilter(asked), {.listed = listed}));
+  const Answer own{SeccompAction::kErrno, ENODEV};
+  EXPECT_EQ(filter.answer(SYS_get_mempolicy, {}), own);
+  EXPECT_EQ(filter.answer(SYS_quotactl, {}), kSeen) << "not listed";
+  EXPECT_EQ(filter.answer(SYS_mount, {}), kSeen) << "the own filter allows it";
+  EXPECT_EQ(filter.answer(SYS_keyctl, {}), (Answer{SeccompAction::kTrap, 0}));
+  EXPECT_EQ(filter.answer(SYS_clone, {0x1200011}), kAllowed);
+  EXPECT_EQ(filter.answer(SYS_clone, {0x10000011}), own);
+  EXPECT_EQ(filter.answer(SYS_clone, {0x40000011}), kSeen);
+  EXPECT_EQ(filter.answer(SYS_socket, {40, 1}), own);
+  EXPECT_EQ(filter.answer(SYS_socket, {38, 1}), kSeen);
+  const LoadedFilter without(complement_form(table, {}, {.listed = listed}));
+  for (const int nr : {SYS_get_mempolicy, SYS_mount, SYS_keyctl}) EXPECT_EQ(without.answer(nr, {}), kSeen);
+}
+
+TEST(ComplementForm, F01_ASignalIsTheKernelsToGiveExceptForTheDangerSet) {
+  Seccomp asked;
+  asked.default_action = SeccompAction::kKillProcess;
+  asked.rules = {{{"read", "getpid"}, SeccompAction::kAllow, {}, {}},
+                 {{"quotactl"}, SeccompAction::kErrno, 7, {}},
+                 {{"socket"}, SeccompAction::kTrap, {}, {eq(0, 40)}},
+                 {{"socket"}, SeccompAction::kTrap, {}, {eq(0, 3)}}};
+  const OwnFilter own(asked);
+  const CallTable table({serving(SYS_read)}, {});
+  const CallTable dangerous({{SYS_unshare, kLayerRuntime, {}}, {SYS_socket, kLayerRuntime, {{eq(0, 40)}}}}, {});
+  const CallTable listed({{SYS_keyctl, kLayerRuntime, {}}}, {});
+  const LoadedFilter filter(complement_form(table, own, {.listed = listed, .dangerous = dangerous, .signals = true}));
+  EXPECT_EQ(filter.answer(SYS_mkdir, {}), (Answer{SeccompAction::kKillProcess, 0}));
+  EXPECT_EQ(filter.answer(SYS_socket, {3}), (Answer{SeccompAction::kTrap, 0}));
+  EXPECT_EQ(filter.answer(SYS_socket, {40}), kSeen);
+  EXPECT_EQ(filter.answer(SYS_unshare, {}), kSeen);
+  EXPECT_EQ(filter.answer(SYS_keyctl, {}), (Answer{SeccompAction::kKillProcess, 0}));
+  EXPECT_EQ(filter.answer(SYS_getpid, {}), kSeen) << "the own filter allows it";
+  EXPECT_EQ(filter.answer(SYS_quotactl, {}), kSeen) << "no signal";
+  const LoadedFilter all_seen(complement_form(table, own, {.listed = listed, .dangerous = dangerous}));
+  EXPECT_EQ(all_seen.answer(SYS_mkdir, {}), kSeen);
+}
+
 TEST(OwnFilter, ConditionsOnOneIndexAreAlternativesAsTheRuntimeLoadsThem) {
   Seccomp asked;
   asked.default_action = SeccompAction::kErrno;
@@ -211,7 +263,7 @@ class Random {
 
 constexpr std::array<int, 6> kCalls = {SYS_socket, SYS_clone, SYS_write, SYS_execve, SYS_clone3, SYS_prctl};
 
-CallTable random_table(Random& random) {
+std::vector<CallRule> random_rules(Random& random) {
   std::vector<CallRule> rules;
   for (const int nr : kCalls) {
     for (std::uint64_t n = random.below(3); n > 0; --n) {
@@ -220,7 +272,12 @@ CallTable random_table(Random& random) {
       rules.push_back(std::move(rule));
     }
   }
-  return {rules, random.one_in(4) ? std::vector<std::uint32_t>{SYS_prctl} : std::vector<std::uint32_t>{}};
+  return rules;
+}
+
+CallTable random_table(Random& random) {
+  auto rules = random_rules(random);
+  return {std::move(rules), random.one_in(4) ? std::vector<std::uint32_t>{SYS_prctl} : std::vector<std::uint32_t>{}};
 }
 
 Seccomp random_seccomp(Random& random) {
@@ -310,6 +367,49 @@ TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
   EXPECT_LT(refused, 150);
   EXPECT_GT(executed, 2000);
   EXPECT_LT(demoted, executed) << "filters that cannot be expressed are the exception";
+}
+
+bool is_signal(const Answer& answer) {
+  return answer.action == SeccompAction::kKillProcess || answer.action == SeccompAction::kKillThread ||
+         answer.action == SeccompAction::kTrap;
+}
+
+TEST(Property, F01_I2_OnlyRefusalsThatNeedNotBeSeenAreUnseenAndNothingIsWidened) {
+  int unseen_answers = 0;
+  int demoted = 0;
+  for (unsigned seed = 1; seed <= 100; ++seed) {
+    Random random(seed);
+    const CallTable table = random_table(random);
+    const Unseen unseen{CallTable(random_rules(random), {}), CallTable(random_rules(random), {}), random.one_in(2)};
+    const Seccomp asked = random_seccomp(random);
+    if (!testing::SeccompEvaluator::compile(asked)) continue;
+    const OwnFilter own(asked);
+    const LoadedFilter filter(complement_form(table, own, unseen));
+    for (int i = 0; i < 120; ++i) {
+      const int nr = kCalls[random.below(kCalls.size())];
+      if (nr == SYS_write || nr == SYS_execve || nr == SYS_clone3 || table.answers_enosys(nr)) continue;
+      CallArgs args{};
+      for (std::size_t j = 0; j < 3; ++j) args[j] = random.value() + (random.one_in(3) ? random.below(3) - 1 : 0);
+      if (table.allows(nr, args, kAllowedInServing)) continue;
+      const Answer got = filter.answer(nr, args);
+      const Answer verdict = own.verdict(nr, args);
+      const std::string what = describe(seed, nr, args);
+      EXPECT_FALSE(got.executes()) << what;
+      const bool may_be_unseen =
+          !verdict.executes() && (unseen.listed.allows(nr, args, ~0U) ||
+                                  (unseen.signals && is_signal(verdict) && !unseen.dangerous.allows(nr, args, ~0U)));
+      if (!may_be_unseen) {
+        EXPECT_EQ(got, kSeen) << what;
+      } else if (got == kSeen) {
+        ++demoted;
+      } else {
+        ++unseen_answers;
+        EXPECT_EQ(is_signal(got), is_signal(verdict)) << what;
+      }
+    }
+  }
+  EXPECT_GT(unseen_answers, 500);
+  EXPECT_LT(demoted, unseen_answers);
 }
 
 }  // namespace

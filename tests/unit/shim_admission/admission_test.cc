@@ -82,6 +82,26 @@ TEST(Admission, I3_TheDangerousArgumentsOfTheCompiledProfileReachTheVerdict) {
   EXPECT_FALSE(profile->danger.allows(SYS_prctl, {PR_SET_NAME}, oci::kLayerRuntime));
 }
 
+TEST(Admission, F01_WhatTheProfileKnowsToBeRefusedReachesVerdictAndFilter) {
+  const CompiledNode node;
+  auto compiled = everything_but_unshare();
+  compiled.add_refused()->set_nr(SYS_unshare);
+  node.put_config(R"({"process":{"args":["x"]},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":)"
+                  R"([{"names":["unshare"],"action":"SCMP_ACT_ERRNO","errnoRet":19}]}}})");
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(compiled)));
+  const auto admitted = node.admit_container();
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_TRUE(admitted->profile->refused.allows(SYS_unshare, {}, oci::kLayerRuntime));
+  EXPECT_EQ(admitted->actions.refused(), node::v1::REFUSED_LOG) << "where neither policy nor profile says anything";
+  const auto seccomp = oci::Config::read(node.bundle())->seccomp();
+  ASSERT_TRUE(seccomp && seccomp->has_value());
+  const auto& rules = (*seccomp)->rules;
+  EXPECT_TRUE(std::any_of(rules.begin(), rules.end(), [](const oci::SeccompRule& rule) {
+    return rule.action == oci::SeccompAction::kErrno && rule.errno_ret == 19U &&
+           rule.names == std::vector<std::string>{"unshare"};
+  })) << "answered within the kernel";
+}
+
 TEST(Admission, I2_AnExecObeysTheSame) {
   const CompiledNode node;
   node.put_config(kConfig);

@@ -55,6 +55,30 @@ TEST(DetailLimiter, TenDetailsANumberAMinute) {
   EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, {}, 61 * kSecond));
 }
 
+TEST(Refusals, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
+  Refusals refusals;
+  const CallContext workload;
+  CallContext exec;
+  exec.origin = Origin::kExec;
+  EXPECT_TRUE(refusals.is_new({.tid = 1, .nr = 239}, workload, 0));
+  EXPECT_TRUE(refusals.is_new({.tid = 1, .nr = 179}, workload, 1));
+  EXPECT_TRUE(refusals.is_new({.tid = 1, .nr = 239}, exec, 2));
+  EXPECT_FALSE(refusals.next_summary_ns());
+  for (pid_t tid = 1; tid <= 1000; ++tid)
+    EXPECT_FALSE(refusals.is_new({.tid = tid, .nr = 239, .args = {static_cast<std::uint64_t>(tid)}}, workload, 5));
+  EXPECT_EQ(refusals.next_summary_ns(), Refusals::kSummaryEvery_ns);
+  EXPECT_TRUE(refusals.take_summaries(Refusals::kSummaryEvery_ns - 1).empty());
+  const auto hourly = refusals.take_summaries(Refusals::kSummaryEvery_ns);
+  ASSERT_EQ(hourly.size(), 1U);
+  EXPECT_EQ(hourly[0].count, 1000U);
+  EXPECT_EQ(hourly[0].key.nr, 239);
+  EXPECT_FALSE(refusals.next_summary_ns());
+  EXPECT_FALSE(refusals.is_new({.tid = 1, .nr = 179}, workload, Refusals::kSummaryEvery_ns)) << "it was recorded";
+  const auto last = refusals.take_summaries(Refusals::kSummaryEvery_ns, true);
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].count, 1U);
+}
+
 TEST(TokenBucket, LetsTheBurstThroughAndThenPaces) {
   TokenBucket bucket(1000, 10);
   for (int i = 0; i < 10; ++i) {

@@ -35,6 +35,12 @@ oci::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t 
   return oci::OwnFilter(seccomp);
 }
 
+// Known to be tried in vain: the keyring, and a namespace of users.
+const oci::CallTable kTriedInVain(
+    {{SYS_unshare, oci::kLayerRuntime, {}},
+     {SYS_clone, oci::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+    {});
+
 struct Ask {
   Mode mode = Mode::kEnforce;
   Phase phase = Phase::kServing;
@@ -45,6 +51,7 @@ struct Ask {
   bool dying_runtime_thread = false;
   bool contained = false;
   std::uint32_t knows_up_to = 0;
+  oci::CallTable refused{};
 
   Verdict operator()(int nr, oci::CallArgs args = {}) const {
     return decide({.mode = mode,
@@ -56,7 +63,7 @@ struct Ask {
                    .nr = nr,
                    .args = args,
                    .recent_denials = recent_denials},
-                  {kCalls, own, kDanger, actions, knows_up_to});
+                  {kCalls, own, kDanger, actions, knows_up_to, &refused});
   }
 };
 
@@ -126,6 +133,68 @@ TEST(Verdict, I2_TheOwnFilterIsNeverWidenedInAnyPhaseOrMode) {
     }
   }
   EXPECT_FALSE((Ask{.phase = Phase::kBoot, .own = own}(SYS_bind).violation)) << "the profile allows it";
+}
+
+TEST(Verdict, F01_WhatTheOwnFilterRefusesIsItsAnswerAndNoAction) {
+  const auto own = own_filter_denying({"get_mempolicy", "quotactl", "bind"}, ENODEV);
+  for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
+    for (const Origin origin : {Origin::kWorkload, Origin::kExec}) {
+      for (const Action action : {Action::kLog, Action::kDeny, Action::kKill, Action::kQuarantine}) {
+        const Ask ask{.mode = mode,
+                      .phase = origin == Origin::kExec ? Phase::kExec : Phase::kServing,
+                      .origin = origin,
+                      .actions = {.workload = action, .exec = action, .escalate_to = action, .escalate_after = 1},
+                      .own = own,
+                      .recent_denials = 7};
+        for (const int nr : {SYS_get_mempolicy, SYS_quotactl}) {
+          const Verdict verdict = ask(nr);
+          EXPECT_EQ(verdict.effect, Effect::kDeny);
+          EXPECT_EQ(verdict.error_number, ENODEV);
+          EXPECT_TRUE(verdict.refused);
+          EXPECT_TRUE(verdict.violation) << "it is counted and recorded";
+          EXPECT_EQ(verdict.action, Action::kLog);
+          EXPECT_FALSE(verdict.escalated);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(explain(Ask{.own = own}(SYS_quotactl), "quotactl", "web", Phase::kServing),
+            "quotactl is not in profile web, and the container's own seccomp profile refuses it: nothing more is done");
+  EXPECT_TRUE((Ask{.own = own}(SYS_bind).refused)) << "allowed in another phase only";
+}
+
+TEST(Verdict, F01_WhatTheOwnFilterRefusesIsActedUponWhereTheProfileSaysSo) {
+  const auto own = own_filter_denying({"get_mempolicy"}, ENODEV);
+  const Verdict verdict =
+      Ask{.actions = {.workload = Action::kQuarantine, .acts_on_refused = true}, .own = own}(SYS_get_mempolicy);
+  EXPECT_FALSE(verdict.refused);
+  EXPECT_EQ(verdict.effect, Effect::kQuarantine);
+  EXPECT_EQ(verdict.error_number, ENODEV);
+}
+
+TEST(Verdict, F01_TheDangerSetIsActedUponThoughTheOwnFilterRefusesItUnlessItIsKnownToBeTried) {
+  const auto own = own_filter_denying({"unshare", "clone", "prctl", "socket"}, ENOSYS);
+  const std::vector<std::pair<int, oci::CallArgs>> calls = {
+      {SYS_unshare, {}}, {SYS_clone, {CLONE_NEWUSER}}, {SYS_prctl, {PR_SET_SECCOMP}}, {SYS_socket, {AF_NETLINK}}};
+  for (const auto& [nr, args] : calls) {
+    const Verdict verdict = Ask{.own = own}(nr, args);
+    EXPECT_EQ(verdict.effect, Effect::kQuarantine) << nr;
+    EXPECT_EQ(verdict.error_number, ENOSYS) << nr;
+    const bool listed = nr == SYS_unshare || nr == SYS_clone;
+    const Verdict known = Ask{.own = own, .refused = kTriedInVain}(nr, args);
+    EXPECT_EQ(known.violation, !listed) << nr;
+    EXPECT_EQ(known.effect, listed ? Effect::kDeny : Effect::kQuarantine) << nr;
+    EXPECT_EQ(known.error_number, ENOSYS) << nr;
+  }
+}
+
+TEST(Verdict, F01_I2_ListingACallAsRefusedAllowsNothing) {
+  for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
+    const Verdict verdict = Ask{.mode = mode, .refused = kTriedInVain}(SYS_unshare);
+    EXPECT_TRUE(verdict.violation) << "the container has no filter of its own that refuses it";
+    EXPECT_NE(verdict.effect, Effect::kContinue);
+  }
+  EXPECT_EQ((Ask{.refused = kTriedInVain}(SYS_unshare).effect), Effect::kQuarantine);
 }
 
 TEST(Verdict, H07_OnlyErrorNumbersEverLeave) {
