@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
     ward::cli::add_learn(app, session, exit_code);
     ward::cli::add_profile(app, session, exit_code);
     ward::cli::add_quarantine(app, session, exit_code);
+    ward::cli::add_syscalls(app, session, exit_code);
     try {
       app.parse(argc, argv);
     } catch (const CLI::Success& help) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "profiles/constants.h"
+#include "profiles/harm/harm_table.h"
 
 namespace ward::profiles {
 namespace {
@@ -37,16 +38,18 @@ std::string describe_clone(const SyscallEntry& entry) {
 }  // namespace
 
 const std::vector<DangerousValue>& dangerous_values() {
-  static const std::vector<DangerousValue> values = {
-      {"socket", 0, 16},  // AF_NETLINK: wide kernel attack surface, reconfigures the network with CAP_NET_ADMIN
-      {"socket", 0, 17},  // AF_PACKET
-      {"socket", 0, 38},  // AF_ALG
-      {"socket", 0, 40},  // AF_VSOCK: reaches the hypervisor
-      {"prctl", 0, 22},   // PR_SET_SECCOMP: a nested filter that answers an errno hides violations
-      {"prctl", 0, 35},   // PR_SET_MM: a process gives itself the image, stack and arguments of another
-  };
-  // Other options of prctl stay with the process that sets them. PR_SET_SYSCALL_USER_DISPATCH turns its own calls into
-  // signals, but does not outlive fork or execve, so it hides nobody's attempts.
+  static const std::vector<DangerousValue> values = [] {
+    std::vector<DangerousValue> found;
+    for (const HarmCall& call : harm_calls()) {
+      for (const HarmValue& value : call.values) {
+        const HarmCondition& condition = value.conditions.front();
+        if (value.harm != HarmClass::kDanger || condition.any) continue;
+        for (const std::uint64_t number : condition.values)
+          found.push_back({call.name, condition.index, static_cast<std::uint32_t>(number)});
+      }
+    }
+    return found;
+  }();
   return values;
 }
 
@@ -90,39 +93,13 @@ bool is_signed_for(const std::vector<Accept>& accept, std::string_view capabilit
 }
 
 const std::vector<std::string_view>& dangerous_calls() {
-  static const std::vector<std::string_view> calls = {"add_key",
-                                                      "bpf",
-                                                      "delete_module",
-                                                      "finit_module",
-                                                      "fsconfig",
-                                                      "fsmount",
-                                                      "fsopen",
-                                                      "fspick",
-                                                      "init_module",
-                                                      "io_uring_enter",
-                                                      "io_uring_register",
-                                                      "io_uring_setup",
-                                                      "kexec_file_load",
-                                                      "kexec_load",
-                                                      "keyctl",
-                                                      "mount",
-                                                      "mount_setattr",
-                                                      "move_mount",
-                                                      "open_by_handle_at",
-                                                      "open_tree",
-                                                      "perf_event_open",
-                                                      "personality",
-                                                      "pivot_root",
-                                                      "process_vm_readv",
-                                                      "process_vm_writev",
-                                                      "ptrace",
-                                                      "request_key",
-                                                      "seccomp",
-                                                      "setns",
-                                                      "umount",
-                                                      "umount2",
-                                                      "unshare",
-                                                      "userfaultfd"};
+  static const std::vector<std::string_view> calls = [] {
+    std::vector<std::string_view> found;
+    for (const HarmCall& call : harm_calls()) {
+      if (call.harm == HarmClass::kDanger) found.push_back(call.name);
+    }
+    return found;
+  }();
   return calls;
 }
 

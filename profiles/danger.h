@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The danger set: calls, and values of arguments, that learning alone never allows. A profile that allows one needs an
-// `accept` with a reason. docs/threat-model.md gives the reason for each.
+// `accept` with a reason. Which ones they are, and why, stands in harm/classes.yaml: class danger.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Ward thinks of every system call (docs/harm-classes.md). Needs no wardd: the classes are part of the program.
+#include <CLI/App.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/present/harm_text.h"
+#include "cli/verbs.h"
+#include "lib/base/escape.h"
+#include "profiles/nearest.h"
+
+namespace ward::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> calls;
+  std::string harm;
+  bool holes = false;
+};
+
+std::vector<std::string_view> known_names() {
+  std::vector<std::string_view> names;
+  for (const profiles::HarmCall& call : profiles::harm_calls()) names.push_back(call.name);
+  return names;
+}
+
+int run(const Session& session, const Options& options) {
+  HarmSelection selection{options.calls, std::nullopt, options.holes};
+  for (const std::string& name : options.calls) {
+    if (profiles::find_harm_call(name) != nullptr) continue;
+    return session.refuse("no class for '" + escape(name, 60) + "' (did you mean '" +
+                              profiles::nearest(name, known_names()) + "'?): a call without one is reach",
+                          kExitFailed);
+  }
+  const auto& words = profiles::harm_class_names();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == options.harm) selection.harm = static_cast<profiles::HarmClass>(i);
+  }
+  const auto entries = select_harm(selection);
+  if (session.json) {
+    std::puts(harm_json(entries).c_str());
+  } else {
+    const bool details = options.holes || !options.calls.empty();
+    std::fputs((details ? harm_details(entries, session.out) : harm_table(entries, session.out)).c_str(), stdout);
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void add_syscalls(CLI::App& app, Session& session, int& exit_code) {
+  auto* verb = app.add_subcommand("syscalls", "Harm classes of system calls, and why; needs no wardd");
+  const auto options = std::make_shared<Options>();
+  verb->add_option("calls", options->calls, "names such as openat; none: all");
+  const std::vector<std::string> words(profiles::harm_class_names().begin(), profiles::harm_class_names().end());
+  verb->add_option("--class", options->harm, "only this class")->check(CLI::IsMember(words));
+  verb->add_flag("--holes", options->holes, "only what a known hole is named for");
+  verb->callback([&session, &exit_code, options] { exit_code = run(session, *options); });
+}
+
+}  // namespace ward::cli
