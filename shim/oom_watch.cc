@@ -13,11 +13,18 @@
 #include "lib/linux/cgroup_values.h"
 
 namespace ward::shim {
+namespace {
+
+// Between the notification and the count the kernel chooses whom to kill: some microseconds, more under load.
+constexpr std::chrono::milliseconds kFirstLook{1};
+constexpr std::chrono::milliseconds kLastLook{512};
+
+}  // namespace
 
 OomWatch::~OomWatch() { stop(); }
 
 OomWatch::OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup, std::function<void()> killed)
-    : events_(loop), mode_(mode), cgroup_(std::move(cgroup)), killed_(std::move(killed)) {}
+    : later_(loop), events_(loop), mode_(mode), cgroup_(std::move(cgroup)), killed_(std::move(killed)) {}
 
 Result<std::shared_ptr<OomWatch>> OomWatch::open(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
                                                  std::function<void()> killed) {
@@ -84,12 +91,41 @@ void OomWatch::check() {
   report(mode_ == Mode::kV1 && take_notification() && std::filesystem::exists(cgroup_, gone));
 }
 
-// v1 notifies before it kills, and kernels before 4.13 count no kills: there a notification is all that can be had.
 void OomWatch::report(bool notified) {
+  if (mode_ == Mode::kV1) return report_v1(notified);
   const auto kills = find_cgroup_key(read_counters(), "oom_kill").value_or(0);
-  if (kills <= reported_ && !notified) return;
-  reported_ = std::max(kills, reported_ + 1);
+  if (kills <= reported_) return;
+  reported_ = kills;
   if (const auto killed = killed_) killed();
+}
+
+// v1 notifies whoever waits for memory, several times for one kill and before it: only the counter knows how many there
+// were. Where it cannot (kernels before 4.13, or a cgroup whose processes wait instead of being killed), a notification
+// is all that can be had.
+void OomWatch::report_v1(bool notified) {
+  const std::string counters = read_counters();
+  const auto kills = find_cgroup_key(counters, "oom_kill");
+  if (!kills || find_cgroup_key(counters, "oom_kill_disable").value_or(0) != 0) {
+    if (const auto killed = killed_; killed && notified) killed();
+    return;
+  }
+  const bool is_counted = *kills > reported_;
+  while (killed_ && reported_ < *kills) {
+    ++reported_;
+    if (const auto killed = killed_) killed();
+  }
+  if (notified && !is_counted) look_again(kFirstLook);
+}
+
+void OomWatch::look_again(std::chrono::milliseconds after) {
+  later_.expires_after(after);
+  later_.async_wait([weak = weak_from_this(), after](const asio::error_code& error) {
+    const auto self = weak.lock();
+    if (error || !self || !self->killed_) return;
+    const auto before = self->reported_;
+    self->report_v1(false);
+    if (self->reported_ == before && after < kLastLook) self->look_again(2 * after);
+  });
 }
 
 std::string OomWatch::read_counters() const {
@@ -101,6 +137,7 @@ std::string OomWatch::read_counters() const {
 
 void OomWatch::stop() {
   killed_ = nullptr;
+  later_.cancel();
   if (counters_ && events_.is_open()) events_.release();  // lent, not given
   counters_.reset();
   asio::error_code ignored;

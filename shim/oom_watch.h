@@ -7,6 +7,8 @@
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -22,8 +24,9 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
  public:
   enum class Mode { kV1, kUnified };
 
-  // `killed` is called once for each time something was killed, also for kills before this call; from the loop, or from
-  // inside check(). kNotFound where the cgroup has no memory controller.
+  // `killed` is called also for kills before this call; from the loop, or from inside check(). v1: once for each kill.
+  // Unified: once for each time something was killed, which with memory.oom.group is the whole cgroup. kNotFound where
+  // the cgroup has no memory controller.
   static Result<std::shared_ptr<OomWatch>> open(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
                                                 std::function<void()> killed);
   ~OomWatch();
@@ -41,9 +44,12 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
   void wait();
   bool take_notification();  // v1: the eventfd was signalled
   void report(bool notified);
+  void report_v1(bool notified);
+  void look_again(std::chrono::milliseconds after);
   [[nodiscard]] std::string read_counters() const;
 
-  UniqueFd counters_;  // cgroup2: memory.events
+  UniqueFd counters_;         // cgroup2: memory.events
+  asio::steady_timer later_;  // v1: a kill that was announced and is not counted yet
   asio::posix::stream_descriptor events_;
   Mode mode_;
   std::filesystem::path cgroup_;

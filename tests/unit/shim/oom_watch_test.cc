@@ -11,6 +11,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -176,6 +178,32 @@ TEST_F(Oom, V1TellsOfARealKill) {
   loop_.run_for(std::chrono::seconds(20));
   EXPECT_EQ(told_, 1);
   EXPECT_FALSE(fs::exists(cgroup));
+}
+
+// Each process that waits for memory is a notification or more, and each kill is one event.
+TEST_F(Oom, F17_V1TellsOfEachKillOnceHoweverManyWaitForMemory) {
+  const auto hierarchies = CgroupHierarchies::read();
+  ASSERT_TRUE(hierarchies.has_value());
+  if (hierarchies->is_unified()) GTEST_SKIP() << "no cgroup v1 here";
+  const auto cgroup = hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
+  if (cgroup.empty() || !fs::create_directory(cgroup)) GTEST_SKIP() << "cannot make a memory cgroup here";
+  std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
+  auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
+  ASSERT_TRUE(watch.has_value()) << watch.error().message;
+  std::vector<std::thread> hungry;
+  for (int i = 0; i < 4; ++i) hungry.emplace_back([&] { end_of_a_hungry_child(cgroup); });
+  for (auto& child : hungry) child.join();
+  const auto counters = read_file(cgroup / "memory.oom_control").value_or("");
+  const auto at = counters.find("oom_kill ");
+  ASSERT_NE(at, std::string::npos) << counters;
+  const int kills = std::stoi(counters.substr(at + 9));
+  EXPECT_GE(kills, 3) << counters;
+  EXPECT_TRUE(run_until(kills)) << told_ << " of " << kills;
+  loop_.restart();
+  loop_.run_for(std::chrono::seconds(2));
+  EXPECT_EQ(told_, kills);
+  (*watch)->stop();
+  fs::remove(cgroup);
 }
 
 }  // namespace
