@@ -62,11 +62,26 @@ std::vector<std::string> restore_arguments(const RuntimeOptions& o, const std::s
   return arguments;
 }
 
-Result<void> check_criu(const RuntimeOptions& options) {
+Result<std::string> criu_directory(const RuntimeOptions& options, const std::filesystem::path& bundle) {
+  namespace fs = std::filesystem;
   const std::string name = options.criu_path.empty() ? "criu" : options.criu_path;
-  if (find_program(name)) return {};
-  return fail(Code::kFailedPrecondition, "checkpoint and restore are done by criu, and there is no '" + name +
-                                             "' on this node; install criu, or set CriuPath in the runtime's options");
+  const auto found = find_program(name);
+  if (!found) {
+    return fail(Code::kFailedPrecondition,
+                "checkpoint and restore are done by criu, and there is no '" + name +
+                    "' on this node; install criu, or set CriuPath in the runtime's options");
+  }
+  if (options.criu_path.empty()) return std::string();
+  std::error_code error;
+  const fs::path program = fs::absolute(*found, error);
+  if (!error && program.filename() == "criu") return program.parent_path().string();
+  const fs::path directory = bundle / "criu-path";
+  if (!error) fs::create_directories(directory, error);
+  std::error_code none_yet;
+  fs::remove(directory / "criu", none_yet);
+  if (!error) fs::create_symlink(program, directory / "criu", error);
+  if (error) return fail(Code::kInternal, "link " + name + " below " + directory.string() + ": " + error.message());
+  return directory.string();
 }
 
 std::string find_criu_error(std::string_view log) {

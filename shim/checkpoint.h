@@ -3,6 +3,7 @@
 // which leave the work to CRIU. Container does it.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,11 @@ std::vector<std::string> checkpoint_arguments(const CheckpointOptions& options, 
 std::vector<std::string> restore_arguments(const RuntimeOptions& options, const std::string& bundle,
                                            const std::string& image_path, const std::string& work_path);
 
-// kFailedPrecondition, saying what to do, where there is no CRIU.
-Result<void> check_criu(const RuntimeOptions& options);
+// The directory in which the runtime, that looks for `criu` in its PATH, finds the one of the options: its own, or one
+// below `bundle` with a link to it where it has another name. Empty where no particular one is asked for. Current
+// runtimes have no flag for it (runc from 1.2 on ignores --criu, 1.4 does not know it). kFailedPrecondition, saying
+// what to do, where there is no CRIU.
+Result<std::string> criu_directory(const RuntimeOptions& options, const std::filesystem::path& bundle);
 
 // Pure: the last line of CRIU's own log that is an error; empty where there is none.
 std::string find_criu_error(std::string_view log);

@@ -20,8 +20,8 @@
 namespace ward::shim {
 namespace {
 
-RuncPlace runc_place(const Surroundings& s, const RuntimeOptions& options) {
-  return {std::string(), runtime_root(options, s.containerd_namespace), options.systemd_cgroup};
+RuncPlace runc_place(const Surroundings& s, const std::string& bundle, const RuntimeOptions& options) {
+  return {std::string(), runtime_root(options, s.containerd_namespace), options.systemd_cgroup, bundle};
 }
 
 Result<pid_t> read_pid(const std::string& path) {
@@ -38,7 +38,7 @@ Result<pid_t> read_pid(const std::string& path) {
 Container::Container(Surroundings& surroundings, ContainerSpec spec)
     : surroundings_(surroundings),
       spec_(std::move(spec)),
-      runc_(surroundings.reaper, runc_place(surroundings, spec_.options)),
+      runc_(surroundings.reaper, runc_place(surroundings, spec_.bundle, spec_.options)),
       init_(std::make_shared<Process>(std::string(), spec_.stdio)) {}
 
 Result<void> Container::prepare() {
@@ -75,10 +75,12 @@ void Container::run_create(PidDone done) {
   if (spec_.options.no_pivot_root) call.arguments.emplace_back("--no-pivot");
   if (spec_.options.no_new_keyring) call.arguments.emplace_back("--no-new-keyring");
   init_->in_transition = true;
+  init_->streams()->hold_output(/*only_runtime=*/true);
   auto created = [self = shared_from_this(), done = std::move(done)](Result<pid_t> pid) {
     if (!pid) return self->abandon(pid.error(), done);
     self->created_ = true;
     (void)self->init_->advance(ProcessStep::kCreate);
+    self->init_->streams()->begin_output();
     fault::pass("create.before-events");
     self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs, self->spec_.stdio, *pid,
                                        {});
@@ -153,8 +155,8 @@ void Container::adopt(const ProcessPtr& process, const std::string& pid_file, co
   if (!pid) return done(tl::unexpected(pid.error()));
   process->set_pid(*pid);
   if (process->is_init()) cgroup_membership_ = read_cgroup_membership(*pid).value_or("");
-  surroundings_.reaper.watch(*pid,
-                             [self = shared_from_this(), process](Exit exit) { self->process_reaped(process, exit); });
+  surroundings_.reaper.watch(
+      *pid, [self = shared_from_this(), process, pid = *pid](Exit exit) { self->process_reaped(process, pid, exit); });
   if (console != nullptr) {
     auto master = console->receive_master();
     if (!master) return done(tl::unexpected(master.error()));

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -129,6 +130,7 @@ class Container : public std::enable_shared_from_this<Container> {
   void begin_exec(const ProcessPtr& process);
   [[nodiscard]] bool may_begin_exec(const Process& process) const;
   void start_exec(const ProcessPtr& process, PidDone done);
+  void run_exec(const ProcessPtr& process, const std::string& document, PidDone done);
   bool go_on_with_early(const ProcessPtr& process, const std::string& document, const PidDone& done);
   void exec_failed(const ProcessPtr& process);
   void kill_strays();
@@ -139,10 +141,11 @@ class Container : public std::enable_shared_from_this<Container> {
 
   void watch_oom();
 
-  void process_reaped(const ProcessPtr& process, Exit exit);
+  void process_reaped(const ProcessPtr& process, pid_t pid, Exit exit);
   void publish_ends();
   void publish_end(const ProcessPtr& process);
   void remove_init(OperationQueue::Turn turn, std::function<void(Result<Departed>)> done);
+  [[nodiscard]] std::chrono::seconds exec_drain_limit() const;
   void remove_exec(const ProcessPtr& process, std::function<void(Result<Departed>)> done);
   void destroy(std::function<void(Result<void>)> done);
 

@@ -36,12 +36,13 @@ void Container::checkpoint(const std::string& path, CheckpointOptions options, D
     if (self->surroundings_.guard.is_quarantined(self->spec_.id)) {
       return done(fail(Code::kFailedPrecondition, "container " + self->spec_.id + " is quarantined"));
     }
-    if (auto ok = check_criu(self->spec_.options); !ok) return done(ok);
+    const auto criu = criu_directory(self->spec_.options, self->spec_.bundle);
+    if (!criu) return done(tl::unexpected(criu.error()));
     const std::string work = self->criu_work_path(options.work_path);
     RuncCall call;
     call.arguments = checkpoint_arguments(options, image, work);
     call.arguments.push_back(self->spec_.id);
-    call.criu = self->spec_.options.criu_path;
+    call.path_first = *criu;
     self->runc_.run(std::move(call), [self, turn, done, image, work](const Result<std::string>& result) {
       std::error_code ignored;
       auto answer = result ? Result<void>() : tl::unexpected(with_criu_error(result.error(), work + "/dump.log"));
@@ -54,7 +55,7 @@ void Container::checkpoint(const std::string& path, CheckpointOptions options, D
 
 // Nothing runs yet: the checkpoint becomes processes at Start.
 void Container::create_from_checkpoint(const PidDone& done) {
-  if (auto ok = check_criu(spec_.options); !ok) return abandon(ok.error(), done);
+  if (const auto criu = criu_directory(spec_.options, spec_.bundle); !criu) return abandon(criu.error(), done);
   // A restored process has the filter it had, and no listener could be put into it.
   if (surroundings_.guard.is_supervised(spec_.id)) {
     return abandon({Code::kFailedPrecondition,
@@ -68,14 +69,21 @@ void Container::create_from_checkpoint(const PidDone& done) {
 }
 
 void Container::restore(PidDone done) {
+  const auto criu = criu_directory(spec_.options, spec_.bundle);
+  if (!criu) {
+    init_->in_transition = false;
+    return done(tl::unexpected(criu.error()));
+  }
   const std::string work = criu_work_path(spec_.options.criu_work_path);
   RuncCall call;
   call.arguments = restore_arguments(spec_.options, spec_.bundle, spec_.checkpoint, work);
-  call.criu = spec_.options.criu_path;
+  call.path_first = *criu;
+  init_->streams()->hold_output(/*only_runtime=*/false);
   auto restored = [self = shared_from_this(), work, done = std::move(done)](Result<pid_t> pid) {
     const auto& init = self->init_;
     if (pid) {
       (void)init->advance(ProcessStep::kStart);
+      init->streams()->begin_output();
       self->surroundings_.guard.started(self->spec_.id, {});
       self->surroundings_.events.started(self->spec_.id, *pid);
       done(pid);

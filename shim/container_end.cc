@@ -39,12 +39,14 @@ Result<std::vector<pid_t>> read_cgroup_pids(pid_t init) {
 
 }  // namespace
 
-void Container::process_reaped(const ProcessPtr& process, Exit exit) {
+void Container::process_reaped(const ProcessPtr& process, pid_t pid, Exit exit) {
+  // What is left of a start that failed; it may have been started again since.
+  if (process->pid() != pid) return;
   process->note_reaped(exit);
   // A reader of the events wants the reason before the end.
   if (oom_watch_) oom_watch_->check();
   surroundings_.guard.exited(spec_.id, process->exec_id(), exit.wait_status);
-  if (process->abandoned) return;
+  if (process->abandoned || process->pid() != pid) return;
   if (process->is_init() && start_fifo_) start_fifo_->init_ended();
   // With a pid namespace of its own the kernel ends everything together with the init; without one, nobody does.
   if (process->is_init() && !private_pid_namespace_) kill_all();

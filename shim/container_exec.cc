@@ -19,9 +19,6 @@
 namespace ward::shim {
 namespace {
 
-// What a session that never ran is said to have ended with.
-constexpr int kNeverRanStatus = 255 << 8;
-
 // A client may ask for sessions that it never starts.
 constexpr int kMostEarlyExecs = 4;
 
@@ -40,7 +37,10 @@ std::string Container::exec_pid_file(const std::string& exec_id) const {
 }
 
 Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, std::string document) {
-  if (execs_.count(exec_id) != 0) return fail(Code::kAlreadyExists, "id " + exec_id);
+  if (execs_.count(exec_id) != 0) {
+    return fail(Code::kAlreadyExists, "id " + exec_id + ": already exists: container " + spec_.id +
+                                          " has an exec session of this name; delete it, or take another one");
+  }
   if (visible_state(*init_) == ProcessState::kPaused) {
     return fail(Code::kFailedPrecondition, "cannot exec in a paused state");
   }
@@ -60,7 +60,7 @@ Result<void> Container::add_exec(const std::string& exec_id, StdioSpec stdio, st
 bool Container::may_begin_exec(const Process& process) const {
   const StdioSpec& stdio = process.stdio_spec();
   const auto out = parse_log_uri(stdio.out);
-  if (!may_start_ || stdio.terminal || !out || out->scheme == "binary") return false;
+  if (!may_start_ || stdio.terminal || !out || out->is_logger()) return false;
   if (!may_start_exec() || surroundings_.guard.is_recorded(spec_.id)) return false;
   const auto waiting = std::count_if(execs_.begin(), execs_.end(), [](const auto& exec) {
     return exec.second->early() && exec.second->early()->waits();
@@ -89,7 +89,22 @@ bool Container::go_on_with_early(const ProcessPtr& process, const std::string& d
   }
   const pid_t runtime = process->early()->pid();
   surroundings_.guard.before_runtime(spec_.id, process->exec_id(), runtime, [] {});
-  return process->early()->go(document, after_launch(process, nullptr, exec_pid_file(process->exec_id()), done));
+  auto again = [self = shared_from_this(), process, document, done] { self->run_exec(process, document, done); };
+  return process->early()->go(document, after_launch(process, nullptr, exec_pid_file(process->exec_id()), done),
+                              std::move(again));
+}
+
+void Container::run_exec(const ProcessPtr& process, const std::string& document, PidDone done) {
+  auto file = make_memory_file("process", document);
+  if (!file) return done(tl::unexpected(file.error()));
+  process->streams()->when_ready([self = shared_from_this(), process, done = std::move(done),
+                                  file = std::make_shared<UniqueFd>(std::move(*file))](const Result<void>& ready) {
+    if (!ready) return done(tl::unexpected(ready.error()));
+    RuncCall call;
+    call.arguments = {"exec", "--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor), "--detach"};
+    call.descriptors.emplace_back(file->get(), kFirstFreeRuncDescriptor);
+    self->launch(process, std::move(call), self->exec_pid_file(process->exec_id()), done);
+  });
 }
 
 Result<void> Container::may_start_exec() const {
@@ -110,9 +125,12 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
   }
   if (auto ok = may_start_exec(); !ok) return done(tl::unexpected(ok.error()));
   process->in_transition = true;
+  process->note_start();
   auto started = [self = shared_from_this(), process, done = std::move(done)](Result<pid_t> pid) {
     if (pid) {
       (void)process->advance(ProcessStep::kStart);
+      process->drop_document();
+      process->streams()->begin_output();
       self->surroundings_.guard.started(self->spec_.id, process->exec_id());
       self->surroundings_.events.exec_started(self->spec_.id, process->exec_id(), *pid);
     } else {
@@ -122,7 +140,7 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
     process->in_transition = false;
     self->publish_ends();
   };
-  auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->take_document());
+  auto document = surroundings_.guard.admit_exec(spec_.id, process->exec_id(), process->document());
   if (!document) return started(tl::unexpected(document.error()));
   // With what it has said, should it have given up.
   if (process->early() != nullptr && !process->early()->waits()) {
@@ -130,28 +148,20 @@ void Container::start_exec(const ProcessPtr& process, PidDone done) {
     process->close_streams();
   }
   if (auto ok = process->open_streams(surroundings_.loop, log_owner()); !ok) return started(tl::unexpected(ok.error()));
+  process->streams()->hold_output(/*only_runtime=*/false);
   if (go_on_with_early(process, *document, started)) return;
-  auto file = make_memory_file("process", *document);
-  if (!file) return started(tl::unexpected(file.error()));
-  process->streams()->when_ready([self = shared_from_this(), process, started = std::move(started),
-                                  file = std::make_shared<UniqueFd>(std::move(*file))](const Result<void>& ready) {
-    if (!ready) return started(tl::unexpected(ready.error()));
-    RuncCall call;
-    call.arguments = {"exec", "--process", "/proc/self/fd/" + std::to_string(kFirstFreeRuncDescriptor), "--detach"};
-    call.descriptors.emplace_back(file->get(), kFirstFreeRuncDescriptor);
-    self->launch(process, std::move(call), self->exec_pid_file(process->exec_id()), started);
-  });
+  run_exec(process, *document, std::move(started));
 }
 
-// No TaskExit: containerd was never told that it runs. Who waits for it gets an answer all the same.
+// No TaskExit: containerd was never told that it runs. It stays created, and may be started again. What there is of it
+// is reaped in silence.
 void Container::exec_failed(const ProcessPtr& process) {
-  process->abandoned = true;
   if (process->pid() > 0) (void)process->signal(SIGKILL);
   process->in_transition = false;
-  kill_strays();
   process->begin_early(nullptr);
   process->close_streams();
-  process->end({kNeverRanStatus, wall_ns()});
+  process->note_failed_start();
+  kill_strays();
 }
 
 // Processes of a session whose runtime was killed before it could tell their pid. In a pid namespace of its own the
@@ -167,7 +177,7 @@ void Container::kill_strays() {
   if (!pids) return;
   for (const pid_t pid : *pids) {
     const bool known = pid == init_->pid() || std::any_of(execs_.begin(), execs_.end(), [pid](const auto& exec) {
-                         return exec.second->pid() == pid && !exec.second->abandoned;
+                         return exec.second->pid() == pid;
                        });
     const auto stat = known ? Result<TaskStat>() : read_stat(pid);
     // Our own children keep their pid until we reap them.
@@ -179,8 +189,16 @@ void Container::kill_strays() {
 void Container::end_unstarted_execs() {
   for (const auto& [id, exec] : execs_) {
     exec->forget_early();
-    if (!exec->has_ended()) exec->end({kNeverRanStatus, wall_ns()});
+    if (!exec->has_ended()) exec->end(kNeverRan);
   }
+}
+
+// As long as the stock shim of the containerd in charge: two seconds before 2.0, which is the first to write its own
+// description of the shim into the bundle.
+std::chrono::seconds Container::exec_drain_limit() const {
+  constexpr std::chrono::seconds kBeforeContainerd2{2};
+  const std::string written = spec_.bundle + "/bootstrap.json";
+  return ::access(written.c_str(), F_OK) == 0 ? kDrainLimit : kBeforeContainerd2;
 }
 
 void Container::remove_exec(const ProcessPtr& process, std::function<void(Result<Departed>)> done) {
@@ -193,11 +211,11 @@ void Container::remove_exec(const ProcessPtr& process, std::function<void(Result
       process->close_streams();
       remove_pid_file(self->exec_pid_file(process->exec_id()));
       self->execs_.erase(process->exec_id());
-      if (!process->has_ended()) process->end({kNeverRanStatus, wall_ns()});
+      if (!process->has_ended()) process->end(kNeverRan);
       done(Departed{process->pid(), *process->exit()});
     };
     if (process->streams() == nullptr) return finish();
-    process->streams()->drain(kDrainLimit, finish);
+    process->streams()->drain(self->exec_drain_limit(), finish);
   });
 }
 

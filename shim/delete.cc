@@ -33,7 +33,8 @@ constexpr int kHangUpDeadline_ms = 300;
 
 void warn(const Error& error) { std::fprintf(stderr, "%s\n", error.message.c_str()); }
 
-void force_delete(const SavedOptions& saved, const std::string& root, const std::string& id) {
+void force_delete(const SavedOptions& saved, const std::filesystem::path& bundle, const std::string& root,
+                  const std::string& id) {
   auto program = find_program(saved.binary.empty() ? std::string(kDefaultRuntimeBinary) : saved.binary);
   if (!program) return warn(program.error());
   ChildSpec spec;
@@ -42,6 +43,8 @@ void force_delete(const SavedOptions& saved, const std::string& root, const std:
   if (saved.options.systemd_cgroup) spec.argv.emplace_back("--systemd-cgroup");
   spec.argv.insert(spec.argv.end(), {"delete", "--force", id});
   spec.environment = environment_without({"NOTIFY_SOCKET"});
+  std::error_code gone;
+  if (std::filesystem::is_directory(bundle, gone)) spec.directory = bundle;
   spec.descriptors = {{STDERR_FILENO, 1}, {STDERR_FILENO, 2}};
   auto child = start_child(spec);
   if (!child) return warn(child.error());
@@ -93,7 +96,7 @@ int run_delete(const Invocation& invocation) {
     const auto cgroups = read_runtime_record(root, invocation.id).cgroups;
     const auto ended = end_processes(cgroups);
     if (!ended) warn(ended.error());
-    force_delete(saved, root, invocation.id);
+    force_delete(saved, bundle, root, invocation.id);
     // Cgroups that are not certain to be the container's alone, or that still hold somebody, stay.
     if (ended) {
       if (auto removed = remove_cgroups(cgroups); !removed) warn(removed.error());

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -35,7 +36,10 @@ std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, 
     self->document_.reset();
     self->limit_.cancel();
     self->self_.reset();
-    if (auto done = std::exchange(self->done_, nullptr)) return done(std::move(result));
+    const bool to_be_run_anew = !result && !self->was_read();
+    self->given_.reset();
+    const auto unread = std::exchange(self->unread_, nullptr);
+    if (auto done = std::exchange(self->done_, nullptr)) return to_be_run_anew ? unread() : done(std::move(result));
     if (waited) on_end();
   });
   early->limit_.expires_after(kLongestWait);
@@ -62,7 +66,13 @@ void EarlyExec::end() {
   document_.reset();
 }
 
-bool EarlyExec::go(const std::string& document, Runc::Done done) {
+// A dying process lets go of its memory, and so is no runtime to be seen any more, before it lets go of its pipe.
+bool EarlyExec::was_read() const {
+  int left = 0;
+  return !given_ || ::ioctl(given_.get(), FIONREAD, &left) != 0 || static_cast<std::size_t>(left) != given_bytes_;
+}
+
+bool EarlyExec::go(const std::string& document, Runc::Done done, std::function<void()> unread) {
   if (!waits()) return false;
   limit_.cancel();
   const int capacity = ::fcntl(document_.get(), F_GETPIPE_SZ);
@@ -71,8 +81,12 @@ bool EarlyExec::go(const std::string& document, Runc::Done done) {
     end();
     return false;
   }
+  const std::string pipe = "/proc/self/fd/" + std::to_string(document_.get());
+  given_.reset(::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  given_bytes_ = document.size();
   document_.reset();
   done_ = std::move(done);
+  unread_ = std::move(unread);
   self_ = shared_from_this();
   return true;
 }

@@ -34,18 +34,23 @@ class EarlyExec : public std::enable_shared_from_this<EarlyExec> {
   [[nodiscard]] bool waits() const;
   [[nodiscard]] pid_t pid() const { return pid_; }
 
-  // Hands the document over, after which `done` hears of the end as from Runc::run. False, and the runtime is to be run
-  // anew, where it has ended already or the document does not fit into the pipe at once.
-  bool go(const std::string& document, Runc::Done done);
+  // Hands the document over, after which `done` hears of the end as from Runc::run; or `unread`, where the runtime
+  // ended before it took the first byte of it, and so has done nothing. False, and nobody hears of anything, where it
+  // has ended already or the document does not fit into the pipe at once. In both cases the runtime is to be run anew.
+  bool go(const std::string& document, Runc::Done done, std::function<void()> unread);
 
  private:
   explicit EarlyExec(asio::io_context& loop) : limit_(loop) {}
   void end();
+  [[nodiscard]] bool was_read() const;
 
   asio::steady_timer limit_;
   pid_t pid_ = 0;
   UniqueFd document_;  // the write end, while it waits
+  UniqueFd given_;     // a read end, once it has the document: to see what was taken
+  std::size_t given_bytes_ = 0;
   Runc::Done done_;
+  std::function<void()> unread_;
   std::shared_ptr<EarlyExec> self_;  // from go() until the runtime is back
 };
 

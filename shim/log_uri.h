@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a client wants a process's output: "" (nowhere), a bare path (a FIFO or a file), "file:///path", or
-// "binary:///program?key=value" (a logger that the shim starts). Pure text.
+// "binary:///program?key=value" (a logger that the shim starts), "binary-v2:///..." (one that has to say that it is
+// ready). Pure text.
 #pragma once
 
 #include <string>
@@ -15,6 +16,9 @@ struct LogUri {
   std::string scheme;  // "fifo" for a bare path
   std::string path;
   std::vector<std::string> arguments;  // key, value, key, value, ... of the query, in its order
+
+  [[nodiscard]] bool is_logger() const { return scheme == "binary" || says_ready(); }
+  [[nodiscard]] bool says_ready() const { return scheme == "binary-v2"; }
 };
 
 // kInvalidArgument with the reason: a path that is not absolute, a query that cannot be decoded.

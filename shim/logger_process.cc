@@ -65,6 +65,7 @@ Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& lo
   std::shared_ptr<LoggerProcess> logger(
       new LoggerProcess(loop, uri.path, std::move(ready_read), std::move(output), std::move(errors)));
   logger->pid_ = child->pid;
+  logger->says_ready_ = uri.says_ready();
   logger->start_failure_ = std::move(child->failure);
   if (auto pidfd = open_pidfd(child->pid)) logger->pidfd_ = std::move(*pidfd);
   owner.reaper->watch(child->pid, [logger](Exit exit) { logger->reaped(exit); });
@@ -82,13 +83,19 @@ void LoggerProcess::watch_ready() {
                            // The end of the pipe is the word "ready" of one that lives, and nothing of one that does
                            // not: then reaped() says how it ended.
                            if (n == 0 && !self->ended_ && is_ending(self->pid_)) return;
-                           self->say_ready({});
+                           self->say_ready(n > 0 || !self->says_ready_ ? Result<void>() : self->closed_early());
                          });
   deadline_.expires_after(kReadyDeadline);
   deadline_.async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (!error)
       self->say_ready(fail(Code::kDeadlineExceeded, "the logger " + self->program_ + " is not ready after 10 s"));
   });
+}
+
+Result<void> LoggerProcess::closed_early() const {
+  return fail(Code::kFailedPrecondition, "the logger " + program_ +
+                                             " closed its descriptor 5 without a byte; as binary-v2 it has to write "
+                                             "one there when it is ready (or is it one for binary://?)");
 }
 
 void LoggerProcess::say_ready(const Result<void>& result) {

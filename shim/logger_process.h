@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program that takes a process's output (binary:// in the shim contract, section 6): it reads the standard output
-// from its descriptor 3, the errors from 4, and says that it is ready by closing 5. It ends by itself at the end of
-// both; one that does not is asked to, and then killed. Should it die before, its container goes on: what it writes
-// is then read and dropped.
+// from its descriptor 3, the errors from 4, and says that it is ready by closing 5, or by a byte there; by a byte alone
+// in its second version (binary-v2://, containerd from 2.3 on), to which a bare end is a failure. It ends by itself at
+// the end of both; one that does not is asked to, and then killed. Should it die before, its container goes on: what it
+// writes is then read and dropped.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -46,11 +47,13 @@ class LoggerProcess : public std::enable_shared_from_this<LoggerProcess> {
   LoggerProcess(asio::io_context& loop, std::string program, UniqueFd ready, UniqueFd output, UniqueFd errors);
   void watch_ready();
   void say_ready(const Result<void>& result);
+  [[nodiscard]] Result<void> closed_early() const;
   void reaped(Exit exit);
   void drop_what_comes();
 
   asio::io_context& loop_;
   std::string program_;
+  bool says_ready_ = false;  // the end of its pipe alone says nothing
   asio::posix::stream_descriptor ready_pipe_;
   asio::steady_timer deadline_;
   UniqueFd output_, errors_;  // copies of what it reads, for the case that it dies

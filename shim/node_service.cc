@@ -23,7 +23,11 @@ void reply_to(ttrpc::Responder& responder, const Result<void>& result) {
 template <typename Message>
 Result<Message> parse_command(const ttrpc::Request& request, const std::string& containerd_namespace) {
   Message command;
-  if (!command.ParseFromString(request.payload)) return fail(Code::kInvalidArgument, "not a valid message");
+  if (!command.ParseFromString(request.payload)) {
+    return fail(Code::kInvalidArgument, "the payload of " + std::to_string(request.payload.size()) + " bytes is no " +
+                                            std::string(command.GetTypeName()) +
+                                            "; are wardd and this shim of one version?");
+  }
   if (command.containerd_namespace() != containerd_namespace) {
     return fail(Code::kNotFound, "this shim serves containerd namespace '" + containerd_namespace + "' only");
   }

@@ -59,8 +59,18 @@ void Process::end(Exit exit) {
   for (const auto& waiter : std::exchange(waiters_, {})) waiter(exit);
 }
 
+void Process::note_failed_start() {
+  pid_ = 0;
+  pidfd_.reset();
+  killed_ = false;
+  reaped_.reset();
+  start_failed_ = true;
+  for (const auto& waiter : std::exchange(waiters_, {})) waiter(kNeverRan);
+}
+
 void Process::wait(Waiter waiter) {
   if (exit_) return waiter(*exit_);
+  if (start_failed_) return waiter(kNeverRan);
   waiters_.push_back(std::move(waiter));
 }
 

@@ -22,6 +22,9 @@ namespace ward::shim {
 
 class EarlyExec;
 
+// What is said of the end of a session that never ran: nothing, as the stock shim does.
+inline constexpr Exit kNeverRan{};
+
 class Process {
  public:
   using Waiter = std::function<void(Exit)>;
@@ -32,7 +35,8 @@ class Process {
   [[nodiscard]] const std::string& exec_id() const { return exec_id_; }
   [[nodiscard]] bool is_init() const { return exec_id_.empty(); }
   [[nodiscard]] const StdioSpec& stdio_spec() const { return stdio_spec_; }
-  [[nodiscard]] std::string take_document() { return std::move(document_); }
+  [[nodiscard]] const std::string& document() const { return document_; }
+  void drop_document() { std::string().swap(document_); }  // it runs and is not started again
 
   [[nodiscard]] ProcessState state() const { return state_; }
   Result<void> advance(ProcessStep step);
@@ -58,8 +62,12 @@ class Process {
   void note_reaped(Exit exit) { reaped_ = exit; }
   [[nodiscard]] const std::optional<Exit>& reaped() const { return reaped_; }
   void end(Exit exit);
+  // Of a session: its start failed, and it is as it was before. But who waits is answered, now and until the next
+  // start.
+  void note_failed_start();
+  void note_start() { start_failed_ = false; }
   [[nodiscard]] const std::optional<Exit>& exit() const { return exit_; }
-  void wait(Waiter waiter);  // at once where it has ended
+  void wait(Waiter waiter);  // at once where it has ended, or could not be started
 
   // A create or start has been asked of the runtime and its event is not out yet: the end has to wait for that.
   bool in_transition = false;
@@ -76,6 +84,7 @@ class Process {
   pid_t pid_ = 0;
   UniqueFd pidfd_;
   bool killed_ = false;
+  bool start_failed_ = false;
   std::unique_ptr<Stdio> streams_;
   std::shared_ptr<EarlyExec> early_;
   std::optional<Exit> reaped_;

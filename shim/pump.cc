@@ -24,9 +24,22 @@ std::array<char, 16U << 10U> shared_buffer;  // one thread, and never in use acr
 
 Pump::Pump(asio::io_context& loop, UniqueFd source, UniqueFd destination, WhenBroken when_broken)
     : loop_(loop),
-      source_(loop, source.release()),
-      destination_(loop),
+      source_(std::make_shared<asio::posix::stream_descriptor>(loop, source.release())),
       destination_fd_(std::move(destination)),
+      when_broken_(when_broken) {}
+
+Pump::Pump(asio::io_context& loop, Shared source, UniqueFd destination, WhenBroken when_broken)
+    : loop_(loop),
+      source_(std::move(source)),
+      destination_fd_(std::move(destination)),
+      shares_source_(true),
+      when_broken_(when_broken) {}
+
+Pump::Pump(asio::io_context& loop, UniqueFd source, Shared destination, WhenBroken when_broken)
+    : loop_(loop),
+      source_(std::make_shared<asio::posix::stream_descriptor>(loop, source.release())),
+      destination_(std::move(destination)),
+      shares_destination_(true),
       when_broken_(when_broken) {}
 
 void Pump::start(std::function<void()> done) {
@@ -42,24 +55,28 @@ void Pump::stop() {
 
 void Pump::close() {
   asio::error_code ignored;
-  source_.close(ignored);
-  if (destination_.is_open()) {
-    destination_.close(ignored);
-  } else {
-    destination_fd_.reset();
-  }
+  if (!shares_source_) source_->close(ignored);
+  if (destination_ && !shares_destination_) destination_->close(ignored);
+  source_.reset();
+  destination_.reset();
+  destination_fd_.reset();
 }
 
+int Pump::destination() const { return destination_ ? destination_->native_handle() : destination_fd_.get(); }
+
 void Pump::wait(Step step) {
-  auto resume = [self = shared_from_this()](const asio::error_code& error) {
-    if (!error && !self->stopped_) self->run();
+  if (step == Step::kWaitRelease) return;
+  auto resume = [self = shared_from_this(), turn = turn_](const asio::error_code& error) {
+    if (!error && !self->stopped_ && turn == self->turn_) self->run();
   };
   if (step == Step::kWaitSource) {
-    source_.async_wait(asio::posix::stream_descriptor::wait_read, resume);
+    source_->async_wait(asio::posix::stream_descriptor::wait_read, resume);
     return;
   }
-  if (!destination_.is_open()) destination_.assign(destination_fd_.release());
-  destination_.async_wait(asio::posix::stream_descriptor::wait_write, resume);
+  if (!destination_) {
+    destination_ = std::make_shared<asio::posix::stream_descriptor>(loop_, destination_fd_.release());
+  }
+  destination_->async_wait(asio::posix::stream_descriptor::wait_write, resume);
 }
 
 void Pump::run() {
@@ -72,20 +89,47 @@ void Pump::run() {
     if (auto done = std::exchange(done_, nullptr)) done();
     return;
   }
-  asio::post(loop_, [self = shared_from_this()] {
-    if (!self->stopped_) self->run();
+  run_soon();
+}
+
+void Pump::run_soon() {
+  asio::post(loop_, [self = shared_from_this(), turn = turn_] {
+    if (!self->stopped_ && turn == self->turn_) self->run();
   });
 }
 
+void Pump::hold(WhenFull when_full) { hold_ = when_full; }
+
+void Pump::release(Held held) {
+  if (!hold_ || stopped_) return;
+  hold_.reset();
+  if (held == Held::kIsDropped) std::string().swap(pending_);
+  // It may wait for its source, or for nothing at all.
+  ++turn_;
+  run_soon();
+}
+
 Pump::Step Pump::move_some() {
+  if (hold_) return hold_some();
   if (!pending_.empty()) return flush();
   return splices_ && !broken_ ? splice_some() : copy_some();
 }
 
+Pump::Step Pump::hold_some() {
+  const ssize_t n = ::read(source_->native_handle(), shared_buffer.data(), shared_buffer.size());
+  if (n < 0 && errno == EINTR) return Step::kAgain;
+  if (n < 0 && errno == EAGAIN) return Step::kWaitSource;
+  if (n <= 0) return Step::kWaitRelease;
+  const bool fits = pending_.size() + static_cast<std::size_t>(n) <= kMostHeld;
+  if (fits || hold_ == WhenFull::kRelease) pending_.append(shared_buffer.data(), static_cast<std::size_t>(n));
+  if (!fits && hold_ == WhenFull::kRelease) hold_.reset();
+  return Step::kAgain;
+}
+
 Pump::Step Pump::splice_some() {
-  const int to = destination_.is_open() ? destination_.native_handle() : destination_fd_.get();
+  const int to = destination();
   const ssize_t n =
-      ::splice(source_.native_handle(), nullptr, to, nullptr, kSpliceBytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+      ::splice(source_->native_handle(), nullptr, to, nullptr, kSpliceBytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (n > 0) return Step::kAgain;
   if (n == 0) return Step::kEnd;
   if (errno == EINTR) return Step::kAgain;
@@ -102,7 +146,7 @@ Pump::Step Pump::splice_some() {
 }
 
 Pump::Step Pump::copy_some() {
-  const ssize_t n = ::read(source_.native_handle(), shared_buffer.data(), shared_buffer.size());
+  const ssize_t n = ::read(source_->native_handle(), shared_buffer.data(), shared_buffer.size());
   if (n < 0 && errno == EINTR) return Step::kAgain;
   if (n < 0 && errno == EAGAIN) return Step::kWaitSource;
   if (n <= 0) return Step::kEnd;  // EIO is how a terminal says that its last user is gone
@@ -112,7 +156,7 @@ Pump::Step Pump::copy_some() {
 }
 
 Pump::Step Pump::flush() {
-  const int to = destination_.is_open() ? destination_.native_handle() : destination_fd_.get();
+  const int to = destination();
   std::size_t written = 0;
   while (written < pending_.size()) {
     const ssize_t n = ::write(to, pending_.data() + written, pending_.size() - written);

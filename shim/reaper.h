@@ -20,7 +20,7 @@ namespace ward::shim {
 
 struct Exit {
   int wait_status = 0;       // as of waitpid(2)
-  std::int64_t wall_ns = 0;  // when it was reaped
+  std::int64_t wall_ns = 0;  // when it was reaped; 0: it never ran
 
   [[nodiscard]] std::uint32_t code() const;  // the exit code, or 128 + the signal
 };

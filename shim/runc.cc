@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include "lib/base/fault.h"
@@ -61,6 +62,15 @@ void finish(const Running& call, const Exit& exit) {
   call.done(fail(code, prefix + message));
 }
 
+// Without systemd's socket: that is the daemon's, and nothing that the runtime starts may report to it.
+std::vector<std::string> runtime_environment(const std::string& path_first) {
+  if (path_first.empty()) return environment_without({"NOTIFY_SOCKET"});
+  auto environment = environment_without({"NOTIFY_SOCKET", "PATH"});
+  const char* path = ::getenv("PATH");
+  environment.push_back("PATH=" + path_first + (path != nullptr ? ":" + std::string(path) : std::string()));
+  return environment;
+}
+
 bool gives(const RuncCall& call, int target) {
   return std::any_of(call.descriptors.begin(), call.descriptors.end(), [&](auto& d) { return d.second == target; });
 }
@@ -82,11 +92,10 @@ void Runc::run(RuncCall call, Done done) {
   spec.program = place_.binary;
   spec.argv = {place_.binary, "--root", place_.root, "--log", "/proc/self/fd/3", "--log-format", "json"};
   if (place_.systemd_cgroup) spec.argv.emplace_back("--systemd-cgroup");
-  if (!call.criu.empty()) spec.argv.insert(spec.argv.end(), {"--criu", call.criu});
   spec.argv.insert(spec.argv.end(), call.arguments.begin(), call.arguments.end());
-  // systemd's socket is the daemon's, and nothing that runc starts may report to it.
-  spec.environment = environment_without({"NOTIFY_SOCKET"});
-  spec.directory = call.directory;
+  spec.environment = runtime_environment(call.path_first);
+  // A bundle that somebody removed must not keep the runtime from ending what is left.
+  if (::access(place_.directory.c_str(), X_OK) == 0) spec.directory = place_.directory;
   spec.descriptors = call.descriptors;
   spec.descriptors.emplace_back(running->log.get(), kLogDescriptor);
   // What a container's process writes would be kept in memory for as long as it lives; of what the runtime itself has

@@ -22,12 +22,12 @@ struct RuncPlace {
   std::string binary;  // a path
   std::string root;    // --root
   bool systemd_cgroup = false;
+  std::string directory{};  // its working directory: the bundle, where a wrapper may look for config.json
 };
 
 struct RuncCall {
-  std::vector<std::string> arguments;  // verb first
-  std::string directory;
-  std::string criu;                              // which one, for checkpoint and restore; empty: the first in $PATH
+  std::vector<std::string> arguments;            // verb first
+  std::string path_first;                        // a directory to look into before those of $PATH
   std::vector<std::pair<int, int>> descriptors;  // for the child; 1 and 2, where absent, are captured
   // The container's process inherits 0, 1 and 2: those that are absent are /dev/null, and nothing is captured.
   bool passes_stdio_on = false;

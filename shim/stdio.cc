@@ -78,7 +78,7 @@ Result<void> Stdio::open_outputs(const StdioSpec& spec, const LogOwner& owner) {
   const auto out = parse_log_uri(spec.out);
   if (!out) return tl::unexpected(out.error());
   // A scheme in stdout is for both streams.
-  if (out->scheme == "binary") return start_logger(spec, *out, owner);
+  if (out->is_logger()) return start_logger(spec, *out, owner);
   if (!spec.out.empty()) {
     auto fd = open_output(*out);
     if (!fd) return tl::unexpected(fd.error());
@@ -162,7 +162,7 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
   const auto out = parse_log_uri(spec.out);
   if (!out) return tl::unexpected(out.error());
   // A logger has pipes of its own, and a scheme in stdout is for both streams.
-  const bool has_logger = out->scheme == "binary";
+  const bool has_logger = out->is_logger();
   const std::string& err = out->scheme == "file" ? spec.out : spec.err;
   for (const Stream stream :
        {Stream{!spec.in.empty(), container_in_, 0}, Stream{!spec.out.empty() && !has_logger, container_out_, 1},
@@ -181,10 +181,12 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
   return {};
 }
 
-void Stdio::pump_output(UniqueFd source, UniqueFd destination) {
+template <typename Source>
+void Stdio::pump_output(Source source, UniqueFd destination) {
   ++running_outputs_;
   pumps_.push_back(
       std::make_shared<Pump>(loop_, std::move(source), std::move(destination), Pump::WhenBroken::kDiscard));
+  outputs_.push_back(pumps_.back());
   pumps_.back()->start([this] { output_ended(); });
 }
 
@@ -196,46 +198,55 @@ std::vector<std::pair<int, int>> Stdio::child_descriptors() const {
 
 void Stdio::release_child_descriptors() { child_ends_.clear(); }
 
+void Stdio::hold_output(bool only_runtime) {
+  for (const auto& pump : outputs_) pump->hold(only_runtime ? Pump::WhenFull::kDrop : Pump::WhenFull::kRelease);
+}
+
+void Stdio::begin_output() {
+  for (const auto& pump : outputs_) pump->release(Pump::Held::kGoesOn);
+}
+
 Result<void> Stdio::attach_terminal(UniqueFd master) {
-  master_ = std::move(master);
-  make_non_blocking(master_);
-  // The loop knows a descriptor by its number, so each direction has one of its own.
-  const auto duplicate = [this] { return UniqueFd(::fcntl(master_.get(), F_DUPFD_CLOEXEC, 3)); };
-  UniqueFd reads = duplicate();
-  UniqueFd writes = duplicate();
-  if (!reads || !writes) return fail_errno("duplicate the terminal");
+  make_non_blocking(master);
+  terminal_ = std::make_shared<asio::posix::stream_descriptor>(loop_, master.release());
   if (!client_out_) {
     // Somebody must read, or a process that writes to its terminal stops when that is full.
     client_out_.reset(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     if (!client_out_) return fail_errno("open /dev/null");
   }
-  pump_output(std::move(reads), std::move(client_out_));
+  pump_output(terminal_, std::move(client_out_));
   if (client_in_) {
-    pumps_.push_back(std::make_shared<Pump>(loop_, std::move(client_in_), std::move(writes), Pump::WhenBroken::kStop));
+    pumps_.push_back(std::make_shared<Pump>(loop_, std::move(client_in_), terminal_, Pump::WhenBroken::kStop));
     pumps_.back()->start(nullptr);
   }
   return {};
 }
 
 Result<void> Stdio::resize(std::uint16_t columns, std::uint16_t rows) {
-  if (!master_) return {};
-  return resize_terminal(master_, columns, rows);
+  if (!terminal_ || !terminal_->is_open()) return {};
+  return resize_terminal(terminal_->native_handle(), columns, rows);
+}
+
+void Stdio::close_terminal() {
+  asio::error_code ignored;
+  if (const auto terminal = std::exchange(terminal_, nullptr)) terminal->close(ignored);
 }
 
 void Stdio::close_stdin() { stdin_keeper_.reset(); }
 
 void Stdio::output_ended() {
   if (--running_outputs_ > 0) return;
-  // Every terminal left open costs a pty of the node, and the input's pump holds it too.
-  if (master_) {
+  // Every terminal left open costs a pty of the node.
+  if (terminal_) {
     for (const auto& pump : pumps_) pump->stop();
   }
-  master_.reset();
+  close_terminal();
   drain_limit_.cancel();
   if (auto done = std::exchange(drained_, nullptr)) done();
 }
 
 void Stdio::drain(std::chrono::nanoseconds limit, std::function<void()> done) {
+  for (const auto& pump : outputs_) pump->release(Pump::Held::kIsDropped);
   if (running_outputs_ == 0) {
     asio::post(loop_, std::move(done));
     return;
@@ -251,6 +262,7 @@ void Stdio::drain(std::chrono::nanoseconds limit, std::function<void()> done) {
 void Stdio::close() {
   for (const auto& pump : pumps_) pump->stop();
   pumps_.clear();
+  outputs_.clear();
   if (const auto logger = std::exchange(logger_, nullptr)) logger->end();
   running_outputs_ = 0;
   drained_ = nullptr;
@@ -260,7 +272,7 @@ void Stdio::close() {
   stdin_keeper_.reset();
   for (auto* end : {&client_in_, &client_out_, &client_err_, &container_in_, &container_out_, &container_err_})
     end->reset();
-  master_.reset();
+  close_terminal();
 }
 
 }  // namespace ward::shim

@@ -58,6 +58,13 @@ class Stdio {
   // For the runtime's 0, 1 and 2. With a terminal: none, all are /dev/null.
   [[nodiscard]] std::vector<std::pair<int, int>> child_descriptors() const;
 
+  // While the runtime works: what is written to the streams may be its own words, of which the client hears by another
+  // way. They are kept back, also where they are more than a pipe holds, until it has succeeded; else close() or
+  // drain() drops them. `only_runtime`: the process cannot have written anything yet, so what is too much can be
+  // dropped.
+  void hold_output(bool only_runtime);
+  void begin_output();
+
   // The runtime came back: lets go of the container's ends, so that end of file can be seen.
   void release_child_descriptors();
   Result<void> attach_terminal(UniqueFd master);
@@ -75,8 +82,10 @@ class Stdio {
   Result<void> make_pipes(const StdioSpec& spec);
   Result<UniqueFd> open_output(const LogUri& where);
   Result<void> open_input(const std::string& path);
-  void pump_output(UniqueFd source, UniqueFd destination);
+  template <typename Source>  // a descriptor, or a shared one
+  void pump_output(Source source, UniqueFd destination);
   void output_ended();
+  void close_terminal();
 
   asio::io_context& loop_;
   asio::steady_timer drain_limit_;
@@ -87,8 +96,9 @@ class Stdio {
   UniqueFd stdin_keeper_;                 // write end of the stdin FIFO: no end of file before CloseIO
   std::vector<UniqueFd> output_keepers_;  // read ends of the output FIFOs: no EPIPE, nothing unread is lost
   std::vector<std::pair<UniqueFd, int>> child_ends_;
-  UniqueFd master_;
+  Pump::Shared terminal_;  // its master, for both directions
   std::vector<std::shared_ptr<Pump>> pumps_;
+  std::vector<std::shared_ptr<Pump>> outputs_;  // those of them that lead to the client
   std::shared_ptr<LoggerProcess> logger_;
   int running_outputs_ = 0;
 };

@@ -27,7 +27,11 @@ SharedResponder share(ttrpc::Responder responder) { return std::make_shared<ttrp
 template <typename Message>
 Result<Message> decode(const std::string& payload) {
   Message message;
-  if (!message.ParseFromString(payload)) return fail(Code::kInvalidArgument, "the request cannot be decoded");
+  if (!message.ParseFromString(payload)) {
+    return fail(Code::kInvalidArgument, "the payload of " + std::to_string(payload.size()) + " bytes is no " +
+                                            std::string(message.GetTypeName()) +
+                                            "; a caller of another version than this shim may send such");
+  }
   return message;
 }
 
@@ -64,6 +68,12 @@ StdioSpec stdio_from(const Message& message) {
   spec.err = message.stderr();
   spec.terminal = message.terminal();
   return spec;
+}
+
+template <typename Reply>
+void set_end(Reply& reply, const Exit& exit) {
+  reply.set_exit_status(exit.code());
+  if (exit.wall_ns != 0) set_timestamp(reply.mutable_exited_at(), exit.wall_ns);
 }
 
 Result<ContainerSpec> spec_from(const containerd::CreateTaskRequest& request) {
@@ -152,8 +162,7 @@ void TaskService::state(const std::string& payload, ttrpc::Responder responder) 
   reply.set_terminal((*process)->stdio_spec().terminal);
   reply.set_exec_id(request->exec_id());
   if (const auto& exit = (*process)->exit()) {
-    reply.set_exit_status(exit->code());
-    set_timestamp(reply.mutable_exited_at(), exit->wall_ns);
+    set_end(reply, *exit);
   }
   responder.reply(reply);
 }
@@ -191,8 +200,7 @@ void TaskService::remove(const std::string& payload, ttrpc::Responder responder)
     if (!departed) return to->error(departed.error());
     containerd::DeleteResponse message;
     message.set_pid(static_cast<std::uint32_t>(departed->pid));
-    message.set_exit_status(departed->exit.code());
-    set_timestamp(message.mutable_exited_at(), departed->exit.wall_ns);
+    set_end(message, departed->exit);
     to->reply(message);
   };
   sandbox_.remove(request->id(), request->exec_id(), std::move(reply));
@@ -291,8 +299,7 @@ void TaskService::wait(const std::string& payload, ttrpc::Responder responder) {
   const auto to = share(std::move(responder));
   auto waiting = (*container)->wait(request->exec_id(), [to](Exit exit) {
     containerd::WaitResponse reply;
-    reply.set_exit_status(exit.code());
-    set_timestamp(reply.mutable_exited_at(), exit.wall_ns);
+    set_end(reply, exit);
     to->reply(reply);
   });
   if (!waiting) to->error(waiting.error());

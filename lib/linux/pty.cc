@@ -59,11 +59,11 @@ Result<UniqueFd> ConsoleSocket::receive_master() const {
   return master;
 }
 
-Result<void> resize_terminal(const UniqueFd& master, std::uint16_t columns, std::uint16_t rows) {
+Result<void> resize_terminal(int master, std::uint16_t columns, std::uint16_t rows) {
   winsize size = {};
   size.ws_col = columns;
   size.ws_row = rows;
-  if (::ioctl(master.get(), TIOCSWINSZ, &size) != 0) return fail_errno("resize the terminal");
+  if (::ioctl(master, TIOCSWINSZ, &size) != 0) return fail_errno("resize the terminal");
   return {};
 }
 

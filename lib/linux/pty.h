@@ -33,6 +33,6 @@ class ConsoleSocket {
   UniqueFd listener_;
 };
 
-Result<void> resize_terminal(const UniqueFd& master, std::uint16_t columns, std::uint16_t rows);
+Result<void> resize_terminal(int master, std::uint16_t columns, std::uint16_t rows);
 
 }  // namespace ward

@@ -21,7 +21,9 @@ class Checkpoint : public TaskApiTest {
     std::ofstream(path)
         << "#!/bin/sh\ncd " << directory.string() << "\nall=\"$*\"\n"
         << "while [ $# -gt 0 ]; do case $1 in --pid-file) pid_file=$2;; --work-path) work=$2;; "
-           "--log) log=$2;; checkpoint|restore) verb=$1;; esac; shift; done\n"
+           "--log) log=$2;; --criu) echo 'flag provided but not defined: -criu' >&2; exit 1;; "
+           "checkpoint|restore) verb=$1;; esac; shift; done\n"
+           "[ -z \"$verb\" ] || echo \"$verb finds $(readlink -f \"$(command -v criu)\")\" >>calls\n"
            "case $verb in\ncheckpoint) echo \"$all\" >>calls\n"
            "  [ -e fails ] || exit 0\n  mkdir -p \"$work\"\n"
            "  echo '(00.02) Error (criu/vdso.c:7): unexpected vdso' >\"$work/dump.log\"\n"
@@ -30,8 +32,10 @@ class Checkpoint : public TaskApiTest {
            "  sleep 1000 </dev/null >/dev/null 2>&1 & printf %s $! >\"$pid_file\"; exit 0;;\n"
            "esac\nset -- $all\nexec runc \"$@\"\n";
     fs::permissions(path, fs::perms::owner_all);
-    std::ofstream(directory / "criu") << "#!/bin/sh\nexit 1\n";
-    fs::permissions(directory / "criu", fs::perms::owner_all);
+    for (const char* name : {"criu", "criu-of-another-name"}) {
+      std::ofstream(directory / name) << "#!/bin/sh\nexit 1\n";
+      fs::permissions(directory / name, fs::perms::owner_all);
+    }
     return path;
   }
   containerd::CreateTaskRequest request_for(const Bundle& bundle, const std::string& criu = {}) {
@@ -73,8 +77,31 @@ TEST_F(Checkpoint, OptionsReachTheRuntimeAndNoneAtAllIsFine) {
   EXPECT_THAT(calls, HasSubstr("--leave-running"));
   EXPECT_THAT(calls, HasSubstr("--image-path /images2 --work-path " + (bundle.path() / "own-work").string() +
                                " --tcp-established dumped"));
-  EXPECT_THAT(calls, HasSubstr("--criu " + (bundle.path() / "criu").string()));
+  EXPECT_THAT(calls, HasSubstr("checkpoint finds " + (bundle.path() / "criu").string() + "\n"));
   EXPECT_EQ(code_of(checkpoint("dumped", "")), Code::kInvalidArgument);
+}
+
+// runc knows a flag for it up to 1.1, ignores it from 1.2 on and refuses it from 1.4 on.
+TEST_F(Checkpoint, F19_CriuOfAnyNameIsTheOneThatTheRuntimeFinds) {
+  const Bundle& bundle = make_bundle("named", {"/box", "wait"});
+  const std::string criu = bundle.path() / "criu-of-another-name";
+  ASSERT_TRUE(create(request_for(bundle, criu)).has_value());
+  ASSERT_TRUE(tasks_->start("named").has_value());
+  for (const char* images : {"/images", "/images2"}) {
+    const auto result = checkpoint("named", images);
+    ASSERT_TRUE(result.has_value()) << result.error().message;
+  }
+  EXPECT_THAT(read_file(bundle.path() / "calls").value_or(""),
+              testing::ContainsRegex("checkpoint finds " + criu + "\n.*\ncheckpoint finds " + criu + "\n"));
+  const Bundle& other = make_bundle("restored-by-name", {"/box", "wait"});
+  const std::string its_own = other.path() / "criu-of-another-name";
+  auto request = request_for(other, its_own);
+  request.set_checkpoint("/images");
+  ASSERT_TRUE(create(request).has_value());
+  ASSERT_TRUE(tasks_->start("restored-by-name").has_value());
+  EXPECT_THAT(read_file(other.path() / "calls").value_or(""), HasSubstr("restore finds " + its_own + "\n"));
+  ASSERT_TRUE(tasks_->kill("restored-by-name", SIGKILL).has_value());
+  EXPECT_EQ(tasks_->wait("restored-by-name")->exit_status(), 137U);
 }
 
 TEST_F(Checkpoint, WhatCriuSaysIsTheReason) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
 
 #include "tests/integration/task_api_base.h"
 #include "tests/support/await_cgroup.h"
@@ -39,6 +40,12 @@ class EarlyExec : public TaskApiTest {
       return process.find(" exec ") != std::string::npos &&
              process.find("exec-" + session + ".pid") != std::string::npos;
     });
+  }
+  static void signal_waiting(const std::string& session, int signal) {
+    for (const std::string& process : processes_of(node().name())) {
+      if (process.find("exec-" + session + ".pid") != std::string::npos)
+        signal_process(std::stoi(process.substr(std::string("process ").size())), signal);
+    }
   }
   containerd::ExecProcessRequest request(const std::string& id, const std::string& session,
                                          const std::vector<std::string>& command) {
@@ -219,12 +226,31 @@ TEST_F(EarlyExec, ARuntimeThatDiesWaitingIsReplaced) {
   const std::string id = start_box("killed").id();
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "again"})));
   ASSERT_TRUE(await_waiting("e"));
-  for (const std::string& process : processes_of(node().name())) {
-    if (process.find("exec-e.pid") != std::string::npos)
-      signal_process(std::stoi(process.substr(std::string("process ").size())), SIGKILL);
-  }
+  signal_waiting("e", SIGKILL);
   EXPECT_TRUE(await([] { return waiting("e") == 0; }));
   expect_runs(id, "e", "again\n");
+}
+
+// It has been given its document, and has not taken a byte of it: nothing was done, and the session is the next one's.
+TEST_F(EarlyExec, ARuntimeThatDiesWithItsDocumentUnreadIsReplaced) {
+  const std::string id = start_box("unread").id();
+  for (const char* session : {"first", "second"}) {
+    ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
+    ASSERT_TRUE(await_waiting(session));
+    signal_waiting(session, SIGSTOP);
+    containerd::StartRequest start;
+    start.set_id(id);
+    start.set_exec_id(session);
+    std::optional<Result<std::string>> answer;
+    tasks_->begin("Start", start, "v2", [&](Result<std::string> bytes) { answer = std::move(bytes); });
+    EXPECT_EQ(status(id, session), containerd::STATUS_CREATED) << "the start waits for the runtime";
+    signal_waiting(session, SIGKILL);
+    ASSERT_TRUE(tasks_->run_until([&] { return answer.has_value(); }));
+    ASSERT_TRUE(answer->has_value()) << answer->error().message;
+    EXPECT_EQ(tasks_->wait(id, session)->exit_status(), 0U);
+    EXPECT_TRUE(tasks_->remove(id, session));
+  }
+  EXPECT_EQ(output(), "first\nsecond\n");
 }
 
 }  // namespace

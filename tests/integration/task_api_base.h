@@ -35,9 +35,10 @@ class TaskApiTest : public NodeTest {
  protected:
   void SetUp() override {
     carrier_ = node().unique("carrier");
-    const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, carrier_, "/box", "wait"});
+    const Output started = node().ctr({"run", "-d", "--runtime", carrier_runtime(), kBoxImage, carrier_, "/box", "wait"});
     ASSERT_EQ(started.status, 0) << started.err;
-    tasks_ = std::make_unique<TaskClient>(node().shim_socket(carrier_));
+    const bool stock_of_2 = carrier_runtime() != kWardRuntime && containerd_version().major >= 2;
+    tasks_ = std::make_unique<TaskClient>(node().shim_socket(carrier_), stock_of_2 ? "v3" : "v2");
   }
   void TearDown() override {
     for (const auto& bundle : bundles_) {
@@ -49,6 +50,9 @@ class TaskApiTest : public NodeTest {
     node().remove(carrier_);
     bundles_.clear();
   }
+
+  // Whose shim is asked.
+  [[nodiscard]] virtual std::string carrier_runtime() const { return kWardRuntime; }
 
   const Bundle& make_bundle(const std::string& name, const std::vector<std::string>& command) {
     bundles_.push_back(std::make_unique<Bundle>(node(), carrier_, name, command));

@@ -126,7 +126,9 @@ Child::Options Node::environment(bool terminal) const {
                              (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
                          "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
                          "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_,
-                         "WARD_FAULTS=@" + (directory_ / "faults").string()},
+                         "WARD_FAULTS=@" + (directory_ / "faults").string(),
+                         // ctr from 2.2 on speaks of cgroup v1 before each answer.
+                         "CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1"},
                         terminal};
 }
 

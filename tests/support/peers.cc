@@ -73,6 +73,9 @@ void link_peers(const fs::path& directory) {
         std::pair{"WARD_TEST_RUNC", "runc"}, std::pair{"WARD_TEST_CRIU", "criu"}})
     if (const std::string named = program(variable, ""); !named.empty())
       fs::create_symlink(fs::absolute(named), directory / name);
+  // Each containerd has a stock shim of its own.
+  const fs::path shim = fs::path(program("WARD_TEST_CONTAINERD", "")).parent_path() / "containerd-shim-runc-v2";
+  if (shim.has_parent_path() && fs::exists(shim)) fs::create_symlink(fs::absolute(shim), directory / shim.filename());
   const fs::path runtime = program("WARD_TEST_RUNC", find_in_path("runc").c_str());
   fs::create_symlink(runtime, directory / kConfiguredRuntime);
   std::ofstream(directory / kWrappedRuntime)

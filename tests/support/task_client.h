@@ -19,13 +19,15 @@ namespace ward::test {
 
 class TaskClient {
  public:
-  explicit TaskClient(const std::string& socket) : client_(loop_, socket) {}
+  // `version`: of the service; Ward's shim has v2 and v3, a stock shim one of them.
+  explicit TaskClient(const std::string& socket, const char* version = "v2")
+      : client_(loop_, socket), version_(version) {}
 
   template <typename Reply, typename Request>
-  Result<Reply> call(const char* method, const Request& request, const char* version = "v2") {
+  Result<Reply> call(const char* method, const Request& request, const char* version = nullptr) {
     Result<std::string> answer = fail(Code::kDeadlineExceeded, "no answer");
     bool done = false;
-    begin(method, request, version, [&](Result<std::string> bytes) {
+    begin(method, request, version != nullptr ? version : version_, [&](Result<std::string> bytes) {
       answer = std::move(bytes);
       done = true;
     });
@@ -56,6 +58,7 @@ class TaskClient {
  private:
   asio::io_context loop_{1};
   ttrpc::Client client_;
+  const char* version_;
 };
 
 // A bundle of the test's own: the configuration of a container that runs on the node, with another command, and a root

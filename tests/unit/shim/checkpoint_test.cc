@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
 #include "containerd/options.pb.h"
 #include "containerd/types.pb.h"
 
@@ -70,11 +74,33 @@ TEST(CheckpointOptions, AreFlagsOfTheRuntime) {
 TEST(Criu, ANodeWithoutItSaysSo) {
   RuntimeOptions options;
   options.criu_path = "/no/such/criu";
-  const auto checked = check_criu(options);
+  const auto checked = criu_directory(options, "/nowhere");
   ASSERT_FALSE(checked.has_value());
   EXPECT_EQ(checked.error().code, Code::kFailedPrecondition);
   EXPECT_NE(checked.error().message.find("criu"), std::string::npos);
   EXPECT_NE(checked.error().message.find("/no/such/criu"), std::string::npos);
+}
+
+TEST(Criu, F19_TheRuntimeFindsTheOneOfTheOptionsUnderItsName) {
+  namespace fs = std::filesystem;
+  std::string pattern = fs::temp_directory_path() / "criu-XXXXXX";
+  const fs::path directory = ::mkdtemp(pattern.data());
+  for (const char* name : {"criu", "criu-4.2"}) {
+    std::ofstream(directory / name) << "#!/bin/sh\n";
+    fs::permissions(directory / name, fs::perms::owner_all);
+  }
+  RuntimeOptions options;
+  EXPECT_EQ(options.criu_path, "");
+  options.criu_path = directory / "criu";
+  EXPECT_EQ(criu_directory(options, directory / "bundle").value_or("none"), directory.string());
+  EXPECT_FALSE(fs::exists(directory / "bundle"));
+  options.criu_path = directory / "criu-4.2";
+  for (int i = 0; i < 2; ++i) {
+    const auto found = criu_directory(options, directory / "bundle");
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_EQ(fs::canonical(fs::path(*found) / "criu"), fs::canonical(options.criu_path));
+  }
+  fs::remove_all(directory);
 }
 
 TEST(Criu, TheLastErrorOfItsLogIsTheReason) {

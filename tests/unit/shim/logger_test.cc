@@ -54,12 +54,12 @@ class Logger : public testing::Test {
     fs::remove_all(directory_);
   }
   // The script stands in its own directory.
-  Result<void> open(const std::string& script, const std::string& query = {}) {
+  Result<void> open(const std::string& script, const std::string& query = {}, const std::string& scheme = "binary") {
     const auto path = directory_ / "logger";
     std::ofstream(path) << "#!/bin/sh\ncd " << directory_.string() << "\n" << script;
     fs::permissions(path, fs::perms::owner_all);
     StdioSpec spec;
-    spec.out = "binary://" + path.string() + query;
+    spec.out = scheme + "://" + path.string() + query;
     spec.err = "/this/is/not/looked/at";
     auto stdio = Stdio::open(loop_, spec, {&reaper_, "web-1", "shop"});
     if (!stdio) return tl::unexpected(stdio.error());
@@ -118,6 +118,30 @@ TEST_F(Logger, OneThatEndsBeforeItIsReadyFailsTheCreate) {
   const auto ready = open("exit 3\n");
   ASSERT_FALSE(ready.has_value());
   EXPECT_NE(ready.error().message.find("status 3"), std::string::npos) << ready.error().message;
+}
+
+TEST_F(Logger, OfTheSecondVersionSaysAByteWhenItIsReady) {
+  const auto ready = open("printf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\n", "?a=b", "binary-v2");
+  ASSERT_TRUE(ready.has_value()) << ready.error().message;
+  ASSERT_EQ(::write(out_.get(), "to out\n", 7), 7);
+  out_.reset();
+  err_.reset();
+  bool drained = false;
+  stdio_->drain(seconds(30), [&] { drained = true; });
+  run_until([&] { return drained; });
+  EXPECT_EQ(text("out"), "to out\n");
+}
+
+TEST_F(Logger, OfTheSecondVersionThatClosesItsDescriptorWithoutAByteFailsTheCreate) {
+  const auto ready = open("exec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\n", {}, "binary-v2");
+  ASSERT_FALSE(ready.has_value());
+  EXPECT_NE(ready.error().message.find("without a byte"), std::string::npos) << ready.error().message;
+}
+
+TEST_F(Logger, OfTheSecondVersionThatEndsBeforeItIsReadySaysItsStatus) {
+  const auto ready = open("exit 4\n", {}, "binary-v2");
+  ASSERT_FALSE(ready.has_value());
+  EXPECT_NE(ready.error().message.find("status 4"), std::string::npos) << ready.error().message;
 }
 
 TEST_F(Logger, OneThatDoesNotExistFailsTheCreate) {

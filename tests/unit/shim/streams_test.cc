@@ -162,6 +162,73 @@ TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothingAtItsEnd) {
   });
 }
 
+TEST_F(Streams, F13_WhatComesWhileTheRuntimeWorksWaitsForItsSuccess) {
+  const std::string much(512U << 10U, 'x');  // more than a pipe holds
+  for (const bool succeeds : {true, false}) {
+    StdioSpec spec;
+    spec.out = fifo(succeeds ? "out" : "other-out");
+    const UniqueFd reader(::open(spec.out.c_str(), O_RDONLY | O_NONBLOCK));
+    auto stdio = Stdio::open(loop_, spec);
+    ASSERT_TRUE(stdio.has_value());
+    (*stdio)->hold_output(/*only_runtime=*/false);
+    UniqueFd runtime(target(**stdio, 1));
+    ::fcntl(runtime.get(), F_SETFL, O_NONBLOCK);
+    (*stdio)->release_child_descriptors();
+    std::size_t written = 0;
+    run_until([&] {
+      const auto n = ::write(runtime.get(), much.data() + written, much.size() - written);
+      if (n > 0) written += static_cast<std::size_t>(n);
+      return written == much.size();
+    });
+    loop_.restart();
+    loop_.poll();
+    EXPECT_EQ(read_now(reader.get()), "") << "too early";
+    if (succeeds) (*stdio)->begin_output();
+    ASSERT_EQ(::write(runtime.get(), "more", 4), 4);
+    runtime.reset();
+    bool drained = false;
+    std::string seen;
+    (*stdio)->drain(seconds(30), [&] { drained = true; });
+    run_until([&] {
+      seen += read_now(reader.get());
+      return drained;
+    });
+    seen += read_now(reader.get());
+    if (succeeds) {
+      EXPECT_EQ(seen, much + "more");
+    } else {
+      EXPECT_EQ(seen.find('x'), std::string::npos) << "what a runtime that failed has said";
+    }
+  }
+}
+
+TEST_F(Streams, F13_ARuntimeThatFloodsItsStreamsIsNeverHeldUp) {
+  for (const bool only_runtime : {true, false}) {
+    StdioSpec spec;
+    spec.out = fifo(only_runtime ? "out" : "other-out");
+    const UniqueFd reader(::open(spec.out.c_str(), O_RDONLY | O_NONBLOCK));
+    auto stdio = Stdio::open(loop_, spec);
+    ASSERT_TRUE(stdio.has_value());
+    (*stdio)->hold_output(only_runtime);
+    const UniqueFd runtime(target(**stdio, 1));
+    ::fcntl(runtime.get(), F_SETFL, O_NONBLOCK);
+    const std::string chunk(4096, 'x');
+    std::size_t written = 0;
+    std::size_t seen = 0;
+    run_until([&] {
+      if (::write(runtime.get(), chunk.data(), chunk.size()) > 0) written += chunk.size();
+      seen += read_now(reader.get()).size();
+      return written >= 3 * Pump::kMostHeld;
+    });
+    // A session's process may write before its runtime is back, and none of that may be lost.
+    if (only_runtime) {
+      EXPECT_EQ(seen, 0U);
+    } else {
+      run_until([&] { return (seen += read_now(reader.get()).size()) == written; });
+    }
+  }
+}
+
 TEST_F(Streams, TheContainersEndsBelongToTheUserThatTheOptionsName) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   StdioSpec spec;
