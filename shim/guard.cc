@@ -123,14 +123,23 @@ struct Guard::State {
   void listener_refused(pid_t sender, const Error& why) {
     for (auto& [id, container] : containers) {
       for (auto& [exec_id, start] : container->starts) {
-        if (start.listener_arrived || !is_or_descends_from(sender, start.runtime_pid)) continue;
-        // runc 1.3 goes on waiting for an init whose calls fail with ENOSYS now. Our child only: a number
-        // that was given away again is somebody else's.
-        const auto stat = read_stat(start.runtime_pid);
-        if (!start.confirmed && stat && stat->parent == ::getpid()) ::kill(start.runtime_pid, SIGKILL);
+        const bool is_its = sender == start.runtime_pid || descends_from(sender, start.runtime_pid);
+        if (start.listener_arrived || !is_its) continue;
+        if (!start.confirmed) end_waiting(start.runtime_pid);
         return give_up(*container, exec_id, with_context("the runtime's seccomp listener was refused", why));
       }
     }
+  }
+
+  // From 1.2 on the runtime's init waits for its parent in a call that its own filter asks about, and holds the
+  // listener itself: nobody answers, and it does not even see its parent die. And runc goes on waiting for it.
+  static void end_waiting(pid_t runtime) {
+    // Our child only: a number that was given away again is somebody else's.
+    const auto stat = read_stat(runtime);
+    if (!stat || stat->parent != ::getpid()) return;
+    const auto made = read_descendants(runtime);
+    ::kill(runtime, SIGKILL);
+    for (const pid_t pid : made) ::kill(pid, SIGKILL);
   }
 
   // No listener comes any more. Who has not asked yet hears it when it does; the first reason is

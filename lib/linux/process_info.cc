@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <climits>
+#include <map>
 #include <vector>
 
 #include "lib/base/file.h"
@@ -115,6 +116,25 @@ std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std
     if (const auto stat = read_stat(thread, proc)) threads.push_back({thread, stat->start_time_ticks});
   }
   return threads;
+}
+
+std::vector<pid_t> read_descendants(pid_t ancestor, const std::filesystem::path& proc) {
+  std::multimap<pid_t, pid_t> children;
+  std::error_code gone;
+  std::filesystem::directory_iterator entry(proc, gone);
+  for (; !gone && entry != std::filesystem::directory_iterator(); entry.increment(gone)) {
+    const auto pid = number<pid_t>(entry->path().filename().native());
+    const auto stat = pid > 0 ? read_stat(pid, proc) : fail(Code::kNotFound, "no process");
+    if (stat) children.emplace(stat->parent, pid);
+  }
+  std::vector<pid_t> found;
+  const auto add_children_of = [&](pid_t parent) {
+    const auto [first, last] = children.equal_range(parent);
+    for (auto child = first; child != last; ++child) found.push_back(child->second);
+  };
+  add_children_of(ancestor);
+  for (std::size_t i = 0; i < found.size(); ++i) add_children_of(found[i]);
+  return found;
 }
 
 bool descends_from(pid_t pid, pid_t ancestor, const std::filesystem::path& proc) {

@@ -54,6 +54,9 @@ struct ThreadIdentity {
 // Of the thread group that `tid` belongs to, at most `limit`; those that end meanwhile are left out.
 std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std::filesystem::path& proc = "/proc");
 
+// All processes that `ancestor` made, or that those did, as far as nobody in between has ended.
+std::vector<pid_t> read_descendants(pid_t ancestor, const std::filesystem::path& proc = "/proc");
+
 // Whether `ancestor` made the process, or one that did, as far as nobody in between has ended.
 bool descends_from(pid_t pid, pid_t ancestor, const std::filesystem::path& proc = "/proc");
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/supervisor/listener_socket.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ namespace {
 constexpr auto kDeadline = std::chrono::seconds(2);
 constexpr std::size_t kMaxConnections = 16;
 constexpr std::size_t kPieceBytes = 256U << 10U;  // what a socket holds by default
+
+UniqueFd duplicate(const UniqueFd& fd) { return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)); }
 
 // One sender. Owned by the list from accept to its verdict; a timer that fired in the same turn may outlive it, so
 // callbacks hold it weakly.
@@ -65,6 +68,8 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   void take_connections() {
     for (;;) {
       auto accepted = accept_unix(socket);
+      const bool is_full = !accepted && (accepted.error().sys_errno == EMFILE || accepted.error().sys_errno == ENFILE);
+      if (is_full && refuse_for_want_of_descriptors()) continue;
       if (!accepted) return;
       auto peer = peer_credentials(*accepted);
       if (!peer || peer->uid != ::geteuid() || connections.size() >= kMaxConnections) {
@@ -88,6 +93,21 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
           });
       wait_for_bytes(place);
     }
+  }
+
+  // Who waits for an answer must not wait for ever: taken in with the descriptor that is kept for this, and told no.
+  // False where nobody waits, which the kernel does not say while there are none.
+  bool refuse_for_want_of_descriptors() {
+    if (!spare) return false;
+    spare.reset();
+    auto accepted = accept_unix(socket);
+    const auto peer = accepted ? peer_credentials(*accepted) : tl::unexpected(accepted.error());
+    if (accepted) accepted->reset();
+    spare = duplicate(socket);
+    if (!peer) return static_cast<bool>(accepted);
+    log::warn("no descriptor for a connection to the seccomp listener socket", {{"pid", std::to_string(peer->pid)}});
+    if (refused) refused(peer->pid, fail_errno("accept the runtime's connection", EMFILE).value());
+    return true;
   }
 
   void wait_for_bytes(const Place& place) {
@@ -128,7 +148,9 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
     auto state = parse_process_state(place->bytes);
     if (!state) return refuse(place, state.error());
     if (place->descriptors.size() != 1) {
-      return refuse(place, fail(Code::kInvalidArgument, "the message carries no descriptor").value());
+      return refuse(place, fail(Code::kInvalidArgument,
+                                "the message carries no descriptor (a shim without descriptors to spare sees none)")
+                               .value());
     }
     auto listener = SeccompListener::adopt(std::move(place->descriptors.front()));
     if (!listener) return refuse(place, listener.error());
@@ -148,6 +170,7 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   asio::io_context& loop;
   std::filesystem::path path;
   UniqueFd socket;
+  UniqueFd spare = duplicate(socket);
   asio::posix::stream_descriptor acceptable;
   Accept accept;
   Refused refused;

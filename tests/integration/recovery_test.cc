@@ -48,6 +48,7 @@ constexpr Case kCases[] = {
     {"start.before-reply", "kill", "run"},
     {"events.before-forward", "error*3", "run"},
     {"events.before-forward", "kill", "run"},
+    {"listener.arrived", "error(EMFILE)", "exec"},
     {"exec.before-runtime", "error(EMFILE)", "exec"},
     {"exec.before-runtime", "kill", "exec"},
     {"exec.in-runtime", "kill(12)", "exec"},

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
 #include <thread>
 
@@ -66,6 +67,9 @@ TEST(ProcessInfo, ThreadsOfAGroupAreNamedByNumberAndStart) {
 
 TEST(ProcessInfo, AProcessDescendsFromWhoeverMadeItAndFromNobodyElse) {
   EXPECT_TRUE(descends_from(::getpid(), ::getppid()));
+  const auto made = read_descendants(read_stat(::getppid())->parent);
+  EXPECT_NE(std::find(made.begin(), made.end(), ::getpid()), made.end()) << "a child's child";
+  EXPECT_EQ(read_descendants(::getpid()), std::vector<pid_t>());
   EXPECT_TRUE(descends_from(::getpid(), read_stat(::getppid())->parent));
   EXPECT_FALSE(descends_from(::getpid(), ::getpid()));
   EXPECT_FALSE(descends_from(::getppid(), ::getpid()));

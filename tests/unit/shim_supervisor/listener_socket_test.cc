@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -282,6 +283,30 @@ TEST_F(ListenerSocketTest, S03_ARefusedListenerIsClosedSoThatItsCallsFail) {
     run(std::chrono::milliseconds(50));
   }
   EXPECT_EQ(offers_.size(), 1U) << "it was offered, then refused";
+}
+
+// It would wait for ever: its init waits for it, under a filter whose questions nobody answers.
+TEST_F(ListenerSocketTest, F18_WithoutADescriptorToSpareTheSenderIsToldNo) {
+  const RealListener real;
+  const UniqueFd sender = send(kGood, {real.fd()});
+  const UniqueFd later = send(kGood, {real.fd()});
+  {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const UniqueFd last(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const rlimit none{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+    std::vector<UniqueFd> all;
+    for (UniqueFd next; (next = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));) all.push_back(std::move(next));
+    run(std::chrono::milliseconds(50));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  }
+  ASSERT_EQ(refusals_.size(), 2U);
+  EXPECT_EQ(refusals_[0].first, ::getpid());
+  EXPECT_NE(refusals_[0].second.find("Too many open files"), std::string::npos) << refusals_[0].second;
+  const UniqueFd good = send(kGood, {real.fd()});
+  run(std::chrono::milliseconds(50));
+  EXPECT_EQ(offers_.size(), 1U) << "and the next one is heard";
 }
 
 TEST_F(ListenerSocketTest, ManySilentSendersDoNotKeepTheGenuineOneOutForLong) {
