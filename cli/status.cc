@@ -21,6 +21,12 @@ void print(const Style& style, const ward::v1::NodeStatus& status) {
   line("wardd", status.version() + ", up " + age(status.started_wall_ns(), wall_ns()));
   const bool records = status.recorder().rfind("none", 0) != 0;
   line("recorder", records ? style.good(status.recorder()) : style.warn(status.recorder()));
+  if (!status.processes().empty()) {
+    const bool seen = status.processes().rfind("none", 0) != 0;
+    const std::string what = "deaths by the filter and use of capabilities in every process";
+    line("watch",
+         seen ? style.good(what + ", reaction while wardd runs") : style.warn(what + ": " + status.processes()));
+  }
   line("containers",
        std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
            std::to_string(status.recording()) + " recording, " +

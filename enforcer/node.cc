@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "compiled/watch_pins.h"
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
 #include "enforcer/recorder/calibration.h"
@@ -106,6 +107,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::functio
       lost(loop, journal, tallies_below(places.run), places.spool()),
       evidence(places.evidence()),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
+      seen(loop, compiled::watch_pins(places), containers, shims, journal),
       recorder(recorder::Recorder::open(pin_directory(places))),
       run_recorder(std::make_unique<BpfRuns>(*recorder)),
       recordings(*run_recorder, writer, journal, places.database(),
@@ -171,7 +173,7 @@ void Node::read_configuration() {
     config_read_ = true;
     config_text_ = kUnread;
     config_problems = {places.config.string() + ":1:1: the directory is gone: bring it back"};
-    return store.reload();
+    return reload();
   }
   const auto path = places.config / "wardd.yaml";
   auto text = read_file(path, profiles::kMaxYamlBytes + 1);
@@ -203,7 +205,12 @@ void Node::read_configuration() {
     }
     config_read_ = true;
   }
+  reload();
+}
+
+void Node::reload() {
   store.reload();
+  if (store.governed()) seen.watch();
 }
 
 void Node::serve_metrics() {
@@ -266,6 +273,7 @@ void Node::every_few_seconds() {
   if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
   take_what_shims_left();
+  seen.tend(shims_are_back());
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_seconds();
@@ -322,6 +330,8 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
     return entry != nullptr ? entry->status.state() : node::v1::CONTAINER_STATE_GONE;
   };
   if (after != nullptr && !after->status.recording_id().empty()) recordings.identify(after->status);
+  // What waits for this container's shim need not wait any more.
+  if (before == nullptr) seen.container_came();
   if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED && state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
     journal.note(quarantined_event(*after));
   }
@@ -380,6 +390,7 @@ void Node::stop(std::function<void()> done) {
   watch.reset();
   spool_watch.reset();
   lost.stop();
+  seen.stop();
   metrics.reset();
   recordings.persist();
   node_socket_.remove();

@@ -26,6 +26,7 @@
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
+#include "enforcer/seen_processes.h"
 #include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
 #include "enforcer/store/watch.h"
@@ -66,6 +67,7 @@ struct Node {
   EvidenceDirectory evidence;
   ContainerTable containers;
   ShimLinks shims;
+  SeenProcesses seen;
   std::unique_ptr<recorder::Recorder> recorder;
   std::unique_ptr<RunRecorder> run_recorder;
   Recordings recordings;
@@ -79,6 +81,7 @@ struct Node {
   std::string metrics_problem;
 
  private:
+  void reload();
   void take_what_shims_left();
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);

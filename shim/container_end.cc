@@ -45,7 +45,7 @@ void Container::process_reaped(const ProcessPtr& process, pid_t pid, Exit exit) 
   process->note_reaped(exit);
   // A reader of the events wants the reason before the end.
   if (oom_watch_) oom_watch_->check();
-  surroundings_.guard.exited(spec_.id, process->exec_id(), exit.wait_status);
+  surroundings_.guard.exited(spec_.id, process->exec_id(), exit);
   if (process->abandoned || process->pid() != pid) return;
   if (process->is_init() && start_fifo_) start_fifo_->init_ended();
   // With a pid namespace of its own the kernel ends everything together with the init; without one, nobody does.

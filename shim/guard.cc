@@ -18,7 +18,9 @@
 #include "shim/guarded_container.h"
 #include "shim/node_link.h"
 #include "shim/node_service.h"
+#include "shim/reaper.h"
 #include "shim/supervisor/record.h"
+#include "shim/watched_container.h"
 
 namespace ward::shim {
 namespace {
@@ -112,6 +114,7 @@ struct Guard::State {
       }
       if (auto ok = fault::point("listener.arrived"); !ok) return ok;
       start.listener_arrived = true;
+      announce_for_watching(*container, config.places, exec_id, offer.state.pid);
       container->supervisor->adopt(exec_id, offer.state.pid, std::move(offer.listener));
       if (start.confirmed) finish(*container, exec_id, {});
       return {};
@@ -230,6 +233,26 @@ struct Guard::State {
     return {};
   }
 
+  // What the kernel saw. The first processes are our own children: their ends we see ourselves.
+  Result<void> told(const node::v1::Seen& seen) {
+    auto* const container = find(seen.container_id());
+    if (container == nullptr || !container->supervisor) {
+      return fail(Code::kNotFound, "container '" + seen.container_id() + "' is not here");
+    }
+    const EndedProcess process{.pid = seen.pid(),
+                               .start_ticks = seen.start_ticks(),
+                               .origin = seen.exec() ? Origin::kExec : Origin::kWorkload,
+                               .comm = seen.comm(),
+                               .abi = seen.abi(),
+                               .nr = seen.syscall_nr()};
+    if (!seen.capability().empty()) {
+      container->supervisor->used_capability(seen.capability(), process);
+    } else if (!container->is_first_process(seen.pid())) {
+      container->supervisor->process_died(process);
+    }
+    return {};
+  }
+
   asio::io_context& loop;
   GuardConfig config;
   GuardCallbacks callbacks;
@@ -266,7 +289,8 @@ void Guard::serve_on(ttrpc::Server& server) {
        .quarantine = [&state](const std::string& id, const std::string& why) { return state.quarantine(id, why); },
        .release = [&state](const std::string& id) { return state.release(id); },
        .kill = [&state](const std::string& id, auto done) { state.kill(id, std::move(done)); },
-       .set_mode = [&state](const std::string& id, node::v1::Mode mode) { return state.set_mode(id, mode); }});
+       .set_mode = [&state](const std::string& id, node::v1::Mode mode) { return state.set_mode(id, mode); },
+       .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 
 Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle) {
@@ -323,7 +347,7 @@ void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid
                     std::function<void(Result<void>)> done) {
   auto* const container = state_->find(id);
   if (container == nullptr) return done({});
-  if (exec_id.empty()) container->pid = pid;
+  (exec_id.empty() ? container->pid : container->sessions[exec_id]) = pid;
   state_->confirm(*container, exec_id, std::move(done));
 }
 
@@ -342,20 +366,37 @@ void Guard::started(const std::string& id, const std::string& exec_id) {
   state_->tell(*container);
 }
 
-void Guard::exited(const std::string& id, const std::string& exec_id, int wait_status) {
+void Guard::exited(const std::string& id, const std::string& exec_id, const Exit& exit) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
   // Whoever still waits for its listener is told: none will come, and a create or exec without an answer is for ever.
   State::give_up(
       *container, exec_id,
       fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value());
-  if (container->supervisor && WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGSYS) {
-    container->supervisor->foreign_abi(exec_id, exec_id.empty() ? container->pid : 0);
+  if (container->supervisor && WIFSIGNALED(exit.wait_status) && WTERMSIG(exit.wait_status) == SIGSYS) {
+    container->supervisor->foreign_abi(exec_id, {.pid = exit.pid,
+                                                 .start_ticks = exit.start_ticks,
+                                                 .origin = exec_id.empty() ? Origin::kWorkload : Origin::kExec});
   }
-  if (!exec_id.empty()) return;
+  if (!exec_id.empty()) {
+    container->sessions.erase(exec_id);
+    return;
+  }
   container->set_state(node::v1::CONTAINER_STATE_STOPPED);
-  if (container->recording) end_recording(state_->node_link(), *container, wait_status);
+  if (container->recording) end_recording(state_->node_link(), *container, exit.wait_status);
   state_->tell(*container);
+}
+
+std::function<void()> Guard::stranger(pid_t pid, std::uint64_t start_ticks) {
+  State& state = *state_;
+  for (const auto& [id, container] : state.containers) {
+    if (!container->supervisor || !container->admitted.supervised || !container->supervisor->holds(pid)) continue;
+    return [&state, weak = std::weak_ptr<bool>(state.alive), id = id, pid, start_ticks] {
+      auto* const told = weak.expired() ? nullptr : state.find(id);
+      if (told != nullptr && told->supervisor) told->supervisor->process_died({.pid = pid, .start_ticks = start_ticks});
+    };
+  }
+  return {};
 }
 
 void Guard::forget(const std::string& id) {

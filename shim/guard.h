@@ -24,6 +24,8 @@ class Server;
 
 namespace ward::shim {
 
+struct Exit;
+
 struct GuardConfig {
   Places places;
   std::string containerd_namespace;
@@ -73,7 +75,11 @@ class Guard {
   void started(const std::string& id, const std::string& exec_id);
 
   // 6. Exits, with the wait status. The guard closes the listener, ends a recording, reads SIGSYS as a violation.
-  void exited(const std::string& id, const std::string& exec_id, int wait_status);
+  void exited(const std::string& id, const std::string& exec_id, const Exit& exit);
+
+  // A child of ours, now a zombie, that SIGSYS ended and that may be nobody's we know: what is to be called where it is
+  // not. Empty where it is of no container.
+  std::function<void()> stranger(pid_t pid, std::uint64_t start_ticks);
 
   // 7. The container is deleted, or its create failed.
   void forget(const std::string& id);

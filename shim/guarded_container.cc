@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/guarded_container.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/clock.h"
@@ -33,6 +34,11 @@ GuardedContainer::GuardedContainer(std::string container_id, std::filesystem::pa
       bundle(std::move(bundle_directory)),
       admitted(std::move(decided)),
       since_wall_ns(wall_ns()) {}
+
+bool GuardedContainer::is_first_process(pid_t process) const {
+  return process == pid ||
+         std::any_of(sessions.begin(), sessions.end(), [&](const auto& session) { return session.second == process; });
+}
 
 void GuardedContainer::set_state(node::v1::ContainerState next) {
   if (state == next) return;

@@ -46,7 +46,9 @@ struct GuardedContainer {
   std::int64_t since_wall_ns = 0;
   bool was_quarantined = false;
   pid_t pid = 0;
-  std::string run_id;  // mode learn
+  std::map<std::string, pid_t> sessions;  // first processes of exec sessions that run
+  std::uint64_t watch_key = 0;            // in the maps of compiled/watch_maps.h; 0: not announced there
+  std::string run_id;                     // mode learn
   bool recording = false;
   std::string unrecorded;                                      // why not
   std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for answers that come after the container is gone
@@ -55,6 +57,7 @@ struct GuardedContainer {
   [[nodiscard]] node::v1::Mode mode() const;
   // What of mode enforce is not in force, because the container began in supervise: for people. Empty: all of it is.
   [[nodiscard]] std::string partly() const;
+  [[nodiscard]] bool is_first_process(pid_t process) const;  // the container's own, or that of a session
   void set_state(node::v1::ContainerState next);
   // A quarantine is a state of its own towards people, and begins with itself.
   void note_quarantine();

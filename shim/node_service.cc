@@ -62,6 +62,11 @@ void serve_node_service(ttrpc::Server& server, NodeServiceCalls given) {
     if (!command) return responder.error(command.error());
     reply_to(responder, calls->set_mode(command->container_id(), command->mode()));
   });
+  server.add(kService, "Tell", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
+    auto seen = parse_command<node::v1::Seen>(request, calls->containerd_namespace);
+    if (!seen) return responder.error(seen.error());
+    reply_to(responder, calls->tell(*seen));
+  });
 }
 
 }  // namespace ward::shim

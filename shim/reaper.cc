@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 
 #include <asio/post.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "lib/base/clock.h"
+#include "lib/linux/process_info.h"
 
 namespace ward::shim {
 
@@ -42,7 +44,7 @@ void Reaper::stop() { signals_.close(); }
 Reaper::Hold Reaper::hold() {
   if (auto held = held_.lock()) return held;
   // The last holder gone, what is left belongs to nobody: orphans of exec sessions and the like.
-  Hold held(static_cast<void*>(this), [this](void*) { unplaced_.clear(); });
+  Hold held(static_cast<void*>(this), [this](void*) { forget_unplaced(); });
   held_ = held;
   return held;
 }
@@ -58,7 +60,7 @@ void Reaper::watch(pid_t pid, Watcher watcher) {
     watchers_[pid] = std::move(watcher);
     return;
   }
-  const Exit exit = kept->second;
+  const Exit exit = kept->second.exit;
   unplaced_.erase(kept);
   // The number may have been used twice while the hold lasted; then the kept status is the earlier process's.
   if (still_our_child(pid)) {
@@ -88,22 +90,46 @@ void Reaper::wait_for_signal() {
   });
 }
 
-void Reaper::reap() {
-  for (;;) {
-    Exit exit;
-    const pid_t pid = ::waitpid(-1, &exit.wait_status, WNOHANG);
-    if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) return;
-    exit.wall_ns = wall_ns();
-    const auto found = watchers_.find(pid);
-    if (found == watchers_.end()) {
-      if (!held_.expired()) unplaced_[pid] = exit;
-      continue;
-    }
-    const Watcher watcher = std::move(found->second);
-    watchers_.erase(found);
-    watcher(exit);
+void Reaper::forget_unplaced() {
+  const auto left = std::exchange(unplaced_, {});
+  for (const auto& [pid, stranger] : left) {
+    if (stranger.tell) asio::post(loop_, stranger.tell);
   }
+}
+
+void Reaper::reap() {
+  while (reap_one()) continue;
+}
+
+bool Reaper::reap_one() {
+  // Looked at before it is reaped: afterwards nobody can say whose it was.
+  siginfo_t ended = {};
+  if (::waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return errno == EINTR;
+  const pid_t pid = ended.si_pid;
+  if (pid == 0) return false;
+  Exit exit;
+  std::function<void()> tell;
+  const bool killed = ended.si_code == CLD_KILLED || ended.si_code == CLD_DUMPED;
+  if (killed && ended.si_status == SIGSYS) {
+    exit.pid = pid;
+    if (const auto stat = read_stat(pid)) exit.start_ticks = stat->start_time_ticks;
+    if (stranger_) tell = stranger_(pid, exit.start_ticks);
+  }
+  if (::waitpid(pid, &exit.wait_status, WNOHANG) != pid) return errno == EINTR;
+  exit.wall_ns = wall_ns();
+  const auto found = watchers_.find(pid);
+  if (found == watchers_.end()) {
+    if (!held_.expired()) {
+      unplaced_[pid] = {exit, std::move(tell)};
+    } else if (tell) {
+      tell();
+    }
+    return true;
+  }
+  const Watcher watcher = std::move(found->second);
+  watchers_.erase(found);
+  watcher(exit);
+  return true;
 }
 
 }  // namespace ward::shim

@@ -21,6 +21,9 @@ namespace ward::shim {
 struct Exit {
   int wait_status = 0;       // as of waitpid(2)
   std::int64_t wall_ns = 0;  // when it was reaped; 0: it never ran
+  // Of one that SIGSYS ended: who it was, while it still could be asked.
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;
 
   [[nodiscard]] std::uint32_t code() const;  // the exit code, or 128 + the signal
 };
@@ -38,6 +41,11 @@ class Reaper {
   Result<void> start(std::function<void(int signal)> on_termination, std::function<void()> on_question);
   void stop();
 
+  // Asked about each child that SIGSYS ended, while it is a zombie and /proc still knows it. What it answers is called
+  // where nobody watches that child, nor comes to before the Hold ends.
+  using Stranger = std::function<std::function<void()>(pid_t pid, std::uint64_t start_ticks)>;
+  void on_stranger(Stranger stranger) { stranger_ = std::move(stranger); }
+
   // Once, when the child ends; at once (by way of the loop) where its status was kept.
   void watch(pid_t pid, Watcher watcher);
 
@@ -50,6 +58,8 @@ class Reaper {
  private:
   void wait_for_signal();
   void reap();
+  bool reap_one();
+  void forget_unplaced();
   [[nodiscard]] bool still_our_child(pid_t pid) const;
 
   asio::io_context& loop_;
@@ -57,7 +67,12 @@ class Reaper {
   std::function<void(int)> on_termination_;
   std::function<void()> on_question_;
   std::unordered_map<pid_t, Watcher> watchers_;
-  std::unordered_map<pid_t, Exit> unplaced_;
+  struct Unplaced {
+    Exit exit;
+    std::function<void()> tell;  // of a stranger; may be empty
+  };
+  std::unordered_map<pid_t, Unplaced> unplaced_;
+  Stranger stranger_;
   std::weak_ptr<void> held_;
 };
 

@@ -92,6 +92,7 @@ class Shim {
   Result<void> run(UniqueFd readiness) {
     auto started = reaper_.start([this](int) { shut_down(); }, [this] { describe(); });
     if (!started) return started;
+    reaper_.on_stranger([this](pid_t pid, std::uint64_t start_ticks) { return guard_.stranger(pid, start_ticks); });
     tasks_.serve_on(server_);
     guard_.serve_on(server_);
     server_.start();

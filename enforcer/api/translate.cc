@@ -134,6 +134,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_dropped_before(body.dropped_before());
   out.set_evidence(body.evidence());
   out.set_reason(body.reason());
+  out.set_capability(body.capability());
   return out;
 }
 

@@ -2,18 +2,16 @@
 #include "enforcer/recorder/kernel_side.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 
+#include "enforcer/recorder/bpf_loading.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/observation.h"
@@ -30,22 +28,6 @@ static_assert(profiles::kMaxArgumentValues == WARD_SET_VALUES);
 // A new coarse window always begins with a new fine one: the programs look at the clock once per fine window.
 static_assert(profiles::kCoarseWindow_ns % profiles::kFineWindow_ns == 0);
 
-// libbpf explains itself line by line on stderr; the first line that is a warning is the one for people.
-std::string& last_complaint() {
-  static thread_local std::string line;
-  return line;
-}
-
-int keep_complaint(enum libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN) return 0;
-  std::array<char, 512> text{};
-  std::vsnprintf(text.data(), text.size(), format, arguments);
-  std::string line = text.data();
-  while (!line.empty() && line.back() == '\n') line.pop_back();
-  if (last_complaint().empty()) last_complaint() = line.substr(0, line.find('\n'));
-  return 0;
-}
-
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
   for (int byte = 0; byte < 8; ++byte, value >>= 8U) hash = (hash ^ (value & 0xffU)) * 0x100000001b3ULL;
   return hash;
@@ -57,13 +39,6 @@ Result<UniqueFd> own(int fd, std::string_view what) {
 }
 
 #ifdef WARD_RECORDER_HAS_BPF
-
-tl::unexpected<Error> refused(std::string why) {
-  const int error = errno;
-  if (error == EPERM) return fail_errno(why + " (wardd needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN)", error);
-  if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
-  return fail_errno(why, error);
-}
 
 void fill_watches(recorder_bpf& skeleton) {
   skeleton.rodata->fine_window_ns = profiles::kFineWindow_ns;
@@ -78,12 +53,6 @@ void fill_watches(recorder_bpf& skeleton) {
     watch.set[watch.count] = static_cast<std::uint8_t>(set);
     ++watch.count;
   }
-}
-
-// A raw tracepoint has a type of its own among the kernel's.
-bool kernel_has_tracepoint(const std::string& name) {
-  const std::unique_ptr<btf, void (*)(btf*)> types{btf__load_vmlinux_btf(), btf__free};
-  return types && btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
 // The skeleton goes away with its own descriptors; ours are copies.
@@ -169,8 +138,7 @@ struct LoadedPrograms::Skeleton {
 };
 
 Result<LoadedPrograms> LoadedPrograms::load() {
-  libbpf_set_print(keep_complaint);
-  last_complaint().clear();
+  keep_first_complaint();
   auto skeleton = std::make_unique<Skeleton>();
   recorder_bpf* object = skeleton->object.get();
   if (object == nullptr) return refused("read the BPF programs");
@@ -194,7 +162,7 @@ Result<LoadedPrograms> LoadedPrograms::load() {
 }
 
 Result<KernelSide> LoadedPrograms::attach() {
-  last_complaint().clear();
+  keep_first_complaint();
   if (recorder_bpf::attach(skeleton_->object.get()) != 0) {
     auto error = refused("attach the BPF programs");
     detach();

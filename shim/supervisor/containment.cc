@@ -12,6 +12,7 @@
 #include "lib/base/log.h"
 #include "lib/linux/bpf_call.h"
 #include "lib/linux/cgroup.h"
+#include "lib/linux/cgroup_paths.h"
 #include "lib/linux/pidfd.h"
 
 namespace ward::shim {
@@ -204,6 +205,15 @@ Result<std::unique_ptr<Containment>> Containment::open(asio::io_context& loop, p
 ContainmentState Containment::state() const { return state_->state; }
 std::uint64_t Containment::refreezes() const { return state_->refreezes; }
 std::vector<std::string> Containment::notes() const { return state_->notes; }
+bool Containment::holds(pid_t pid) const {
+  const auto cgroups = open_cgroups_of(pid);
+  if (!cgroups) return false;
+  const auto within = [&](const std::optional<Cgroup>& cgroup) {
+    return cgroup && cgroup_contains(cgroup_path(), cgroup->path());
+  };
+  return within(cgroups->unified) || within(cgroups->freezer);
+}
+
 std::string Containment::cgroup_path() const { return state_->freezer().path(); }
 
 std::vector<pid_t> Containment::pids(std::size_t limit) const {

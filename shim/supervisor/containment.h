@@ -55,6 +55,7 @@ class Containment {
   Result<void> release();
 
   [[nodiscard]] std::vector<pid_t> pids(std::size_t limit) const;
+  [[nodiscard]] bool holds(pid_t pid) const;             // also of a zombie
   [[nodiscard]] std::uint64_t refreezes() const;         // somebody else thawed it, we froze it again
   [[nodiscard]] std::vector<std::string> notes() const;  // "the network could not be cut: ..."
   [[nodiscard]] std::string cgroup_path() const;

@@ -52,7 +52,11 @@ std::string next_event_id() {
   return event_id_prefix() + "-" + std::to_string(++counter);
 }
 
-std::string syscall_name(int nr) { return oci::find_syscall_name(nr).value_or("syscall_" + std::to_string(nr)); }
+std::string syscall_name(int nr) {
+  if (nr == kForeignCall) return "foreign-abi";
+  if (nr == kEndedCall) return "sigsys";
+  return oci::find_syscall_name(nr).value_or("syscall_" + std::to_string(nr));
+}
 
 node::v1::Mode to_proto(Mode mode) {
   return mode == Mode::kEnforce ? node::v1::MODE_ENFORCE : node::v1::MODE_SUPERVISE;
@@ -102,6 +106,19 @@ node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin or
   violation.set_tid(pid);
   violation.set_outcome("killed");
   violation.set_reason("ended by SIGSYS: a system call through a foreign ABI, or one that the filter kills for");
+  return violation;
+}
+
+node::v1::Violation make_capability_violation(const std::string& capability, Phase phase, Origin origin,
+                                              const std::string& profile) {
+  node::v1::Violation violation = stamped();
+  violation.set_origin(to_proto(origin));
+  violation.set_phase(to_proto(origin == Origin::kExec ? Phase::kExec : phase));
+  violation.set_action(node::v1::ACTION_LOG);
+  violation.set_syscall_nr(-1);
+  violation.set_capability(capability);
+  violation.set_outcome("continued");
+  violation.set_reason(capability + " was used and is not in profile " + profile + ": enforce cuts it at the start");
   return violation;
 }
 

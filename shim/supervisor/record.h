@@ -27,7 +27,10 @@ Offender read_offender(pid_t tid);
 std::string next_event_id();
 const std::string& event_id_prefix();
 
-std::string syscall_name(int nr);  // "syscall_512" where libseccomp has no name
+// In place of a number, where a process was ended by SIGSYS: in a foreign ABI; in a call that is not known for sure.
+inline constexpr int kForeignCall = -1;
+inline constexpr int kEndedCall = -2;
+std::string syscall_name(int nr);  // "foreign-abi", "sigsys"; "syscall_512" where libseccomp has no name
 
 node::v1::Mode to_proto(Mode mode);
 node::v1::Phase to_proto(Phase phase);
@@ -40,5 +43,9 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
 
 // A process ended by SIGSYS: the kernel itself stopped a call for which there is no notification (fact 4).
 node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin origin);
+
+// Mode enforce would have cut the capability that was used.
+node::v1::Violation make_capability_violation(const std::string& capability, Phase phase, Origin origin,
+                                              const std::string& profile);
 
 }  // namespace ward::shim

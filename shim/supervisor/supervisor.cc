@@ -56,13 +56,6 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
 
 std::size_t Supervisor::sessions() const { return state_->sessions.size(); }
 
-void Supervisor::foreign_abi(const std::string& exec_id, pid_t pid) {
-  state_->count();
-  const Origin origin = exec_id.empty() ? Origin::kWorkload : Origin::kExec;
-  state_->callbacks.report(state_->with_identity(make_foreign_abi_violation(pid, phase(), origin), exec_id));
-  state_->callbacks.changed();
-}
-
 Result<void> Supervisor::quarantine(const std::string& reason) {
   State& state = *state_;
   if (!state.containment) return fail(Code::kFailedPrecondition, "the container has no cgroup of its own to freeze");

@@ -43,6 +43,16 @@ struct Charge {
   EvidenceLimits evidence_limits;
 };
 
+// A process that is not there any more, or was not looked at while it was.
+struct EndedProcess {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;  // with the pid it names the process for ever
+  Origin origin = Origin::kWorkload;
+  std::string comm = {};  // escaped
+  std::string abi = {};   // of the call it ended in, "i386" or "x32"; empty: not known, or the native one
+  int nr = -1;            // in that ABI
+};
+
 class Supervisor {
  public:
   struct Callbacks {
@@ -65,8 +75,13 @@ class Supervisor {
   // Listeners whose filter still binds a process. The first process of an exec session may end before its children do,
   // and its exec id may be used again: a session lives until the kernel says that nobody is left (POLLHUP).
   [[nodiscard]] std::size_t sessions() const;
-  // The process ended by SIGSYS.
-  void foreign_abi(const std::string& exec_id, pid_t pid);
+  // The first process of the container or of a session ended by SIGSYS, and was reaped.
+  void foreign_abi(const std::string& exec_id, const EndedProcess& process);
+  // Another one did. Only who knows in which call (the kernel, by way of wardd) can have something done about it.
+  void process_died(const EndedProcess& process);
+  // Mode enforce would have cut it; the container began in supervise and has it.
+  void used_capability(const std::string& capability, const EndedProcess& process);
+  [[nodiscard]] bool holds(pid_t pid) const;  // in its cgroup; a zombie too
 
   Result<void> quarantine(const std::string& reason);  // by a person
   Result<void> release();                              // thaw, network back, go on enforcing

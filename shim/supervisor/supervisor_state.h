@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
@@ -14,6 +15,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/linux/process_info.h"
 #include "shim/supervisor/containment.h"
 #include "shim/supervisor/evidence.h"
 #include "shim/supervisor/flood.h"
@@ -347,7 +349,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
         record.set_reason(record.reason() + "; " + std::to_string(summary.count) +
                           " calls of this number without records of their own, one of them shown");
       }
-      record.set_outcome(outcome_of(summary.context.verdict));
+      record.set_outcome(summary.key.nr < 0 ? "killed" : outcome_of(summary.context.verdict));
       callbacks.report(std::move(record));
     }
   }
@@ -356,6 +358,12 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     if (verdict.refused) return "refused";
     return verdict.effect == Effect::kContinue ? "continued" : "denied";
   }
+
+  // --- what comes without a notification (seen.cc)
+
+  bool is_news(const EndedProcess& process);
+  void died(const EndedProcess& process, const Verdict& verdict, Phase phase);
+  void contain(std::optional<node::v1::Violation> record, const Verdict& verdict, const std::string& why);
 
   [[nodiscard]] const std::string& id() const { return charge.identity.container_id(); }
 
@@ -374,6 +382,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   std::optional<node::v1::Violation> pending;  // contained, not yet reported
   CallKey last_quarantine;
   std::int64_t forgive_until_ns = 0;
+  std::array<ThreadIdentity, 256> told{};  // processes whose end was reported; the oldest goes first
+  std::size_t next_told = 0;
   std::uint64_t violations = 0;
   std::uint64_t continued = 0;
   std::uint64_t refused = 0;

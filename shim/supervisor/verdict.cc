@@ -143,6 +143,7 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
     case Why::kArguments: text += " is not allowed with these arguments by profile " + profile; break;
     case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
+    case Why::kEndedBySignal: text += " ended the process"; break;
     case Why::kContained: text += " came from a container that is contained already"; break;
   }
   if (verdict.own_filter_denies) text += ", and the container's own seccomp profile refuses it";

@@ -70,6 +70,7 @@ enum class Why {
   kArguments,   // the number is allowed in this phase, these arguments are not
   kNewerThanProfile,
   kForeignAbi,
+  kEndedBySignal,  // SIGSYS ended the process: by its own filter, or sent
   kContained,
 };
 
