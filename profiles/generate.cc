@@ -49,10 +49,11 @@ void add_observation(Seen& seen, const ObservedSyscall& observed, const std::str
   seen.runs.insert(run_id);
 }
 
-SeenByName collect(const Observations& observations, Origin origin, std::set<int>& unknown) {
+SeenByName collect(const Observations& observations, const std::vector<ObservedSyscall> Run::*list, Origin origin,
+                   std::set<int>& unknown) {
   SeenByName all;
   for (const Run& run : observations.runs) {
-    for (const ObservedSyscall& observed : run.syscalls) {
+    for (const ObservedSyscall& observed : run.*list) {
       if (observed.origin != origin) continue;
       if (const auto name = oci::find_syscall_name(observed.nr)) {
         add_observation(all[*name], observed, run.id);
@@ -79,6 +80,7 @@ class Generator {
       const bool covered = base.contains(name) || (also != serving.end() && covers(also->second.args, entry.args));
       if (!covered) profile.syscalls[Layer::kExec].emplace(name, entry);
     }
+    add_refused();
     add_capabilities();
     decide_privileges();
     for (const int nr : unknown_) {
@@ -90,7 +92,7 @@ class Generator {
  private:
   SyscallSet make_layer(Origin origin) {
     SyscallSet set;
-    for (const auto& [name, seen] : collect(observations_, origin, unknown_)) {
+    for (const auto& [name, seen] : collect(observations_, &Run::syscalls, origin, unknown_)) {
       if (is_dangerous_call(name)) {
         leave_out(name, name, origin, seen);
         continue;
@@ -199,6 +201,65 @@ class Generator {
                                    [&](const LeftOut& l) { return l.what == what && l.origin == origin; });
     if (!known)
       out_.left_out.push_back({what, syscall, origin, seen.count, static_cast<std::uint32_t>(seen.runs.size())});
+  }
+
+  // What is tried in vain in every life of the workload is no attack. What only an exec session tried may be one.
+  void add_refused() {
+    std::set<int> unnamed;  // such a call is refused under every profile
+    for (const Origin origin : {Origin::kWorkload, Origin::kExec}) {
+      for (const auto& [name, seen] : collect(observations_, &Run::refused, origin, unnamed)) {
+        SyscallEntry entry{name, {}};
+        if (const auto filter = filter_refused(name, seen)) entry.args.push_back(*filter);
+        if (name == "clone3" || is_allowed(entry)) continue;
+        if (origin == Origin::kExec && !describe_danger(entry).empty()) {
+          warn_of_exec(entry);
+          continue;
+        }
+        const auto [place, added] = out_.profile.refused.emplace(name, entry);
+        if (!added) place->second = merge(place->second, entry);
+      }
+    }
+  }
+
+  void warn_of_exec(const SyscallEntry& entry) {
+    const auto found = out_.profile.refused.find(entry.name);
+    if (found != out_.profile.refused.end() && covers(found->second.args, entry.args)) return;
+    out_.warnings.push_back(entry.name +
+                            " was refused to exec sessions only and is not listed under refused: tried by the workload "
+                            "it would be an attack");
+  }
+
+  // Then the own filter's answer is given within the kernel anyway.
+  [[nodiscard]] bool is_allowed(const SyscallEntry& entry) const {
+    if (!describe_danger(entry).empty()) return false;
+    const SyscallSet& serving = out_.profile.syscalls.at(Layer::kServing);
+    const auto found = serving.find(entry.name);
+    return find_baseline("ward-baseline")->contains(entry.name) ||
+           (found != serving.end() && covers(found->second.args, entry.args));
+  }
+
+  // Of the danger set only what was tried: unshare(CLONE_NEWNS) is not unshare(CLONE_NEWUSER).
+  static std::optional<ArgFilter> filter_refused(const std::string& name, const Seen& seen) {
+    const bool by_value = name == "clone" || name == "socket" || name == "prctl";
+    if (!by_value && !is_dangerous_call(name)) return std::nullopt;
+    const std::uint32_t index = name == "setns" ? 1 : 0;
+    const auto found = seen.arguments.find(index);
+    if (found == seen.arguments.end() || (!by_value && !values_of(seen, index))) return std::nullopt;
+    constexpr std::size_t kMost = 32;
+    ArgFilter filter{index, std::nullopt, {}};
+    const auto& seen_values = found->second.values;
+    if (name == "clone") {
+      filter.mask = kNamespaceFlags;
+    } else if (std::any_of(seen_values.begin(), seen_values.end(), [](std::uint64_t v) { return v > kIntMask; })) {
+      filter.mask = kIntMask;
+    }
+    std::set<std::uint64_t> values;
+    for (const std::uint64_t value : seen_values) {
+      if (values.size() < kMost) values.insert(value & filter.mask.value_or(~std::uint64_t{0}));
+    }
+    filter.one_of.assign(values.begin(), values.end());
+    if (values.empty()) return std::nullopt;
+    return filter;
   }
 
   void add_capabilities() {

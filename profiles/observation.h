@@ -96,6 +96,9 @@ struct Run {
   std::uint64_t lost_events = 0;
   std::uint64_t foreign_calls =
       0;  // through another ABI (int 0x80, x32): never mixed with native numbers, not learnable
+  // Tried by the container's own program and its exec sessions, and refused by a filter, most often the container's
+  // own: these did not run.
+  std::vector<ObservedSyscall> refused;
   bool operator==(const Run&) const = default;
 };
 

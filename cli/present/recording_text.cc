@@ -35,6 +35,32 @@ std::string list(const google::protobuf::RepeatedPtrField<std::string>& items) {
   return out.empty() ? "none" : out;
 }
 
+std::string origin(const ward::v1::SeenSyscall& call) {
+  std::string by = call.by_workload() ? "workload" : "";
+  if (call.by_exec()) by += by.empty() ? "exec" : "+exec";
+  return by;
+}
+
+// What each call was called with, and whether it is of the danger set.
+Table::Cell name_of(const ward::v1::SeenSyscall& call, const Style& style) {
+  const Table::Paint paint = [&style](const std::string& text) { return style.bad(text); };
+  return {call.name(), call.dangerous() ? paint : Table::Paint()};
+}
+std::string remarks(const ward::v1::SeenSyscall& call) {
+  std::string what = arguments(call);
+  if (call.dangerous()) what += what.empty() ? "danger set" : "; danger set";
+  return what;
+}
+
+std::string refused(const ward::v1::Recording& r, const Style& style) {
+  if (r.refused_size() == 0) return "";
+  Table calls({"SYSCALL", "RUNS", "COUNT", "BY", "ARGUMENTS"});
+  for (const auto& call : r.refused())
+    calls.add(
+        {name_of(call, style), std::to_string(call.runs()), std::to_string(call.count()), origin(call), remarks(call)});
+  return style.bold("Tried, and refused by the container's own filter") + "\n" + calls.text(style) + "\n";
+}
+
 std::string coverage(const ward::v1::Coverage& c, const Style& style) {
   std::array<char, 160> estimate{};
   std::snprintf(estimate.data(), estimate.size(), "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
@@ -59,20 +85,11 @@ std::string recording_text(const ward::v1::Recording& r, const Style& style) {
                     std::to_string(r.lost_events()) + "\n\n";
   Table calls({"SYSCALL", "RUNS", "COUNT", "FIRST", "LAST", "BY", "ARGUMENTS"});
   for (const auto& call : r.syscalls()) {
-    const Table::Paint paint = [&style](const std::string& text) { return style.bad(text); };
-    std::string by = call.by_workload() ? "workload" : "";
-    if (call.by_exec()) by += by.empty() ? "exec" : "+exec";
-    std::string what = arguments(call);
-    if (call.dangerous()) what += what.empty() ? "danger set" : "; danger set";
-    calls.add({{call.name(), call.dangerous() ? paint : Table::Paint()},
-               std::to_string(call.runs()),
-               std::to_string(call.count()),
-               std::to_string(call.first_seen_ms()) + " ms",
-               std::to_string(call.last_seen_ms()) + " ms",
-               by,
-               what});
+    calls.add({name_of(call, style), std::to_string(call.runs()), std::to_string(call.count()),
+               std::to_string(call.first_seen_ms()) + " ms", std::to_string(call.last_seen_ms()) + " ms", origin(call),
+               remarks(call)});
   }
-  out += calls.text(style) + "\n";
+  out += calls.text(style) + "\n" + refused(r, style);
   out += style.bold("Capabilities used") + "  ";
   for (int i = 0; i < r.capabilities_size(); ++i) out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
   out += r.capabilities_size() == 0 ? "none\n" : "\n";

@@ -68,6 +68,8 @@ Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) 
       {&kernel.links[3],
        bpf_link__fd(skeleton.links.ward_cap_capable != nullptr ? skeleton.links.ward_cap_capable
                                                                : skeleton.links.ward_cap_capable_exit)},
+      {&kernel.links[4], bpf_link__fd(skeleton.links.ward_sys_exit)},
+      {&kernel.links[5], bpf_link__fd(skeleton.links.ward_task_exit)},
   };
   for (const auto& [fd, original] : all) {
     fd->reset(::fcntl(original, F_DUPFD_CLOEXEC, 3));
@@ -108,6 +110,8 @@ std::vector<std::pair<std::string, UniqueFd*>> KernelSide::objects() {
           {"task_newtask", &links[1]},
           {"exec", &links[2]},
           {"cap_capable", &links[3]},
+          {"sys_exit", &links[4]},
+          {"task_exit", &links[5]},
           {"layout", &layout}};
 }
 

@@ -45,13 +45,12 @@ Seen sum_over_cpus(const Tables& tables, std::uint32_t cell) {
   return seen;
 }
 
-std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared, profiles::Origin origin,
-                                                               int nr) {
+std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared, std::uint32_t list, int nr) {
   std::map<std::uint32_t, profiles::ArgumentValues> arguments;
   const auto sets = watched_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
     if (sets[set].first != nr) continue;
-    const ward_values& kept = shared.values[origin == profiles::Origin::kExec ? 1 : 0][set];
+    const ward_values& kept = shared.values[list][set];
     profiles::ArgumentValues& values = arguments[sets[set].second];
     values.overflowed = kept.overflowed != 0;
     for (const std::uint64_t stored : kept.stored)
@@ -62,7 +61,10 @@ std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared
 
 void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profiles::Run& run) {
   const bool runtime = bank == WARD_BANK_RUNTIME_WORKLOAD || bank == WARD_BANK_RUNTIME_EXEC;
-  const bool exec = bank == WARD_BANK_EXEC || bank == WARD_BANK_RUNTIME_EXEC;
+  const bool refused = bank == WARD_BANK_REFUSED_WORKLOAD || bank == WARD_BANK_REFUSED_EXEC;
+  const bool exec = bank == WARD_BANK_EXEC || bank == WARD_BANK_RUNTIME_EXEC || bank == WARD_BANK_REFUSED_EXEC;
+  const std::uint32_t list = (exec ? 1U : 0U) + (refused ? unsigned{WARD_REFUSED_VALUES} : 0U);
+  auto& calls = runtime ? run.runtime : refused ? run.refused : run.syscalls;
   const ward_shared& shared = tables[WARD_SHARED_TABLE].shared;
   for (int nr = 0; nr < WARD_NRS; ++nr) {
     const auto cell = static_cast<std::uint32_t>(bank * WARD_NRS + nr);
@@ -75,8 +77,8 @@ void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profile
     syscall.count = seen.count;
     syscall.first_seen_ns = static_cast<std::int64_t>(mark.first_ns) - start_ns;
     syscall.last_seen_ns = static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen.last_ns)) - start_ns;
-    if (!runtime) syscall.arguments = arguments_of(shared, syscall.origin, nr);
-    (runtime ? run.runtime : run.syscalls).push_back(std::move(syscall));
+    if (!runtime) syscall.arguments = arguments_of(shared, list, nr);
+    calls.push_back(std::move(syscall));
     if (bank == WARD_BANK_WORKLOAD) {
       // The programs write the cell's mark before that of the window: between the two a cell may be one ahead.
       run.fine.seen_in[nr] = std::min(mark.fine_seen, run.fine.windows);

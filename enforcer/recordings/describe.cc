@@ -177,6 +177,7 @@ v1::Recording describe(const WorkloadRecording& recording) {
   for (const Run& run : runs) *out.add_runs() = to_api(run);
   for (const auto& [nr, united] : unite(runs, &Run::syscalls)) *out.add_syscalls() = to_api(nr, united);
   for (const auto& [nr, united] : unite(runs, &Run::runtime)) *out.add_runtime_layer() = to_api(nr, united);
+  for (const auto& [nr, united] : unite(runs, &Run::refused)) *out.add_refused() = to_api(nr, united);
   for (const auto& [name, capability] : capabilities_of(runs)) *out.add_capabilities() = capability;
   *out.mutable_coverage() = to_api(profiles::coverage(recording.observations));
   out.set_lost_events(lost_events(runs));

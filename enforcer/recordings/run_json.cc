@@ -86,7 +86,8 @@ std::string write_run_json(const Run& run) {
                     {"fine", to_json(run.fine)},
                     {"coarse", to_json(run.coarse)},
                     {"lost_events", run.lost_events},
-                    {"foreign_calls", run.foreign_calls}};
+                    {"foreign_calls", run.foreign_calls},
+                    {"refused", to_json(run.refused)}};
   // Strings are the recorder's, escaped; a byte that is no UTF-8 is replaced rather than losing the run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -115,6 +116,7 @@ Result<Run> read_run_json(std::string_view text) {
     run.coarse = incidence_from(in.at("coarse"));
     run.lost_events = in.at("lost_events").get<std::uint64_t>();
     run.foreign_calls = in.at("foreign_calls").get<std::uint64_t>();
+    if (in.contains("refused")) run.refused = syscalls_from(in.at("refused"));  // runs from before have none
     return run;
   } catch (const json::exception& error) {
     return fail(Code::kInternal, std::string("damaged record of a run: ") + error.what());

@@ -61,6 +61,16 @@ int act(std::string_view word) {
     for (unsigned long request = 0; request < 100; ++request) ::ioctl(-1, 0x5000 + request);
   if (word == "zero") ::ioctl(-1, 0UL);
   if (word == "foreign") call_as_i386();
+  // The filter of recorded_process.cc refuses each of these.
+  if (word == "refused") {
+    for (int i = 0; i < 2; ++i) ::syscall(SYS_quotactl, 0, nullptr, 0, nullptr);
+    if (::syscall(SYS_keyctl, 0, 0, 0, 0, 0) != 0) return failed("keyctl");
+    if (::socket(AF_VSOCK, SOCK_STREAM, 0) != -1) return failed("socket");
+    std::thread([] { ::syscall(SYS_quotactl, 0, nullptr, 0, nullptr); }).join();
+  }
+  if (word == "killed-thread") std::thread([] { ::syscall(SYS_acct, nullptr); }).join();
+  if (word == "killed-child") in_child([] { ::syscall(SYS_swapon, nullptr, 0); });
+  if (word == "trapped-child") in_child([] { ::syscall(SYS_swapoff, nullptr); });
   if (word == "storm") {
     std::vector<std::thread> threads;
     threads.reserve(4);

@@ -134,6 +134,36 @@ TEST_F(RecorderTest, SeesTheProgramItsThreadsAndItsDescendants) {
   EXPECT_EQ(run.id, "run");
 }
 
+profiles::ObservedSyscall refused(const profiles::Run& run, int nr) {
+  for (const auto& syscall : run.refused)
+    if (syscall.nr == nr && syscall.origin == Origin::kWorkload) return syscall;
+  ADD_FAILURE() << "number " << nr << " was not recorded as refused";
+  return {};
+}
+
+TEST_F(RecorderTest, F01_SeesWhatTheFilterRefusesApartFromWhatRuns) {
+  const auto run = record({"sockets", "refused"});
+  EXPECT_THAT(numbers(run.refused), testing::ElementsAre(SYS_socket, SYS_quotactl, SYS_keyctl));
+  EXPECT_EQ(refused(run, SYS_quotactl).count, 3U);
+  EXPECT_EQ(refused(run, SYS_keyctl).count, 1U) << "refused, though it seemed to go well";
+  EXPECT_EQ(refused(run, SYS_socket).arguments.at(0).values, std::set<std::uint64_t>{AF_VSOCK});
+  EXPECT_EQ(one(run, SYS_socket).arguments.at(0).values, (std::set<std::uint64_t>{AF_UNIX, AF_INET}));
+  EXPECT_THAT(numbers(run.syscalls), Not(Contains(SYS_quotactl)));
+  EXPECT_EQ(run.lost_events, 0U);
+}
+
+TEST_F(RecorderTest, F01_SeesWhatItKillsFor) {
+  const auto run = record({"killed-thread", "killed-child", "trapped-child", "byte"});
+  EXPECT_THAT(numbers(run.refused), testing::ElementsAre(SYS_acct, SYS_swapon, SYS_swapoff));
+  for (const int nr : {SYS_acct, SYS_swapon, SYS_swapoff}) EXPECT_EQ(refused(run, nr).count, 1U) << nr;
+}
+
+TEST_F(RecorderTest, F01_NothingThatRanIsTakenForRefused) {
+  const auto run = record({"rare", "thread", "grandchild", "sockets", "storm", "prctl", "own-user-namespace"});
+  EXPECT_THAT(run.refused, IsEmpty());
+  EXPECT_GT(one(run, SYS_getppid).count, 99'999U);
+}
+
 TEST_F(RecorderTest, SeesNothingOfAnUntaggedNeighbour) {
   RecordedProcess neighbour({"rare", "byte", "wait"});
   RecordedProcess process({"thread"});
@@ -318,7 +348,7 @@ TEST_F(RecorderTest, IsAttachedOnlyWhileARunIsOpenAndLeavesNothingBehind) {
   RecordedProcess process({"rare"});
   ASSERT_TRUE(recorder_->begin("run", process.pid()));
   const auto attached = attached_now(pins_);
-  ASSERT_EQ(attached.size(), 4U);
+  ASSERT_EQ(attached.size(), 6U);
   process.open_gate();
   EXPECT_EQ(process.finish(), 0);
   ASSERT_TRUE(recorder_->end("run"));

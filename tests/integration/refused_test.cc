@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that the container's own filter refuses: containerd's default filter, as `ctr run --seccomp` gives it.
-#include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include "tests/integration/guarded_test_base.h"
 
@@ -33,6 +34,31 @@ spec:
     std::uint64_t all = 0;
     for (const Json& event : events) all += 1 + std::stoull(event.value("repeats", Json(0)).dump());
     return all;
+  }
+
+  static std::vector<std::string> refusing(const std::vector<std::string>& calls) {
+    const Json rule = {{"names", calls}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", 1}};
+    const Json filter = {
+        {"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", {rule}}};
+    const std::string file = node().directory() / (node().unique("filter") + ".json");
+    std::ofstream(file) << filter.dump();
+    return {"--seccomp", "--seccomp-profile", file};
+  }
+
+  // Three lives in mode learn, a profile made of them and put in force.
+  static void learn(const std::vector<std::string>& command, const std::vector<std::string>& flags) {
+    for (int run = 0; run < 3; ++run) EXPECT_EQ(run_box(node().unique("learn"), command, flags).status, 0);
+    await([] { return ward_json({"learn", "show", "learned"})["runs"].size() >= 3; });
+  }
+  static std::string generate_and_apply() {
+    const std::string file = (node().directory() / "learned.yaml").string();
+    const Output generated = node().ward({"profile", "generate", "learned", "-o", file});
+    EXPECT_EQ(generated.status, 0) << generated.err;
+    const Output applied = node().ward({"profile", "apply", file});
+    EXPECT_EQ(applied.status, 0) << applied.err;
+    std::stringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
   }
 
   static std::string state(const std::string& id) { return row(id).value("state", ""); }
@@ -106,6 +132,38 @@ TEST_F(Refused, F01_ThePolicyMayHaveThemActedUpon) {
   node().poke(id, "quotactl");
   EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; }));
   node().remove(id);
+}
+
+TEST_F(Refused, F01_WhatLearningSawRefusedIsNoViolationAndWhatItDidNotSeeIs) {
+  const std::string recorder = ward_json({"status"})["recorder"];
+  if (recorder.find("none") == 0) GTEST_SKIP() << "this machine cannot record: " << recorder;
+  const auto flags = refusing({"io_uring_setup", "get_mempolicy", "quotactl", "keyctl", "unshare"});
+  const std::vector<std::string> probing = {"/box", "attack", "io_uring", "mempolicy"};
+  learn(probing, flags);
+  const std::string shown = node().ward({"learn", "show", "learned"}).out;
+  EXPECT_THAT(shown, HasSubstr("Tried, and refused by the container's own filter"));
+  const Json refused = ward_json({"learn", "show", "learned"})["refused"];
+  ASSERT_EQ(refused.size(), 2U) << refused;
+  for (const Json& call : refused) EXPECT_EQ(call["runs"], 3) << call;
+  EXPECT_THAT(generate_and_apply(), HasSubstr("  refused: [\n    get_mempolicy,\n    io_uring_setup]\n"));
+
+  const std::string calm = node().unique("learn");
+  const Output again = run_box(calm, probing, flags);
+  EXPECT_EQ(again.out, "io_uring -1 1\nmempolicy -1 1\n") << again.err;
+  EXPECT_TRUE(events(calm).empty());
+  const std::string other = node().unique("learn");
+  EXPECT_EQ(run_box(other, {"/box", "attack", "mempolicy", "quotactl"}, flags).status, 0);
+  EXPECT_EQ(await_violation(other)["outcome"], "refused");
+  for (const char* attack : {"unshare", "keyctl"}) {
+    const std::string id = node().unique("learn");
+    std::vector<std::string> detached = flags;
+    detached.emplace_back("-d");
+    const Output started = node().ctr(run_arguments(id, detached, {"/box", "attack", "io_uring", attack}));
+    ASSERT_EQ(started.status, 0) << started.err;
+    EXPECT_EQ(await_violation(id)["action"], "quarantine") << attack;
+    EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; })) << attack;
+    node().remove(id);
+  }
 }
 
 }  // namespace

@@ -12,9 +12,10 @@ enum {
   WARD_RUN_ID_BYTES = 128,
   WARD_NRS = 512, /* native numbers; what is above is counted as unknown */
   WARD_CAPS = 64,
-  WARD_SETS = 32,        /* watched (syscall, argument) pairs */
-  WARD_SET_VALUES = 32,  /* distinct values kept of each */
-  WARD_WATCHED_ARGS = 3, /* watched arguments of one syscall, at most */
+  WARD_SETS = 32,          /* watched (syscall, argument) pairs */
+  WARD_SET_VALUES = 32,    /* distinct values kept of each */
+  WARD_WATCHED_ARGS = 3,   /* watched arguments of one syscall, at most */
+  WARD_REFUSED_VALUES = 2, /* origin + this: the values of refused calls */
   WARD_PROGRAMS = 64,
   WARD_PROGRAM_BYTES = 112,
 
@@ -23,7 +24,9 @@ enum {
   WARD_BANK_EXEC = 1,
   WARD_BANK_RUNTIME_WORKLOAD = 2, /* under the filter, before the container's own program */
   WARD_BANK_RUNTIME_EXEC = 3,
-  WARD_BANKS = 4,
+  WARD_BANK_REFUSED_WORKLOAD = 4, /* tried by the container's own program, and refused by a filter */
+  WARD_BANK_REFUSED_EXEC = 5,
+  WARD_BANKS = 6,
 
   /* A run has so many cells: one per bank and number, one per origin and capability, one for any call. */
   WARD_FIRST_CAP = WARD_BANKS * WARD_NRS,         /* + origin * WARD_CAPS + capability */
@@ -39,6 +42,7 @@ struct ward_tag {
   __u32 user_ns;      /* the container's: grants in user namespaces of the program's making are not its capabilities */
   __u32 exec;         /* 1: an exec session */
   __u32 program;      /* 1: the runtime has handed over to the container's own program */
+  __u32 in_call;      /* 1: the task entered a call, so no filter refused it, and has not come back from it */
 };
 
 struct ward_run {
@@ -85,7 +89,8 @@ struct ward_program {
 
 struct ward_shared {
   struct ward_mark marks[WARD_CELLS];
-  struct ward_values values[2][WARD_SETS]; /* by origin; the runtime layer's arguments are nobody's business */
+  /* By origin, of calls that ran and then of those that were refused; the runtime layer's are nobody's business. */
+  struct ward_values values[2 * WARD_REFUSED_VALUES][WARD_SETS];
   struct ward_program programs[WARD_PROGRAMS];
 };
 

@@ -14,6 +14,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
 #define X32_SYSCALL_BIT 0x40000000
+#define SIGSYS 31
+#define SIGNAL_GROUP_EXIT 0x00000004  // include/linux/sched/signal.h
 
 // Set by the loader; see WatchedArgument and the windows of profiles/observation.h.
 const volatile struct ward_watch watches[WARD_NRS];
@@ -152,7 +154,8 @@ static __always_inline void note_value(struct ward_values* values, __u64 value) 
   values->overflowed = 1;  // full, or the one value that cannot be told from a free place
 }
 
-static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u32 origin, __u32 nr,
+// `list`: the origin, and for refused calls WARD_REFUSED_VALUES more.
+static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u32 list, __u32 nr,
                                            const struct pt_regs* regs) {
   __u32 watched = watches[nr].count;
   if (!watched) return;
@@ -164,7 +167,7 @@ static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u
   for (__u32 i = 0; i < WARD_WATCHED_ARGS; i++) {
     if (i >= watched) break;
     __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
-    note_value(&shared->values[origin & 1][set], argument(regs, watches[nr].index[i]));
+    note_value(&shared->values[list & (2 * WARD_REFUSED_VALUES - 1)][set], argument(regs, watches[nr].index[i]));
   }
 }
 
@@ -180,7 +183,9 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(ward_sys_enter, struct pt_regs* regs, long id) {
   struct task_struct* task = bpf_get_current_task_btf();
   struct ward_tag* tag = tag_of(task);
-  if (!tag || !filtered(task, tag)) return 0;
+  if (!tag) return 0;
+  tag->in_call = 1;  // also of the call that loads the filter, from which the task comes back filtered
+  if (!filtered(task, tag)) return 0;
   struct ward_run* run = run_of(tag);
   if (!run) return 0;
   if (is_foreign(task, id)) {
@@ -196,6 +201,54 @@ int BPF_PROG(ward_sys_enter, struct pt_regs* regs, long id) {
   __u32 bank = tag->program ? origin : WARD_BANK_RUNTIME_WORKLOAD + origin;
   note_cell(run, tag->slot, bank * WARD_NRS + nr, bank == WARD_BANK_WORKLOAD);
   if (tag->program) note_arguments(run, tag->slot, origin, nr, regs);
+  return 0;
+}
+
+static __always_inline long number_of(const struct pt_regs* regs) {
+#if defined(__TARGET_ARCH_x86)
+  return regs->orig_ax;
+#else
+  return regs->syscallno;
+#endif
+}
+
+static __always_inline void note_refused(struct task_struct* task, struct ward_tag* tag, const struct pt_regs* regs) {
+  if (!tag->program || !filtered(task, tag)) return;
+  struct ward_run* run = run_of(tag);
+  long id = number_of(regs);
+  if (!run || id < 0) return;
+  if (is_foreign(task, id)) {
+    __sync_fetch_and_add(&run->foreign, 1);
+    return;
+  }
+  // No profile can name such a number, and none need: under every one it is refused as well.
+  if (id >= WARD_NRS) return;
+  __u32 nr = id;
+  __u32 origin = tag->exec & 1;
+  note_cell(run, tag->slot, (WARD_BANK_REFUSED_WORKLOAD + origin) * WARD_NRS + nr, 0);
+  note_arguments(run, tag->slot, WARD_REFUSED_VALUES + origin, nr, regs);
+}
+
+// The kernel asks the filter before ward_sys_enter: of a refused call it only comes back. So do a new task, whose tag
+// is that of its parent in the middle of the call, and one whose number a tracer has taken (-1).
+SEC("tp_btf/sys_exit")
+int BPF_PROG(ward_sys_exit, struct pt_regs* regs, long ret) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct ward_tag* tag = tag_of(task);
+  if (!tag) return 0;
+  if (!tag->in_call) note_refused(task, tag, regs);
+  tag->in_call = 0;
+  return 0;
+}
+
+// A thread among others that a filter killed (SECCOMP_RET_KILL_THREAD) does not come back. All other kills do: the
+// signal is met on the way out.
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ward_task_exit, struct task_struct* task) {
+  struct ward_tag* tag = tag_of(task);
+  if (!tag || tag->in_call) return 0;
+  if (task->exit_code != SIGSYS || (task->signal->flags & SIGNAL_GROUP_EXIT)) return 0;
+  note_refused(task, tag, (const struct pt_regs*)bpf_task_pt_regs(task));
   return 0;
 }
 

@@ -90,6 +90,20 @@ TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
   }
 }
 
+TEST(RecordingText, F01_SaysWhatTheOwnFilterRefused) {
+  ward::v1::Recording recording;
+  EXPECT_EQ(recording_text(recording, kPlain).find("refused"), std::string::npos);
+  auto& call = *recording.add_refused();
+  call.set_name("io_uring_setup");
+  call.set_runs(3);
+  call.set_count(7);
+  call.set_by_workload(true);
+  call.set_dangerous(true);
+  const std::string text = recording_text(recording, kPlain);
+  EXPECT_NE(text.find("Tried, and refused by the container's own filter\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("io_uring_setup  3     7      workload  danger set\n"), std::string::npos) << text;
+}
+
 TEST(Style, DurationsAreReadable) {
   EXPECT_EQ(microseconds(812), "812 us");
   EXPECT_EQ(microseconds(3400), "3.4 ms");

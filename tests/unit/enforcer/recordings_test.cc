@@ -114,9 +114,19 @@ TEST(RunJson, ReadingBackGivesTheSameRun) {
   run.runtime = observed({"prctl"}).syscalls;
   run.lost_events = 4;
   run.foreign_calls = 1;
+  run.refused = observed({"keyctl"}).syscalls;
   const auto back = read_run_json(write_run_json(run));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, run);
+}
+
+TEST(RunJson, F01_ARunFromBeforeRefusedCallsWereRecordedHasNone) {
+  std::string text = write_run_json(observed({"read"}));
+  const std::string key = "\"refused\":[],";
+  ASSERT_NE(text.find(key), std::string::npos) << text;
+  const auto back = read_run_json(text.erase(text.find(key), key.size()));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_TRUE(back->refused.empty());
 }
 
 TEST(RunJson, WhatIsDamagedIsAnError) {

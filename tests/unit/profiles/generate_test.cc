@@ -156,6 +156,42 @@ TEST(Generate, DangerousCallsAreNeverAllowedByLearningAlone) {
     EXPECT_THAT(effective_union(g.profile), Not(Contains(Key(left_out.syscall))));
 }
 
+Run refused_in(Run run, std::vector<ObservedSyscall> refused) {
+  run.refused = std::move(refused);
+  return run;
+}
+
+TEST(Generate, F01_WhatTheOwnFilterRefusedIsListedOverAllRuns) {
+  const auto g = generated({refused_in(run_of("a", {seen(SYS_read)}), {seen(SYS_get_mempolicy)}),
+                            refused_in(run_of("b", {seen(SYS_read)}), {seen(SYS_io_uring_setup), seen(SYS_clone3)})});
+  EXPECT_THAT(g.profile.refused, ::testing::ElementsAre(Key("get_mempolicy"), Key("io_uring_setup")))
+      << "clone3 is answered by every profile";
+  EXPECT_TRUE(g.profile.accept.empty());
+  EXPECT_THAT(serving(g), Not(Contains(Key("io_uring_setup"))));
+  EXPECT_TRUE(read_profile(write_yaml(g.profile, g.header), "web.yaml"));
+}
+
+TEST(Generate, F01_OfTheDangerSetOnlyTheValuesThatWereTried) {
+  const auto g = generated({refused_in(
+      run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{1}, false}}}), seen(SYS_clone)}),
+      {seen(SYS_socket, Origin::kWorkload, {{0, {{40}, false}}}),
+       seen(SYS_clone, Origin::kWorkload, {{0, {{0x10000011}, false}}}),
+       seen(SYS_unshare, Origin::kWorkload, {{0, {{0x20000}, false}}}),
+       seen(SYS_personality, Origin::kWorkload, {{0, {{8}, true}}})})});
+  const auto filter = [&](const char* name) { return g.profile.refused.at(name).args; };
+  EXPECT_EQ(filter("socket"), (std::vector<ArgFilter>{{0, {}, {40}}}));
+  EXPECT_EQ(filter("clone"), (std::vector<ArgFilter>{{0, 0x7E020000, {0x10000000}}}));
+  EXPECT_EQ(filter("unshare"), (std::vector<ArgFilter>{{0, {}, {0x20000}}}));
+  EXPECT_TRUE(filter("personality").empty()) << "not all values are known";
+}
+
+TEST(Generate, F01_WhatOnlyAnExecSessionTriedOfTheDangerSetIsNotListed) {
+  const auto g = generated({refused_in(run_of("a", {seen(SYS_read)}),
+                                       {seen(SYS_keyctl, Origin::kExec), seen(SYS_quotactl, Origin::kExec)})});
+  EXPECT_THAT(g.profile.refused, ::testing::ElementsAre(Key("quotactl")));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("keyctl was refused to exec sessions only")));
+}
+
 TEST(Generate, NamespacesMadeByCloneAreReported) {
   const Generated g =
       generated({run_of("a", {seen(SYS_clone, Origin::kWorkload, {{0, {{0x1200011, 0x10020011}, false}}})})});
