@@ -86,22 +86,55 @@ Truth truth_on(const SeccompArg& c, std::uint64_t mask, std::uint64_t bits) {
     case CompareOp::kLe: return decided(most <= c.value, least > c.value);
     case CompareOp::kGe: return decided(least >= c.value, most < c.value);
     case CompareOp::kGt: return decided(least > c.value, most <= c.value);
-    case CompareOp::kMaskedEq: {
-      const bool fails = (c.value_two & ~c.value) != 0 || ((bits ^ c.value_two) & mask & c.value) != 0;
-      return decided(!fails && (c.value & ~mask) == 0, fails);
+    case CompareOp::kMaskedEq:
+    case CompareOp::kMaskedNe: {
+      const bool differs = (c.value_two & ~c.value) != 0 || ((bits ^ c.value_two) & mask & c.value) != 0;
+      const bool equals = !differs && (c.value & ~mask) == 0;
+      return c.op == CompareOp::kMaskedEq ? decided(equals, differs) : decided(differs, equals);
     }
+    case CompareOp::kMaskedLt: return decided((most & c.value) < c.value_two, (least & c.value) >= c.value_two);
+    case CompareOp::kMaskedGe: return decided((least & c.value) >= c.value_two, (most & c.value) < c.value_two);
   }
   return Truth::kOpen;
+}
+
+bool is_masked(const SeccompArg& c) {
+  return c.op == CompareOp::kMaskedEq || c.op == CompareOp::kMaskedNe || c.op == CompareOp::kMaskedLt ||
+         c.op == CompareOp::kMaskedGe;
+}
+
+// Does it look at single bits? Else it holds on a few ranges of values: it compares the whole argument, or its upper
+// bits alone.
+bool looks_at_bits(const SeccompArg& c) {
+  const bool upper_bits = c.value != 0 && (~c.value & (~c.value + 1)) == 0;
+  return is_masked(c) && (!upper_bits || (c.value_two & ~c.value) != 0);
+}
+
+// The values from which on a condition on ranges may hold otherwise than before.
+void add_changes(const SeccompArg& c, std::set<std::uint64_t>& starts) {
+  const std::uint64_t first = is_masked(c) ? c.value_two : c.value;
+  const std::uint64_t last = is_masked(c) ? c.value_two | ~c.value : c.value;
+  const bool before = c.op != CompareOp::kLe && c.op != CompareOp::kGt;
+  const bool after = c.op != CompareOp::kLt && c.op != CompareOp::kGe && c.op != CompareOp::kMaskedLt &&
+                     c.op != CompareOp::kMaskedGe;
+  if (before) starts.insert(first);
+  if (after && last != kMax) starts.insert(last + 1);
 }
 
 class Partition {
  public:
   Partition(const std::vector<Conjunction>& conjunctions, const std::function<Answer(const Held&)>& label,
             const std::function<std::optional<Answer>(const Held&)>& settled, std::size_t max_pieces,
-            WorkBudget& budget)
-      : conjunctions_(conjunctions), label_(label), settled_(settled), max_pieces_(max_pieces), budget_(budget) {
+            WorkBudget& budget, const std::optional<Answer>& unsaid)
+      : conjunctions_(conjunctions),
+        label_(label),
+        settled_(settled),
+        max_pieces_(max_pieces),
+        budget_(budget),
+        unsaid_(unsaid) {
     std::set<std::uint32_t> indexes;
     for (const Conjunction& conjunction : conjunctions) {
+      step_ += 1 + conjunction.size();
       for (const SeccompArg& c : conjunction) indexes.insert(c.index);
     }
     several_arguments_ = indexes.size() > 1;
@@ -110,8 +143,8 @@ class Partition {
   // The pieces of arguments `index` and up, for values of the earlier ones under which `held` is so.
   Pieces solve(std::uint32_t index, const Held& held) {
     if (!look_at_all()) return {};
-    if (const auto answer = settled_(held)) return {Piece{{}, *answer}};
-    if (index == kArguments) return {Piece{{}, label_(held)}};
+    if (const auto answer = settled_(held)) return all_of(*answer);
+    if (index == kArguments) return all_of(label_(held));
     std::vector<SeccompArg> conditions;
     for_each_on(index, held, [&](std::size_t, const SeccompArg& c) { conditions.push_back(c); });
     if (conditions.empty()) return solve(index + 1, held);
@@ -124,6 +157,7 @@ class Partition {
       if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks)) blocks.push_back({0, 0, *whole});
       for (const Block& block : blocks)
         classes_.back()[block.value_class].conditions.push_back(block_condition(index, block));
+      say_all_others(index);
     } else {
       split_by_ranges(index, held, conditions);
     }
@@ -146,12 +180,16 @@ class Partition {
     std::size_t value_class;
   };
 
-  // Every step of the work looks at each conjunction a few times, and costs about a hundred looks
+  // Every step of the work looks at each condition a few times, and costs about a hundred looks
   // besides. A filter written to be hard costs what the budget says and no more: whoever loops asks
   // here first, and stops at once.
   bool look_at_all() {
-    if (!exhausted_ && !budget_.spend(conjunctions_.size() + 100)) exhausted_ = true;
+    if (!exhausted_ && !budget_.spend(step_)) exhausted_ = true;
     return !exhausted_;
+  }
+
+  [[nodiscard]] Pieces all_of(const Answer& answer) const {
+    return unsaid_ == answer ? Pieces{} : Pieces{Piece{{}, answer}};
   }
 
   // The conditions on one argument of the conjunctions that are still held.
@@ -183,15 +221,11 @@ class Partition {
     return classes.size() - 1;
   }
 
-  // Between two of these no condition changes, masked ones apart.
+  // Between two of these no condition changes, those that look at bits apart.
   static std::vector<Interval> ranges_of(const std::vector<SeccompArg>& conditions) {
     std::set<std::uint64_t> starts = {0};
     for (const SeccompArg& c : conditions) {
-      if (c.op == CompareOp::kMaskedEq) continue;
-      const bool before = c.op != CompareOp::kLe && c.op != CompareOp::kGt;
-      const bool after = c.op != CompareOp::kLt && c.op != CompareOp::kGe;
-      if (before) starts.insert(c.value);
-      if (after && c.value != kMax) starts.insert(c.value + 1);
+      if (!looks_at_bits(c)) add_changes(c, starts);
     }
     std::vector<Interval> ranges;
     for (auto start = starts.begin(); start != starts.end(); ++start) {
@@ -201,11 +235,11 @@ class Partition {
     return ranges;
   }
 
-  // What may still hold in a range; a masked condition is decided only where the range is one value.
+  // What may still hold in a range; a condition that looks at bits is decided only where the range is one value.
   Held held_in(std::uint32_t index, const Held& held, const Interval& range) const {
     Held left = held;
     for_each_on(index, held, [&](std::size_t i, const SeccompArg& c) {
-      const bool decided = c.op != CompareOp::kMaskedEq || range.low == range.high;
+      const bool decided = !looks_at_bits(c) || range.low == range.high;
       if (decided && !holds(c, range.low)) left[i] = false;
     });
     return left;
@@ -213,13 +247,12 @@ class Partition {
 
   // Ranges say it all where the answer is settled in every range that a mask would cut further.
   bool ranges_suffice(std::uint32_t index, const Held& held, const std::vector<SeccompArg>& conditions) {
-    const auto is_mask = [](const SeccompArg& c) { return c.op == CompareOp::kMaskedEq; };
-    if (std::none_of(conditions.begin(), conditions.end(), is_mask)) return true;
+    if (std::none_of(conditions.begin(), conditions.end(), looks_at_bits)) return true;
     for (const Interval& range : ranges_of(conditions)) {
       if (!look_at_all()) return true;
       const Held left = held_in(index, held, range);
       bool cut = false;
-      for_each_on(index, left, [&](std::size_t, const SeccompArg& c) { cut = cut || c.op == CompareOp::kMaskedEq; });
+      for_each_on(index, left, [&](std::size_t, const SeccompArg& c) { cut = cut || looks_at_bits(c); });
       if (cut && range.low != range.high && !settled_(left)) return false;
     }
     return true;
@@ -240,7 +273,10 @@ class Partition {
         same.push_back(range);
       }
     }
-    for (std::size_t i = 0; i < ranges.size(); ++i) classes_.back()[i].conditions = conditions_of(index, ranges[i]);
+    for (std::size_t i = 0; i < ranges.size(); ++i) {
+      ValueClass& same = classes_.back()[i];
+      if (!same.rest.empty()) same.conditions = conditions_of(index, ranges[i]);
+    }
   }
 
   // Decides bit by bit until every condition is decided. A class where the whole block is of it; otherwise its parts
@@ -257,7 +293,7 @@ class Partition {
     std::uint64_t open_bits = 0;
     for_each_on(index, left, [&](std::size_t, const SeccompArg& c) {
       if (truth_on(c, block.mask, block.bits) != Truth::kOpen) return;
-      open_bits |= (c.op == CompareOp::kMaskedEq ? c.value : kMax) & ~block.mask;
+      open_bits |= (is_masked(c) ? c.value : kMax) & ~block.mask;
     });
     if (open_bits == 0) return class_of(index, left);
     std::uint64_t bit = 1ULL << 63U;
@@ -268,10 +304,26 @@ class Partition {
     const auto high_class = split_by_bits(index, held, high, out);
     if (exhausted_) return std::nullopt;
     if (low_class && low_class == high_class) return low_class;
-    if (low_class) out.push_back({low.mask, low.bits, *low_class});
-    if (high_class) out.push_back({high.mask, high.bits, *high_class});
+    const auto is_said = [&](const std::optional<std::size_t>& one) {
+      return one && !classes_.back()[*one].rest.empty();
+    };
+    if (is_said(low_class)) out.push_back({low.mask, low.bits, *low_class});
+    if (is_said(high_class)) out.push_back({high.mask, high.bits, *high_class});
     if (out.size() > max_pieces_) exhausted_ = true;
     return std::nullopt;
+  }
+
+  // All values but one are a block for each bit, and a single comparison.
+  void say_all_others(std::uint32_t index) {
+    std::vector<ValueClass>& classes = classes_.back();
+    if (classes.size() != 2 || classes[0].rest.empty() || classes[1].rest.empty()) return;
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (classes[i].conditions.size() != 1) continue;
+      const auto& only = classes[i].conditions.front();
+      if (!only || only->op != CompareOp::kEq) continue;
+      classes[1 - i].conditions = {SeccompArg{index, only->value, 0, CompareOp::kNe}};
+      return;
+    }
   }
 
   static std::optional<SeccompArg> block_condition(std::uint32_t index, const Block& block) {
@@ -298,6 +350,8 @@ class Partition {
   const std::function<std::optional<Answer>(const Held&)>& settled_;
   const std::size_t max_pieces_;
   WorkBudget& budget_;
+  const std::optional<Answer> unsaid_;
+  std::size_t step_ = 100;
   bool several_arguments_ = false;
   bool exhausted_ = false;
   std::map<std::pair<std::uint32_t, Held>, Pieces> solved_;
@@ -309,8 +363,8 @@ class Partition {
 std::optional<std::vector<Piece>> partition(
     const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
     const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces,
-    WorkBudget& budget) {
-  Partition work(conjunctions, label, settled, max_pieces, budget);
+    WorkBudget& budget, const std::optional<Answer>& unsaid) {
+  Partition work(conjunctions, label, settled, max_pieces, budget, unsaid);
   auto pieces = work.solve(0, Held(conjunctions.size(), true));
   if (work.exhausted()) return std::nullopt;
   return pieces;

@@ -23,10 +23,10 @@ struct Piece {
 // `label` is asked with one flag for each conjunction: does it hold? `settled` is asked likewise, where a flag means
 // "may hold": it answers where that is all one needs to know. Neighbouring pieces of one label are joined. Absent where
 // more than `max_pieces` would be needed or the budget is spent: the caller then needs an answer
-// for the whole call.
+// for the whole call. Where the label is `unsaid` there is no piece.
 std::optional<std::vector<Piece>> partition(
     const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
     const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces,
-    WorkBudget& budget);
+    WorkBudget& budget, const std::optional<Answer>& unsaid = std::nullopt);
 
 }  // namespace ward::oci

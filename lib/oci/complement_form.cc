@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filter of both judges. Deny is the default (ENOSYS, so that libc falls back from calls newer than Ward), every
-// other answer is spelt out: facts 1 to 7.
+// The filter of both judges. The default denies: as the own filter does where it denies numbers without a name, else
+// ENOSYS, so that libc falls back from calls newer than Ward. Every other answer is spelt out: facts 1 to 7.
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -34,11 +34,17 @@ struct Judged {
   int nr = 0;
   std::string name;
   std::vector<Piece> pieces;
-  Answer fallback;  // for the whole call
+  Answer fallback;         // for the whole call
+  bool signals = false;    // among the pieces there are signals of the own filter
+  bool only_signals = false;  // all other pieces have the fallback already
   [[nodiscard]] std::size_t conditions() const {
     std::size_t n = 0;
     for (const Piece& piece : pieces) n += piece.conditions.size();
     return n;
+  }
+  void fall_back() {
+    pieces = {{{}, fallback}};
+    signals = only_signals = false;
   }
 };
 
@@ -47,11 +53,6 @@ Answer carried(const Answer& own) {
   if (own.action == SeccompAction::kKillThread) return {SeccompAction::kKillProcess, 0};
   if (own.action == SeccompAction::kNotify) return {SeccompAction::kErrno, EPERM};
   return own;
-}
-
-bool answers_with_a_signal(const Answer& answer) {
-  return answer.action == SeccompAction::kKillProcess || answer.action == SeccompAction::kKillThread ||
-         answer.action == SeccompAction::kTrap;
 }
 
 // What one table says of one call, as conditions among those of all judges.
@@ -86,61 +87,72 @@ class Share {
 
 class Judge {
  public:
-  Judge(const CallTable& table, const OwnFilter& own, const Unseen& unseen)
-      : table_(table), own_(own), unseen_(unseen) {}
+  Judge(const CallTable& table, const OwnFilter& own, const Unseen& unseen, const Answer& by_default)
+      : table_(table), own_(own), unseen_(unseen), by_default_(by_default) {}
 
   [[nodiscard]] Judged judge(int nr, std::string name) {
     Judged judged{nr, std::move(name), {}, kSeen};
-    if (nr == SYS_execve || nr == SYS_execveat) {
-      judged.pieces = {{{}, kSeen}};
-      return judged;
-    }
     // The runtime has to write the listener's number to its parent: NOTIFY there would hang it (fact 1).
     if (nr == SYS_write) judged.fallback = {SeccompAction::kErrno, EPERM};
     if (enosys(nr)) judged.fallback = kNotSeen;
-    const std::vector<OwnFilter::Rule> own_rules = own_.rules_of(nr);
-    const bool signals = unseen_.signals && may_signal(own_rules);
+    cut(judged, false);
+    return judged;
+  }
+
+  // Gives up all pieces but those of signals: a signal cannot be sent in the kernel's place.
+  void keep_only_signals(Judged& judged) { cut(judged, true); }
+
+ private:
+  [[nodiscard]] bool enosys(int nr) const { return nr == SYS_clone3 || table_.answers_enosys(nr); }
+
+  void cut(Judged& judged, bool only_signals) {
+    const int nr = judged.nr;
+    judged.fall_back();
+    const auto own_rules = own_.rules_of(nr);
+    const bool may_signal =
+        own_rules && std::any_of(own_rules->begin(), own_rules->end(),
+                                 [](const OwnFilter::Rule& rule) { return rule.answer.signals(); });
+    const bool signals = unseen_.signals && may_signal;
     std::vector<Conjunction> conjunctions;
     const Share allows(nr == SYS_write ? write_ : table_, nr, kAllowedInServing, conjunctions);
     const Share lists(unseen_.listed, nr, kAnyLayer, conjunctions);
     const Share endangers(signals ? unseen_.dangerous : nothing_, nr, kAnyLayer, conjunctions);
     const std::size_t first_own = conjunctions.size();
-    if (allows.says_nothing() && lists.says_nothing() && !signals && !enosys(nr)) {
-      judged.pieces = {{{}, kSeen}};
-      return judged;
-    }
-    for (const OwnFilter::Rule& rule : own_rules) conjunctions.push_back(rule.conditions);
-    const auto label = [&](const std::vector<bool>& held) {
-      const Answer own = own_.strictest(own_rules, held, first_own);
-      if (enosys(nr)) return answers_with_a_signal(own) ? carried(own) : kNotSeen;
-      if (allows.holds(held)) return own.executes() ? own : carried(own);
-      const bool unseen = lists.holds(held) || (signals && answers_with_a_signal(own) && !endangers.holds(held));
+    const bool asked = !allows.says_nothing() || !lists.says_nothing() || signals || enosys(nr);
+    if (!asked || !own_rules) return;
+    for (const OwnFilter::Rule& rule : *own_rules) conjunctions.push_back(rule.conditions);
+    const auto answer = [&](const std::vector<bool>& held) {
+      const Answer own = OwnFilter::strictest(*own_rules, held, first_own);
+      if (enosys(nr)) return own.signals() ? carried(own) : kNotSeen;
+      // The start of every program is seen (shim/supervisor/session.h), if it starts.
+      const bool executes = nr == SYS_execve || nr == SYS_execveat;
+      if (allows.holds(held)) return own.executes() ? executes ? kSeen : own : carried(own);
+      const bool unseen = lists.holds(held) || (signals && own.signals() && !endangers.holds(held));
       return unseen && !own.executes() ? carried(own) : kSeen;
+    };
+    const auto label = [&](const std::vector<bool>& held) {
+      const Answer answered = answer(held);
+      return only_signals && !answered.signals() ? judged.fallback : answered;
     };
     const auto settled = [&](const std::vector<bool>& held) -> std::optional<Answer> {
       if (enosys(nr) || signals || allows.holds(held) || lists.holds(held)) return std::nullopt;
       return kSeen;
     };
-    judged.pieces = cut(conjunctions, label, settled).value_or(std::vector<Piece>{{{}, judged.fallback}});
-    return judged;
+    auto pieces = divide(conjunctions, label, settled);
+    if (!pieces) return may_signal && !only_signals ? cut(judged, true) : void();
+    judged.pieces = *std::move(pieces);
+    judged.only_signals = only_signals;
+    judged.signals = std::any_of(judged.pieces.begin(), judged.pieces.end(),
+                                 [](const Piece& piece) { return piece.label.signals(); });
   }
 
- private:
-  [[nodiscard]] bool enosys(int nr) const { return nr == SYS_clone3 || table_.answers_enosys(nr); }
-
-  [[nodiscard]] bool may_signal(const std::vector<OwnFilter::Rule>& rules) const {
-    return answers_with_a_signal(own_.default_answer()) ||
-           std::any_of(rules.begin(), rules.end(),
-                       [](const OwnFilter::Rule& rule) { return answers_with_a_signal(rule.answer); });
-  }
-
-  std::optional<std::vector<Piece>> cut(const std::vector<Conjunction>& conjunctions,
-                                        const std::function<Answer(const std::vector<bool>&)>& label,
-                                        const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled) {
+  std::optional<std::vector<Piece>> divide(
+      const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
+      const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled) {
     if (conjunctions.size() > kMaxConjunctionsOfOneCall) return std::nullopt;
     const std::size_t share = std::min(work_.left(), kMaxWorkOfOneCall);
     WorkBudget budget(share);
-    auto pieces = partition(conjunctions, label, settled, kMaxPiecesOfOneCall, budget);
+    auto pieces = partition(conjunctions, label, settled, kMaxPiecesOfOneCall, budget, by_default_);
     work_.spend(share - budget.left());
     return pieces;
   }
@@ -148,20 +160,33 @@ class Judge {
   const CallTable& table_;
   const OwnFilter& own_;
   const Unseen& unseen_;
+  const Answer by_default_;
   const CallTable write_{{{SYS_write, kLayerServing, {}}}, {}};
   const CallTable nothing_;
   WorkBudget work_{kMaxWork};
 };
 
-// The most expensive calls lose their filters until the program fits.
-void fit(std::vector<Judged>& all) {
+// The most expensive calls lose their filters until the program fits: those without signals first, then what is beside
+// the signals, then these.
+void fit(std::vector<Judged>& all, Judge& judge) {
   std::size_t total = 0;
   for (const Judged& judged : all) total += judged.conditions();
+  const auto dearer = [](const Judged& a, const Judged& b) {
+    const auto order = [](const Judged& judged) {
+      const int turn = judged.conditions() == 0 ? 0 : !judged.signals ? 3 : !judged.only_signals ? 2 : 1;
+      return std::pair(turn, judged.conditions());
+    };
+    return order(a) < order(b);
+  };
   while (total > kMaxConditions) {
-    auto worst = std::max_element(all.begin(), all.end(),
-                                  [](const Judged& a, const Judged& b) { return a.conditions() < b.conditions(); });
-    total -= worst->conditions();
-    worst->pieces = {{{}, worst->fallback}};
+    Judged& worst = *std::max_element(all.begin(), all.end(), dearer);
+    total -= worst.conditions();
+    if (worst.signals && !worst.only_signals) {
+      judge.keep_only_signals(worst);
+    } else {
+      worst.fall_back();
+    }
+    total += worst.conditions();
   }
 }
 
@@ -182,20 +207,25 @@ void add_unconditional(const Judged& judged, const Answer& answer, std::vector<S
 }  // namespace
 
 Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unseen& unseen) {
-  Judge judge(table, own, unseen);
+  // Below the highest number named: above it the runtime's stub answers.
+  int unnamed = 0;
+  while (unnamed < kSyscallSearchEnd && find_syscall_name(unnamed)) ++unnamed;
+  const Answer own_default = own.verdict(unnamed, {});
+  const Answer by_default = own_default.executes() ? kNotSeen : carried(own_default);
+  Judge judge(table, own, unseen, by_default);
   std::vector<Judged> all;
   for (int nr = 0; nr < kSyscallSearchEnd; ++nr) {
     if (auto name = find_syscall_name(nr)) all.push_back(judge.judge(nr, *std::move(name)));
   }
-  fit(all);
+  fit(all, judge);
   Seccomp seccomp;
-  seccomp.default_action = kNotSeen.action;
-  seccomp.default_errno_ret = kNotSeen.errno_ret;
-  seccomp.architectures = {native_scmp_arch()};
+  seccomp.default_action = by_default.action;
+  if (carries_errno(by_default.action)) seccomp.default_errno_ret = by_default.errno_ret;
+  if (own.lists_native()) seccomp.architectures = {native_scmp_arch()};
   std::vector<SeccompRule> filtered;
   for (const Judged& judged : all) {
     for (const Piece& piece : judged.pieces) {
-      if (piece.label == kNotSeen) continue;  // the default says it
+      if (piece.label == by_default) continue;
       if (piece.conditions.empty()) {
         add_unconditional(judged, piece.label, seccomp.rules);
         continue;

@@ -96,6 +96,9 @@ bool holds(const SeccompArg& condition, std::uint64_t value) {
     case CompareOp::kGe: return value >= condition.value;
     case CompareOp::kGt: return value > condition.value;
     case CompareOp::kMaskedEq: return (value & condition.value) == condition.value_two;
+    case CompareOp::kMaskedNe: return (value & condition.value) != condition.value_two;
+    case CompareOp::kMaskedLt: return (value & condition.value) < condition.value_two;
+    case CompareOp::kMaskedGe: return (value & condition.value) >= condition.value_two;
   }
   std::abort();
 }

@@ -14,12 +14,13 @@
 namespace ward::oci {
 
 enum class SeccompAction { kKillThread, kKillProcess, kTrap, kErrno, kTrace, kAllow, kLog, kNotify };
-enum class CompareOp { kNe, kLt, kLe, kEq, kGe, kGt, kMaskedEq };
+// The last three are what a loaded program may test besides; no rule can say them, and no document brings or gets them.
+enum class CompareOp { kNe, kLt, kLe, kEq, kGe, kGt, kMaskedEq, kMaskedNe, kMaskedLt, kMaskedGe };
 
 struct SeccompArg {
   std::uint32_t index = 0;      // 0..5
-  std::uint64_t value = 0;      // kMaskedEq: the mask
-  std::uint64_t value_two = 0;  // kMaskedEq: what the masked argument must equal
+  std::uint64_t value = 0;      // kMasked...: the mask
+  std::uint64_t value_two = 0;  // kMasked...: what the masked argument is compared with
   CompareOp op = CompareOp::kEq;
   bool operator==(const SeccompArg&) const = default;
 };
@@ -45,7 +46,7 @@ struct Seccomp {
 
 std::string_view action_name(SeccompAction action);  // "SCMP_ACT_NOTIFY"
 std::optional<SeccompAction> find_action(std::string_view name);
-std::string_view compare_op_name(CompareOp op);  // "SCMP_CMP_MASKED_EQ"
+std::string_view compare_op_name(CompareOp op);  // "SCMP_CMP_MASKED_EQ"; of an operator that a rule can have
 std::optional<CompareOp> find_compare_op(std::string_view name);
 
 // Does the scalar satisfy the condition? The one place that gives comparisons their meaning.

@@ -14,6 +14,7 @@
 #include "shim/admission/identity.h"
 #include "shim/admission/index.h"
 #include "shim/admission/match.h"
+#include "shim/admission/own_filter.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -143,8 +144,7 @@ void note_reach(const oci::Config& config, std::vector<std::string>& notes) {
                   "session included");
 }
 
-Result<void> learn(oci::Config& config, Admitted& admitted, const std::filesystem::path& bundle) {
-  if (admitted.own.present()) return {};
+Result<void> learn(oci::Config& config, const std::filesystem::path& bundle) {
   // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks the moment from
   // which calls count (fact 26).
   oci::Seccomp all;
@@ -177,23 +177,12 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   return config.write(request.bundle);
 }
 
-void note_crowded_calls(Admitted& admitted) {
-  const auto& crowded = admitted.own.crowded();
-  if (crowded.empty()) return;
-  const std::string first = oci::find_syscall_name(static_cast<int>(crowded.front())).value_or("?");
-  const std::string others = crowded.size() == 1 ? "" : " and " + std::to_string(crowded.size() - 1) + " other calls";
-  admitted.notes.push_back("the container's own seccomp profile has more rules of " + first + others +
-                           " than a kernel takes: the strictest answer of them counts");
-}
-
 Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,
                        const Patience& patience, Admitted& admitted) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
-  if (own->has_value()) admitted.own = oci::OwnFilter(**own);
-  if (auto ok = patience.lasts(); !ok) return ok;
-  if (admitted.mode == node::v1::MODE_LEARN) return learn(config, admitted, request.bundle);
+  if (admitted.mode == node::v1::MODE_LEARN) return own->has_value() ? Result<void>() : learn(config, request.bundle);
   if (own->has_value() && !(*own)->listener_path.empty()) {
     return fail(Code::kFailedPrecondition,
                 "the container brings a seccomp listener of its own, and a task can have only one: remove "
@@ -201,11 +190,11 @@ Result<void> carry_out(oci::Config& config, const Places& places, const Treatmen
                     admitted.policy + "'");
   }
   if (own->has_value()) {
-    if (auto ok = oci::check_error_numbers(**own); !ok) {
-      return fail_with("the container's own seccomp profile", ok.error());
-    }
+    auto made = make_own_filter(**own, {});
+    if (!made) return fail_with("the container's own seccomp profile", std::move(made).error());
+    admitted.own = *std::move(made);
   }
-  note_crowded_calls(admitted);
+  if (auto ok = patience.lasts(); !ok) return ok;
   auto profile = read_profile_in_force(places, treatment.compiled_sha256);
   if (!profile) return tl::unexpected<Error>(profile.error());
   admitted.profile = std::move(*profile);

@@ -5,6 +5,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "shim/supervisor/own_signal.h"
 
 namespace ward::shim {
 namespace {
@@ -51,6 +52,7 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   question.nr = call.nr;
   question.args = call.args;
   const Verdict verdict = decide(question, callbacks_.law());
+  if (verdict.effect == Effect::kDeny && !question.contained) send_own_signal(listener, call, verdict.own_signal);
   if (verdict.violation) {
     return callbacks_.violated({listener, call, verdict, question.phase, origin_, exec_id_, received_ns});
   }

@@ -84,12 +84,13 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     auto record = record_if_wanted(v);
     const bool delivered = answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
     // A question that was taken back comes again as the same one: it must not count twice.
-    const bool counts = v.verdict.why != Why::kContained && v.verdict.why != Why::kNewerThanProfile;
+    const Why why = v.verdict.why;
+    const bool counts = why != Why::kContained && why != Why::kNewerThanProfile && why != Why::kOwnFilter;
     if (delivered && v.origin == Origin::kWorkload && counts) {
       denials.add(monotonic_ns(), charge.actions.escalate_after);
     }
     if (record) {
-      record->set_outcome("denied");
+      record->set_outcome(v.verdict.own_signal == OwnSignal::kKill ? "process killed" : "denied");
       callbacks.report(std::move(*record));
     }
   }

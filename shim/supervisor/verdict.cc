@@ -83,6 +83,7 @@ Verdict decide(const Question& question, const Law& law) {
   const bool own_denies = !own.executes();
   verdict.own_filter_denies = own_denies;
   if (own_denies) verdict.error_number = own.error_number();
+  if (own.signals()) verdict.own_signal = own.kills() ? OwnSignal::kKill : OwnSignal::kTrap;
 
   if (question.contained) {
     verdict.why = Why::kContained;
@@ -103,6 +104,8 @@ Verdict decide(const Question& question, const Law& law) {
   if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
     verdict.why = own_denies ? Why::kOwnFilter : runtime ? Why::kRuntimeLayer : Why::kAllowedByPhase;
     verdict.effect = own_denies ? Effect::kDeny : Effect::kContinue;
+    // Whoever looks for the reason of such a death finds it: the kernel would have logged it.
+    verdict.violation = !runtime && verdict.own_signal == OwnSignal::kKill;
     verdict.boot_call = !own_denies && !runtime && question.phase == Phase::kBoot &&
                         !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);
     return verdict;
@@ -137,7 +140,10 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
   switch (verdict.why) {
     case Why::kRuntimeLayer: return text + " belongs to the runtime";
     case Why::kAllowedByPhase: return text + " is allowed in phase " + in_phase;
-    case Why::kOwnFilter: return text + " is denied by the container's own seccomp profile";
+    case Why::kOwnFilter:
+      text += " is denied by the container's own seccomp profile";
+      if (verdict.own_signal == OwnSignal::kKill) text += ", which kills the process for it";
+      return text;
     case Why::kNotInProfile: text += " is not in profile " + profile; break;
     case Why::kNotInPhase: text += " is not allowed in phase " + in_phase + " by profile " + profile; break;
     case Why::kArguments: text += " is not allowed with these arguments by profile " + profile; break;

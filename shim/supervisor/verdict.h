@@ -74,6 +74,9 @@ enum class Why {
   kContained,
 };
 
+// What the container's own filter answers with, where that is no error number.
+enum class OwnSignal { kNone, kTrap, kKill };
+
 struct Verdict {
   Effect effect = Effect::kDeny;
   // Of a denial, 0 to 4095. Where the container's own filter denies the call as well it says the
@@ -83,6 +86,7 @@ struct Verdict {
   Action action = Action::kDeny;  // what the record says was decided; only of a violation
   bool own_filter_denies = false;
   bool refused = false;  // the own filter's answer is all that happens
+  OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
   bool boot_call = false;  // let run although serving does not allow it: boot is not over
   Why why = Why::kNotInProfile;

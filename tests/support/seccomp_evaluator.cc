@@ -42,8 +42,8 @@ scmp_compare to_scmp(oci::CompareOp op) {
     case oci::CompareOp::kGe: return SCMP_CMP_GE;
     case oci::CompareOp::kGt: return SCMP_CMP_GT;
     case oci::CompareOp::kMaskedEq: return SCMP_CMP_MASKED_EQ;
+    default: std::abort();  // no rule has it
   }
-  std::abort();
 }
 
 Result<void> add(scmp_filter_ctx filter, std::uint32_t action, int nr, const std::vector<scmp_arg_cmp>& conditions) {
@@ -78,6 +78,7 @@ Result<void> check(const oci::Seccomp& seccomp) {
   if (!seccomp.flags.empty()) return fail(Code::kInvalidArgument, "runc 1.1 refuses flags");
   for (const oci::SeccompRule& rule : seccomp.rules) {
     for (const std::string& name : rule.names) {
+      if (name.empty()) return fail(Code::kInvalidArgument, "runc refuses an empty name");
       if (name == "write" && rule.action == oci::SeccompAction::kNotify) {
         return fail(Code::kInvalidArgument, "runc refuses SCMP_ACT_NOTIFY on write");
       }
@@ -167,10 +168,10 @@ Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp) 
       }
     }
   }
-  // runc's stub, for filters that do not allow by default and do not answer ENOSYS already.
+  // runc's stub, for filters that do not allow by default and name a call above 0.
   const bool allows =
       seccomp.default_action == oci::SeccompAction::kAllow || seccomp.default_action == oci::SeccompAction::kLog;
-  evaluator.has_stub_ = !allows && seccomp.default_errno_ret != static_cast<std::uint32_t>(ENOSYS);
+  evaluator.has_stub_ = !allows && evaluator.last_nr_ > 0;
   auto program = export_program(filter.get());
   if (!program) return tl::unexpected<Error>(program.error());
   evaluator.program_ = std::move(*program);

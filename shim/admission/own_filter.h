@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's own filter, compiled under a bound: it is a tenant's, and libseccomp does not come back from some
+// sets of rules.
+#pragma once
+
+#include "lib/base/result.h"
+#include "lib/oci/own_filter.h"
+#include "lib/oci/seccomp.h"
+
+namespace ward::shim::admission {
+
+// kInvalidArgument for what the runtime would refuse, kDeadlineExceeded for what takes longer than half a second of
+// processor time; in each case with the reason.
+Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits);
+
+}  // namespace ward::shim::admission

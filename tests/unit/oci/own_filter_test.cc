@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a container's own filter means: what the runtime loads of it, rule by rule.
+#include "lib/oci/own_filter.h"
+
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "lib/oci/seccomp_intersect.h"
+#include "tests/unit/oci/loaded_filter.h"
+
+namespace ward::oci {
+namespace {
+
+constexpr Answer kAllowed{SeccompAction::kAllow, 0};
+constexpr Answer kNotPermitted{SeccompAction::kErrno, EPERM};
+constexpr Answer kNoSuchCall{SeccompAction::kErrno, ENOSYS};
+constexpr std::uint64_t kNewNamespace = 0x10000000;
+
+CallTable everything_allowed() {
+  std::vector<CallRule> rules;
+  for (const auto& [name, nr] : known_syscalls()) {
+    rules.push_back({static_cast<std::uint32_t>(nr), kLayerServing, {}});
+  }
+  return {std::move(rules), {}};
+}
+
+Seccomp denying(std::vector<SeccompRule> rules, SeccompAction action = SeccompAction::kErrno) {
+  Seccomp seccomp;
+  seccomp.default_action = action;
+  if (action == SeccompAction::kErrno) seccomp.default_errno_ret = EPERM;
+  seccomp.architectures = {native_scmp_arch()};
+  seccomp.rules = std::move(rules);
+  return seccomp;
+}
+
+SeccompRule rule(std::string name, SeccompAction action, std::vector<SeccompArg> args = {}) {
+  return {{std::move(name)}, action, std::nullopt, std::move(args)};
+}
+
+// The filter asked for, in the words of the one that Ward puts in force.
+struct Judged {
+  OwnFilter own;
+  LoadedFilter kernel;
+  explicit Judged(const Seccomp& asked)
+      : own(OwnFilter::make(asked).value()), kernel(complement_form(everything_allowed(), own)) {}
+  [[nodiscard]] Answer operator()(int nr, const CallArgs& args = {}) const {
+    const Answer in_user_space = own.verdict(nr, args);
+    EXPECT_EQ(kernel.answer(nr, args), in_user_space) << nr;
+    return in_user_space;
+  }
+};
+
+TEST(OwnFilter, F02_NumbersAboveTheHighestNamedAnswerEnosys) {
+  std::vector<SeccompRule> rules;
+  for (int nr = 0; nr < 332; ++nr) {
+    if (auto name = find_syscall_name(nr)) rules.push_back(rule(*name, SeccompAction::kAllow));
+  }
+  for (const SeccompAction action : {SeccompAction::kErrno, SeccompAction::kKillThread, SeccompAction::kKillProcess,
+                                     SeccompAction::kTrap}) {
+    const Judged judged(denying(rules, action));
+    EXPECT_EQ(judged(SYS_faccessat2), kNoSuchCall);
+    EXPECT_EQ(judged(SYS_rseq), kNoSuchCall);
+    EXPECT_EQ(judged(2000), kNoSuchCall);
+    EXPECT_EQ(judged(SYS_getpid), kAllowed);
+  }
+}
+
+TEST(OwnFilter, F02_RulesThatAreNotLoadedNameNumbersAllTheSame) {
+  const Judged judged(denying({rule("getpid", SeccompAction::kAllow), rule("openat2", SeccompAction::kErrno)}));
+  EXPECT_EQ(judged(SYS_openat2), kNotPermitted);
+  EXPECT_EQ(judged(SYS_pidfd_open), kNotPermitted);
+  EXPECT_EQ(judged(SYS_faccessat2), kNoSuchCall);
+  const Judged permissive(denying({rule("getpid", SeccompAction::kErrno)}, SeccompAction::kAllow));
+  EXPECT_EQ(permissive(SYS_faccessat2), kAllowed) << "no stub where the default allows";
+}
+
+TEST(OwnFilter, F02_WhetherThereIsAStubDependsOnTheRuntimeWhereTheNativeArchitectureIsNotListed) {
+  Seccomp asked = denying({rule("getpid", SeccompAction::kAllow)}, SeccompAction::kKillProcess);
+  asked.architectures.clear();
+  ASSERT_TRUE(depends_on_habits(asked));
+  const auto newer = OwnFilter::make(asked, {.stub_where_unlisted = true}).value();
+  const auto older = OwnFilter::make(asked, {.stub_where_unlisted = false}).value();
+  EXPECT_EQ(newer.verdict(SYS_faccessat2, {}), kNoSuchCall);
+  EXPECT_EQ(older.verdict(SYS_faccessat2, {}).action, SeccompAction::kKillProcess);
+  EXPECT_EQ(older.verdict(2000, {}).action, SeccompAction::kKillProcess);
+  for (const OwnFilter& own : {newer, older}) {
+    EXPECT_TRUE(complement_form(everything_allowed(), own).architectures.empty()) << "so that the runtime does the same";
+  }
+  EXPECT_FALSE(depends_on_habits(denying({})));
+}
+
+TEST(OwnFilter, F03_ARuleOfTheDefaultsActionIsNotLoaded) {
+  const SeccompArg flag{0, kNewNamespace, 0, CompareOp::kMaskedEq};
+  const Judged judged(denying({rule("clone", SeccompAction::kErrno, {flag}), rule("clone", SeccompAction::kAllow)}));
+  EXPECT_EQ(judged(SYS_clone, {0x1200011}), kAllowed);
+  EXPECT_EQ(judged(SYS_clone, {kNewNamespace}), kAllowed);
+}
+
+TEST(OwnFilter, F03_AnUnconditionalRuleAbsorbsConditionalOnesInEitherOrder) {
+  const SeccompRule conditional = rule("socket", SeccompAction::kTrap, {{0, 40, 0, CompareOp::kEq}});
+  const SeccompRule always = rule("socket", SeccompAction::kAllow);
+  for (const auto& rules : {std::vector{conditional, always}, std::vector{always, conditional}}) {
+    const Judged judged(denying(rules));
+    EXPECT_EQ(judged(SYS_socket, {40}), kAllowed);
+    EXPECT_EQ(judged(SYS_socket, {2}), kAllowed);
+  }
+}
+
+TEST(OwnFilter, F03_OfTwoUnconditionalRulesTheFirstWins) {
+  SeccompRule refused = rule("mkdir", SeccompAction::kErrno);
+  refused.errno_ret = EACCES;
+  const SeccompRule allowed = rule("mkdir", SeccompAction::kAllow);
+  EXPECT_EQ(Judged(denying({allowed, refused}))(SYS_mkdir), kAllowed);
+  EXPECT_EQ(Judged(denying({refused, allowed}))(SYS_mkdir), (Answer{SeccompAction::kErrno, EACCES}));
+}
+
+// More values than a filter of the kernel has room for, of three calls that are allowed by value, and one that kills.
+TEST(OwnFilter, F04_SignalsStayInTheKernelWhenOtherCallsGiveWay) {
+  // Above the numbers without a name: these answer as the default does.
+  std::vector<SeccompRule> rules = {rule("openat2", SeccompAction::kAllow)};
+  for (const char* name : {"ioctl", "fcntl", "setsockopt", "getsockopt", "prctl", "mmap"}) {
+    for (std::uint64_t i = 0; i < 60; ++i) {
+      rules.push_back(rule(name, SeccompAction::kAllow, {{1, i * 0x1234567, 0, CompareOp::kEq}}));
+    }
+  }
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    rules.push_back(rule("socket", SeccompAction::kKillProcess, {{0, 50 + i * 3, 0, CompareOp::kEq}}));
+  }
+  const auto own = OwnFilter::make(denying(rules)).value();
+  const LoadedFilter kernel(complement_form(everything_allowed(), own));
+  EXPECT_EQ(kernel.answer(SYS_socket, {53}).action, SeccompAction::kKillProcess);
+  EXPECT_EQ(kernel.answer(SYS_socket, {54}), kNotPermitted);
+  int notified = 0;
+  for (const int nr : {SYS_ioctl, SYS_fcntl, SYS_setsockopt, SYS_getsockopt, SYS_prctl, SYS_mmap}) {
+    const Answer answer = kernel.answer(nr, {0, 0x1234567});
+    notified += answer.action == SeccompAction::kNotify ? 1 : 0;
+    EXPECT_TRUE(answer == kAllowed || answer.action == SeccompAction::kNotify) << nr;
+    EXPECT_EQ(own.verdict(nr, {0, 0x1234567}), kAllowed);
+  }
+  EXPECT_GT(notified, 0);
+}
+
+TEST(OwnFilter, F04_WhatIsBesideASignalIsNotifiedBeforeTheSignalIs) {
+  std::vector<SeccompRule> rules;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    rules.push_back(rule("ioctl", SeccompAction::kAllow, {{1, i * 0x1234567, 0, CompareOp::kEq}}));
+  }
+  rules.push_back(rule("ioctl", SeccompAction::kKillProcess, {{1, 7, 0, CompareOp::kEq}}));
+  const auto own = OwnFilter::make(denying(rules)).value();
+  const LoadedFilter kernel(complement_form(everything_allowed(), own));
+  EXPECT_EQ(kernel.answer(SYS_ioctl, {0, 7}).action, SeccompAction::kKillProcess);
+  EXPECT_EQ(kernel.answer(SYS_ioctl, {0, 0x1234567}).action, SeccompAction::kNotify);
+  EXPECT_EQ(own.verdict(SYS_ioctl, {0, 0x1234567}), kAllowed);
+}
+
+TEST(OwnFilter, F04_AnUnknownNumberIsKilledWhereTheOwnFilterKillsIt) {
+  int unnamed = 0;
+  while (find_syscall_name(unnamed)) ++unnamed;
+  const Judged judged(denying({rule("openat2", SeccompAction::kAllow)}, SeccompAction::kKillProcess));
+  EXPECT_EQ(judged(unnamed).action, SeccompAction::kKillProcess);
+  EXPECT_EQ(judged(SYS_mkdir).action, SeccompAction::kKillProcess);
+}
+
+TEST(OwnFilter, F05_AnEmptyNameIsRefusedAsTheRuntimeRefusesIt) {
+  const auto own = OwnFilter::make(denying({rule("", SeccompAction::kAllow)}));
+  ASSERT_FALSE(own);
+  EXPECT_NE(own.error().message.find("syscalls[0]"), std::string::npos) << own.error().message;
+  EXPECT_TRUE(OwnFilter::make(denying({rule("no_such_call", SeccompAction::kAllow)}))) << "passed over";
+}
+
+}  // namespace
+}  // namespace ward::oci
