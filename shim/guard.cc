@@ -234,20 +234,20 @@ struct Guard::State {
   }
 
   // What the kernel saw. The first processes are our own children: their ends we see ourselves.
-  Result<void> told(const node::v1::Seen& seen) {
-    auto* const container = find(seen.container_id());
+  Result<void> told(const node::v1::Seen& what) {
+    auto* const container = find(what.container_id());
     if (container == nullptr || !container->supervisor) {
-      return fail(Code::kNotFound, "container '" + seen.container_id() + "' is not here");
+      return fail(Code::kNotFound, "container '" + what.container_id() + "' is not here");
     }
-    const EndedProcess process{.pid = seen.pid(),
-                               .start_ticks = seen.start_ticks(),
-                               .origin = seen.exec() ? Origin::kExec : Origin::kWorkload,
-                               .comm = seen.comm(),
-                               .abi = seen.abi(),
-                               .nr = seen.syscall_nr()};
-    if (!seen.capability().empty()) {
-      container->supervisor->used_capability(seen.capability(), process);
-    } else if (!container->is_first_process(seen.pid())) {
+    const EndedProcess process{.pid = what.pid(),
+                               .start_ticks = what.start_ticks(),
+                               .origin = what.exec() ? Origin::kExec : Origin::kWorkload,
+                               .comm = what.comm(),
+                               .abi = what.abi(),
+                               .nr = what.syscall_nr()};
+    if (!what.capability().empty()) {
+      container->supervisor->used_capability(what.capability(), process);
+    } else if (!container->is_first_process(what.pid())) {
       container->supervisor->process_died(process);
     }
     return {};
