@@ -124,9 +124,10 @@ class Judge {
     const auto answer = [&](const std::vector<bool>& held) {
       const Answer own = OwnFilter::strictest(*own_rules, held, first_own);
       if (enosys(nr)) return own.signals() ? carried(own) : kNotSeen;
-      // The start of every program is seen (shim/supervisor/session.h), if it starts.
-      const bool executes = nr == SYS_execve || nr == SYS_execveat;
-      if (allows.holds(held)) return own.executes() ? executes ? kSeen : own : carried(own);
+      // The start of every program is seen (shim/supervisor/session.h).
+      const bool starts_a_program = nr == SYS_execve || nr == SYS_execveat;
+      if (starts_a_program && !own.signals()) return kSeen;
+      if (allows.holds(held)) return own.executes() ? own : carried(own);
       const bool unseen = lists.holds(held) || (signals && own.signals() && !endangers.holds(held));
       return unseen && !own.executes() ? carried(own) : kSeen;
     };
@@ -222,6 +223,10 @@ Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unse
   seccomp.default_action = by_default.action;
   if (carries_errno(by_default.action)) seccomp.default_errno_ret = by_default.errno_ret;
   if (own.lists_native()) seccomp.architectures = {native_scmp_arch()};
+  // Not loaded, but the runtime's stub begins above the highest number named.
+  const bool highest_is_named = std::any_of(all.back().pieces.begin(), all.back().pieces.end(),
+                                            [&](const Piece& piece) { return piece.label != by_default; });
+  if (!highest_is_named) seccomp.rules.push_back({{all.back().name}, by_default.action, seccomp.default_errno_ret, {}});
   std::vector<SeccompRule> filtered;
   for (const Judged& judged : all) {
     for (const Piece& piece : judged.pieces) {

@@ -88,7 +88,8 @@ class Comparison {
       return rule.action == oci::SeccompAction::kNotify;
     });
     if (!own || !stock || notifies) {
-      EXPECT_TRUE(notifies || own.has_value() == stock.has_value()) << "seed " << seed_;
+      // A rule may be refused for a foreign architecture alone, of which Ward makes no program.
+      EXPECT_TRUE(notifies || !stock) << "seed " << seed_ << ": refused, and no runtime does: " << own.error().message;
       ++counts.refused;
       return;
     }
@@ -140,7 +141,7 @@ class Comparison {
     const bool no_such_call = got == Met{'e', ENOSYS};
     if (nr == SYS_clone3) return no_such_call;
     // The kernel has no such call either, or none that this libseccomp knows.
-    if (expected.what == 'r' && !oci::find_syscall_name(nr)) return no_such_call;
+    if (!oci::find_syscall_name(nr)) return no_such_call;
     return nr == SYS_write && got == Met{'e', EPERM};  // cannot be notified
   }
 
