@@ -35,6 +35,7 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
   run.coarse = std::move(seen.coarse);
   run.lost_events = seen.lost_events;
   run.foreign_calls = seen.foreign_calls;
+  run.refused = std::move(seen.refused);
   if (run.started_wall_ns == 0) run.started_wall_ns = seen.started_wall_ns;
 }
 

@@ -139,6 +139,7 @@ TEST_F(RecordingsTest, RunsAreKeptOneByOneAndSurviveARestart) {
   end("r1");
   ASSERT_TRUE(begin("r2"));
   recorder_.runs["r2"] = observed({"read", "openat"});
+  recorder_.runs["r2"].refused = observed({"keyctl"}).syscalls;
   end("r2");
   settle();
   open();
@@ -151,6 +152,8 @@ TEST_F(RecordingsTest, RunsAreKeptOneByOneAndSurviveARestart) {
   EXPECT_EQ(shown.syscalls(0).name(), "read");
   EXPECT_EQ(shown.syscalls(0).runs(), 2U);
   EXPECT_EQ(shown.syscalls(0).count(), 6U);
+  ASSERT_EQ(shown.refused_size(), 1) << "F01";
+  EXPECT_EQ(shown.refused(0).name(), "keyctl");
   const v1::SeenSyscall& socket_call = shown.syscalls(1);
   EXPECT_EQ(socket_call.name(), "socket");
   EXPECT_TRUE(socket_call.dangerous()) << "38 is AF_ALG";
