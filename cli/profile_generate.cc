@@ -40,8 +40,9 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
   }
   if (response.left_out_size() > 0) {
     std::fputs(
-        "  these belong to the danger set: learning alone never allows them; add them under `accept` with a reason, or "
-        "leave them out\n",
+        "  these belong to the danger set, or came with it: learning alone never allows them. To allow one, take the "
+        "`# `\n"
+        "  off its lines in the document (under syscalls and under accept), and write the reason in the place of WHY\n",
         stderr);
   }
   for (const auto& warning : response.warnings()) {

@@ -74,7 +74,7 @@ Result<v1::GenerateProfileResponse> generate_profile(Node& node, const v1::Gener
   const auto generated = profiles::generate(recording->observations, options);
   if (!generated) return tl::unexpected<Error>(generated.error());
   v1::GenerateProfileResponse out;
-  out.set_yaml(profiles::write_yaml(generated->profile, generated->header));
+  out.set_yaml(profiles::write_generated(*generated));
   out.set_syscalls(static_cast<std::uint32_t>(profiles::count_allowed(generated->profile)));
   out.set_capabilities(static_cast<std::uint32_t>(generated->profile.capabilities.size()));
   for (const auto& left_out : generated->left_out) out.add_left_out(profiles::describe(left_out));

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "lib/base/digest.h"
+#include "profiles/merge.h"
 #include "profiles/write_yaml.h"
 
 namespace ward::profiles {
@@ -26,6 +27,12 @@ void normalize_filters(std::vector<ArgFilter>& args) {
   std::stable_sort(args.begin(), args.end(), [](const ArgFilter& a, const ArgFilter& b) { return a.index < b.index; });
 }
 
+void normalize_entry(SyscallEntry& entry) {
+  normalize_filters(entry.args);
+  for (ArgFilters& filters : entry.more) normalize_filters(filters);
+  if (!entry.more.empty()) entry = unite_alternatives(entry.name, alternatives_of(entry));
+}
+
 }  // namespace
 
 Profile normalize(Profile profile) {
@@ -33,10 +40,10 @@ Profile normalize(Profile profile) {
   sort_unique(profile.architectures);
   sort_unique(profile.capabilities);
   for (auto layer = profile.syscalls.begin(); layer != profile.syscalls.end();) {
-    for (auto& [name, entry] : layer->second) normalize_filters(entry.args);
+    for (auto& [name, entry] : layer->second) normalize_entry(entry);
     layer = layer->second.empty() ? profile.syscalls.erase(layer) : std::next(layer);
   }
-  for (auto& [name, entry] : profile.refused) normalize_filters(entry.args);
+  for (auto& [name, entry] : profile.refused) normalize_entry(entry);
   for (Accept& accept : profile.accept) normalize_filters(accept.args);
   std::stable_sort(profile.accept.begin(), profile.accept.end(), [](const Accept& a, const Accept& b) {
     return std::tie(a.syscall, a.capability, a.reason) < std::tie(b.syscall, b.capability, b.reason);

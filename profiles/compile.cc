@@ -47,7 +47,7 @@ void add_condition(node::v1::Alternative& alternative, std::uint32_t index, std:
 }
 
 // Every combination of one choice for each filtered index; validate() keeps their number small.
-void add_alternatives(SyscallRule& rule, const std::vector<ArgFilter>& args) {
+void add_alternatives(SyscallRule& rule, const ArgFilters& args) {
   if (args.empty()) return;
   std::vector<std::vector<ArgChoice>> choices;
   choices.reserve(args.size());
@@ -68,13 +68,13 @@ void add_alternatives(SyscallRule& rule, const std::vector<ArgFilter>& args) {
 void add_layer(CompiledProfile& compiled, const SyscallSet& entries, Layer layer, const SyscallSet& covered_by) {
   for (const auto& [name, entry] : entries) {
     const auto wider = covered_by.find(name);
-    if (wider != covered_by.end() && covers(wider->second.args, entry.args)) continue;
+    if (wider != covered_by.end() && covers_entry(wider->second, entry)) continue;
     const auto nr = oci::find_syscall(name);
     if (!nr) continue;  // validate() has refused it, and baselines leave such names out
     SyscallRule& rule = *compiled.add_syscalls();
     rule.set_nr(static_cast<std::uint32_t>(*nr));
     rule.set_layers(layers_of(layer));
-    add_alternatives(rule, entry.args);
+    for (const ArgFilters& args : alternatives_of(entry)) add_alternatives(rule, args);
   }
 }
 
@@ -106,7 +106,7 @@ void add_refused(CompiledProfile& compiled, const SyscallEntry& entry) {
   if (!nr) return;  // validate() has refused it
   SyscallRule& rule = *compiled.add_refused();
   rule.set_nr(static_cast<std::uint32_t>(*nr));
-  add_alternatives(rule, entry.args);
+  for (const ArgFilters& args : alternatives_of(entry)) add_alternatives(rule, args);
 }
 
 std::string errors_of(const Profile& profile) {

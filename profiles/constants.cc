@@ -163,6 +163,15 @@ constexpr Constant kSeccomp[] = {{"SECCOMP_SET_MODE_STRICT", 0},
                                  {"SECCOMP_GET_ACTION_AVAIL", 2},
                                  {"SECCOMP_GET_NOTIF_SIZES", 3}};
 
+constexpr Constant kNetlink[] = {
+    {"NETLINK_ROUTE", 0},       {"NETLINK_USERSOCK", 2},       {"NETLINK_FIREWALL", 3},
+    {"NETLINK_SOCK_DIAG", 4},   {"NETLINK_NFLOG", 5},          {"NETLINK_XFRM", 6},
+    {"NETLINK_SELINUX", 7},     {"NETLINK_ISCSI", 8},          {"NETLINK_AUDIT", 9},
+    {"NETLINK_FIB_LOOKUP", 10}, {"NETLINK_CONNECTOR", 11},     {"NETLINK_NETFILTER", 12},
+    {"NETLINK_IP6_FW", 13},     {"NETLINK_DNRTMSG", 14},       {"NETLINK_KOBJECT_UEVENT", 15},
+    {"NETLINK_GENERIC", 16},    {"NETLINK_SCSITRANSPORT", 18}, {"NETLINK_ECRYPTFS", 19},
+    {"NETLINK_RDMA", 20},       {"NETLINK_CRYPTO", 21},        {"NETLINK_SMC", 22}};
+
 struct Vocabulary {
   std::string_view syscall;
   std::uint32_t index;
@@ -175,6 +184,9 @@ constexpr Vocabulary kVocabularies[] = {
     {"socketpair", 0, kAddressFamilies, false},
     {"socket", 1, kSocketTypes, false},
     {"socketpair", 1, kSocketTypes, false},
+    {kNetlinkSocket, 0, kAddressFamilies, false},
+    {kNetlinkSocket, 1, kSocketTypes, false},
+    {kNetlinkSocket, 2, kNetlink, false},
     {"clone", 0, kCloneFlags, true},
     {"unshare", 0, kCloneFlags, true},
     {"setns", 1, kCloneFlags, true},
@@ -232,6 +244,13 @@ std::string format_flags(const Vocabulary& vocabulary, std::uint64_t value) {
 }
 
 }  // namespace
+
+std::string_view vocabulary_of(std::string_view syscall, const ArgFilters& args) {
+  constexpr std::uint64_t kNetlinkFamily = 16;
+  const bool netlink = syscall == "socket" && !args.empty() && args.front().index == 0 &&
+                       args.front().one_of == std::vector<std::uint64_t>{kNetlinkFamily};
+  return netlink ? kNetlinkSocket : syscall;
+}
 
 std::string format_hex(std::uint64_t value) {
   constexpr std::string_view kDigits = "0123456789abcdef";

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "lib/base/result.h"
+#include "profiles/profile.h"
 
 namespace ward::profiles {
 
@@ -17,6 +18,11 @@ Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32
 // The shortest text that parse_argument_value reads back: a name, names joined by '|', else a number (hexadecimal for
 // flags).
 std::string format_argument_value(std::string_view syscall, std::uint32_t index, std::uint64_t value);
+
+// The names of a protocol depend on the family: which words format_argument_value() is to use for this call with these
+// filters. A syscall's own name, or kNetlinkSocket.
+inline constexpr std::string_view kNetlinkSocket = "socket of AF_NETLINK";
+std::string_view vocabulary_of(std::string_view syscall, const ArgFilters& args);
 
 std::string format_hex(std::uint64_t value);  // "0x1f"
 

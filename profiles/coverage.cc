@@ -129,7 +129,8 @@ Coverage coverage(const Observations& observations) {
   Coverage result;
   result.fine = estimate(fine);
   result.coarse = estimate(coarse);
-  result.reliable = active_runs >= kMinRuns && result.fine.windows >= kMinWindows && agree(result.fine, result.coarse);
+  result.estimated = active_runs >= kMinRuns && result.fine.windows >= kMinWindows;
+  result.reliable = result.estimated && agree(result.fine, result.coarse);
   for (const LifeEvent event :
        {LifeEvent::kStart, LifeEvent::kTraffic, LifeEvent::kReload, LifeEvent::kGracefulStop, LifeEvent::kExec}) {
     (has_seen(observations, event) ? result.seen : result.missing).push_back(event);

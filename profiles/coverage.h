@@ -29,6 +29,7 @@ enum class LifeEvent { kStart, kTraffic, kReload, kGracefulStop, kExec };
 
 struct Coverage {
   Estimate fine, coarse;
+  bool estimated = false;  // there is enough to estimate from; else the figures say nothing that the data does
   bool reliable = false;
   std::string verdict;  // one sentence or two, for people
   std::vector<LifeEvent> seen, missing;

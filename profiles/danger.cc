@@ -5,6 +5,7 @@
 
 #include "profiles/constants.h"
 #include "profiles/harm/harm_table.h"
+#include "profiles/merge.h"
 
 namespace ward::profiles {
 namespace {
@@ -23,16 +24,53 @@ const ArgFilter* find_filter(const std::vector<ArgFilter>& args, std::uint32_t i
   return found == args.end() ? nullptr : &*found;
 }
 
+// Signatures compare like the kernel's filter: each filtered argument of the signature, all bits under the mask. One
+// for a family says nothing of another, and one for a family with a protocol nothing of the family's other protocols.
+bool is_signed_whole(const std::vector<Accept>& accept, std::string_view syscall, const ArgFilters& args) {
+  return std::any_of(accept.begin(), accept.end(), [&](const Accept& a) {
+    if (a.syscall != syscall) return false;
+    return a.args.empty() || (is_dangerous_call(syscall) && !args.empty() && covers(a.args, args));
+  });
+}
+
+// The filter with only those values that the kernel takes for `value`.
+ArgFilter restrict_to(const ArgFilter& filter, std::uint32_t value) {
+  if (!filter.none_of.empty()) return {filter.index, std::nullopt, {value}, {}};
+  ArgFilter meant = filter;
+  const auto compared = static_cast<std::uint32_t>(filter.mask.value_or(~std::uint64_t{0}));
+  std::erase_if(meant.one_of, [&](std::uint64_t one) { return static_cast<std::uint32_t>(one) != (value & compared); });
+  return meant;
+}
+
+bool is_signed_value(const std::vector<Accept>& accept, const DangerousValue& dangerous, const ArgFilter& filter,
+                     const ArgFilters& args) {
+  return std::any_of(accept.begin(), accept.end(), [&](const Accept& a) {
+    const ArgFilter* named = a.syscall == dangerous.syscall ? find_filter(a.args, dangerous.index) : nullptr;
+    if (named == nullptr || !covers(ArgFilters{*named}, ArgFilters{restrict_to(filter, dangerous.value)})) return false;
+    return std::all_of(a.args.begin(), a.args.end(), [&](const ArgFilter& also) {
+      return also.index == dangerous.index || covers(ArgFilters{also}, args);
+    });
+  });
+}
+
 // clone without a filter is safe, and so is one whose values carry no namespace flag. A mask that leaves flags open
 // admits them.
-std::string describe_clone(const SyscallEntry& entry) {
-  const ArgFilter* filter = find_filter(entry.args, 0);
-  if (filter == nullptr) return "";
-  if (!filter->none_of.empty()) return "clone with any flag that noneOf does not name";
+std::optional<UnsignedDanger> find_clone_danger(const ArgFilters& args, const std::vector<Accept>& accept) {
+  const ArgFilter* filter = find_filter(args, 0);
+  if (filter == nullptr) return std::nullopt;
+  if (!filter->none_of.empty()) return UnsignedDanger{"clone with any flag that noneOf does not name", {}};
   for (const std::uint64_t value : filter->one_of) {
-    if ((value & kNamespaceFlags) != 0) return "clone with " + format_argument_value("clone", 0, value);
+    if ((value & kNamespaceFlags) == 0) continue;
+    ArgFilters meant = args;
+    for (ArgFilter& one : meant) {
+      if (one.index == 0) one.one_of = {value};
+    }
+    const bool is_signed = std::any_of(accept.begin(), accept.end(), [&](const Accept& a) {
+      return a.syscall == "clone" && find_filter(a.args, 0) != nullptr && covers(a.args, meant);
+    });
+    if (!is_signed) return UnsignedDanger{"clone with " + format_argument_value("clone", 0, value), meant};
   }
-  return "";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -115,44 +153,54 @@ bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint
   });
 }
 
-std::string describe_danger(const SyscallEntry& entry) {
-  if (is_dangerous_call(entry.name)) return entry.name;
-  if (entry.name == "clone") return describe_clone(entry);
-  for (const DangerousValue& dangerous : dangerous_values()) {
-    if (dangerous.syscall != entry.name) continue;
-    const ArgFilter* filter = find_filter(entry.args, dangerous.index);
-    if (filter == nullptr || admits(*filter, dangerous.value)) {
-      return entry.name + "(" + format_argument_value(entry.name, dangerous.index, dangerous.value) + ")";
+std::string describe_danger(const SyscallEntry& entry) { return describe_unsigned_danger(entry, {}); }
+
+std::vector<UnsignedDanger> find_unsigned_dangers(const SyscallEntry& entry, const std::vector<Accept>& accept) {
+  std::vector<UnsignedDanger> all;
+  for (const ArgFilters& args : alternatives_of(entry)) {
+    if (is_signed_whole(accept, entry.name, args)) continue;
+    if (is_dangerous_call(entry.name)) all.push_back({entry.name, args});
+    if (entry.name == "clone") {
+      if (auto danger = find_clone_danger(args, accept)) all.push_back(std::move(*danger));
+      continue;
+    }
+    for (const DangerousValue& dangerous : dangerous_values()) {
+      if (dangerous.syscall != entry.name) continue;
+      const ArgFilter* filter = find_filter(args, dangerous.index);
+      if (filter != nullptr && !admits(*filter, dangerous.value)) continue;
+      if (filter != nullptr && is_signed_value(accept, dangerous, *filter, args)) continue;
+      const std::string value = format_argument_value(entry.name, dangerous.index, dangerous.value);
+      UnsignedDanger danger{entry.name + "(" + value + ")", args};
+      for (ArgFilter& one : danger.args) {
+        if (one.index == dangerous.index) one = restrict_to(one, dangerous.value);
+      }
+      all.push_back(std::move(danger));
     }
   }
-  return "";
+  return all;
+}
+
+std::optional<UnsignedDanger> find_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept) {
+  auto all = find_unsigned_dangers(entry, accept);
+  if (all.empty()) return std::nullopt;
+  return std::move(all.front());
 }
 
 std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept) {
-  // What is left of the entry when the signed values are taken away must not be dangerous any more.
-  SyscallEntry rest = entry;
-  for (const Accept& signature : accept) {
-    if (signature.syscall != entry.name) continue;
-    if (signature.args.empty()) return "";
-    if (is_dangerous_call(entry.name)) {
-      if (signature.args == entry.args) return "";
-      continue;
+  const auto danger = find_unsigned_danger(entry, accept);
+  return danger ? danger->what : "";
+}
+
+std::string describe_call(std::string_view syscall, const ArgFilters& args) {
+  std::string values;
+  for (const ArgFilter& filter : args) {
+    std::string any_of;
+    for (const std::uint64_t value : filter.one_of) {
+      any_of += (any_of.empty() ? "" : "|") + format_argument_value(vocabulary_of(syscall, args), filter.index, value);
     }
-    for (const ArgFilter& signed_for : signature.args) {
-      for (ArgFilter& filter : rest.args) {
-        if (filter.index != signed_for.index || filter.mask != signed_for.mask) continue;
-        if (!filter.none_of.empty()) {
-          filter.none_of.insert(filter.none_of.end(), signed_for.one_of.begin(), signed_for.one_of.end());
-          std::sort(filter.none_of.begin(), filter.none_of.end());
-          continue;
-        }
-        std::erase_if(filter.one_of, [&](std::uint64_t value) {
-          return std::binary_search(signed_for.one_of.begin(), signed_for.one_of.end(), value);
-        });
-      }
-    }
+    values += (values.empty() ? "" : ", ") + any_of;
   }
-  return describe_danger(rest);
+  return std::string(syscall) + (values.empty() ? "" : "(" + values + ")");
 }
 
 bool is_bypassable(const Profile& profile) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,9 +44,19 @@ bool is_dangerous_value(std::string_view syscall, std::uint32_t index, std::uint
 // dangerous values allows them all; clone is the exception, because the compiler filters its namespace flags.
 std::string describe_danger(const SyscallEntry& entry);
 
-// The same for what no `accept` covers. A signature covers the whole call where it has no arguments, else the values it
-// names; one for socket(AF_NETLINK) says nothing about AF_ALG.
-std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept);
+// What of an entry no `accept` covers. A signature covers the whole call where it has no arguments, else what it names,
+// all of it together: one for socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) says nothing about AF_ALG, nor about
+// AF_NETLINK with another protocol.
+struct UnsignedDanger {
+  std::string what;  // "socket(AF_NETLINK)"
+  ArgFilters args;   // those of a signature for exactly this; empty: it takes one for the whole call
+};
+std::vector<UnsignedDanger> find_unsigned_dangers(const SyscallEntry& entry, const std::vector<Accept>& accept);
+std::optional<UnsignedDanger> find_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept);
+std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vector<Accept>& accept);  // "": nothing
+
+// "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", of all values that the filters name.
+std::string describe_call(std::string_view syscall, const ArgFilters& args);
 
 // io_uring runs operations that no filter sees: a profile that allows it can be walked round.
 bool is_bypassable(const Profile& profile);

@@ -22,7 +22,7 @@ std::string describe(const SyscallSet& set, const std::string& name) {
 // Is everything that `entry` allows allowed by `set` too?
 bool allows_all_of(const SyscallSet& set, const SyscallEntry& entry) {
   const auto found = set.find(entry.name);
-  return found != set.end() && covers(found->second.args, entry.args);
+  return found != set.end() && covers_entry(found->second, entry);
 }
 
 std::string describe(const Reaction& reaction) {
@@ -97,9 +97,11 @@ bool ProfileDiff::empty() const {
 
 bool ProfileDiff::widens() const { return !widened.empty() || !capabilities_added.empty() || settings_widen; }
 
-std::string describe_arguments(const SyscallEntry& entry) {
+namespace {
+
+std::string describe_filters(const std::string& name, const ArgFilters& args) {
   std::string text;
-  for (const ArgFilter& filter : entry.args) {
+  for (const ArgFilter& filter : args) {
     text += (text.empty() ? "" : ", and ");
     text += "argument " + std::to_string(filter.index);
     if (filter.mask) text += " & " + format_hex(*filter.mask);
@@ -107,10 +109,18 @@ std::string describe_arguments(const SyscallEntry& entry) {
     const std::vector<std::uint64_t>& values = filter.none_of.empty() ? filter.one_of : filter.none_of;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (i > 0) text += i + 1 == values.size() ? " or " : ", ";
-      text += format_argument_value(entry.name, filter.index, values[i]);
+      text += format_argument_value(vocabulary_of(name, args), filter.index, values[i]);
     }
   }
   return text.empty() ? "any arguments" : text;
+}
+
+}  // namespace
+
+std::string describe_arguments(const SyscallEntry& entry) {
+  std::string text = describe_filters(entry.name, entry.args);
+  for (const ArgFilters& args : entry.more) text += "; or " + describe_filters(entry.name, args);
+  return text;
 }
 
 ProfileDiff diff(const Profile& a, const Profile& b) {

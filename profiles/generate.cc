@@ -19,6 +19,7 @@
 #include "profiles/socket_types.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
+#include "profiles/write_yaml.h"
 
 namespace ward::profiles {
 namespace {
@@ -30,7 +31,9 @@ struct Seen {
   std::uint64_t count = 0;
   std::set<std::string> runs;
   std::map<std::uint32_t, ArgumentValues> arguments;
-  std::set<std::uint32_t> incomplete;  // an index that some run did not record
+  std::set<std::uint32_t> incomplete;                       // an index that some run did not record
+  std::map<ArgumentTuple, std::set<std::string>> together;  // the runs of each
+  bool together_known = true;                               // by every run, and whole
 };
 
 using SeenByName = std::map<std::string, Seen>;
@@ -44,6 +47,10 @@ void add_observation(Seen& seen, const ObservedSyscall& observed, const std::str
     ArgumentValues& all = seen.arguments[index];
     all.values.insert(values.values.begin(), values.values.end());
     all.overflowed = all.overflowed || values.overflowed;
+  }
+  if (!observed.together || observed.together->overflowed) seen.together_known = false;
+  if (observed.together) {
+    for (const ArgumentTuple& tuple : observed.together->values) seen.together[tuple].insert(run_id);
   }
   seen.count += observed.count;
   seen.runs.insert(run_id);
@@ -77,7 +84,7 @@ class Generator {
     const SyscallSet& base = *find_baseline("ward-baseline");
     for (const auto& [name, entry] : exec) {
       const auto also = serving.find(name);
-      const bool covered = base.contains(name) || (also != serving.end() && covers(also->second.args, entry.args));
+      const bool covered = base.contains(name) || (also != serving.end() && covers_entry(also->second, entry));
       if (!covered) profile.syscalls[Layer::kExec].emplace(name, entry);
     }
     add_refused();
@@ -94,7 +101,8 @@ class Generator {
     SyscallSet set;
     for (const auto& [name, seen] : collect(observations_, &Run::syscalls, origin, unknown_)) {
       if (is_dangerous_call(name)) {
-        leave_out(name, name, origin, seen);
+        leave_out({name, name, {}, origin, seen.count, runs_of(seen)});
+        if (name.rfind("io_uring_", 0) == 0) add_fallback(set);
         continue;
       }
       // clone3 is answered ENOSYS, and libc falls back to its family.
@@ -110,12 +118,14 @@ class Generator {
   // namespace flags; its other flags vary with the C library and say nothing about harm.
   void filter_arguments(SyscallSet& set, const std::string& name, const Seen& seen, Origin origin) {
     SyscallEntry& entry = set[name];
-    if (name == "socket" || name == "socketpair") {
+    if (name == "socket" && seen.together_known) {
+      filter_sockets(set, seen, origin);
+    } else if (name == "socket" || name == "socketpair") {
       const auto families = values_of(seen, 0);
       if (!families)
         out_.warnings.push_back(name + ": not all families are known, so AF_UNIX, AF_INET and AF_INET6 are allowed");
       const std::set<std::uint64_t> usual = {1, 2, 10};
-      add_filter(entry, make_filter(name, 0, families.value_or(usual), seen, origin));
+      add_filter(entry, make_filter(name, 0, families.value_or(usual), origin));
       // A pair reaches nobody, whatever its type.
       if (name == "socket" && !entry.args.front().one_of.empty()) filter_socket_types(entry, seen, origin);
       if (!entry.args.empty() && entry.args.front().one_of.empty()) set.erase(name);
@@ -131,9 +141,40 @@ class Generator {
       const auto found = seen.arguments.find(index);
       const std::set<std::uint64_t> kept =
           found == seen.arguments.end() ? std::set<std::uint64_t>() : found->second.values;
-      add_filter(entry, make_filter(name, index, values.value_or(kept), seen, origin));
+      add_filter(entry, make_filter(name, index, values.value_or(kept), origin));
       if (entry.args.front().one_of.empty()) set.erase(name);
     }
+  }
+
+  void filter_sockets(SyscallSet& set, const Seen& seen, Origin origin) {
+    std::set<ArgumentTuple> tuples;
+    for (const auto& [tuple, runs] : seen.together) tuples.insert(tuple);
+    const bool rubbish = std::any_of(seen.arguments.begin(), seen.arguments.end(), [](const auto& argument) {
+      const auto& values = argument.second.values;
+      return argument.first == 0 && std::any_of(values.begin(), values.end(), [](auto v) { return v > kIntMask; });
+    });
+    const ChosenSockets chosen = choose_sockets(tuples, rubbish);
+    for (const ArgFilters& args : chosen.left_out) {
+      std::set<std::string> runs;
+      for (const auto& [tuple, seen_in] : seen.together) {
+        if (is_socket(args, tuple)) runs.insert(seen_in.begin(), seen_in.end());
+      }
+      leave_out({describe_call("socket", args), "socket", args, origin, 0, static_cast<std::uint32_t>(runs.size())});
+    }
+    set.erase("socket");
+    if (!chosen.allowed.empty()) set["socket"] = unite_alternatives("socket", chosen.allowed);
+  }
+
+  // A program that io_uring_setup fails goes back to the interface before it, which the recording then lacks.
+  void add_fallback(SyscallSet& set) {
+    for (const char* name : {"io_setup", "io_destroy", "io_submit", "io_cancel", "io_getevents", "io_pgetevents"}) {
+      if (oci::find_syscall(name)) set.emplace(name, SyscallEntry{name, {}});
+    }
+    const std::string warning =
+        "io_uring is left out, so programs go back to libaio, which was not recorded: io_setup and what belongs to it "
+        "are allowed";
+    if (std::find(out_.warnings.begin(), out_.warnings.end(), warning) == out_.warnings.end())
+      out_.warnings.push_back(warning);
   }
 
   void filter_socket_types(SyscallEntry& socket, const Seen& seen, Origin origin) {
@@ -149,7 +190,8 @@ class Generator {
           "allowed");
     }
     for (const std::uint64_t type : types.left_out) {
-      leave_out("socket(" + format_argument_value("socket", 1, type) + ")", "socket", origin, seen);
+      const ArgFilters args = {{1, kSocketTypeMask, {type}}};
+      leave_out({describe_call("socket", args), "socket", args, origin, 0, runs_of(seen)});
     }
     if (types.left_out.contains(3)) {
       out_.warnings.emplace_back(
@@ -171,14 +213,15 @@ class Generator {
   // The values without the dangerous ones. Where a program left rubbish in the upper half of an int argument, which the
   // kernel ignores, the lower half alone is compared.
   ArgFilter make_filter(const std::string& name, std::uint32_t index, const std::set<std::uint64_t>& values,
-                        const Seen& seen, Origin origin) {
+                        Origin origin) {
     ArgFilter filter{index, std::nullopt, {}};
     if (std::any_of(values.begin(), values.end(), [](std::uint64_t v) { return v > kIntMask; })) filter.mask = kIntMask;
     std::set<std::uint64_t> kept;
     for (const std::uint64_t raw : values) {
       const std::uint64_t value = raw & kIntMask;
       if (is_dangerous_value(name, index, value)) {
-        leave_out(name + "(" + format_argument_value(name, index, value) + ")", name, origin, seen);
+        const ArgFilters args = {{index, std::nullopt, {value}}};
+        leave_out({describe_call(name, args), name, args, origin, 0, runs_with(name, origin, index, value)});
       } else {
         kept.insert(value);
       }
@@ -192,15 +235,33 @@ class Generator {
     if (flags == seen.arguments.end()) return;
     for (const std::uint64_t value : flags->second.values) {
       if ((value & kNamespaceFlags) == 0) continue;
-      leave_out("clone(" + format_argument_value("clone", 0, value & kNamespaceFlags) + ")", "clone", origin, seen);
+      const ArgFilters args = {{0, kNamespaceFlags, {value & kNamespaceFlags}}};
+      leave_out({describe_call("clone", args), "clone", args, origin, 0, runs_with("clone", origin, 0, value)});
     }
   }
 
-  void leave_out(const std::string& what, const std::string& syscall, Origin origin, const Seen& seen) {
-    const bool known = std::any_of(out_.left_out.begin(), out_.left_out.end(),
-                                   [&](const LeftOut& l) { return l.what == what && l.origin == origin; });
-    if (!known)
-      out_.left_out.push_back({what, syscall, origin, seen.count, static_cast<std::uint32_t>(seen.runs.size())});
+  static std::uint32_t runs_of(const Seen& seen) { return static_cast<std::uint32_t>(seen.runs.size()); }
+
+  std::uint32_t runs_with(const std::string& name, Origin origin, std::uint32_t index, std::uint64_t value) {
+    std::set<std::string> runs;
+    for (const Run& run : observations_.runs) {
+      for (const ObservedSyscall& observed : run.syscalls) {
+        if (observed.origin != origin || oci::find_syscall_name(observed.nr) != name) continue;
+        const auto found = observed.arguments.find(index);
+        if (found == observed.arguments.end()) continue;
+        const auto& values = found->second.values;
+        if (std::any_of(values.begin(), values.end(), [&](auto v) { return (v & kIntMask) == (value & kIntMask); }))
+          runs.insert(run.id);
+      }
+    }
+    return static_cast<std::uint32_t>(runs.size());
+  }
+
+  void leave_out(LeftOut left_out) {
+    const bool known = std::any_of(out_.left_out.begin(), out_.left_out.end(), [&](const LeftOut& l) {
+      return l.what == left_out.what && l.origin == left_out.origin;
+    });
+    if (!known) out_.left_out.push_back(std::move(left_out));
   }
 
   // What is tried in vain in every life of the workload is no attack. What only an exec session tried may be one.
@@ -276,7 +337,7 @@ class Generator {
       if (!oci::find_capability(name)) {
         out_.warnings.push_back(name + " has no name here: it cannot be in a profile");
       } else if (is_dangerous_capability(name)) {
-        leave_out(name, "", Origin::kWorkload, seen);
+        leave_out({name, "", {}, Origin::kWorkload, seen.count, runs_of(seen)});
       } else {
         out_.profile.capabilities.push_back(name);
       }
@@ -364,22 +425,18 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
 std::string make_header(const Generated& generated) {
   std::string text = "Generated by ward from recordings of a workload. Review it like code.";
   if (generated.left_out.empty()) return text;
-  text +=
-      "\nSeen, but left out, because it is in the danger set or may have come with it; each is a violation until a "
-      "person allows it:";
+  text += "\nSeen, but left out, because it is in the danger set or may have come with it:";
   for (const LeftOut& left_out : generated.left_out) text += "\n  " + describe(left_out);
   text +=
-      "\nTo allow one: list it under syscalls, and sign for it: accept: [{syscall: NAME, reason: why it is needed}]"
-      "\n(a capability under capabilities, and accept: [{capability: NAME, reason: ...}])";
+      "\nEach is a violation until a person allows it: uncomment its lines below, under syscalls or capabilities and "
+      "under accept,\nand write in the place of WHY why it is needed.";
   return text;
 }
 
 }  // namespace
 
-std::string describe(const LeftOut& left_out) {
-  return left_out.what + ", " + std::to_string(left_out.count) + (left_out.count == 1 ? " time in " : " times in ") +
-         std::to_string(left_out.runs) + (left_out.runs == 1 ? " run" : " runs") +
-         (left_out.origin == Origin::kExec ? ", by exec sessions" : "");
+std::string write_generated(const Generated& generated) {
+  return add_suggestions(write_yaml(generated.profile, generated.header), generated.left_out);
 }
 
 Result<Generated> generate(const Observations& observations, const GenerateOptions& options) {
@@ -400,6 +457,7 @@ Result<Generated> generate(const Observations& observations, const GenerateOptio
   Generator(observations, out).run();
   profile = normalize(profile);
   profile.provenance = provenance_of(observations);
+  if (const std::string left_out = join(out.left_out); !left_out.empty()) profile.provenance["leftOut"] = left_out;
   out.header = make_header(out);
   // A generated profile that does not read back would be our own fault: find it here, not at the person's desk.
   for (const Finding& finding : validate(profile)) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "profiles/left_out.h"
 #include "profiles/observation.h"
 #include "profiles/profile.h"
 
@@ -18,16 +19,6 @@ struct GenerateOptions {
   std::string name;  // empty: the workload's
   std::uint64_t version = 1;
   bool allow_lossy = false;  // a recording that lost events cannot become a profile silently
-};
-
-// Seen, and left out because it is in the danger set, or is a type of socket that came with it. The workload violates
-// the profile, or lacks the capability, until a person signs for it.
-struct LeftOut {
-  std::string what;     // "unshare", "socket(AF_NETLINK)", "socket(SOCK_RAW)", "CAP_SYS_PTRACE"
-  std::string syscall;  // empty for a capability
-  Origin origin = Origin::kWorkload;
-  std::uint64_t count = 0;
-  std::uint32_t runs = 0;
 };
 
 struct Generated {
@@ -40,6 +31,7 @@ struct Generated {
 // kFailedPrecondition: nothing was recorded, or events were lost. kInvalidArgument: the name is none.
 Result<Generated> generate(const Observations& observations, const GenerateOptions& options);
 
-std::string describe(const LeftOut& left_out);  // "socket(AF_NETLINK), 12 times in 2 runs"
+// The document: the profile, and in it, as comments at their places, the lines that allow what was left out.
+std::string write_generated(const Generated& generated);
 
 }  // namespace ward::profiles

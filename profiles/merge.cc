@@ -113,13 +113,49 @@ std::vector<Accept> unite_accepts(const std::vector<Accept>& a, const std::vecto
 
 }  // namespace
 
-bool covers(const std::vector<ArgFilter>& wide, const std::vector<ArgFilter>& narrow) {
+bool covers(const ArgFilters& wide, const ArgFilters& narrow) {
   return std::all_of(wide.begin(), wide.end(), [&](const ArgFilter& filter) {
     return std::any_of(narrow.begin(), narrow.end(), [&](const ArgFilter& other) { return covers(filter, other); });
   });
 }
 
+bool covers_entry(const SyscallEntry& wide, const SyscallEntry& narrow) {
+  const auto wider = alternatives_of(wide), narrower = alternatives_of(narrow);
+  return std::all_of(narrower.begin(), narrower.end(), [&](const ArgFilters& one) {
+    return std::any_of(wider.begin(), wider.end(), [&](const ArgFilters& other) { return covers(other, one); });
+  });
+}
+
+SyscallEntry unite_alternatives(const std::string& name, const std::vector<ArgFilters>& alternatives) {
+  std::vector<ArgFilters> kept;
+  for (std::size_t i = 0; i < alternatives.size(); ++i) {
+    bool needed = true;
+    for (std::size_t j = 0; j < alternatives.size() && needed; ++j) {
+      const bool covered = j != i && covers(alternatives[j], alternatives[i]);
+      // Of two that cover each other the first stays.
+      needed = !covered || (i < j && covers(alternatives[i], alternatives[j]));
+    }
+    if (needed) kept.push_back(alternatives[i]);
+  }
+  const auto key = [](const ArgFilter& f) { return std::tie(f.index, f.mask, f.one_of, f.none_of); };
+  std::sort(kept.begin(), kept.end(), [&](const ArgFilters& a, const ArgFilters& b) {
+    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                        [&](const ArgFilter& x, const ArgFilter& y) { return key(x) < key(y); });
+  });
+  SyscallEntry entry{name, {}};
+  if (kept.empty()) return entry;
+  entry.args = std::move(kept.front());
+  entry.more.assign(std::make_move_iterator(kept.begin() + 1), std::make_move_iterator(kept.end()));
+  return entry;
+}
+
 SyscallEntry merge(const SyscallEntry& a, const SyscallEntry& b) {
+  if (!a.more.empty() || !b.more.empty()) {
+    // Joined index by index they would open pairs that neither has.
+    std::vector<ArgFilters> all = alternatives_of(a), others = alternatives_of(b);
+    all.insert(all.end(), others.begin(), others.end());
+    return unite_alternatives(a.name, all);
+  }
   SyscallEntry both;
   both.name = a.name;
   // An index that only one side filters is free on the other side, so it is free in the union.

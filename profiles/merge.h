@@ -17,7 +17,12 @@ Profile merge(const Profile& a, const Profile& b);
 SyscallSet merge(const SyscallSet& a, const SyscallSet& b);
 SyscallEntry merge(const SyscallEntry& a, const SyscallEntry& b);
 
+// The entry that allows what one of the lists does: without those that another covers, in one order.
+SyscallEntry unite_alternatives(const std::string& name, const std::vector<ArgFilters>& alternatives);
+
 // Does `filter` set `wide` admit every argument that `narrow` admits?
-bool covers(const std::vector<ArgFilter>& wide, const std::vector<ArgFilter>& narrow);
+bool covers(const ArgFilters& wide, const ArgFilters& narrow);
+// Is each alternative of `narrow` covered by one of `wide`?
+bool covers_entry(const SyscallEntry& wide, const SyscallEntry& narrow);
 
 }  // namespace ward::profiles

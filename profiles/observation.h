@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -48,6 +49,17 @@ inline constexpr std::array<WatchedArgument, 16> kWatchedArguments = {{
     {"seccomp", 0},
 }};
 
+// Which values came together, for the call whose danger is in the combination: socket(family, type, protocol). Where
+// one of them is larger than a socket's can be, the list overflows.
+inline constexpr std::string_view kTupleCall = "socket";
+inline constexpr std::array<std::uint32_t, 3> kTupleBits = {16, 24, 24};  // of arguments 0, 1 and 2
+using ArgumentTuple = std::array<std::uint64_t, 3>;
+struct ArgumentTuples {
+  std::set<ArgumentTuple> values;
+  bool overflowed = false;
+  bool operator==(const ArgumentTuples&) const = default;
+};
+
 // One system call of one origin in one run. Times are monotonic, since the first exec of the container's own program.
 struct ObservedSyscall {
   int nr = 0;
@@ -56,6 +68,7 @@ struct ObservedSyscall {
   std::int64_t first_seen_ns = 0;
   std::int64_t last_seen_ns = 0;
   std::map<std::uint32_t, ArgumentValues> arguments;  // by index; only kWatchedArguments
+  std::optional<ArgumentTuples> together = {};        // of kTupleCall; absent in recordings of older versions
   bool operator==(const ObservedSyscall&) const = default;
 };
 

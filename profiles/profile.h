@@ -29,12 +29,22 @@ struct ArgFilter {
   bool operator==(const ArgFilter&) const = default;
 };
 
-// One syscall in one layer. No filters: any arguments. Filters on several indexes must all hold.
+using ArgFilters = std::vector<ArgFilter>;  // sorted by index, one per index; all must hold
+
+// One syscall in one layer. No filters: any arguments. `more` holds further lists of filters, each an alternative to
+// `args`: what belongs together (a family, its type, its protocol) is allowed together and opens nothing else.
 struct SyscallEntry {
   std::string name;
-  std::vector<ArgFilter> args;  // sorted by index, one per index
+  ArgFilters args;
+  std::vector<ArgFilters> more = {};  // none is empty, and there is none where `args` is
   bool operator==(const SyscallEntry&) const = default;
 };
+
+inline std::vector<ArgFilters> alternatives_of(const SyscallEntry& entry) {
+  std::vector<ArgFilters> all = entry.more;
+  all.insert(all.begin(), entry.args);
+  return all;
+}
 
 using SyscallSet = std::map<std::string, SyscallEntry>;  // by name
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
 #include <map>
 
+#include "lib/base/escape.h"
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
@@ -8,6 +11,39 @@
 
 namespace ward::profiles {
 namespace {
+
+// Only '*' is a pattern. A character that no such name has means a pattern of another language, or a slip; the rule
+// would never match, and what it was to govern would run free.
+struct NameList {
+  std::string_view key;
+  std::string_view characters;  // of the names, beside letters and digits
+  bool upper_case;
+  std::string_view names;  // for people
+};
+constexpr std::array<NameList, 5> kNameLists = {{
+    {"containerdNamespaces", "._-", true, "a containerd namespace"},
+    {"kubernetesNamespaces", "-", false, "a namespace of Kubernetes"},
+    {"pods", ".-", false, "a pod"},
+    {"containers", "._-", true, "a container"},
+    {"images", "._-/:@", true, "an image"},
+}};
+
+std::string describe_dead_pattern(const NameList& list, std::string_view pattern) {
+  for (const char c : pattern) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && list.upper_case) || c == '*';
+    if (plain || list.characters.find(c) != std::string_view::npos) continue;
+    std::string hint = "only '*' stands for other text, any run of characters";
+    if (c == '!') hint = "a pattern cannot exclude: put a rule with mode: \"off\" for those before this one";
+    if (c == '|' || c == '(' || c == '{' || c == ',') hint = "write the alternatives as several entries of the list";
+    if (c == '?' || c == '[' || c == '+' || c == '^' || c == '$' || c == '\\')
+      hint = "this is no regular expression: only '*' stands for other text, any run of characters";
+    if (upper) hint = "such names are in lower case";
+    return "'" + escape(pattern, 80) + "' never matches, because the name of " + std::string(list.names) + " has no '" +
+           escape({&c, 1}) + "': " + hint;
+  }
+  return "";
+}
 
 void read_globs(Reading& reading, const Fields& fields, std::string_view key, std::vector<std::string>& out) {
   const YamlNode* node = fields.find(key);
@@ -18,7 +54,11 @@ void read_globs(Reading& reading, const Fields& fields, std::string_view key, st
   for (const YamlNode& item : *items) {
     const auto text = read_text(reading, item, "an entry of " + std::string(key));
     if (text && text->empty()) reading.complain(item.at, "an empty pattern matches nothing: use '*' for everything");
-    if (text) out.push_back(*text);
+    if (!text) continue;
+    const auto* const list =
+        std::find_if(kNameLists.begin(), kNameLists.end(), [&](const NameList& one) { return one.key == key; });
+    if (const std::string dead = describe_dead_pattern(*list, *text); !dead.empty()) reading.complain(item.at, dead);
+    out.push_back(*text);
   }
 }
 

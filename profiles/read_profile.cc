@@ -169,11 +169,16 @@ class ProfileReader {
       if (node.kind == YamlNode::Kind::kScalar) reading_.complain(node.at, "a syscall needs a name");
       return;
     }
-    remember(subject + "." + entry.name, node);
-    if (!set.emplace(entry.name, entry).second) {
-      reading_.complain(
-          node.at, "'" + escape(entry.name, 60) + "' is listed twice: keep one entry, with all values it may have");
+    const auto [place, added] = set.emplace(entry.name, entry);
+    if (added) return remember(subject + "." + entry.name, node);
+    SyscallEntry& listed = place->second;
+    if (listed.args.empty() || entry.args.empty()) {
+      const std::string name = escape(entry.name, 60);
+      reading_.complain(node.at, "'" + name + "' is listed twice, and one of the two allows any arguments: keep that");
+      return;
     }
+    listed.more.push_back(std::move(entry.args));
+    remember(subject + "." + listed.name + "." + std::to_string(listed.more.size()), node);
   }
 
   std::vector<ArgFilter> read_filters(const YamlNode& node, const std::string& syscall) {
@@ -230,7 +235,9 @@ class ProfileReader {
   std::optional<std::uint64_t> read_value(const YamlNode& node, const std::string& syscall, std::uint32_t index) {
     const auto text = read_text(reading_, node, "a value");
     if (!text) return std::nullopt;
-    const auto value = parse_argument_value(syscall, index, *text);
+    // A protocol has a name only in the family AF_NETLINK.
+    const bool protocol = syscall == "socket" && index == 2;
+    const auto value = parse_argument_value(protocol ? kNetlinkSocket : std::string_view(syscall), index, *text);
     if (!value) {
       reading_.complain(node.at, value.error().message);
       return std::nullopt;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <map>
 
 #include "lib/oci/seccomp.h"
 #include "profiles/danger.h"
@@ -81,6 +82,37 @@ SocketTypes choose_socket_types(const Observations& observations, Origin origin,
     (kept ? *chosen.allowed : chosen.left_out).insert(type);
   }
   return chosen;
+}
+
+ChosenSockets choose_sockets(const std::set<ArgumentTuple>& seen, bool int_families) {
+  const std::optional<std::uint64_t> mask = int_families ? std::optional<std::uint64_t>(0xFFFFFFFF) : std::nullopt;
+  ChosenSockets chosen;
+  Values families;
+  std::map<std::uint64_t, Values> special;  // the families of every other type
+  std::set<ArgumentTuple> dangerous;        // without the flags of the type
+  for (const auto& [family, raw_type, protocol] : seen) {
+    const std::uint64_t type = raw_type & kSocketTypeMask;
+    if (is_left_out(family) || type == kSockPacket) {
+      dangerous.insert({family, type, protocol});
+      continue;
+    }
+    families.insert(family);
+    if (type != SOCK_STREAM && type != SOCK_DGRAM) special[type].insert(family);
+  }
+  const auto add = [&](const Values& of, std::vector<std::uint64_t> types) {
+    chosen.allowed.push_back({{0, mask, {of.begin(), of.end()}}, {1, kSocketTypeMask, std::move(types)}});
+  };
+  if (!families.empty()) add(families, {SOCK_STREAM, SOCK_DGRAM});
+  for (const auto& [type, of] : special) add(of, {type});
+  for (const auto& [family, type, protocol] : dangerous) {
+    chosen.left_out.push_back({{0, mask, {family}}, {1, kSocketTypeMask, {type}}, {2, std::nullopt, {protocol}}});
+  }
+  return chosen;
+}
+
+bool is_socket(const ArgFilters& left_out, const ArgumentTuple& tuple) {
+  return left_out[0].one_of.front() == tuple[0] && left_out[1].one_of.front() == (tuple[1] & kSocketTypeMask) &&
+         left_out[2].one_of.front() == tuple[2];
 }
 
 }  // namespace ward::profiles

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "profiles/observation.h"
+#include "profiles/profile.h"
 
 namespace ward::profiles {
 
@@ -25,5 +27,17 @@ inline constexpr std::uint64_t kSocketTypeMask = 0xF;  // without SOCK_CLOEXEC a
 SocketTypes choose_socket_types(const Observations& observations, Origin origin,
                                 const std::optional<std::set<std::uint64_t>>& seen,
                                 const std::set<std::uint64_t>& families);
+
+// The same where the recordings say which values came together: nothing is guessed then. Which of stream and datagram a
+// family uses is the moment's choice, so both are allowed to the families that were seen; another type to those only
+// that used it; and what is dangerous is left out with its type and protocol. `int_families`: compare the lower half of
+// the family, because a program left rubbish in the upper one.
+struct ChosenSockets {
+  std::vector<ArgFilters> allowed;
+  std::vector<ArgFilters> left_out;  // filters on family, type and protocol, one value each
+};
+ChosenSockets choose_sockets(const std::set<ArgumentTuple>& seen, bool int_families);
+
+bool is_socket(const ArgFilters& left_out, const ArgumentTuple& tuple);  // of a LeftOut that choose_sockets made
 
 }  // namespace ward::profiles

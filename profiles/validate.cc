@@ -12,8 +12,10 @@
 #include "profiles/baselines/baselines.h"
 #include "profiles/danger.h"
 #include "profiles/effective.h"
+#include "profiles/left_out.h"
 #include "profiles/name_template.h"
 #include "profiles/words.h"
+#include "profiles/write_yaml.h"
 
 namespace ward::profiles {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 // More alternatives than this make a filter that nobody can review, and a long one to run.
 constexpr std::size_t kMaxAlternatives = 64;
 constexpr std::size_t kMaxComparisons = 256;  // noneOf needs many for one value
+constexpr std::size_t kMaxListings = 16;      // of one call in one layer, each with arguments of its own
 constexpr std::uint64_t kLargestInt = 0xFFFFFFFF;
 constexpr std::size_t kMinReason = 8;
 
@@ -39,7 +42,7 @@ class Findings {
   std::vector<Finding> list_;
 };
 
-void check_filters(Findings& findings, const std::string& subject, const std::vector<ArgFilter>& args) {
+void check_filters(Findings& findings, const std::string& subject, const ArgFilters& args) {
   std::set<std::uint32_t> indexes;
   std::size_t alternatives = 1, comparisons = 1;
   for (const ArgFilter& filter : args) {
@@ -80,20 +83,29 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
                                 oci::nearest_syscall_name(entry.name) + "'?)");
     return;
   }
-  check_filters(findings, subject, entry.args);
+  const auto alternatives = alternatives_of(entry);
+  for (std::size_t i = 0; i < alternatives.size(); ++i) {
+    check_filters(findings, i == 0 ? subject : subject + "." + std::to_string(i), alternatives[i]);
+  }
+  if (alternatives.size() > kMaxListings || (entry.name == "clone" && alternatives.size() > 1)) {
+    findings.error(subject, entry.name + " is listed " + std::to_string(alternatives.size()) + " times: at most " +
+                                (entry.name == "clone" ? "once" : std::to_string(kMaxListings) + " times"));
+    return;
+  }
   if (entry.name == "clone3") {
     findings.error(
         subject,
         "clone3 cannot be allowed: it hides its flags behind a pointer. Remove it; the C library falls back to clone");
     return;
   }
-  const std::string danger = describe_unsigned_danger(entry, profile.accept);
-  if (danger.empty()) return;
-  const bool by_value = danger != entry.name;
+  const auto danger = find_unsigned_danger(entry, profile.accept);
+  if (!danger) return;
+  const bool by_value = danger->what != entry.name;
   findings.error(subject,
-                 danger + " is in the danger set: " +
+                 danger->what + " is in the danger set: " +
                      (by_value && entry.args.empty() ? "add args with oneOf that leaves it out, or" : "remove it, or") +
-                     " sign for it with accept: [{syscall: " + entry.name + ", reason: why it is needed}]");
+                     " sign for it with accept: [" + format_accept({entry.name, "why it is needed", danger->args, {}}) +
+                     "]");
 }
 
 void complain_unknown(Findings& findings, const std::string& subject, const std::string& capability) {
@@ -169,6 +181,30 @@ void check_unions(Findings& findings, const Profile& profile) {
                                          dangers + "): filter with the mask that the baseline has, or none");
 }
 
+// Is there something dangerous in the profile that only this signature, of all that were never given, would cover?
+bool opens_something(const Profile& profile, const Accept& accept) {
+  const auto covers_some = [&](const SyscallSet& set) {
+    const auto found = set.find(accept.syscall);
+    return found != set.end() &&
+           find_unsigned_dangers(found->second, {accept}).size() < find_unsigned_dangers(found->second, {}).size();
+  };
+  const auto in_baseline = [&](const std::string& name) {
+    const SyscallSet* baseline = find_baseline(name);
+    return baseline != nullptr && covers_some(*baseline);
+  };
+  return std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
+                     [&](const auto& layer) { return covers_some(layer.second); }) ||
+         std::any_of(profile.extends.begin(), profile.extends.end(), in_baseline);
+}
+
+void check_left_out(Findings& findings, const Profile& profile) {
+  for (const std::string& what : still_left_out(profile)) {
+    findings.warn("provenance", "it was made without " + what +
+                                    ", which the workload was seen to use: a violation until " +
+                                    "it is listed and signed for");
+  }
+}
+
 void check_accept(Findings& findings, const Profile& profile) {
   for (std::size_t i = 0; i < profile.accept.size(); ++i) {
     const Accept& accept = profile.accept[i];
@@ -190,11 +226,11 @@ void check_accept(Findings& findings, const Profile& profile) {
     if (std::any_of(accept.args.begin(), accept.args.end(), [](const ArgFilter& f) { return !f.none_of.empty(); })) {
       findings.error(subject, "a signature says what it opens: name the values with oneOf");
     }
-    const bool used = std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
-                                  [&](const auto& layer) { return layer.second.contains(accept.syscall); });
-    if (!used)
-      findings.warn(subject,
-                    "nothing allows " + accept.syscall + ": list it under syscalls too, or remove this accept");
+    if (!opens_something(profile, accept)) {
+      findings.warn(subject, "nothing allows " + describe_call(accept.syscall, accept.args) + ": list " +
+                                 format_entry(accept.syscall, accept.args) +
+                                 " under syscalls too, or remove this accept");
+    }
     if (accept.syscall.rfind("io_uring_", 0) == 0) {
       findings.warn(subject, "io_uring runs operations that no filter sees: this profile is bypassable");
     }
@@ -257,6 +293,20 @@ void check_template(Findings& findings, const PolicyRule& rule, const std::strin
   }
 }
 
+// CRI alone tells the shim of pods and images; containerd says nothing of them where a client runs a container.
+void check_selector(Findings& findings, const Selector& selector, const std::string& subject) {
+  if (!never_kubernetes(selector)) return;
+  const std::pair<const char*, const std::vector<std::string>&> lists[] = {
+      {"kubernetesNamespaces", selector.kubernetes_namespaces}, {"pods", selector.pods}, {"images", selector.images}};
+  for (const auto& [key, globs] : lists) {
+    if (globs.empty()) continue;
+    findings.warn(subject + ".match." + key,
+                  "matches nothing: namespace, pod and image are known of containers of Kubernetes only, which are in "
+                  "the containerd namespace k8s.io. Select by containers, or leave " +
+                      std::string(key) + " out");
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> validate(const Profile& profile) {
@@ -284,6 +334,7 @@ std::vector<Finding> validate(const Profile& profile) {
   }
   if (calls == 0) findings.warn("syscalls", "no syscall is allowed besides the base set: no program gets far with it");
   check_accept(findings, profile);
+  check_left_out(findings, profile);
   check_unions(findings, profile);
   check_capabilities(findings, profile);
   check_refused(findings, profile);
@@ -315,11 +366,7 @@ std::vector<Finding> validate(const Policy& policy) {
     check_template(findings, rule, subject + ".workload", rule.workload);
     const bool learns = rule.mode == Mode::kLearn || rule.missing == Missing::kLearn;
     if (rule.workload.empty() && learns) check_template(findings, rule, subject + ".workload", kDefaultWorkload);
-    if (!rule.selector.images.empty() && never_kubernetes(rule.selector)) {
-      findings.warn(subject + ".match.images",
-                    "matches nothing: the image is known of containers of Kubernetes only, which are in the "
-                    "containerd namespace k8s.io. Select by containers, or leave images out");
-    }
+    check_selector(findings, rule.selector, subject);
     if (i + 1 < policy.rules.size() && rule.selector == Selector{}) {
       findings.warn(subject, "matches every container, so the rules after it are never reached");
     }

@@ -49,7 +49,8 @@ std::string flow(const std::vector<std::string>& words) {
   return text + "]";
 }
 
-std::string format_filters(std::string_view syscall, const std::vector<ArgFilter>& args) {
+std::string format_filters(std::string_view syscall, const ArgFilters& args) {
+  const std::string_view words = vocabulary_of(syscall, args);
   std::string text = "[";
   for (const ArgFilter& filter : args) {
     if (text.size() > 1) text += ", ";
@@ -59,7 +60,7 @@ std::string format_filters(std::string_view syscall, const std::vector<ArgFilter
     const std::vector<std::uint64_t>& values = excludes ? filter.none_of : filter.one_of;
     text += excludes ? ", noneOf: [" : ", oneOf: [";
     for (std::size_t i = 0; i < values.size(); ++i) {
-      text += (i > 0 ? ", " : "") + format_argument_value(syscall, filter.index, values[i]);
+      text += (i > 0 ? ", " : "") + format_argument_value(words, filter.index, values[i]);
     }
     text += "]}";
   }
@@ -80,7 +81,8 @@ std::string format_entries(const SyscallSet& entries, const std::string& indent)
   }
   if (!line.empty()) lines.push_back(line);
   for (const auto& [name, entry] : entries) {
-    if (!entry.args.empty()) lines.push_back("{name: " + name + ", args: " + format_filters(name, entry.args) + "}");
+    if (entry.args.empty()) continue;
+    for (const ArgFilters& args : alternatives_of(entry)) lines.push_back(format_entry(name, args));
   }
   if (lines.empty()) return " []\n";
   std::string text = " [\n";
@@ -119,13 +121,7 @@ std::string format_spec(const Profile& profile) {
   text += layers.empty() ? " {}\n" : "\n" + layers;
   if (!profile.accept.empty()) {
     text += "  accept:\n";
-    for (const Accept& accept : profile.accept) {
-      const bool of_call = accept.capability.empty();
-      text += of_call ? "    - {syscall: " + quote(accept.syscall) : "    - {capability: " + quote(accept.capability);
-      text += ", reason: " + quote(accept.reason);
-      if (!accept.args.empty()) text += ", args: " + format_filters(accept.syscall, accept.args);
-      text += "}\n";
-    }
+    for (const Accept& accept : profile.accept) text += "    - " + format_accept(accept) + "\n";
   }
   text += "  capabilities: " + flow(profile.capabilities) + "\n";
   if (!profile.refused.empty()) text += "  refused:" + format_entries(profile.refused, "    ");
@@ -167,6 +163,18 @@ std::string format_match(const Selector& selector) {
 }
 
 }  // namespace
+
+std::string format_entry(std::string_view name, const ArgFilters& args) {
+  return "{name: " + std::string(name) + (args.empty() ? "" : ", args: " + format_filters(name, args)) + "}";
+}
+
+std::string format_accept(const Accept& accept) {
+  std::string text =
+      accept.capability.empty() ? "{syscall: " + quote(accept.syscall) : "{capability: " + quote(accept.capability);
+  text += ", reason: " + quote(accept.reason);
+  if (!accept.args.empty()) text += ", args: " + format_filters(accept.syscall, accept.args);
+  return text + "}";
+}
 
 std::string write_yaml(const Profile& profile, std::string_view header) {
   std::string text = format_comment(header);

@@ -14,4 +14,9 @@ namespace ward::profiles {
 std::string write_yaml(const Profile& profile, std::string_view header = {});
 std::string write_yaml(const Policy& policy);
 
+// The two lines that allow a call of the danger set, as they stand in a document: one of a list under `syscalls`, and
+// one of the list under `accept`.
+std::string format_entry(std::string_view syscall, const ArgFilters& args);  // "{name: socket, args: [...]}"
+std::string format_accept(const Accept& accept);                             // "{syscall: socket, reason: ...}"
+
 }  // namespace ward::profiles

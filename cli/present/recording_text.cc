@@ -18,6 +18,8 @@ std::string percent(double share) {
 
 std::string arguments(const ward::v1::SeenSyscall& call) {
   std::string out;
+  for (const auto& together : call.together()) out += (out.empty() ? "" : " ") + together;
+  if (!out.empty()) return out + (call.together_overflowed() ? " (and more)" : "");
   for (const auto& argument : call.arguments()) {
     out += (out.empty() ? "" : "; ") + std::string("arg") + std::to_string(argument.index()) + " ";
     for (int i = 0; i < argument.values_size(); ++i) {
@@ -62,15 +64,17 @@ std::string refused(const ward::v1::Recording& r, const Style& style) {
 }
 
 std::string coverage(const ward::v1::Coverage& c, const Style& style) {
-  std::array<char, 160> estimate{};
-  std::snprintf(estimate.data(), estimate.size(), "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
-                c.estimated_total(), c.estimated_unseen(), c.windows());
   std::string out = style.bold("How much is probably unseen") + "\n";
   out += "  verdict      " +
          (c.reliable() ? style.good(escape(c.verdict(), 500)) : style.warn(escape(c.verdict(), 500))) + "\n";
-  out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " + percent(c.unseen_mass_coarse()) +
-         " large windows (Good-Turing)\n";
-  out += std::string("  estimate     ") + estimate.data() + "\n";
+  if (c.estimated()) {
+    std::array<char, 160> estimate{};
+    std::snprintf(estimate.data(), estimate.size(), "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
+                  c.estimated_total(), c.estimated_unseen(), c.windows());
+    out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " + percent(c.unseen_mass_coarse()) +
+           " large windows (Good-Turing)\n";
+    out += std::string("  estimate     ") + estimate.data() + "\n";
+  }
   out += "  life seen    " + list(c.life_events_seen()) + "\n";
   out += "  not seen     " + list(c.life_events_missing()) + "\n";
   return out;

@@ -52,6 +52,7 @@ void fill_watches(recorder_bpf& skeleton) {
     watch.index[watch.count] = static_cast<std::uint8_t>(index);
     watch.set[watch.count] = static_cast<std::uint8_t>(set);
     ++watch.count;
+    watch.tuple = profiles::kWatchedArguments[set].syscall == profiles::kTupleCall ? 1 : 0;
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
+#include "lib/oci/seccomp.h"
 
 namespace ward::recorder {
 namespace {
@@ -59,6 +60,19 @@ std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared
   return arguments;
 }
 
+profiles::ArgumentTuples tuples_of(const ward_shared& shared, std::uint32_t list) {
+  static_assert(profiles::kTupleBits == std::array<std::uint32_t, 3>{16, 24, 24}, "as WARD_TUPLE packs them");
+  constexpr std::uint64_t kLow = (1U << 24U) - 1;
+  const ward_values& kept = shared.tuples[list];
+  profiles::ArgumentTuples tuples;
+  tuples.overflowed = kept.overflowed != 0;
+  for (const std::uint64_t stored : kept.stored) {
+    const std::uint64_t packed = stored ^ WARD_VALUE_KEY;
+    if (stored != 0) tuples.values.insert({packed >> 48U, (packed >> 24U) & kLow, packed & kLow});
+  }
+  return tuples;
+}
+
 void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profiles::Run& run) {
   const bool runtime = bank == WARD_BANK_RUNTIME_WORKLOAD || bank == WARD_BANK_RUNTIME_EXEC;
   const bool refused = bank == WARD_BANK_REFUSED_WORKLOAD || bank == WARD_BANK_REFUSED_EXEC;
@@ -66,6 +80,7 @@ void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profile
   const std::uint32_t list = (exec ? 1U : 0U) + (refused ? unsigned{WARD_REFUSED_VALUES} : 0U);
   auto& calls = runtime ? run.runtime : refused ? run.refused : run.syscalls;
   const ward_shared& shared = tables[WARD_SHARED_TABLE].shared;
+  const int tuple_call = oci::find_syscall(profiles::kTupleCall).value_or(-1);
   for (int nr = 0; nr < WARD_NRS; ++nr) {
     const auto cell = static_cast<std::uint32_t>(bank * WARD_NRS + nr);
     const ward_mark& mark = shared.marks[cell];
@@ -78,6 +93,7 @@ void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profile
     syscall.first_seen_ns = static_cast<std::int64_t>(mark.first_ns) - start_ns;
     syscall.last_seen_ns = static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen.last_ns)) - start_ns;
     if (!runtime) syscall.arguments = arguments_of(shared, list, nr);
+    if (!runtime && nr == tuple_call) syscall.together = tuples_of(shared, list);
     calls.push_back(std::move(syscall));
     if (bank == WARD_BANK_WORKLOAD) {
       // The programs write the cell's mark before that of the window: between the two a cell may be one ahead.

@@ -9,6 +9,7 @@
 #include "profiles/constants.h"
 #include "profiles/coverage.h"
 #include "profiles/danger.h"
+#include "profiles/socket_types.h"
 
 namespace ward::enforcer {
 namespace {
@@ -26,6 +27,7 @@ struct United {
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
   std::map<std::uint32_t, profiles::ArgumentValues> arguments;
+  profiles::ArgumentTuples together;
   bool by_exec = false;
   bool by_workload = false;
 };
@@ -45,6 +47,9 @@ std::map<int, United> unite(const std::vector<Run>& runs, const std::vector<Obse
         values.values.insert(seen.values.begin(), seen.values.end());
         values.overflowed |= seen.overflowed;
       }
+      if (!call.together) continue;
+      united.together.values.insert(call.together->values.begin(), call.together->values.end());
+      united.together.overflowed |= call.together->overflowed;
     }
   }
   return out;
@@ -73,6 +78,14 @@ v1::SeenSyscall to_api(int nr, const United& united) {
       dangerous |= profiles::is_dangerous_value(name, index, value);
     }
   }
+  for (const auto& [family, type, protocol] : united.together.values) {
+    const profiles::ArgFilters args = {{0, std::nullopt, {family}},
+                                       {1, std::nullopt, {type & profiles::kSocketTypeMask}},
+                                       {2, std::nullopt, {protocol}}};
+    const std::string text = profiles::describe_call(name, args);
+    if (std::find(out.together().begin(), out.together().end(), text) == out.together().end()) out.add_together(text);
+  }
+  out.set_together_overflowed(united.together.overflowed);
   out.set_dangerous(dangerous);
   return out;
 }
@@ -109,10 +122,13 @@ std::map<std::string, v1::SeenCapability> capabilities_of(const std::vector<Run>
 
 v1::Coverage to_api(const profiles::Coverage& coverage) {
   v1::Coverage out;
-  out.set_unseen_mass(coverage.fine.unseen_mass);
-  out.set_unseen_mass_coarse(coverage.coarse.unseen_mass);
-  out.set_estimated_total(coverage.fine.total);
-  out.set_estimated_unseen(coverage.fine.unseen());
+  out.set_estimated(coverage.estimated);
+  if (coverage.estimated) {
+    out.set_unseen_mass(coverage.fine.unseen_mass);
+    out.set_unseen_mass_coarse(coverage.coarse.unseen_mass);
+    out.set_estimated_total(coverage.fine.total);
+    out.set_estimated_unseen(coverage.fine.unseen());
+  }
   out.set_reliable(coverage.reliable);
   out.set_verdict(coverage.verdict);
   out.set_windows(coverage.fine.windows);

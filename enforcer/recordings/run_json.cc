@@ -19,12 +19,14 @@ json to_json(const std::vector<ObservedSyscall>& syscalls) {
     for (const auto& [index, seen] : call.arguments) {
       arguments.push_back({{"index", index}, {"values", seen.values}, {"overflowed", seen.overflowed}});
     }
-    out.push_back({{"nr", call.nr},
-                   {"exec", call.origin == Origin::kExec},
-                   {"count", call.count},
-                   {"first_ns", call.first_seen_ns},
-                   {"last_ns", call.last_seen_ns},
-                   {"arguments", std::move(arguments)}});
+    json one = {{"nr", call.nr},
+                {"exec", call.origin == Origin::kExec},
+                {"count", call.count},
+                {"first_ns", call.first_seen_ns},
+                {"last_ns", call.last_seen_ns},
+                {"arguments", std::move(arguments)}};
+    if (call.together) one["together"] = {{"values", call.together->values}, {"overflowed", call.together->overflowed}};
+    out.push_back(std::move(one));
   }
   return out;
 }
@@ -43,6 +45,10 @@ std::vector<ObservedSyscall> syscalls_from(const json& in) {
       values.values = argument.at("values").get<std::set<std::uint64_t>>();
       values.overflowed = argument.at("overflowed").get<bool>();
       seen.arguments.emplace(argument.at("index").get<std::uint32_t>(), std::move(values));
+    }
+    if (const auto together = call.find("together"); together != call.end()) {  // older records have none
+      seen.together = {together->at("values").get<std::set<profiles::ArgumentTuple>>(),
+                       together->at("overflowed").get<bool>()};
     }
     out.push_back(std::move(seen));
   }

@@ -13,6 +13,7 @@
 #include "lib/base/log.h"
 #include "profiles/canonical.h"
 #include "profiles/read_yaml.h"
+#include "profiles/validate.h"
 
 namespace ward::enforcer {
 namespace {
@@ -237,6 +238,10 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   Applied applied;
   applied.profile = {*profile, profiles::digest(*profile), target, request.yaml};
   applied.warnings = candidate->resolved.warnings;
+  for (const profiles::Finding& finding : profiles::validate(*profile)) {
+    if (finding.severity == profiles::Finding::Severity::kWarning)
+      applied.warnings.push_back(finding.subject + ": " + finding.message);
+  }
   const SeenVersion before = (*seen_)[profile->name];
   applied.unchanged = same_text && before == SeenVersion{profile->version, applied.profile.digest} && refused_.empty();
   if (before.version == profile->version && !before.digest.empty() && before.digest != applied.profile.digest) {

@@ -55,6 +55,10 @@ int act(std::string_view word) {
     ::close(::socket(AF_INET, SOCK_DGRAM, 0));
     ::close(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   }
+  if (word == "odd_sockets") {
+    ::close(::socket(AF_NETLINK, SOCK_RAW, 12));  // NETLINK_NETFILTER
+    static_cast<void>(::socket(1 << 20, SOCK_RAW, 0));
+  }
   if (word == "prctl") ::prctl(PR_GET_DUMPABLE);
   if (word == "personality") ::personality(0xffffffff);
   if (word == "ioctls")

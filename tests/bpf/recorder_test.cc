@@ -257,6 +257,18 @@ TEST_F(RecorderTest, KeepsTheValuesOfScalarArguments) {
   EXPECT_THAT(one(run, SYS_ioctl).arguments.at(1).values, Contains(0U)) << "zero is a value, not a free place";
 }
 
+TEST_F(RecorderTest, F31_KeepsTogetherWhatASocketWasAskedForTogether) {
+  const auto socket = one(record({"sockets"}), SYS_socket);
+  ASSERT_TRUE(socket.together);
+  EXPECT_EQ(socket.together->values,
+            (std::set<profiles::ArgumentTuple>{{AF_INET, SOCK_DGRAM, 0}, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0}}));
+  EXPECT_FALSE(socket.together->overflowed);
+  const auto other = one(record({"odd_sockets"}), SYS_socket);
+  ASSERT_TRUE(other.together);
+  EXPECT_THAT(other.together->values, Contains(profiles::ArgumentTuple{AF_NETLINK, SOCK_RAW, 12}));
+  EXPECT_TRUE(other.together->overflowed) << "a family that no socket has fits in no place";
+}
+
 TEST_F(RecorderTest, SaysWhenASetOfValuesOverflowed) {
   const auto run = record({"ioctls", "sockets"});
   const auto requests = one(run, SYS_ioctl).arguments.at(1);

@@ -75,7 +75,7 @@ def learn(node, workload, program, life):
     table, title, coverage = node.ward("learn", "show", workload).stdout.partition("How much is probably unseen\n")
     show(f"ward learn show {workload}", table, 10, title + coverage)
     known = node.ward_json("learn", "show", workload)["coverage"]
-    claim(known["verdict"] and known["verdict"] in coverage and known["windows"] > 0 and known["estimated_total"] > 0 and known["life_events_seen"],
+    claim(known["verdict"] and known["verdict"] in coverage and known["windows"] > 0 and (known["estimated_total"] > 0) == known["estimated"] and known["life_events_seen"],
           "it says how much is probably unseen, what of a life was seen" + ("" if known["reliable"] else ", and that two short runs are not enough to rely on it"), coverage)
 
 

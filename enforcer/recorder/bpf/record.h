@@ -91,6 +91,7 @@ struct ward_shared {
   struct ward_mark marks[WARD_CELLS];
   /* By origin, of calls that ran and then of those that were refused; the runtime layer's are nobody's business. */
   struct ward_values values[2 * WARD_REFUSED_VALUES][WARD_SETS];
+  struct ward_values tuples[2 * WARD_REFUSED_VALUES]; /* likewise, of the one call that has any */
   struct ward_program programs[WARD_PROGRAMS];
 };
 
@@ -111,5 +112,9 @@ struct ward_watch {
   __u8 count;
   __u8 index[WARD_WATCHED_ARGS];
   __u8 set[WARD_WATCHED_ARGS];
-  __u8 unused;
+  __u8 tuple; /* 1: the first three arguments are also kept together, packed: see WARD_TUPLE */
 };
+
+/* Family, type and protocol of a socket in one number. What does not fit makes the set overflow. */
+#define WARD_TUPLE_FITS(a, b, c) (!((a) >> 16) && !((b) >> 24) && !((c) >> 24))
+#define WARD_TUPLE(a, b, c) ((__u64)(a) << 48 | (__u64)(b) << 24 | (__u64)(c))

@@ -169,6 +169,15 @@ static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u
     __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
     note_value(&shared->values[list & (2 * WARD_REFUSED_VALUES - 1)][set], argument(regs, watches[nr].index[i]));
   }
+  if (!watches[nr].tuple) return;
+  // The kernel takes three ints: it does not look at the upper halves either.
+  __u32 a = argument(regs, 0), b = argument(regs, 1), c = argument(regs, 2);
+  struct ward_values* tuples = &shared->tuples[list & (2 * WARD_REFUSED_VALUES - 1)];
+  if (WARD_TUPLE_FITS(a, b, c)) {
+    note_value(tuples, WARD_TUPLE(a, b, c));
+  } else {
+    tuples->overflowed = 1;
+  }
 }
 
 static __always_inline int is_foreign(const struct task_struct* task, long id) {

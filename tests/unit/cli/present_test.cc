@@ -81,6 +81,7 @@ TEST(Json, BytesThatAreNotUtf8AreReplacedAndNeverAnError) {
 TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
   ward::v1::Recording recording;
   recording.set_workload("nginx");
+  recording.mutable_coverage()->set_estimated(true);
   recording.mutable_coverage()->set_unseen_mass(0.0123);
   recording.mutable_coverage()->set_verdict("not reliable yet");
   recording.mutable_coverage()->add_life_events_missing("graceful-stop");
@@ -102,6 +103,16 @@ TEST(RecordingText, F01_SaysWhatTheOwnFilterRefused) {
   const std::string text = recording_text(recording, kPlain);
   EXPECT_NE(text.find("Tried, and refused by the container's own filter\n"), std::string::npos) << text;
   EXPECT_NE(text.find("io_uring_setup  3     7      workload  danger set\n"), std::string::npos) << text;
+}
+
+TEST(RecordingText, F33_WithoutGroundForAnEstimateThereIsNone) {
+  ward::v1::Recording recording;
+  recording.mutable_coverage()->set_verdict("one run only");
+  const std::string text = recording_text(recording, kPlain);
+  EXPECT_NE(text.find("one run only"), std::string::npos);
+  for (const char* part : {"calls in all", "unseen mass", "estimate", "%"}) {
+    EXPECT_EQ(text.find(part), std::string::npos) << part << " is in\n" << text;
+  }
 }
 
 TEST(Style, DurationsAreReadable) {

@@ -115,6 +115,7 @@ TEST(RunJson, ReadingBackGivesTheSameRun) {
   run.lost_events = 4;
   run.foreign_calls = 1;
   run.refused = observed({"keyctl"}).syscalls;
+  run.syscalls.back().together = profiles::ArgumentTuples{{{2, 0x80001, 0}, {38, 5, 0}}, true};
   const auto back = read_run_json(write_run_json(run));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, run);

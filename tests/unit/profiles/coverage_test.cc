@@ -61,6 +61,13 @@ Run steady_run(const std::string& id, std::uint32_t windows) {
   return run;
 }
 
+TEST(Coverage, F33_OneRunIsNoGroundForAnEstimate) {
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40)}}).estimated) << "its start happens once";
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 5), steady_run("b", 5)}}).estimated) << "few windows";
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40), steady_run("b", 0)}}).estimated) << "one did nothing";
+  EXPECT_TRUE(coverage({"web", "ebpf", {steady_run("a", 20), steady_run("b", 20)}}).estimated);
+}
+
 TEST(Coverage, TwoSteadyRunsAreReliableAndNeverCalledAGuarantee) {
   const Coverage c = coverage({"web", "ebpf", {steady_run("a", 30), steady_run("b", 30)}});
   EXPECT_TRUE(c.reliable);

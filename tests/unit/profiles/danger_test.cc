@@ -16,6 +16,7 @@
 #include "profiles/generate.h"
 #include "profiles/merge.h"
 #include "profiles/read_yaml.h"
+#include "profiles/validate.h"
 #include "profiles/write_yaml.h"
 #include "tests/support/seccomp_evaluator.h"
 
@@ -90,6 +91,75 @@ TEST(Danger, H02_GenerateLeavesSuchACapabilityOutAndSaysSo) {
   ASSERT_EQ(generated->left_out.size(), 1U);
   EXPECT_EQ(describe(generated->left_out[0]), "CAP_SYS_PTRACE, 3 times in 1 run");
   EXPECT_THAT(generated->header, HasSubstr("CAP_SYS_PTRACE"));
+}
+
+constexpr const char* kRoute =
+    "[{index: 0, oneOf: [AF_NETLINK]}, {index: 1, mask: 0xf, oneOf: [SOCK_RAW]}, {index: 2, oneOf: [NETLINK_ROUTE]}]";
+
+std::string sockets(const std::string& listed, const std::string& signed_for) {
+  return "  syscalls: {serving: [{name: socket, args: [{index: 0, oneOf: [AF_UNIX]}]}, {name: socket, args: " + listed +
+         "}]}\n" +
+         (signed_for.empty() ? "" : "  accept: [{syscall: socket, reason: as agreed, args: " + signed_for + "}]\n");
+}
+
+TEST(Danger, F31_ASignatureOpensOneTupleAndNothingElse) {
+  EXPECT_EQ(error_of(sockets(kRoute, kRoute)), "accepted");
+  EXPECT_EQ(error_of(sockets(kRoute, "[{index: 0, oneOf: [AF_NETLINK]}]")), "accepted")
+      << "one for the family is wider";
+
+  // Wider than what was signed: the family, another protocol, another type.
+  EXPECT_THAT(error_of(sockets("[{index: 0, oneOf: [AF_NETLINK]}]", kRoute)),
+              HasSubstr("socket(AF_NETLINK) is in the"));
+  for (const char* other :
+       {"[{index: 0, oneOf: [AF_NETLINK]}, {index: 1, mask: 0xf, oneOf: [SOCK_RAW]}, {index: 2, "
+        "oneOf: [NETLINK_ROUTE, NETLINK_NETFILTER]}]",
+        "[{index: 0, oneOf: [AF_NETLINK]}, {index: 1, mask: 0x7, oneOf: [3]}, {index: 2, oneOf: [0]}]",
+        "[{index: 0, mask: 0xffff, oneOf: [AF_NETLINK]}, {index: 1, mask: 0xf, oneOf: [SOCK_RAW]}, "
+        "{index: 2, oneOf: [0]}]"}) {
+    EXPECT_THAT(error_of(sockets(other, kRoute)), HasSubstr("is in the danger set")) << other;
+  }
+  // A signature that does not name the family signs for none.
+  EXPECT_THAT(error_of(sockets(kRoute, "[{index: 2, oneOf: [NETLINK_ROUTE]}]")), HasSubstr("is in the danger set"));
+}
+
+TEST(Danger, F31_TheErrorHasTheSignatureThatFits) {
+  EXPECT_THAT(
+      error_of(sockets(kRoute, "")),
+      HasSubstr("accept: [{syscall: socket, reason: \"why it is needed\", args: " + std::string(kRoute) + "}]"));
+}
+
+TEST(Danger, F31_ACallMayBeListedWithSeveralArgumentsThatBelongTogether) {
+  const auto profile = read(sockets(kRoute, kRoute));
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_EQ(read_profile(write_yaml(*profile), "again.yaml").value(), *profile);
+  const SyscallEntry& socket = profile->syscalls.at(Layer::kServing).at("socket");
+  EXPECT_EQ(describe_arguments(socket),
+            "argument 0 is AF_UNIX; or argument 0 is AF_NETLINK, and argument 1 & 0xf is SOCK_RAW, and argument 2 is "
+            "NETLINK_ROUTE");
+  EXPECT_EQ(merge(socket, socket), socket);
+  const SyscallEntry inet{"socket", {{0, {}, {2}}}};
+  EXPECT_EQ(merge(socket, inet), merge(inet, socket));
+  EXPECT_TRUE(covers_entry(merge(socket, inet), socket) && covers_entry(merge(socket, inet), inet));
+  EXPECT_FALSE(covers_entry(merge(socket, inet), {"socket", {{0, {}, {16}}}}));
+  EXPECT_THAT(error_of("  syscalls: {serving: [socketpair, {name: socketpair, args: [{index: 0, oneOf: [1]}]}]}\n"),
+              HasSubstr("one of the two allows any arguments"));
+  EXPECT_THAT(error_of("  syscalls: {serving: [read, read]}\n"), HasSubstr("listed twice"));
+}
+
+TEST(Danger, F32_LintNamesWhatIsSignedAndNotListedValuesIncluded) {
+  const auto warnings_of = [](const std::string& spec) {
+    const auto profile = read(spec);
+    EXPECT_TRUE(profile) << profile.error().message;
+    std::string text;
+    for (const Finding& finding : validate(profile.value_or(Profile{}))) text += finding.message + "\n";
+    return text;
+  };
+  const std::string family = "[{index: 0, oneOf: [AF_NETLINK]}]";
+  EXPECT_EQ(warnings_of(sockets(kRoute, kRoute)), "");
+  EXPECT_THAT(warnings_of(sockets("[{index: 0, oneOf: [AF_INET]}]", kRoute)),
+              HasSubstr("nothing allows socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE): list {name: socket, args: "));
+  EXPECT_THAT(warnings_of("  syscalls: {serving: [read]}\n  accept: [{syscall: keyctl, reason: as agreed}]\n"),
+              HasSubstr("nothing allows keyctl: list {name: keyctl} under syscalls too"));
 }
 
 TEST(Danger, H02_ADiffMarksSuchACapability) {

@@ -20,6 +20,14 @@ std::string error_of(const std::string& text) {
   return read ? "accepted" : read.error().message;
 }
 
+std::vector<std::string> warnings_of(const std::string& rule) {
+  std::vector<std::string> out;
+  for (const Finding& f : validate(read_policy(policy("    - {" + rule + "}\n"), "p.yaml").value())) {
+    if (f.severity == Finding::Severity::kWarning) out.push_back(f.subject);
+  }
+  return out;
+}
+
 TEST(ReadPolicy, ReadsEveryField) {
   const auto read = read_policy(
       policy(
@@ -107,13 +115,6 @@ TEST(ReadPolicy, H09_TwoValuesThatCouldRunIntoEachOtherAreRefused) {
 }
 
 TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
-  const auto warnings_of = [](const std::string& rule) {
-    std::vector<std::string> out;
-    for (const Finding& f : validate(read_policy(policy("    - {" + rule + "}\n"), "p.yaml").value())) {
-      if (f.severity == Finding::Severity::kWarning) out.push_back(f.subject);
-    }
-    return out;
-  };
   using Subjects = std::vector<std::string>;
   const Subjects profile = {"rules.0.profile"}, workload = {"rules.0.workload"}, none;
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}'"), profile);
@@ -131,6 +132,35 @@ TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
               testing::ElementsAre("rules.0.match.images"))
       << "nor is there an image that is known";
   EXPECT_EQ(warnings_of("mode: 'off'"), none);
+}
+
+// Each of these was taken, and its rule never matched: what it was to govern ran free.
+TEST(ReadPolicy, F25_APatternThatCanNeverMatchIsRefusedWhereItStands) {
+  const std::pair<const char*, const char*> dead[] = {
+      {"containers: [\"web-?\"]", "no regular expression"}, {"containers: [\"^an-.*$\"]", "no regular expression"},
+      {"containers: [\"!web*\"]", "cannot exclude"},        {"containers: [\"(a|b)\"]", "several entries of the list"},
+      {"pods: [\"web-[0-9]\"]", "no regular expression"},   {"images: [\"nginx:1.2+\"]", "no regular expression"},
+      {"kubernetesNamespaces: [Shop]", "lower case"},       {"pods: [\"a, b\"]", "several entries of the list"},
+      {"containerdNamespaces: [\"k8s io\"]", "only '*'"},   {"images: [\"{nginx,redis}:*\"]", "several entries"}};
+  for (const auto& [match, hint] : dead) {
+    const std::string error = error_of(policy(std::string("    - {mode: learn, match: {") + match + "}}\n"));
+    EXPECT_THAT(error, testing::HasSubstr("never matches")) << match;
+    EXPECT_THAT(error, testing::HasSubstr(hint)) << match;
+  }
+  EXPECT_THAT(error_of(policy("    - {mode: learn, match: {containers: [web, \"db-?\"]}}\n")),
+              testing::HasSubstr(":6:47: 'db-?' never matches"));
+  for (const char* alive :
+       {"containers: [\"*\", Web_1.a-b]", "images: [\"ghcr.io:443/a_b/c@sha256:*\", \"*/Nginx:1.2\"]",
+        "pods: [\"web-*\", a.b]", "kubernetesNamespaces: [shop-1]"}) {
+    EXPECT_EQ(error_of(policy(std::string("    - {mode: learn, match: {") + alive + "}}\n")), "accepted") << alive;
+  }
+}
+
+TEST(ReadPolicy, F25_ASelectorSaysWhereItCannotWork) {
+  EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], pods: [web]}"),
+              testing::ElementsAre("rules.0.match.pods"));
+  EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], kubernetesNamespaces: [web]}"),
+              testing::ElementsAre("rules.0.match.kubernetesNamespaces"));
 }
 
 }  // namespace
