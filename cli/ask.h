@@ -5,7 +5,6 @@
 
 #include <grpcpp/client_context.h>
 
-#include <cstdio>
 #include <string>
 
 #include "cli/present/json.h"
@@ -16,10 +15,10 @@ namespace ward::cli {
 template <typename Request, typename Response>
 using Question = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
-// `doing` is for the error. Gives the exit code.
+// `doing` is for the error; `kept`, where it is given, gets the answer. Gives the exit code.
 template <typename Request, typename Response, typename PrintText>
 int ask(Session& session, const std::string& doing, Question<Request, Response> question, const Request& request,
-        PrintText print_text) {
+        PrintText print_text, Response* kept = nullptr) {
   grpc::ClientContext context;
   context.set_deadline(deadline());
   Response answer;
@@ -27,10 +26,11 @@ int ask(Session& session, const std::string& doing, Question<Request, Response> 
     return session.fail(doing, rpc);
   }
   if (session.json) {
-    std::puts(to_json(answer).c_str());
+    session.print(to_json(answer));
   } else {
     print_text(answer);
   }
+  if (kept != nullptr) *kept = std::move(answer);
   return kExitOk;
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
 #include <memory>
 
 #include "cli/ask.h"
@@ -14,36 +13,38 @@ namespace {
 
 using Stub = ward::v1::Ward::Stub;
 
-void print_list(const Style& style, const ward::v1::ListRecordingsResponse& recordings) {
+void print_list(Session& session, const ward::v1::ListRecordingsResponse& recordings) {
   Table table({"WORKLOAD", "RUNS", "ACTIVE", "SYSCALLS", "CAPABILITIES", "LOST", "LAST", "RECORDER"});
   for (const auto& r : recordings.recordings()) {
     table.add({r.workload(), std::to_string(r.runs()), std::to_string(r.active_runs()), std::to_string(r.syscalls()),
                std::to_string(r.capabilities()), std::to_string(r.lost_events()), age(r.last_wall_ns(), wall_ns()),
                r.recorder()});
   }
-  std::fputs(table.text(style).c_str(), stdout);
+  session.print(table.text(session.out));
 }
 
 int list(Session& session) {
   return ask(session, "learn list", &Stub::ListRecordings, {},
-             [&](const auto& recordings) { print_list(session.out, recordings); });
+             [&](const auto& recordings) { print_list(session, recordings); });
 }
 
 int show(Session& session, const std::string& workload) {
   ward::v1::GetRecordingRequest request;
   request.set_workload(workload);
   return ask(session, "learn show " + workload, &Stub::GetRecording, request,
-             [&](const auto& recording) { std::fputs(recording_text(recording, session.out).c_str(), stdout); });
+             [&](const auto& recording) { session.print(recording_text(recording, session.out)); });
 }
 
 int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
-  return ask(session, "learn forget " + request.workload(), &Stub::ForgetRecording, request,
-             [&](const auto& forgotten) {
-               std::printf("%s: %u runs forgotten%s\n", escape(request.workload()).c_str(), forgotten.forgotten(),
-                           forgotten.kept_active() == 0
-                               ? ""
-                               : (", " + std::to_string(forgotten.kept_active()) + " kept because they go on").c_str());
-             });
+  return ask(
+      session, "learn forget " + request.workload(), &Stub::ForgetRecording, request, [&](const auto& forgotten) {
+        session.print(escape(request.workload()) + ": " + std::to_string(forgotten.forgotten()) + " runs forgotten" +
+                      (forgotten.kept_active() == 0
+                           ? ""
+                           : ", " + std::to_string(forgotten.kept_active()) + " kept because they go on") +
+                      "\n");
+        for (const std::string& id : forgotten.run_ids()) session.print("  run " + escape(id) + "\n");
+      });
 }
 
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <grpcpp/client_context.h>
 
-#include <cstdio>
 #include <memory>
 
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
-#include "lib/base/escape.h"
 #include "profiles/read_yaml.h"
 
 namespace ward::cli {
@@ -27,18 +25,17 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
     return session.fail("profile apply", rpc);
   }
   if (session.json) {
-    std::puts(to_json(response).c_str());
+    session.print(to_json(response));
     return kExitOk;
   }
-  for (const auto& warning : response.warnings()) {
-    std::fprintf(stderr, "%s%s\n", session.err.warn("warning: ").c_str(), escape(warning, 500).c_str());
-  }
+  session.warn_all(response.warnings());
   const auto& p = response.profile();
-  std::printf("profile %s version %lu %s: %u syscalls, %u capabilities, digest %s\n", p.name().c_str(),
-              static_cast<unsigned long>(p.version()),
-              request.dry_run() ? "would be applied"
-                                : (response.unchanged() ? "is in force already" : "is in force for new containers"),
-              p.syscalls(), p.capabilities(), short_digest(p.digest()).c_str());
+  session.print("profile " + p.name() + " version " + std::to_string(p.version()) + " " +
+                (request.dry_run()      ? "would be applied"
+                 : response.unchanged() ? "is in force already"
+                                        : "is in force for new containers") +
+                ": " + std::to_string(p.syscalls()) + " syscalls, " + std::to_string(p.capabilities()) +
+                " capabilities, digest " + short_digest(p.digest()) + "\n");
   return kExitOk;
 }
 

@@ -25,7 +25,7 @@ std::string comparison_with_docker(std::string_view profile_yaml) {
       std::count_if(docker.begin(), docker.end(), [&](const std::string& name) { return !allowed.contains(name); });
   return "in force: " + std::to_string(allowed.size()) +
          " calls with those every program gets; Docker's default allows " + std::to_string(docker.size()) + "\n" +
-         std::to_string(closed) + " calls that Docker's default allows are closed by this profile\n";
+         std::to_string(closed) + " calls that Docker's default allows are closed by this profile";
 }
 
 }  // namespace ward::cli

@@ -7,7 +7,7 @@
 
 namespace ward::cli {
 
-// Two lines; empty where the text is not a profile.
+// Two lines, the last without a newline; empty where the text is not a profile.
 std::string comparison_with_docker(std::string_view profile_yaml);
 
 }  // namespace ward::cli

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
+#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cli/out_option.h"
+#include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/named_output.h"
+#include "lib/base/printable.h"
 #include "lib/oci/bundle.h"
 #include "profiles/canonical.h"
 #include "profiles/compile.h"
@@ -14,7 +16,8 @@ namespace ward::cli {
 namespace {
 
 struct Request {
-  std::string path, output;
+  std::string path;
+  std::string output;
   std::string format = "oci";
 };
 
@@ -39,18 +42,23 @@ int run(Session& session, const Request& request) {
   const auto content = compiled(request, *profile);
   if (!content) return session.fail(content.error());
   if (request.output.empty()) {
-    std::fwrite(content->data(), 1, content->size(), stdout);
+    session.print(*content);
     return kExitOk;
+  }
+  std::error_code error;
+  if (std::filesystem::equivalent(request.path, request.output, error)) {
+    return session.refuse("profile compile: '" + request.output + "' is the profile itself: name another file with -o",
+                          kExitUsage);
   }
   if (auto written = write_named_output(request.output, *content, 0644); !written) return session.fail(written.error());
   const std::string digest = profiles::digest(*profile);
   if (session.json) {
-    using Json = nlohmann::ordered_json;
-    const Json out = {{"file", request.output}, {"format", request.format}, {"digest", digest}};
-    std::puts(out.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    const nlohmann::ordered_json out = {
+        {"schema", schema("CompiledFile")}, {"file", request.output}, {"format", request.format}, {"digest", digest}};
+    session.print(json_text(out));
   } else {
-    std::fprintf(stderr, "wrote %s: format %s, profile digest %s\n", request.output.c_str(), request.format.c_str(),
-                 short_digest(digest).c_str());
+    session.say("wrote " + printable(request.output) + ": format " + request.format + ", profile digest " +
+                short_digest(digest));
   }
   return kExitOk;
 }
@@ -61,7 +69,7 @@ void add_profile_compile(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("compile", "Print the filter a profile becomes; needs no wardd");
   const auto request = std::make_shared<Request>();
   verb->add_option("file", request->path, "profile YAML, - for standard input")->required();
-  verb->add_option("-o,--out", request->output, "where to write it; standard output without");
+  add_out_option(*verb, session, [request](const std::string& file) { request->output = file; });
   verb->add_option("--format", request->format,
                    "oci: linux.seccomp as JSON for use without Ward (EPERM); supervised: as Ward installs it (NOTIFY); "
                    "ward: the sealed rule table of <state>/compiled")

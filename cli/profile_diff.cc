@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/diff.h"
 
-#include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -38,18 +37,19 @@ int run(Session& session, const std::string& before, const std::string& after) {
   if (!b) return session.fail(b.error());
   const profiles::ProfileDiff difference = profiles::diff(*a, *b);
   if (session.json) {
-    const nlohmann::ordered_json out = {{"widens", difference.widens()},
+    const nlohmann::ordered_json out = {{"schema", schema("ProfileDiff")},
+                                        {"widens", difference.widens()},
                                         {"widened", changes(difference.widened)},
                                         {"narrowed", changes(difference.narrowed)},
                                         {"capabilities_added", difference.capabilities_added},
                                         {"dangerous_capabilities_added", dangerous(difference.capabilities_added)},
                                         {"capabilities_removed", difference.capabilities_removed},
                                         {"settings", difference.settings}};
-    std::puts(out.dump(2).c_str());
+    session.print(json_text(out));
     return difference.empty() ? kExitOk : kExitDifferent;
   }
   if (difference.empty()) {
-    std::puts("both allow the same");
+    session.print("both allow the same\n");
     return kExitOk;
   }
   std::string text = profiles::format_diff(difference);
@@ -58,11 +58,12 @@ int run(Session& session, const std::string& before, const std::string& after) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string line = escape(text.substr(begin, end - begin), 1000);
     const char first = line.empty() ? ' ' : line[0];
-    std::puts((first == '+' ? session.out.bad(line) : first == '-' ? session.out.good(line) : line).c_str());
+    session.print((first == '+' ? session.out.bad(line) : first == '-' ? session.out.good(line) : line) + "\n");
     begin = end + 1;
   }
-  std::puts(difference.widens() ? session.out.warn("the second allows more than the first").c_str()
-                                : "the second allows nothing that the first does not");
+  session.print((difference.widens() ? session.out.warn("the second allows more than the first")
+                                     : "the second allows nothing that the first does not") +
+                "\n");
   return kExitDifferent;
 }
 

@@ -30,6 +30,10 @@ Result<std::string> read_standard_input() {
 
 Result<ProfileText> read_profile_text(const std::string& path) {
   auto text = path == "-" ? read_standard_input() : read_file(path, kMaxBytes);
+  // Too large is as on standard input: the file is bad, not missing.
+  if (!text && text.error().code == Code::kResourceExhausted && text.error().sys_errno == 0) {
+    return fail(Code::kInvalidArgument, text.error().message);
+  }
   if (!text) return tl::unexpected<Error>(text.error());
   return ProfileText{path == "-" ? "<stdin>" : path, std::move(*text)};
 }

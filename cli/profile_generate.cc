@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <grpcpp/client_context.h>
 
-#include <cstdio>
+#include <filesystem>
 #include <memory>
 
+#include "cli/out_option.h"
 #include "cli/present/json.h"
 #include "cli/profile_compare.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
-#include "lib/base/escape.h"
 #include "lib/base/named_output.h"
+#include "lib/base/printable.h"
 
 namespace ward::cli {
 namespace {
+
+// A device, a pipe or an empty file has nothing to lose.
+bool is_in_the_way(const std::string& output) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(output, error) && std::filesystem::file_size(output, error) > 0;
+}
+
+int refuse_to_overwrite(Session& session, const std::string& output) {
+  return session.refuse("profile generate: '" + output +
+                            "' is there already, and may hold signatures and changes of people: write to another file "
+                            "and look at `ward profile diff`, or --force",
+                        kExitFailed);
+}
 
 int run(Session& session, const ward::v1::GenerateProfileRequest& request, const std::string& output) {
   grpc::ClientContext context;
@@ -26,28 +40,22 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
       return session.fail(written.error());
   }
   if (session.json) {
-    std::puts(to_json(response).c_str());
+    session.print(to_json(response));
     return kExitOk;
   }
-  if (output.empty()) std::fputs(response.yaml().c_str(), stdout);
+  if (output.empty()) session.print(response.yaml());
   // Everything else goes to standard error, so that the document alone can be redirected.
-  const Style& style = session.err;
-  if (!output.empty()) std::fprintf(stderr, "wrote %s: ", output.c_str());
-  std::fprintf(stderr, "%u syscalls, %u capabilities\n%s", response.syscalls(), response.capabilities(),
-               comparison_with_docker(response.yaml()).c_str());
-  for (const auto& call : response.left_out()) {
-    std::fprintf(stderr, "%s%s\n", style.warn("left out: ").c_str(), escape(call, 500).c_str());
-  }
+  session.say((output.empty() ? "" : "wrote " + printable(output) + ": ") + std::to_string(response.syscalls()) +
+              " syscalls, " + std::to_string(response.capabilities()) + " capabilities");
+  if (const auto compared = comparison_with_docker(response.yaml()); !compared.empty()) session.say(compared);
+  for (const auto& call : response.left_out()) session.say(session.err.warn("left out: ") + printable(call));
   if (response.left_out_size() > 0) {
-    std::fputs(
+    session.say(
         "  these belong to the danger set, or came with it: learning alone never allows them. To allow one, take the "
         "`# `\n"
-        "  off its lines in the document (under syscalls and under accept), and write the reason in the place of WHY\n",
-        stderr);
+        "  off its lines in the document (under syscalls and under accept), and write the reason in the place of WHY");
   }
-  for (const auto& warning : response.warnings()) {
-    std::fprintf(stderr, "%s%s\n", style.warn("warning: ").c_str(), escape(warning, 500).c_str());
-  }
+  session.warn_all(response.warnings());
   return kExitOk;
 }
 
@@ -56,12 +64,13 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("generate", "Write the profile of a recorded workload, ready for review in git");
   const auto request = std::make_shared<ward::v1::GenerateProfileRequest>();
-  // -o is the file here, as in compilers; the global --output keeps its long name.
   const auto output = std::make_shared<std::string>();
   verb->add_option_function<std::string>(
           "workload", [request](const std::string& w) { request->set_workload(w); }, "a name from `ward learn list`")
       ->required();
-  verb->add_option("-o,--out", *output, "where to write it; standard output without");
+  add_out_option(*verb, session, [output](const std::string& file) { *output = file; });
+  const auto force = std::make_shared<bool>(false);
+  verb->add_flag("--force", *force, "also over a file that is there already");
   verb->add_option_function<std::string>(
       "--name", [request](const std::string& n) { request->set_name(n); },
       "the profile's name; the workload's without");
@@ -71,7 +80,10 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_flag_callback(
       "--allow-lossy", [request] { request->set_allow_lossy(true); },
       "also from a recording that lost events (the profile may lack calls)");
-  verb->callback([&session, &exit_code, request, output] { exit_code = run(session, *request, *output); });
+  verb->callback([&session, &exit_code, request, output, force] {
+    exit_code =
+        is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output) : run(session, *request, *output);
+  });
 }
 
 }  // namespace ward::cli

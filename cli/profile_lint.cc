@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lint works on files alone: for a person's editor and for CI. It names every file it looked at.
-#include <cstdio>
+#include <algorithm>
+#include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
-#include "lib/base/escape.h"
+#include "lib/base/printable.h"
 #include "profiles/canonical.h"
+#include "profiles/node_config.h"
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
 
@@ -16,6 +18,7 @@ namespace ward::cli {
 namespace {
 
 struct Verdict {
+  bool read = true;  // false: the file is not there, or cannot be read
   std::string kind;
   std::string digest;  // of a profile
   std::string error;
@@ -26,6 +29,7 @@ Verdict lint(const std::string& path) {
   Verdict verdict;
   const auto file = read_profile_text(path);
   if (!file) {
+    verdict.read = file.error().code == Code::kInvalidArgument;
     verdict.error = file.error().message;
     return verdict;
   }
@@ -44,6 +48,11 @@ Verdict lint(const std::string& path) {
     }
     return verdict;
   }
+  if (*kind == "NodeConfig") {
+    const auto config = profiles::read_node_config(file->text, file->name);
+    if (!config) verdict.error = config.error().message;
+    return verdict;
+  }
   const auto profile = profiles::read_profile(file->text, file->name);
   if (profile) {
     verdict.digest = profiles::digest(*profile);
@@ -57,34 +66,68 @@ Verdict lint(const std::string& path) {
 nlohmann::ordered_json as_json(const std::string& path, const Verdict& verdict) {
   nlohmann::ordered_json warnings = nlohmann::ordered_json::array();
   for (const auto& w : verdict.warnings) warnings.push_back({{"subject", w.subject}, {"message", w.message}});
-  return {{"file", path},           {"valid", verdict.error.empty()},
-          {"kind", verdict.kind},   {"digest", verdict.digest},
-          {"error", verdict.error}, {"warnings", warnings}};
+  return {{"schema", schema("LintVerdict")},
+          {"file", path},
+          {"valid", verdict.error.empty()},
+          {"kind", verdict.kind},
+          {"digest", verdict.digest},
+          {"error", verdict.error},
+          {"warnings", warnings}};
 }
 
-int run(Session& session, const std::vector<std::string>& paths) {
+// Of a folder, as wardd reads /etc/ward: every .yaml and .yml below it but hidden ones, in the order of their names.
+Result<std::vector<std::string>> files_of(const std::string& path) {
+  std::error_code error;
+  if (path == "-" || !std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};
+  std::vector<std::string> found;
+  std::filesystem::recursive_directory_iterator entries(path, error);
+  for (; !error && entries != std::filesystem::recursive_directory_iterator(); entries.increment(error)) {
+    const std::filesystem::path& entry = entries->path();
+    if (entry.filename().string().front() == '.') {
+      entries.disable_recursion_pending();
+    } else if (!entries->is_directory(error) && (entry.extension() == ".yaml" || entry.extension() == ".yml")) {
+      found.push_back(entry.string());
+    }
+  }
+  if (error) return fail_errno("read folder '" + path + "'", error.value());
+  if (found.empty()) return fail(Code::kNotFound, "no .yaml or .yml file is in the folder '" + path + "'");
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+int run(Session& session, const std::vector<std::string>& given) {
   int exit_code = kExitOk;
+  std::vector<std::string> paths;
+  for (const std::string& path : given) {
+    const auto files = files_of(path);
+    if (!files) return session.fail(files.error());
+    paths.insert(paths.end(), files->begin(), files->end());
+  }
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& path : paths) {
     const Verdict verdict = lint(path);
-    if (!verdict.error.empty()) exit_code = kExitInvalid;
+    // What could not be looked at is the more serious of the two.
+    if (!verdict.read) {
+      exit_code = kExitFailed;
+    } else if (!verdict.error.empty() && exit_code == kExitOk) {
+      exit_code = kExitInvalid;
+    }
     if (session.json) {
       all.push_back(as_json(path, verdict));
       continue;
     }
     for (const auto& w : verdict.warnings) {
-      std::fprintf(stderr, "%s%s: %s: %s\n", session.err.warn("warning: ").c_str(), path.c_str(),
-                   escape(w.subject).c_str(), escape(w.message, 500).c_str());
+      session.warn(path + ": " + w.subject + ": " + w.message);
     }
     if (verdict.error.empty()) {
-      std::printf("%s: %s %s%s\n", path.c_str(), session.out.good("ok").c_str(), verdict.kind.c_str(),
-                  verdict.digest.empty() ? "" : (" " + short_digest(verdict.digest)).c_str());
+      session.print(printable(path) + ": " + session.out.good("ok") + " " + verdict.kind +
+                    (verdict.digest.empty() ? "" : " " + short_digest(verdict.digest)) + "\n");
     } else {
-      std::fprintf(stderr, "%s\n", verdict.error.c_str());
+      session.say(printable(verdict.error));
     }
   }
   if (session.json) {
-    std::puts(all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).c_str());
+    session.print(json_text(all));
   }
   return exit_code;
 }
@@ -92,9 +135,9 @@ int run(Session& session, const std::vector<std::string>& paths) {
 }  // namespace
 
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("lint", "Check profile and policy files; needs no wardd");
+  auto* verb = profile.add_subcommand("lint", "Check profiles, policies and wardd.yaml; needs no wardd");
   const auto paths = std::make_shared<std::vector<std::string>>();
-  verb->add_option("files", *paths, "YAML files, - for standard input")->required();
+  verb->add_option("files", *paths, "YAML files or folders of them, - for standard input")->required();
   verb->callback([&session, &exit_code, paths] { exit_code = run(session, *paths); });
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-
 #include "cli/ask.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
@@ -8,18 +6,18 @@
 namespace ward::cli {
 namespace {
 
-void print(const Style& style, const ward::v1::ListProfilesResponse& profiles) {
+void print(Session& session, const ward::v1::ListProfilesResponse& profiles) {
   Table table({"PROFILE", "VERSION", "DIGEST", "SYSCALLS", "CAPABILITIES", "CONTAINERS", "FILE"});
   for (const auto& p : profiles.profiles()) {
     table.add({p.name(), std::to_string(p.version()), short_digest(p.digest()), std::to_string(p.syscalls()),
                std::to_string(p.capabilities()), std::to_string(p.used_by()), p.file()});
   }
-  std::fputs(table.text(style).c_str(), stdout);
+  session.print(table.text(session.out));
 }
 
 int run(Session& session) {
   return ask(session, "profile list", &ward::v1::Ward::Stub::ListProfiles, {},
-             [&](const auto& profiles) { print(session.out, profiles); });
+             [&](const auto& profiles) { print(session, profiles); });
 }
 
 }  // namespace

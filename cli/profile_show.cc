@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
 #include <memory>
 
 #include "cli/ask.h"
@@ -11,10 +10,11 @@ namespace {
 int run(Session& session, const std::string& name) {
   ward::v1::GetProfileRequest request;
   request.set_name(name);
-  return ask(session, "profile show " + name, &ward::v1::Ward::Stub::GetProfile, request, [](const auto& document) {
+  return ask(session, "profile show " + name, &ward::v1::Ward::Stub::GetProfile, request, [&](const auto& document) {
     const auto& s = document.summary();
-    std::printf("# digest %s, %u syscalls, %u capabilities, %u containers\n%s", s.digest().c_str(), s.syscalls(),
-                s.capabilities(), s.used_by(), document.yaml().c_str());
+    session.print("# digest " + s.digest() + ", " + std::to_string(s.syscalls()) + " syscalls, " +
+                  std::to_string(s.capabilities()) + " capabilities, " + std::to_string(s.used_by()) + " containers\n" +
+                  document.yaml());
   });
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
@@ -10,7 +8,7 @@ namespace {
 
 int run(Session& session) {
   return ask(session, "ps", &ward::v1::Ward::Stub::ListContainers, {},
-             [&](const auto& containers) { std::fputs(container_table(containers, session.out).c_str(), stdout); });
+             [&](const auto& containers) { session.print(container_table(containers, session.out)); });
 }
 
 }  // namespace

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
 #include <memory>
 
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
-#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
@@ -17,9 +15,9 @@ using Command = Question<ward::v1::ContainerRequest, ward::v1::ContainerResponse
 int list(Session& session) {
   return ask(session, "quarantine list", &Stub::ListQuarantine, {}, [&](const auto& containers) {
     if (containers.containers().empty()) {
-      std::puts("no container is quarantined");
+      session.print("no container is quarantined\n");
     } else {
-      std::fputs(container_table(containers, session.out).c_str(), stdout);
+      session.print(container_table(containers, session.out));
     }
   });
 }
@@ -30,7 +28,7 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   verb->add_option_function<std::string>(
           "container", [request](const std::string& id) { request->set_container(id); },
-          "container id, as `ward ps` shows it")
+          "its id, namespace/id, or as `ward ps` shows it")
       ->required();
   verb->add_option_function<std::string>(
       "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
@@ -38,9 +36,9 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
   verb->add_option_function<std::string>(
       "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
   verb->callback([&session, &exit_code, request, name, done, command] {
-    exit_code =
-        ask(session, std::string("quarantine ") + name + " " + request->container(), command, *request,
-            [done](const auto& answer) { std::printf("%s: %s\n", escape(answer.container().id()).c_str(), done); });
+    exit_code = ask(
+        session, std::string("quarantine ") + name + " " + request->container(), command, *request,
+        [&session, done](const auto& answer) { session.print(full_name(answer.container()) + ": " + done + "\n"); });
   });
 }
 

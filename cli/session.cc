@@ -3,17 +3,23 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "cli/present/json_text.h"
+#include "lib/base/printable.h"
 
 namespace ward::cli {
 
 ward::v1::Ward::Stub& Session::api() {
   if (!stub_) {
-    stub_ = ward::v1::Ward::NewStub(
-        grpc::CreateChannel("unix:" + places.api_socket().string(), grpc::InsecureChannelCredentials()));
+    // Of its own, so that connect_again() does not get the old connection with its growing pauses.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stub_ = ward::v1::Ward::NewStub(grpc::CreateCustomChannel("unix:" + places.api_socket().string(),
+                                                              grpc::InsecureChannelCredentials(), arguments));
   }
   return *stub_;
 }
@@ -45,13 +51,24 @@ int Session::fail(const Error& error) const {
 
 int Session::refuse(const std::string& message, ExitCode exit_code) const {
   if (json) {
-    using Json = nlohmann::ordered_json;
-    const Json object = {{"error", message}, {"exit_code", static_cast<int>(exit_code)}};
-    std::fprintf(stderr, "%s\n", object.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    const nlohmann::ordered_json object = {
+        {"schema", schema("Error")}, {"error", message}, {"exit_code", static_cast<int>(exit_code)}};
+    std::fputs(json_text(object, JsonForm::kLine).c_str(), stderr);
   } else {
-    std::fprintf(stderr, "%s%s\n", err.bad("ward: ").c_str(), message.c_str());
+    say(err.bad("ward: ") + printable(message));
   }
   return exit_code;
+}
+
+void Session::say(std::string_view line) const {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+}
+
+void Session::warn(const std::string& warning) {
+  if (!warned_.insert(warning).second) return;
+  if (!json) return say(err.warn("warning: ") + printable(warning));
+  const nlohmann::ordered_json object = {{"schema", schema("Warning")}, {"warning", warning}};
+  std::fputs(json_text(object, JsonForm::kLine).c_str(), stderr);
 }
 
 }  // namespace ward::cli

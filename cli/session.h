@@ -6,9 +6,11 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
+#include "cli/present/output.h"
 #include "cli/present/style.h"
 #include "lib/base/places.h"
 #include "lib/base/result.h"
@@ -28,6 +30,7 @@ enum ExitCode : int {
   kExitUnreachable = 3,  // wardd does not answer
   kExitInvalid = 4,      // a file is not a valid profile or policy
   kExitDifferent = 5,    // `profile diff` found differences
+  kExitProblems = 6,     // `status` shows a problem
 };
 
 struct Session {
@@ -35,9 +38,21 @@ struct Session {
   bool json = false;
   Style out{1};
   Style err{2};
+  Output output{1};
+
+  // The answer, to standard output.
+  void print(std::string_view text) { output.print(text); }
+  // What is said beside the answer, a line of standard error each; the same warning once.
+  void say(std::string_view line) const;
+  void warn(const std::string& warning);
+  template <typename Warnings>  // any list of strings
+  void warn_all(const Warnings& warnings) {
+    for (const auto& warning : warnings) warn(warning);
+  }
 
   // The connection; never fails by itself, the first call does.
   ward::v1::Ward::Stub& api();
+  void connect_again() { stub_.reset(); }  // gRPC itself would wait longer and longer
 
   // Prints the error of a call and gives the exit code it means.
   [[nodiscard]] int fail(std::string_view doing, const grpc::Status& status) const;
@@ -46,6 +61,7 @@ struct Session {
 
  private:
   std::unique_ptr<ward::v1::Ward::Stub> stub_;
+  std::set<std::string> warned_;
 };
 
 // Of a call that begins now: a wardd that stands still would keep its caller for ever.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdint>
-#include <cstdio>
 #include <string_view>
 
 #include "cli/ask.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
-#include "lib/base/escape.h"
+#include "lib/base/printable.h"
 
 namespace ward::cli {
 namespace {
@@ -15,9 +15,13 @@ namespace {
 constexpr std::size_t kMaxBytes = 1000;
 constexpr std::string_view kWarning = "warning: ";
 
-void line(const char* name, const std::string& value) { std::printf("%-12s %s\n", name, value.c_str()); }
+bool is_warning(const std::string& problem) { return problem.rfind(kWarning, 0) == 0; }
 
-void print(const Style& style, const ward::v1::NodeStatus& status) {
+void print(Session& session, const ward::v1::NodeStatus& status) {
+  const Style& style = session.out;
+  const auto line = [&session](const std::string& name, const std::string& value) {
+    session.print(name + std::string(13 - name.size(), ' ') + value + "\n");
+  };
   line("wardd", status.version() + ", up " + age(status.started_wall_ns(), wall_ns()));
   const bool records = status.recorder().rfind("none", 0) != 0;
   line("recorder", records ? style.good(status.recorder()) : style.warn(status.recorder()));
@@ -50,21 +54,26 @@ void print(const Style& style, const ward::v1::NodeStatus& status) {
   }
   for (const auto& runtime : status.runtimes()) line("runtime", runtime);
   for (const auto& problem : status.problems()) {
-    const bool warning = problem.rfind(kWarning, 0) == 0;
-    line(warning ? "warning" : "problem", warning ? style.warn(escape(problem.substr(kWarning.size()), kMaxBytes))
-                                                  : style.bad(escape(problem, kMaxBytes)));
+    const bool warning = is_warning(problem);
+    line(warning ? "warning" : "problem", warning ? style.warn(printable(problem.substr(kWarning.size()), kMaxBytes))
+                                                  : style.bad(printable(problem, kMaxBytes)));
   }
 }
 
 int run(Session& session) {
-  return ask(session, "status", &ward::v1::Ward::Stub::GetStatus, {},
-             [&](const auto& status) { print(session.out, status); });
+  ward::v1::NodeStatus answer;
+  const int exit_code = ask(
+      session, "status", &ward::v1::Ward::Stub::GetStatus, {}, [&](const auto& status) { print(session, status); },
+      &answer);
+  const bool well = std::all_of(answer.problems().begin(), answer.problems().end(), is_warning);
+  return exit_code == kExitOk && !well ? int{kExitProblems} : exit_code;
 }
 
 }  // namespace
 
 void add_status(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand("status", "What wardd is doing, and what it refused")->callback([&] { exit_code = run(session); });
+  app.add_subcommand("status", "What wardd is doing, and what it refused; ends with 6 where there is a problem")
+      ->callback([&] { exit_code = run(session); });
 }
 
 }  // namespace ward::cli

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Ward thinks of every system call (docs/harm-classes.md). Needs no wardd: the classes are part of the program.
 #include <CLI/App.hpp>
-#include <cstdio>
 #include <memory>
 
 #include "cli/present/harm_text.h"
@@ -24,7 +23,7 @@ std::vector<std::string_view> known_names() {
   return names;
 }
 
-int run(const Session& session, const Options& options) {
+int run(Session& session, const Options& options) {
   HarmSelection selection{options.calls, std::nullopt, options.holes};
   for (const std::string& name : options.calls) {
     if (profiles::find_harm_call(name) != nullptr) continue;
@@ -38,10 +37,10 @@ int run(const Session& session, const Options& options) {
   }
   const auto entries = select_harm(selection);
   if (session.json) {
-    std::puts(harm_json(entries).c_str());
+    session.print(harm_json(entries));
   } else {
     const bool details = options.holes || !options.calls.empty();
-    std::fputs((details ? harm_details(entries, session.out) : harm_table(entries, session.out)).c_str(), stdout);
+    session.print(details ? harm_details(entries, session.out) : harm_table(entries, session.out));
   }
   return kExitOk;
 }

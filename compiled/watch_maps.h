@@ -17,7 +17,7 @@ enum {
   WARD_SEEN_CAPABILITY = 2, /* the first use of one by a container */
 
   WARD_NATIVE = 0,
-  WARD_FOREIGN_32 = 1,  /* int 0x80, or the entry of 32-bit programs */
+  WARD_FOREIGN_32 = 1, /* int 0x80, or the entry of 32-bit programs */
   WARD_FOREIGN_X32 = 2,
 };
 

@@ -1,125 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/config.h"
 
-#include <algorithm>
-#include <limits>
-#include <optional>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "profiles/yaml_fields.h"
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "lib/base/escape.h"
 
 namespace ward::enforcer {
-namespace {
-
-using profiles::Fields;
-using profiles::Reading;
-using profiles::YamlNode;
-
-template <typename Integer>
-void number(Reading& reading, const Fields& fields, std::string_view key, std::uint64_t least, Integer& out) {
-  const YamlNode* node = fields.find(key);
-  if (node == nullptr) return;
-  const auto value = profiles::read_number(reading, *node, key);
-  if (!value) return;
-  if (*value < least || *value > static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) {
-    return reading.complain(node->at, std::string(key) + " must be at least " + std::to_string(least) + " and fit");
-  }
-  out = static_cast<Integer>(*value);
-}
-
-std::optional<std::chrono::milliseconds> max_age(Reading& reading, const Fields& fields) {
-  const YamlNode* node = fields.find("maxAge");
-  if (node == nullptr) return std::nullopt;
-  const auto value = profiles::read_duration(reading, *node, "maxAge");
-  if (!value || *value >= std::chrono::minutes(1)) return value;
-  reading.complain(node->at, "maxAge must be at least 1m");
-  return std::nullopt;
-}
-
-void journal_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "journal", {"maxEvents", "maxAge"});
-  number(reading, fields, "maxEvents", 100, out.journal.max_events);
-  if (const auto age = max_age(reading, fields)) out.journal.max_age_ns = std::chrono::nanoseconds(*age).count();
-}
-
-void recordings_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "recordings", {"runsPerWorkload"});
-  number(reading, fields, "runsPerWorkload", 1, out.runs_per_workload);
-}
-
-void quarantine_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "quarantine", {"ttl"});
-  const YamlNode* ttl = fields.find("ttl");
-  if (ttl == nullptr) return;
-  const auto value = profiles::read_duration(reading, *ttl, "ttl");
-  if (value) out.quarantine_ttl = std::chrono::duration_cast<std::chrono::seconds>(*value);
-}
-
-void evidence_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "evidence", {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"});
-  number(reading, fields, "maxBytes", 4096, out.evidence_max_bytes);
-  number(reading, fields, "maxFiles", 1, out.evidence_max_files);
-  number(reading, fields, "maxTotalBytes", 1U << 20U, out.evidence.max_total_bytes);
-  if (const auto age = max_age(reading, fields)) {
-    out.evidence.max_age = std::chrono::duration_cast<std::chrono::seconds>(*age);
-  }
-  if (const YamlNode* full = fields.find("full")) {
-    out.evidence_full = profiles::read_bool(reading, *full, "full").value_or(false);
-  }
-}
-
-void runtime_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "runtime", {"binary"});
-  const YamlNode* binary = fields.find("binary");
-  if (binary == nullptr) return;
-  const auto value = profiles::read_text(reading, *binary, "binary");
-  if (!value) return;
-  if (value->empty() || value->front() != '/') {
-    return reading.complain(binary->at, "binary must be an absolute path, for example /usr/sbin/runc");
-  }
-  out.runtime_binary = *value;
-}
-
-// Only this machine may read the metrics: they name containers.
-void metrics_section(Reading& reading, const YamlNode& node, Config& out) {
-  const Fields fields(reading, node, "metrics", {"listen"});
-  const YamlNode* listen = fields.find("listen");
-  if (listen == nullptr) return;
-  const auto value = profiles::read_text(reading, *listen, "listen");
-  if (!value) return;
-  constexpr std::string_view kLoopback = "127.0.0.1:";
-  const std::string port = value->rfind(kLoopback, 0) == 0 ? value->substr(kLoopback.size()) : "";
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoul(port) == 0 || std::stoul(port) > 65535) {
-    return reading.complain(listen->at, "listen must be 127.0.0.1 and a port, for example 127.0.0.1:9464");
-  }
-  out.metrics_listen = *value;
-}
-
-}  // namespace
 
 Result<Config> parse_config(std::string_view text, std::string_view file_name) {
-  auto tree = profiles::parse_yaml(text, file_name);
-  if (!tree) return tl::unexpected<Error>(tree.error());
-  Reading reading(file_name);
-  const Fields fields(reading, *tree, "a NodeConfig",
-                      {"apiVersion", "kind", "journal", "recordings", "quarantine", "evidence", "runtime", "metrics",
-                       "whenUngoverned"});
-  profiles::check_document(reading, fields, "NodeConfig");
-  Config out;
-  const auto section = [&](std::string_view key, void (*read)(Reading&, const YamlNode&, Config&)) {
-    if (const YamlNode* node = fields.find(key)) read(reading, *node, out);
-  };
-  section("journal", journal_section);
-  section("recordings", recordings_section);
-  section("quarantine", quarantine_section);
-  section("evidence", evidence_section);
-  section("runtime", runtime_section);
-  section("metrics", metrics_section);
-  if (const YamlNode* choice = fields.find("whenUngoverned")) {
-    const auto chosen = profiles::read_choice(reading, *choice, "whenUngoverned", {"refuse", "open"});
-    out.open_when_ungoverned = chosen == std::size_t{1};
-  }
-  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+  auto read = profiles::read_node_config(text, file_name);
+  if (!read) return tl::unexpected<Error>(read.error());
+  Config out{std::move(*read), {}, {}};
+  out.journal.max_events = out.journal_max_events;
+  out.journal.max_age_ns = std::chrono::nanoseconds(out.journal_max_age).count();
+  out.evidence.max_age = out.evidence_max_age;
+  out.evidence.max_total_bytes = out.evidence_max_total_bytes;
   return out;
 }
 
@@ -132,6 +32,25 @@ std::vector<std::string> problem_lines(const Error& refusal) {
     at = end + 1;
   }
   return lines;
+}
+
+Result<void> check_references(const Config& config, std::string_view file_name) {
+  const std::string& binary = config.runtime_binary;
+  if (binary.empty()) return {};
+  struct stat status {};
+  std::string why;
+  if (::stat(binary.c_str(), &status) != 0) {
+    why = std::strerror(errno);
+  } else if (!S_ISREG(status.st_mode)) {
+    why = "it is no file";
+  } else if (::access(binary.c_str(), X_OK) != 0) {
+    why = "it cannot be executed";
+  } else {
+    return {};
+  }
+  return fail(Code::kInvalidArgument, profiles::format_position(file_name, config.runtime_binary_at) +
+                                          ": runtime.binary '" + escape(binary) + "': " + why +
+                                          "; with it no container would start: name the runc or crun of this node");
 }
 
 node::v1::NodeSettings node_settings(const Config& config) {

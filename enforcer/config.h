@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// <config>/wardd.yaml: the few things of a node that no profile or policy says. The file is optional, and every key of
-// it; strict like every Ward document (apiVersion: ward.dev/v1alpha1, kind: NodeConfig). The keys, with their defaults:
-//   journal: {maxEvents: 200000, maxAge: 720h}      older events go, and are counted
-//   recordings: {runsPerWorkload: 64}               the oldest go first
-//   quarantine: {ttl: 10m}                          then killed; 0s: held until a person decides
-//   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full keeps values of environment and arguments
-//   evidence: {maxAge: 168h, maxTotalBytes: 1073741824}   of all; older ones go, then the oldest
-//   runtime: {binary: /usr/sbin/runc}               without it runc from PATH
-//   whenUngoverned: refuse | open                   new containers while the compiled index is gone (a governed node)
-//   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; off without it
+// What wardd.yaml (profiles/node_config.h) means to the parts of wardd.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,25 +9,21 @@
 #include "enforcer/evidence/retention.h"
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
+#include "profiles/node_config.h"
 #include "ward/node/v1/compiled.pb.h"
 
 namespace ward::enforcer {
 
-struct Config {
+struct Config : profiles::NodeConfig {
   JournalLimits journal;
-  std::uint32_t runs_per_workload = 64;      // recordings kept; the oldest go first
-  std::chrono::seconds quarantine_ttl{600};  // then killed; 0: held until a person decides
-  std::uint32_t evidence_max_bytes = 0;      // of one bundle; 0: the shim's own limit
-  std::uint32_t evidence_max_files = 0;
-  bool evidence_full = false;         // values of environment and arguments are kept, not redacted
-  EvidenceLimits evidence;            // of all bundles
-  std::string runtime_binary;         // empty: runc from PATH
-  bool open_when_ungoverned = false;  // new containers run without a policy while the compiled index is gone
-  std::string metrics_listen;         // "127.0.0.1:9464"; empty: no metrics endpoint
+  EvidenceLimits evidence;  // of all bundles
 };
 
 Result<Config> parse_config(std::string_view text, std::string_view file_name);
 std::vector<std::string> problem_lines(const Error& refusal);  // of parse_config: one for each thing that is wrong
+
+// What is well formed and refers to nothing on this node, as file:line:column: what. Looks at the node.
+Result<void> check_references(const Config& config, std::string_view file_name);
 
 // The part that shims obey.
 node::v1::NodeSettings node_settings(const Config& config);

@@ -10,11 +10,13 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <iostream>
 #include <memory>
 #include <utility>
 
 #include "enforcer/daemon.h"
 #include "lib/base/log.h"
+#include "lib/base/standard_streams.h"
 #include "lib/linux/descriptors.h"
 
 namespace {
@@ -82,6 +84,7 @@ int serve(const ward::Places& places, int ready_fd) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ward::open_standard_streams();
   ward::Places places = ward::places_from_environment();
   int ready_fd = -1;
   bool verbose = false;
@@ -103,7 +106,9 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+    const bool helped = app.exit(error) == 0;
+    if (!std::cout.flush()) return kExitFailure;
+    return helped ? 0 : kExitUsage;
   }
   for (auto* path : {&places.config, &places.state, &places.run}) *path = std::filesystem::absolute(*path);
   if (verbose) ward::log::set_level(ward::log::Level::kDebug);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/make_operations.h"
 
+#include <algorithm>
+
 #include "enforcer/api/translate.h"
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
@@ -135,6 +137,27 @@ Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(Node& 
   };
 }
 
+// One that has ended is known by its id alone; an id that two namespaces have means both, as before.
+Result<Operations::EventsOf> events_of(const Node& node, const std::string& name) {
+  const std::size_t slash = name.find('/');
+  const auto running = node.containers.find("", name);
+  if (running) {
+    const node::v1::Identity& who = running->status.identity();
+    return Operations::EventsOf{slash == std::string::npos ? "" : who.containerd_namespace(), who.container_id()};
+  }
+  if (running.error().code == Code::kNotFound) {
+    if (slash == std::string::npos) return Operations::EventsOf{"", name};
+    if (name.find('/', slash + 1) != std::string::npos) return tl::unexpected<Error>(running.error());
+    return Operations::EventsOf{name.substr(0, slash), name.substr(slash + 1)};
+  }
+  const auto all = node.containers.list();
+  const bool by_id = std::any_of(all.begin(), all.end(), [&](const ContainerEntry& entry) {
+    return entry.status.identity().container_id() == name;
+  });
+  if (by_id) return Operations::EventsOf{"", name};
+  return tl::unexpected<Error>(running.error());
+}
+
 }  // namespace
 
 Operations make_operations(Node& node) {
@@ -154,6 +177,7 @@ Operations make_operations(Node& node) {
       if (!forgotten) return done(tl::unexpected<Error>(forgotten.error()));
       v1::ForgetRecordingResponse response;
       response.set_forgotten(forgotten->runs);
+      for (const std::string& id : forgotten->run_ids) response.add_run_ids(id);
       response.set_kept_active(forgotten->kept_active);
       done(std::move(response));
     });
@@ -168,6 +192,7 @@ Operations make_operations(Node& node) {
   out.apply = [&node](const auto& request, auto done) { apply_profile(node, request, std::move(done)); };
   out.release = command(node, ContainerCommandKind::kRelease);
   out.kill = command(node, ContainerCommandKind::kKill);
+  out.events_of = [&node](const std::string& name) { return events_of(node, name); };
   return out;
 }
 

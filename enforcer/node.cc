@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "compiled/watch_pins.h"
 #include "enforcer/api/translate.h"
@@ -188,7 +189,14 @@ void Node::read_configuration() {
   } else if (!config_read_ || *text != config_text_) {
     config_text_ = *text;
     auto parsed = text->empty() ? Result<Config>(Config{}) : parse_config(*text, path.string());
-    if (parsed) {
+    const auto refers = parsed ? check_references(*parsed, path.string()) : Result<void>();
+    if (!refers) {
+      // It may be there the next time, although nobody touches this file.
+      config_text_ = kUnread;
+      config_awaits_ = true;
+      refuse_configuration(refers.error());
+    } else if (parsed) {
+      config_awaits_ = false;
       config = *parsed;
       config_accepted_ = true;
       config_problems.clear();
@@ -197,11 +205,8 @@ void Node::read_configuration() {
       store.set_settings(node_settings(config));
       serve_metrics();
     } else {
-      log::warn("wardd.yaml refused", {{"why", parsed.error().message}});
-      config_problems = problem_lines(parsed.error());
-      JournalEntry rejected{"rejected", {}};
-      rejected.body.set_reason(parsed.error().message);
-      journal.note(std::move(rejected));
+      config_awaits_ = false;
+      refuse_configuration(parsed.error());
     }
     config_read_ = true;
   }
@@ -211,6 +216,16 @@ void Node::read_configuration() {
 void Node::reload() {
   store.reload();
   if (store.governed()) seen.watch();
+}
+
+void Node::refuse_configuration(const Error& why) {
+  auto lines = problem_lines(why);
+  if (lines == config_problems) return;
+  config_problems = std::move(lines);
+  log::warn("wardd.yaml refused", {{"why", why.message}});
+  JournalEntry rejected{"rejected", {}};
+  rejected.body.set_reason(why.message);
+  journal.note(std::move(rejected));
 }
 
 void Node::serve_metrics() {
@@ -269,7 +284,7 @@ void Node::every_moment() {
 void Node::every_few_seconds() {
   recordings.persist();
   journal.write_again();
-  if (store.must_try_again()) read_configuration();
+  if (store.must_try_again() || config_awaits_) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
   take_what_shims_left();
@@ -356,8 +371,20 @@ std::vector<std::string> Node::problems() const {
   if (node_service) {
     if (const auto problem = node_service->problem()) out.push_back(*problem);
   }
+  // What was there when wardd.yaml was taken may be gone since.
+  if (const auto refers = check_references(config, (places.config / "wardd.yaml").string()); !refers) {
+    add(problem_lines(refers.error()));
+  }
+  std::error_code error;
+  if (config_problems.empty() && !std::filesystem::exists(places.config, error)) {
+    out.push_back("warning: there is no directory " + places.config.string() +
+                  ": no policy is in force, and every container runs in mode off");
+  }
   if (watch && watch->problem()) out.push_back("warning: " + *watch->problem());
   if (!metrics_problem.empty()) out.push_back(metrics_problem);
+  // Each is said once.
+  std::set<std::string> said;
+  std::erase_if(out, [&said](const std::string& line) { return !said.insert(line).second; });
   return out;
 }
 

@@ -94,6 +94,7 @@ struct Node {
   void every_few_seconds();
   void every_few_minutes();
   void serve_metrics();
+  void refuse_configuration(const Error& why);
 
   NodeClaim claim_;
   std::function<void(const Error&)> claim_is_lost_;
@@ -103,6 +104,7 @@ struct Node {
   SocketFile api_socket_;
   std::string config_text_;  // of the last attempt
   bool config_read_ = false;
+  bool config_awaits_ = false;    // it refers to what is not there (yet)
   bool config_accepted_ = false;  // ever: until then nobody knows what should be kept
   asio::steady_timer moments_;
   asio::steady_timer seconds_;

@@ -109,8 +109,7 @@ void SeenProcesses::journal_it(const recorder::Seen& seen) {
   event.body.set_pid(what.pid());
   event.body.set_comm(what.comm());
   event.body.set_capability(what.capability());
-  const std::string how =
-      what.abi().empty() ? "" : " in " + what.abi() + " call " + std::to_string(what.syscall_nr());
+  const std::string how = what.abi().empty() ? "" : " in " + what.abi() + " call " + std::to_string(what.syscall_nr());
   event.body.set_reason((what.capability().empty() ? "a process was ended by SIGSYS" + how
                                                    : what.capability() + " was used, and enforce would have cut it") +
                         "; its shim was gone before wardd could tell it");

@@ -24,11 +24,11 @@ class SeenProcesses {
                 Journal& journal);
   ~SeenProcesses();
 
-  void watch();  // this node governs containers; again is nothing
+  void watch();           // this node governs containers; again is nothing
   void container_came();  // what waits may be told to its shim
   // Now and then. Until `shims_are_back` what is nobody's waits for its shim.
   void tend(bool shims_are_back);
-  void stop();  // wardd ends: the kernel goes on watching where there are containers
+  void stop();                               // wardd ends: the kernel goes on watching where there are containers
   [[nodiscard]] std::string status() const;  // NodeStatus.processes
 
  private:

@@ -358,7 +358,7 @@ class Generator {
         const std::string base = program.substr(program.rfind('/') + 1);
         if (run.no_new_privileges || !gaining.contains(base)) continue;
         out_.profile.no_new_privileges = false;
-        out_.warnings.push_back("noNewPrivileges is false, because " + program +
+        out_.warnings.push_back("noNewPrivileges is false, because " + escape(program) +
                                 " was run, which gains privileges by its file's mode");
         return;
       }

@@ -138,7 +138,8 @@ Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
   const Fields fields(reading, *root, "the document", {"apiVersion", "kind", "metadata", "spec"});
   check_document(reading, fields, "Policy");
   if (const YamlNode* metadata = fields.require("metadata")) {
-    const Fields inner(reading, *metadata, "metadata", {"name"});
+    const Fields inner(reading, *metadata, "metadata", {"name", "labels", "annotations"});
+    check_notes(reading, inner);
     if (const YamlNode* name = inner.require("name")) {
       positions["metadata.name"] = name->at;
       policy.name = read_text(reading, *name, "name").value_or("");

@@ -49,7 +49,8 @@ class ProfileReader {
   }
 
   void read_metadata(const YamlNode& node) {
-    const Fields fields(reading_, node, "metadata", {"name", "version"});
+    const Fields fields(reading_, node, "metadata", {"name", "version", "labels", "annotations"});
+    check_notes(reading_, fields);
     remember("metadata", node);
     if (const YamlNode* name = fields.require("name")) {
       remember("metadata.name", *name);

@@ -171,6 +171,20 @@ void check_document(Reading& reading, const Fields& fields, std::string_view kin
   }
 }
 
+void check_notes(Reading& reading, const Fields& metadata) {
+  for (const std::string_view key : {"labels", "annotations"}) {
+    const YamlNode* notes = metadata.find(key);
+    if (notes == nullptr) continue;
+    if (notes->kind != YamlNode::Kind::kMap) {
+      complain_kind(reading, *notes, "metadata." + std::string(key), "a map of names to texts");
+      continue;
+    }
+    for (const YamlEntry& note : notes->entries) {
+      read_text(reading, note.value, "metadata." + std::string(key) + "." + escape(note.key, 60));
+    }
+  }
+}
+
 std::string format_duration(std::chrono::milliseconds value) {
   const auto count = static_cast<std::uint64_t>(value.count());
   if (count == 0) return "0s";

@@ -60,6 +60,10 @@ std::optional<std::size_t> read_choice(Reading& reading, const YamlNode& node, s
 // apiVersion and kind, as every Ward document has them, then the top-level keys.
 void check_document(Reading& reading, const Fields& fields, std::string_view kind);
 
+// The keys of `metadata` that every kind has for people and their tools: `labels` and `annotations`, texts under names.
+// Nobody reads what they say, and they are not part of a profile's identity.
+void check_notes(Reading& reading, const Fields& metadata);
+
 std::string format_duration(std::chrono::milliseconds value);  // "10s", "5m", "1h", "250ms": what read_duration reads
 
 }  // namespace ward::profiles

@@ -2,29 +2,17 @@
 // containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died; without an action
 // and with -socket it is a server that somebody starts by hand. What goes to stderr here becomes the error text of
 // containerd's client.
-#include <fcntl.h>
 #include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdio>
 
+#include "lib/base/standard_streams.h"
 #include "shim/invocation.h"
 
-namespace {
-
-// Started without them (by hand), a socket would become what the standard streams are taken for.
-void open_standard_streams() {
-  int fd = 0;
-  do fd = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  while (fd >= 0 && fd < 3);
-  if (fd >= 3) ::close(fd);
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
+  ward::open_standard_streams();
   // One thread: further arenas and a large untrimmed top would only be memory for nothing, once for each pod.
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
@@ -32,7 +20,6 @@ int main(int argc, char** argv) {
   // What the runtime writes into a bundle, and what a container inherits, is not to depend on how containerd was
   // started.
   ::umask(022);
-  open_standard_streams();
   // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with what containerd
   // reads.
   google::protobuf::SetLogHandler(nullptr);

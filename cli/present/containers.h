@@ -9,6 +9,9 @@
 
 namespace ward::cli {
 
+// "k8s.io/<id> (shop/cart/app)", escaped: what a destructive verb says it has done something to.
+std::string full_name(const ward::v1::Container& container);
+
 std::string container_table(const ward::v1::ListContainersResponse& containers, const Style& style);
 
 }  // namespace ward::cli

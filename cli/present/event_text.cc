@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/present/event_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
 #include "lib/base/escape.h"
+#include "lib/base/printable.h"
+#include "lib/oci/syscall_arity.h"
 
 namespace ward::cli {
 namespace {
@@ -22,7 +25,7 @@ std::string call_text(const ward::v1::Event& event) {
   if (event.args_text_size() > 0) {
     for (int i = 0; i < event.args_text_size(); ++i) out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
   } else {
-    int last = event.args_size();
+    int last = std::min(event.args_size(), oci::syscall_arity(event.syscall()).value_or(event.args_size()));
     while (last > 0 && event.args(last - 1) == 0) --last;
     for (int i = 0; i < last; ++i) out += (i == 0 ? "" : ", ") + hex_number(event.args(i));
   }
@@ -40,7 +43,11 @@ void detail(std::string& out, const char* name, const std::string& value) {
   out += "    ";
   out += name;
   out.append(std::string(name).size() < 10 ? 10 - std::string(name).size() : 1, ' ');
-  out += value + "\n";
+  for (const char c : value) {
+    out += c;
+    if (c == '\n') out += "              ";
+  }
+  out += "\n";
 }
 
 }  // namespace
@@ -52,11 +59,11 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
     out += "\n";
     detail(out, "profile",
            event.profile().empty() ? "" : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
-    detail(out, "reason", escape(event.reason(), 1000));
+    detail(out, "reason", printable(event.reason()));
     return out;
   }
   const bool strict = event.action() == "kill" || event.action() == "quarantine";
-  out += strict ? style.bad(escape(event.outcome())) : style.warn(escape(event.outcome()));
+  out += strict ? style.bad(printable(event.outcome())) : style.warn(printable(event.outcome()));
   out += "  " + style.bold(call_text(event)) + "  in " + who(event) + "\n";
   std::string process = escape(event.comm()) + " pid " + std::to_string(event.pid());
   if (event.tid() != event.pid()) process += " tid " + std::to_string(event.tid());
@@ -78,7 +85,7 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (event.dropped_before() > 0)
     detail(out, "dropped", std::to_string(event.dropped_before()) + " violations before this one have no record");
   detail(out, "evidence", escape(event.evidence()));
-  detail(out, "reason", escape(event.reason(), 1000));
+  detail(out, "reason", printable(event.reason()));
   return out;
 }
 

@@ -2,9 +2,9 @@
 #include "cli/present/harm_text.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <span>
 
+#include "cli/present/json_text.h"
 #include "cli/present/table.h"
 
 namespace ward::cli {
@@ -62,8 +62,11 @@ std::string harm_table(const std::vector<HarmEntry>& entries, const Style& style
     constexpr std::size_t kWidest = 60;
     std::string arguments = entry.value != nullptr ? std::string(entry.value->shown) : rest ? "any other" : "";
     if (arguments.size() > kWidest) arguments = arguments.substr(0, kWidest - 3) + "...";
-    table.add({{std::string(harm_class_name(harm)), [&style, harm](const auto& text) { return paint(style, harm, text); }},
-               std::string(entry.call->name), arguments, std::string(entry.reason().why)});
+    table.add(
+        {{std::string(harm_class_name(harm)), [&style, harm](const auto& text) { return paint(style, harm, text); }},
+         std::string(entry.call->name),
+         arguments,
+         std::string(entry.reason().why)});
   }
   return table.text(style);
 }
@@ -76,9 +79,9 @@ std::string harm_details(const std::vector<HarmEntry>& entries, const Style& sty
     text += style.bold(entry.call->name) + " (" + std::to_string(entry.call->nr) + ")";
     if (entry.value == nullptr && !entry.call->values.empty()) text += ", any other arguments";
     text += ": " + paint(style, entry.harm(), std::string(harm_class_name(entry.harm()))) + "\n";
-    text += line("where", shown) + line("why", reason.why) + line("opens", reason.opens) + line("CVEs", join(reason.cves)) +
-            line("gate", reason.gate) + line("Docker", reason.docker) + line("systemd", reason.systemd) +
-            line("sources", sources(reason));
+    text += line("where", shown) + line("why", reason.why) + line("opens", reason.opens) +
+            line("CVEs", join(reason.cves)) + line("gate", reason.gate) + line("Docker", reason.docker) +
+            line("systemd", reason.systemd) + line("sources", sources(reason));
   }
   return text;
 }
@@ -87,7 +90,8 @@ std::string harm_json(const std::vector<HarmEntry>& entries) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const HarmEntry& entry : entries) {
     const profiles::HarmReason& reason = entry.reason();
-    all.push_back({{"call", entry.call->name},
+    all.push_back({{"schema", schema("HarmEntry")},
+                   {"call", entry.call->name},
                    {"number", entry.call->nr},
                    {"arguments", entry.value != nullptr ? entry.value->shown : ""},
                    {"class", harm_class_name(entry.harm())},
@@ -99,7 +103,7 @@ std::string harm_json(const std::vector<HarmEntry>& entries) {
                    {"systemd", reason.systemd},
                    {"sources", sources(reason)}});
   }
-  return all.dump(2);
+  return json_text(all);
 }
 
 }  // namespace ward::cli

@@ -6,6 +6,7 @@
 
 #include "cli/present/table.h"
 #include "lib/base/escape.h"
+#include "lib/base/printable.h"
 
 namespace ward::cli {
 namespace {
@@ -31,9 +32,10 @@ std::string arguments(const ward::v1::SeenSyscall& call) {
   return out;
 }
 
+// Not escaped: a table does that, once.
 std::string list(const google::protobuf::RepeatedPtrField<std::string>& items) {
   std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + escape(item);
+  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
   return out.empty() ? "none" : out;
 }
 
@@ -75,8 +77,8 @@ std::string coverage(const ward::v1::Coverage& c, const Style& style) {
            " large windows (Good-Turing)\n";
     out += std::string("  estimate     ") + estimate.data() + "\n";
   }
-  out += "  life seen    " + list(c.life_events_seen()) + "\n";
-  out += "  not seen     " + list(c.life_events_missing()) + "\n";
+  out += "  life seen    " + escape(list(c.life_events_seen())) + "\n";
+  out += "  not seen     " + escape(list(c.life_events_missing())) + "\n";
   return out;
 }
 
@@ -106,7 +108,7 @@ std::string recording_text(const ward::v1::Recording& r, const Style& style) {
               std::to_string(run.syscalls()), std::to_string(run.lost_events()), list(run.programs())});
   }
   out += runs.text(style) + "\n" + coverage(r.coverage(), style);
-  for (const auto& warning : r.warnings()) out += style.warn("warning: ") + escape(warning, 500) + "\n";
+  for (const auto& warning : r.warnings()) out += style.warn("warning: ") + printable(warning) + "\n";
   return out;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/api/event_stream.h"
 
+#include <algorithm>
 #include <asio/post.hpp>
 
 #include "enforcer/api/server.h"
@@ -14,12 +15,14 @@ constexpr std::uint32_t kPage = 128;  // events read at once; one is at most som
 }  // namespace
 
 EventStream::EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,
-                         v1::ListEventsRequest request)
-    : core_(core), journal_(journal), open_(std::move(open)), request_(std::move(request)) {}
+                         grpc::CallbackServerContext* context, v1::ListEventsRequest request)
+    : core_(core), journal_(journal), open_(std::move(open)), context_(context), request_(std::move(request)) {}
 
-void EventStream::begin() {
+void EventStream::begin(const Result<Operations::EventsOf>& of) {
   open_->streams.insert(this);
   if (open_->closing) return end({grpc::StatusCode::UNAVAILABLE, "wardd is shutting down"});
+  if (!of) return end({static_cast<grpc::StatusCode>(of.error().code), of.error().message});
+  of_ = *of;
   if (request_.follow()) {
     if (open_->followers >= ApiServer::kMaxFollowers) {
       return end({grpc::StatusCode::RESOURCE_EXHAUSTED,
@@ -29,30 +32,53 @@ void EventStream::begin() {
     counted_ = true;
     subscription_ = journal_.subscribe([this] { advance(); });
   }
-  after_ = request_.after_sequence();
-  if (request_.limit() > 0) {
-    auto start = journal_.sequence_before_newest(request_.limit(), request_.container());
-    if (!start) return end({static_cast<grpc::StatusCode>(start.error().code), start.error().message});
-    after_ = std::max(after_, *start);
+  if (auto found = find_place(); !found) {
+    return end({static_cast<grpc::StatusCode>(found.error().code), found.error().message});
   }
   // The headers tell a follower that it is subscribed, also while there is nothing to say.
+  context_->AddInitialMetadata("ward-after", std::to_string(after_));
+  if (!of_.containerd_namespace.empty()) {
+    context_->AddInitialMetadata("ward-container", of_.containerd_namespace + "/" + of_.id);
+  }
   StartSendInitialMetadata();
   advance();
 }
 
+Result<void> EventStream::find_place() {
+  const auto newest = journal_.sequence_before_newest(0, "");
+  if (!newest) return tl::unexpected<Error>(newest.error());
+  newest_at_begin_ = *newest;
+  // Not behind the end, where a database that was begun anew has lower numbers than a follower remembers.
+  after_ = request_.only_new() ? *newest : std::min<std::uint64_t>(request_.after_sequence(), *newest);
+  if (request_.limit() == 0) return {};
+  const auto start = journal_.sequence_before_newest(request_.limit(), of_.id);
+  if (!start) return tl::unexpected<Error>(start.error());
+  after_ = std::max(after_, *start);
+  return {};
+}
+
+bool EventStream::is_wanted(const JournalRecord& record) const {
+  const node::v1::Violation& body = record.entry.body;
+  if (record.sequence <= newest_at_begin_ && body.wall_ns() < request_.since_wall_ns()) return false;
+  return of_.containerd_namespace.empty() || body.identity().containerd_namespace() == of_.containerd_namespace;
+}
+
 void EventStream::advance() {
   if (over_ || write_in_flight_) return;
-  if (page_.empty()) {
-    auto records = journal_.read(after_, request_.container(), kPage);
+  while (page_.empty()) {
+    auto records = journal_.read(after_, of_.id, kPage);
     if (!records) return end({static_cast<grpc::StatusCode>(records.error().code), records.error().message});
-    page_.assign(std::make_move_iterator(records->begin()), std::make_move_iterator(records->end()));
+    if (records->empty()) break;
+    after_ = records->back().sequence;
+    for (JournalRecord& record : *records) {
+      if (is_wanted(record)) page_.push_back(std::move(record));
+    }
   }
   if (page_.empty()) {
     if (!request_.follow()) end(grpc::Status::OK);
     return;
   }
   writing_ = to_api(page_.front());
-  after_ = page_.front().sequence;
   page_.pop_front();
   write_in_flight_ = true;
   StartWrite(&writing_);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 
+#include "enforcer/api/operations.h"
 #include "enforcer/journal/journal.h"
 #include "ward/v1/api.grpc.pb.h"
 
@@ -21,10 +22,12 @@ struct OpenStreams;
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
  public:
+  // `context` is the call's.
   EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,
-              v1::ListEventsRequest request);
+              grpc::CallbackServerContext* context, v1::ListEventsRequest request);
 
-  void begin();                   // core loop
+  // Core loop; which container the request names is known, or why not.
+  void begin(const Result<Operations::EventsOf>& of);
   void end(grpc::Status status);  // core loop; once it is over, more calls do nothing
 
   // Called by gRPC.
@@ -34,13 +37,18 @@ class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
 
  private:
   ~EventStream() override = default;
+  Result<void> find_place();
+  [[nodiscard]] bool is_wanted(const JournalRecord& record) const;
   void advance();
 
   asio::io_context& core_;
   Journal& journal_;
   std::shared_ptr<OpenStreams> open_;
+  grpc::CallbackServerContext* context_;
   const v1::ListEventsRequest request_;
+  Operations::EventsOf of_;
   std::uint64_t after_ = 0;
+  std::uint64_t newest_at_begin_ = 0;  // what comes behind it is new, whenever it happened
   std::deque<JournalRecord> page_;
   v1::Event writing_;
   bool write_in_flight_ = false;

@@ -31,6 +31,13 @@ struct Operations {
   LongCall<v1::ApplyProfileRequest, v1::ApplyProfileResponse> apply;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> release;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
+
+  // Whose events a person means who names a container, running or not.
+  struct EventsOf {
+    std::string containerd_namespace;  // empty: of any
+    std::string id;
+  };
+  std::function<Result<EventsOf>(const std::string& name)> events_of;
 };
 
 }  // namespace ward::enforcer

@@ -3,6 +3,10 @@
 
 #include <linux/audit.h>
 
+#include <algorithm>
+
+#include "lib/oci/syscall_arity.h"
+
 namespace ward::enforcer {
 namespace {
 
@@ -71,6 +75,14 @@ std::string origin_name(node::v1::Origin origin) {
   }
 }
 
+// Where no profile is in force there are no phases, and a program that runs is past those of the runtime.
+std::string phase_of(const node::v1::ContainerStatus& status) {
+  const bool governed = status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
+  const bool created = status.state() == node::v1::CONTAINER_STATE_CREATED;
+  if (!governed || status.state() == node::v1::CONTAINER_STATE_STOPPED) return "";
+  return phase_name(!created && status.phase() == node::v1::PHASE_RUNTIME ? node::v1::PHASE_BOOT : status.phase());
+}
+
 v1::Container to_api(const ContainerEntry& entry) {
   const node::v1::ContainerStatus& status = entry.status;
   const node::v1::Identity& identity = status.identity();
@@ -86,7 +98,7 @@ v1::Container to_api(const ContainerEntry& entry) {
   out.set_policy(status.policy());
   out.set_profile(status.profile_name());
   out.set_profile_digest(status.profile_digest());
-  out.set_phase(phase_name(status.phase()));
+  out.set_phase(phase_of(status));
   out.set_pid(status.pid());
   out.set_shim_pid(entry.shim_pid);
   out.set_workload(status.workload());
@@ -123,7 +135,8 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_syscall_nr(body.syscall_nr());
   out.set_syscall(body.syscall());
   for (const std::uint64_t value : body.args()) out.add_args(value);
-  for (const std::string& text : body.args_text()) out.add_args_text(text);
+  const int most = oci::syscall_arity(body.syscall()).value_or(body.args_text_size());
+  for (int i = 0; i < std::min(most, body.args_text_size()); ++i) out.add_args_text(body.args_text(i));
   out.set_pid(body.pid());
   out.set_tid(body.tid());
   out.set_comm(body.comm());

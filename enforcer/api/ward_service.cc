@@ -43,9 +43,13 @@ class WardService final : public v1::Ward::CallbackService {
                         v1::ListContainersResponse* out) override {
     return answer(context, operations_.containers, in, out);
   }
-  grpc::ServerWriteReactor<v1::Event>* ListEvents(Context*, const v1::ListEventsRequest* request) override {
-    auto* stream = new EventStream(core_, journal_, open_, *request);  // deletes itself when gRPC is done with it
-    asio::post(core_, [stream] { stream->begin(); });
+  grpc::ServerWriteReactor<v1::Event>* ListEvents(Context* context, const v1::ListEventsRequest* request) override {
+    // Deletes itself when gRPC is done with it.
+    auto* stream = new EventStream(core_, journal_, open_, context, *request);
+    asio::post(core_, [this, stream, name = request->container()] {
+      const bool by_id = name.empty() || !operations_.events_of;
+      stream->begin(by_id ? Operations::EventsOf{"", name} : operations_.events_of(name));
+    });
     return stream;
   }
   Unary* ListRecordings(Context* context, const v1::ListRecordingsRequest* in,

@@ -5,10 +5,17 @@
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include <asio/post.hpp>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <exception>
 #include <future>
+
+#include "lib/base/unique_fd.h"
 
 namespace ward::enforcer {
 namespace {
@@ -66,6 +73,21 @@ std::vector<MetricFamily> families(const MetricsSnapshot& now) {
   return out;
 }
 
+// The system's own words, by trying it; empty where it works.
+std::string why_not_bound(const std::string& listen) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return std::strerror(errno);
+  const int yes = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoul(listen.substr(listen.find(':') + 1))));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool bound =
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 && ::listen(fd.get(), 1) == 0;
+  return bound ? "" : std::strerror(errno);
+}
+
 class Collector : public prometheus::Collectable {
  public:
   Collector(asio::io_context& core, std::function<MetricsSnapshot()> snapshot)
@@ -102,7 +124,12 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::start(asio::io_context
   try {
     state->exposer = std::make_unique<prometheus::Exposer>(listen, 1);
   } catch (const std::exception& error) {
-    return fail(Code::kUnavailable, "metrics on " + listen + ": " + error.what());
+    // The library says only that it has no server ("null context when constructing CivetServer").
+    const std::string why = why_not_bound(listen);
+    return fail(Code::kUnavailable,
+                "metrics on " + listen + ": " + (why.empty() ? error.what() : why) +
+                    "; it is tried again: end what has the port (`ss -ltnp` says), or set another one as "
+                    "metrics.listen in wardd.yaml");
   }
   state->exposer->RegisterCollectable(state->collector);
   return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(state)));

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/node_link/container_commands.h"
 
+#include "enforcer/node_link/container_name.h"
+
 namespace ward::enforcer {
 namespace {
 
 Result<void> check(ContainerCommandKind kind, const ContainerEntry& entry) {
-  const std::string& id = entry.status.identity().container_id();
-  if (kind == ContainerCommandKind::kRelease && entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) {
-    return fail(Code::kFailedPrecondition, "container '" + id + "' is not quarantined");
-  }
-  if (kind == ContainerCommandKind::kKill && entry.status.state() == node::v1::CONTAINER_STATE_STOPPED) {
-    return fail(Code::kFailedPrecondition, "container '" + id + "' has stopped already");
-  }
-  return {};
+  if (entry.status.state() == node::v1::CONTAINER_STATE_QUARANTINED) return {};
+  const bool kill = kind == ContainerCommandKind::kKill;
+  const bool stopped = entry.status.state() == node::v1::CONTAINER_STATE_STOPPED;
+  return fail(Code::kFailedPrecondition,
+              "container " + full_name(entry.status.identity()) +
+                  (stopped ? " has stopped already" : " is not quarantined, and nothing was done") +
+                  (kill && !stopped ? ": `kubectl delete pod` or `ctr task kill` end one that is healthy" : ""));
 }
 
 JournalEntry journal_entry(const ContainerCommandRequest& request, const ContainerEntry& entry) {
@@ -35,18 +36,20 @@ void command_container(const ContainerCommandRequest& request, ContainerTable& c
   if (auto allowed = check(request.kind, *entry); !allowed) return done(tl::unexpected<Error>(allowed.error()));
   node::v1::ContainerCommand command;
   command.set_containerd_namespace(entry->status.identity().containerd_namespace());
-  command.set_container_id(request.container);
+  command.set_container_id(entry->status.identity().container_id());
   command.set_reason(request.reason);
   const bool release = request.kind == ContainerCommandKind::kRelease;
   shims.call(entry->shim_address, release ? "Release" : "Kill", command.SerializeAsString(),
              [request, before = *entry, &containers, &journal, release,
               done = std::move(done)](const Result<std::string>& answer) {
                if (!answer) {
-                 return done(fail_with((release ? "release '" : "kill '") + request.container + "'", answer.error()));
+                 return done(
+                     fail_with((release ? "release " : "kill ") + full_name(before.status.identity()), answer.error()));
                }
                journal.note(journal_entry(request, before));
                // A kill may have ended the container altogether by now: then what it was is the best answer.
-               auto now = containers.find(before.status.identity().containerd_namespace(), request.container);
+               auto now = containers.find(before.status.identity().containerd_namespace(),
+                                          before.status.identity().container_id());
                if (!now) now = before;
                done(std::move(now));
              });

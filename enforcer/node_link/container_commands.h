@@ -17,12 +17,12 @@ enum class ContainerCommandKind { kRelease, kKill };
 struct ContainerCommandRequest {
   ContainerCommandKind kind = ContainerCommandKind::kRelease;
   std::string containerd_namespace;  // empty: whichever has it
-  std::string container;
+  std::string container;             // its id, or a name (container_name.h)
   std::string reason;
 };
 
-// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: release of one that is not
-// quarantined, kill of one that has stopped.
+// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not quarantined. Who ends
+// a healthy container by mistake cannot take it back.
 void command_container(const ContainerCommandRequest& request, ContainerTable& containers, ShimLinks& shims,
                        Journal& journal, std::function<void(Result<ContainerEntry>)> done);
 

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "enforcer/node_link/container_name.h"
+#include "lib/base/escape.h"
+
 namespace ward::enforcer {
 namespace {
 
@@ -62,24 +65,26 @@ void ContainerTable::remove_shim(const std::string& address) {
   for (const Key& key : gone) erase(key);
 }
 
-Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace, const std::string& id) const {
-  const ContainerEntry* found = nullptr;
-  for (const auto& [key, entry] : entries_) {
-    if (key.second != id || (!containerd_namespace.empty() && key.first != containerd_namespace)) continue;
-    if (found != nullptr) {
-      return fail(Code::kFailedPrecondition, "container '" + id + "' exists in the containerd namespaces '" +
-                                                 found->status.identity().containerd_namespace() + "' and '" +
-                                                 key.first + "': name one of them");
+Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace, const std::string& name) const {
+  // What is somebody's id is nobody else's name: a pod chooses its names.
+  for (const bool by_id : {true, false}) {
+    std::vector<const ContainerEntry*> found;
+    for (const auto& [key, entry] : entries_) {
+      if (!containerd_namespace.empty() && key.first != containerd_namespace) continue;
+      if (by_id ? key.second == name : is_named(entry.status.identity(), name)) found.push_back(&entry);
     }
-    found = &entry;
+    if (found.size() == 1) return *found.front();
+    if (found.empty()) continue;
+    std::string list;
+    for (const ContainerEntry* entry : found) list += "\n  " + full_name(entry->status.identity());
+    return fail(Code::kFailedPrecondition, "'" + escape(name) + "' names " + std::to_string(found.size()) +
+                                               " containers: say which, as namespace/id:" + list);
   }
-  if (found == nullptr) {
-    return fail(
-        Code::kNotFound,
-        "no container '" + id + "' runs under Ward" +
-            (containerd_namespace.empty() ? "" : " in the containerd namespace '" + containerd_namespace + "'"));
-  }
-  return *found;
+  return fail(
+      Code::kNotFound,
+      "no container '" + escape(name) + "' runs under Ward" +
+          (containerd_namespace.empty() ? "" : " in the containerd namespace '" + escape(containerd_namespace) + "'") +
+          ": `ward ps` shows them");
 }
 
 std::vector<ContainerEntry> ContainerTable::list() const {

@@ -35,8 +35,9 @@ class ContainerTable {
   void update(int shim_pid, const std::string& address, const node::v1::ContainerStatus& container);
   void remove_shim(const std::string& address);
 
-  // An empty namespace matches any: kNotFound where there is none, kFailedPrecondition where two namespaces have one.
-  [[nodiscard]] Result<ContainerEntry> find(const std::string& containerd_namespace, const std::string& id) const;
+  // By its id or a name (container_name.h). An empty namespace matches any: kNotFound where there is none,
+  // kFailedPrecondition with the list where there are several.
+  [[nodiscard]] Result<ContainerEntry> find(const std::string& containerd_namespace, const std::string& name) const;
   [[nodiscard]] std::vector<ContainerEntry> list() const;
   [[nodiscard]] std::size_t count(node::v1::ContainerState state) const;
   [[nodiscard]] std::size_t partly_enforced() const;  // of those that have not stopped

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
 
@@ -122,7 +122,7 @@ void add_programs(const ward_shared& shared, bool overflowed, profiles::Run& run
     const std::string_view field(program.name, WARD_PROGRAM_BYTES);
     const std::string_view name = field.substr(0, field.find('\0'));
     if (program.key == 0 || name.empty()) continue;
-    run.programs.push_back(escape(name));
+    run.programs.push_back(to_utf8(name));
   }
   std::sort(run.programs.begin(), run.programs.end());
   if (overflowed) run.programs.emplace_back("(and more)");

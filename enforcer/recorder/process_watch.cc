@@ -25,8 +25,8 @@ namespace ward::recorder {
 namespace {
 
 // Of programs and maps; the layout is last: where it is pinned, all the others are.
-constexpr std::array<std::string_view, 11> kPins = {"tags",     "inits",    "watched", "used",    "offences", "missed",
-                                                    "seen_map", "exec",     "newtask", "exit",    "capable"};
+constexpr std::array<std::string_view, 11> kPins = {"tags",     "inits", "watched", "used", "offences", "missed",
+                                                    "seen_map", "exec",  "newtask", "exit", "capable"};
 constexpr std::string_view kLayout = "layout";
 
 std::uint64_t ns_per_tick() { return 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)); }
@@ -63,13 +63,17 @@ Result<void> pin_all(watch_bpf& skeleton, const std::filesystem::path& directory
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create " + directory.string());
   const bpf_link* const capable = skeleton.links.ward_watch_capable != nullptr ? skeleton.links.ward_watch_capable
                                                                                : skeleton.links.ward_watch_capable_exit;
-  const std::array<int, kPins.size()> descriptors = {
-      bpf_map__fd(skeleton.maps.tags),           bpf_map__fd(skeleton.maps.inits),
-      bpf_map__fd(skeleton.maps.watched),        bpf_map__fd(skeleton.maps.used),
-      bpf_map__fd(skeleton.maps.offences),       bpf_map__fd(skeleton.maps.missed),
-      bpf_map__fd(skeleton.maps.seen),           bpf_link__fd(skeleton.links.ward_watch_exec),
-      bpf_link__fd(skeleton.links.ward_watch_newtask), bpf_link__fd(skeleton.links.ward_watch_exit),
-      bpf_link__fd(capable)};
+  const std::array<int, kPins.size()> descriptors = {bpf_map__fd(skeleton.maps.tags),
+                                                     bpf_map__fd(skeleton.maps.inits),
+                                                     bpf_map__fd(skeleton.maps.watched),
+                                                     bpf_map__fd(skeleton.maps.used),
+                                                     bpf_map__fd(skeleton.maps.offences),
+                                                     bpf_map__fd(skeleton.maps.missed),
+                                                     bpf_map__fd(skeleton.maps.seen),
+                                                     bpf_link__fd(skeleton.links.ward_watch_exec),
+                                                     bpf_link__fd(skeleton.links.ward_watch_newtask),
+                                                     bpf_link__fd(skeleton.links.ward_watch_exit),
+                                                     bpf_link__fd(capable)};
   for (std::size_t i = 0; i < kPins.size(); ++i) {
     if (bpf_obj_pin(descriptors[i], (directory / kPins[i]).c_str()) != 0)
       return fail_errno("pin " + (directory / kPins[i]).string());

@@ -271,6 +271,7 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
                      "'" + workload + "' is being recorded: stop its containers, then forget what they did"));
   }
   out.runs = static_cast<std::uint32_t>(ids.size());
+  out.run_ids = ids;
   for (const std::string& id : ids) closed_.erase(id);  // or persist() would write it again
   JournalEntry entry{"recording-forgotten", {}};
   entry.body.set_reason(std::to_string(out.runs) + " runs of " + workload);

@@ -38,7 +38,8 @@ struct WorkloadRecording {
 
 struct Forgotten {
   std::uint32_t runs = 0;
-  std::uint32_t kept_active = 0;  // they go on; end the container first
+  std::vector<std::string> run_ids;  // of these
+  std::uint32_t kept_active = 0;     // they go on; end the container first
 };
 
 class Recordings {

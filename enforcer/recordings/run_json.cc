@@ -94,7 +94,7 @@ std::string write_run_json(const Run& run) {
                     {"lost_events", run.lost_events},
                     {"foreign_calls", run.foreign_calls},
                     {"refused", to_json(run.refused)}};
-  // Strings are the recorder's, escaped; a byte that is no UTF-8 is replaced rather than losing the run.
+  // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

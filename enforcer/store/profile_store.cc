@@ -8,6 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "enforcer/store/kept_file.h"
+#include "enforcer/store/one_profile.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -36,13 +38,11 @@ bool is_file_name(const std::string& name) {
 std::string as_given(const std::string& message, const std::filesystem::path& target, const std::string& file_name) {
   const std::string prefix = target.string() + ":";
   std::string out;
-  bool of_others = false;
   for (const std::string& line : lines_of(message)) {
     const bool of_target = line.compare(0, prefix.size(), prefix) == 0;
-    of_others = of_others || !of_target;
     out += (out.empty() ? "" : "\n") + (of_target ? file_name + line.substr(prefix.size() - 1) : line);
   }
-  return of_others ? "nothing was applied, because the files on this node do not fit together:\n" + out : out;
+  return out;
 }
 
 }  // namespace
@@ -173,21 +173,7 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
   if (same && !written->empty()) tell_written(*written);
   stamp_ = compiled_.stamp();
   trouble_.clear();
-  SeenVersions raised;
-  for (const LoadedProfile& loaded : candidate.profiles) {
-    const std::string& name = loaded.profile.name;
-    const SeenVersion now{loaded.profile.version, loaded.digest};
-    const SeenVersion before = (*seen_)[name];
-    if (now == before) continue;
-    (*seen_)[name] = now;
-    raised[name] = now;
-    JournalEntry event{"profile-applied", {}};
-    event.body.set_profile_name(name);
-    event.body.set_profile_digest(loaded.digest);
-    event.body.set_outcome(name == rollback ? "rolled back" : before.version == 0 ? "new" : "replaced");
-    event.body.set_reason("version " + std::to_string(now.version) + " from " + loaded.path.string());
-    journal_.note(std::move(event));
-  }
+  SeenVersions raised = raise_versions(candidate.profiles, rollback);
   profiles_ = std::move(candidate.profiles);
   policies_ = candidate.policies.size();
   warnings_ = std::move(warnings);
@@ -202,6 +188,45 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
   return {};
 }
 
+SeenVersions ProfileStore::raise_versions(const std::vector<LoadedProfile>& profiles, const std::string& rollback) {
+  SeenVersions raised;
+  for (const LoadedProfile& loaded : profiles) {
+    const std::string& name = loaded.profile.name;
+    const SeenVersion now{loaded.profile.version, loaded.digest};
+    const SeenVersion before = (*seen_)[name];
+    if (now == before) continue;
+    (*seen_)[name] = now;
+    raised[name] = now;
+    JournalEntry event{"profile-applied", {}};
+    event.body.set_profile_name(name);
+    event.body.set_profile_digest(loaded.digest);
+    event.body.set_outcome(name == rollback ? "rolled back" : before.version == 0 ? "new" : "replaced");
+    event.body.set_reason("version " + std::to_string(now.version) + " from " + loaded.path.string());
+    journal_.note(std::move(event));
+  }
+  return raised;
+}
+
+// Other files are bad, and what they say stays out; this one is good, and what is in force takes it.
+Result<void> ProfileStore::put_one_in_force(Candidate candidate, const std::string& rollback,
+                                            std::function<void(Result<void>)> stored) {
+  LoadedProfile& loaded = candidate.profiles.front();
+  auto resolved = in_force_ ? with_profile(*in_force_, candidate.resolved, loaded.profile.name)
+                            : Result<profiles::Resolved>(std::move(candidate.resolved));
+  if (!resolved) return tl::unexpected<Error>(resolved.error());
+  auto next = make_in_force(std::move(*resolved), (in_force_ ? in_force_->index.generation() : 0) + 1);
+  if (!next) return fail_with("compiled profiles not written, what was in force stays", next.error());
+  auto written = compiled_.write(*next, in_force_ ? &*in_force_ : nullptr);
+  if (!written) return fail_with("compiled profiles not written, what was in force stays", written.error());
+  in_force_ = std::move(*next);
+  stamp_ = compiled_.stamp();
+  trouble_.clear();
+  store_seen_versions(writer_, raise_versions(candidate.profiles, rollback), std::move(stored));
+  std::erase_if(profiles_, [&](const LoadedProfile& one) { return one.profile.name == loaded.profile.name; });
+  profiles_.push_back(std::move(loaded));
+  return {};
+}
+
 void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<Applied>)> done) {
   const auto refuse_with = [&done](const Error& error) { done(tl::unexpected<Error>(error)); };
   const std::string file_name = request.file_name.empty() ? "profile" : request.file_name;
@@ -213,13 +238,18 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   if (!versions) return refuse_with(versions.error());
   if (const auto trouble = writer_.problem()) return refuse_with({Code::kFailedPrecondition, *trouble, 0});
   auto sources = read_sources(places_);
-  if (!sources) return refuse_with(with_context("nothing was applied, because another file is bad", sources.error()));
+  const bool unread = !sources;  // one of the other files, or too many of them
+  if (unread) sources = Sources{{}, {}, true, true};
   // Before ours is among them: it does not stand for those that are gone with their directory.
   if (auto there = check_directories(*sources); !there) return refuse_with(there.error());
 
   // The file that has this profile already, under whatever name, else a new one.
   std::filesystem::path target = places_.profiles() / (profile->name + ".yaml");
-  if (const LoadedProfile* there = find(profile->name)) target = there->path;
+  if (const LoadedProfile* there = find(profile->name)) {
+    target = there->path;
+  } else if (const Sources same = sources_of_profile(*sources, {}, profile->name); !same.profiles.empty()) {
+    target = same.profiles.front().path;
+  }
   const auto at = std::find_if(sources->profiles.begin(), sources->profiles.end(),
                                [&](const SourceFile& file) { return file.path == target; });
   const bool same_text = at != sources->profiles.end() && at->text == request.yaml;
@@ -231,6 +261,17 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   }
   const std::string rollback = request.rollback ? profile->name : "";
   auto candidate = make_candidate(*sources, **versions, settings_, policies_read_, rollback);
+  // A change is judged by what it changes: where others are bad, by itself.
+  const bool alone = unread || (!candidate && !refused_.empty());
+  if (alone) {
+    PoliciesRead none;
+    candidate =
+        make_candidate(sources_of_profile(*sources, target, profile->name), **versions, settings_, none, rollback);
+    if (candidate && in_force_) {
+      const auto fits = with_profile(*in_force_, candidate->resolved, profile->name);
+      if (!fits) return refuse_with({Code::kFailedPrecondition, file_name + ":1:1: " + fits.error().message, 0});
+    }
+  }
   if (!candidate) {
     return refuse_with({Code::kFailedPrecondition, as_given(candidate.error().message, target, file_name), 0});
   }
@@ -248,21 +289,28 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
     applied.warnings.push_back("version " + std::to_string(profile->version) + " of '" + profile->name +
                                "' had another content before: a higher version makes it clear which one is meant");
   }
+  if (alone) {
+    applied.warnings.push_back(
+        "other files of this node are bad, and what they say stays out of force: see `ward status`");
+  }
   if (request.dry_run || applied.unchanged) return done(std::move(applied));
 
   std::error_code error;
   std::filesystem::create_directories(places_.profiles(), error);
+  KeptFile kept(target);
   if (!same_text) {
     if (auto written = write_file_atomically(target, request.yaml, 0644); !written) return refuse_with(written.error());
   }
   had_profiles_ = true;
-  tried_ = sources->fingerprint() + settings_.SerializeAsString();
-  const auto in_force =
-      put_in_force(std::move(*candidate), rollback, [done, applied = std::move(applied)](const Result<void>& stored) {
-        if (!stored) return done(fail_with("the profile is in force, but its version was not stored", stored.error()));
-        done(applied);
-      });
+  if (!alone) tried_ = sources->fingerprint() + settings_.SerializeAsString();
+  const auto stored = [done, applied = std::move(applied)](const Result<void>& result) {
+    if (!result) return done(fail_with("the profile is in force, but its version was not stored", result.error()));
+    done(applied);
+  };
+  const auto in_force = alone ? put_one_in_force(std::move(*candidate), rollback, stored)
+                              : put_in_force(std::move(*candidate), rollback, stored);
   if (!in_force) {
+    if (!same_text) kept.bring_back();
     tried_.clear();
     refuse_with(in_force.error());
   }

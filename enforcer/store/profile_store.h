@@ -77,6 +77,10 @@ class ProfileStore {
   void remember();
   Result<const SeenVersions*> seen();
   Result<void> put_in_force(Candidate candidate, const std::string& rollback, std::function<void(Result<void>)> stored);
+  Result<void> put_one_in_force(Candidate candidate, const std::string& rollback,
+                                std::function<void(Result<void>)> stored);
+  // Those that differ from what was seen, each with its event.
+  SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles, const std::string& rollback);
   void refuse(const Error& error);
   Result<void> check_directories(const Sources& sources) const;
   void tell_written(const std::vector<std::string>& written);

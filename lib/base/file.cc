@@ -8,21 +8,10 @@
 #include "lib/base/fault.h"
 #include "lib/base/scope_exit.h"
 #include "lib/base/unique_fd.h"
+#include "lib/base/write_all.h"
 
 namespace ward {
 namespace {
-
-Result<void> write_all(int fd, std::string_view content, const std::string& path) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      return fail_errno("write '" + path + "'");
-    }
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 Result<std::string> read_all(const UniqueFd& fd, const std::filesystem::path& path, std::size_t max_bytes) {
   std::string content;
@@ -44,6 +33,18 @@ Result<std::string> read_all(const UniqueFd& fd, const std::filesystem::path& pa
 }
 
 }  // namespace
+
+Result<void> write_all(int fd, std::string_view content, const std::string& what) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return fail_errno(what);
+    }
+    content.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
 
 Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -67,7 +68,7 @@ Result<void> write_file_atomically(const std::filesystem::path& path, std::strin
   if (!fd) return fail_errno("create '" + temporary + "'");
   ScopeExit remove([&] { ::unlink(temporary.c_str()); });
   if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod '" + temporary + "'");
-  if (auto written = write_all(fd.get(), content, temporary); !written) return written;
+  if (auto written = write_all(fd.get(), content, "write '" + temporary + "'"); !written) return written;
   if (durability == Durability::kSync && ::fsync(fd.get()) != 0) return fail_errno("fsync '" + temporary + "'");
   if constexpr (fault::kEnabled) {
     if (auto ok = fault::point("rename." + path.filename().string()); !ok) return ok;

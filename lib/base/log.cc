@@ -3,12 +3,12 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
-#include <ctime>
 
+#include "lib/base/clock.h"
 #include "lib/base/escape.h"
+#include "lib/base/rfc3339.h"
 
 namespace ward::log {
 namespace {
@@ -44,15 +44,7 @@ std::uint64_t dropped() { return lost; }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
   if (level < threshold.load()) return;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  tm utc{};
-  ::gmtime_r(&now.tv_sec, &utc);
-  std::array<char, 64> stamp{};
-  const std::size_t n = std::strftime(stamp.data(), stamp.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::string nanos = std::to_string(now.tv_nsec);
-  nanos.insert(0, 9 - nanos.size(), '0');
-  std::string line = "time=\"" + std::string(stamp.data(), n) + "." + nanos + "Z\" level=";
+  std::string line = "time=\"" + format_rfc3339(wall_ns()) + "\" level=";
   line += level_name(level);
   line += " msg=";
   line += quoted(message);

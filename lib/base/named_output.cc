@@ -9,6 +9,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/unique_fd.h"
+#include "lib/base/write_all.h"
 
 namespace ward {
 namespace {
@@ -16,12 +17,7 @@ namespace {
 Result<void> write_in_place(const std::filesystem::path& path, std::string_view content, int flags, mode_t mode) {
   UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOCTTY | O_CLOEXEC | flags, mode));
   if (!fd) return fail_errno("open '" + path.string() + "'");
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd.get(), content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno("write '" + path.string() + "'");
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
+  if (auto written = write_all(fd.get(), content, "write '" + path.string() + "'"); !written) return written;
   // Some file systems report a full disk only here.
   if (::close(fd.release()) != 0) return fail_errno("close '" + path.string() + "'");
   return {};

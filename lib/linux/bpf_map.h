@@ -12,8 +12,8 @@ namespace ward {
 
 class BpfMap {
  public:
-  // kNotFound where nothing is pinned there; kFailedPrecondition where it is no map of these sizes (the kernel copies as
-  // many bytes as the map has, whatever the caller meant).
+  // kNotFound where nothing is pinned there; kFailedPrecondition where it is no map of these sizes (the kernel copies
+  // as many bytes as the map has, whatever the caller meant).
   static Result<BpfMap> open(const std::filesystem::path& pin, std::uint32_t key_bytes, std::uint32_t value_bytes);
 
   Result<void> put(const void* key, const void* value) const;

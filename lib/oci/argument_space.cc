@@ -115,8 +115,8 @@ void add_changes(const SeccompArg& c, std::set<std::uint64_t>& starts) {
   const std::uint64_t first = is_masked(c) ? c.value_two : c.value;
   const std::uint64_t last = is_masked(c) ? c.value_two | ~c.value : c.value;
   const bool before = c.op != CompareOp::kLe && c.op != CompareOp::kGt;
-  const bool after = c.op != CompareOp::kLt && c.op != CompareOp::kGe && c.op != CompareOp::kMaskedLt &&
-                     c.op != CompareOp::kMaskedGe;
+  const bool after =
+      c.op != CompareOp::kLt && c.op != CompareOp::kGe && c.op != CompareOp::kMaskedLt && c.op != CompareOp::kMaskedGe;
   if (before) starts.insert(first);
   if (after && last != kMax) starts.insert(last + 1);
 }

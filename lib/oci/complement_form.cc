@@ -34,8 +34,8 @@ struct Judged {
   int nr = 0;
   std::string name;
   std::vector<Piece> pieces;
-  Answer fallback;         // for the whole call
-  bool signals = false;    // among the pieces there are signals of the own filter
+  Answer fallback;            // for the whole call
+  bool signals = false;       // among the pieces there are signals of the own filter
   bool only_signals = false;  // all other pieces have the fallback already
   [[nodiscard]] std::size_t conditions() const {
     std::size_t n = 0;
@@ -109,9 +109,8 @@ class Judge {
     const int nr = judged.nr;
     judged.fall_back();
     const auto own_rules = own_.rules_of(nr);
-    const bool may_signal =
-        own_rules && std::any_of(own_rules->begin(), own_rules->end(),
-                                 [](const OwnFilter::Rule& rule) { return rule.answer.signals(); });
+    const bool may_signal = own_rules && std::any_of(own_rules->begin(), own_rules->end(),
+                                                     [](const OwnFilter::Rule& rule) { return rule.answer.signals(); });
     const bool signals = unseen_.signals && may_signal;
     std::vector<Conjunction> conjunctions;
     const Share allows(nr == SYS_write ? write_ : table_, nr, kAllowedInServing, conjunctions);

@@ -130,9 +130,8 @@ std::optional<bool> known_from(const Conjunction& earlier, const SeccompArg& tes
 // Where one condition says the whole argument, the others say nothing. False where they contradict it.
 bool drop_implied(Conjunction& conditions) {
   for (std::uint32_t index = 0; index < 6; ++index) {
-    const auto exact = std::find_if(conditions.begin(), conditions.end(), [&](const SeccompArg& c) {
-      return c.index == index && c.op == CompareOp::kEq;
-    });
+    const auto exact = std::find_if(conditions.begin(), conditions.end(),
+                                    [&](const SeccompArg& c) { return c.index == index && c.op == CompareOp::kEq; });
     if (exact == conditions.end()) continue;
     const SeccompArg only = *exact;
     const auto contradicts = [&](const SeccompArg& c) { return c.index == index && !holds(c, only.value); };

@@ -76,8 +76,8 @@ Result<void> check_errno(SeccompAction action, const std::optional<std::uint32_t
 }
 
 Result<void> add(const Filter& filter, std::uint32_t action, int nr, const std::vector<scmp_arg_cmp>& conditions) {
-  const int result = ::seccomp_rule_add_array(filter.get(), action, nr, static_cast<unsigned>(conditions.size()),
-                                              conditions.data());
+  const int result =
+      ::seccomp_rule_add_array(filter.get(), action, nr, static_cast<unsigned>(conditions.size()), conditions.data());
   return result < 0 ? Result<void>(fail_errno("libseccomp refuses the rule", -result)) : Result<void>();
 }
 

@@ -57,10 +57,10 @@ struct Unseen {
 };
 
 // The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own filter does not;
-// never NOTIFY for `write`, never KILL_THREAD; always NOTIFY or a signal for execve and execveat; ENOSYS without a notification for
-// clone3 and the enosys list; numbers that libseccomp does not know answer what the own filter answers them, ENOSYS where
-// it lets them run. Signals of the own filter are held in the kernel before everything else that takes room there.
-// Listener path and metadata are the caller's.
+// never NOTIFY for `write`, never KILL_THREAD; always NOTIFY or a signal for execve and execveat; ENOSYS without a
+// notification for clone3 and the enosys list; numbers that libseccomp does not know answer what the own filter answers
+// them, ENOSYS where it lets them run. Signals of the own filter are held in the kernel before everything else that
+// takes room there. Listener path and metadata are the caller's.
 Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unseen& unseen = {});
 
 }  // namespace ward::oci

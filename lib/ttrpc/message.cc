@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "lib/base/utf8.h"
 #include "lib/ttrpc/frame.h"
 #include "ttrpc/ttrpc.pb.h"
 
@@ -14,45 +15,11 @@ namespace {
 constexpr std::string_view kNamespaceKey = "containerd-namespace-ttrpc";
 constexpr std::size_t kMaxErrorBytes = 64U << 10U;
 
-// Bytes of the well-formed UTF-8 sequence at the front (RFC 3629: no overlong forms, no surrogates), 0 where none is.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xc2 && first < 0xe0   ? 2
-                             : (first & 0xf0U) == 0xe0       ? 3
-                             : first >= 0xf0 && first < 0xf5 ? 4
-                                                             : 0;
-  if (length == 0 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) return 0;
-  }
-  if ((first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0)) return 0;
-  if ((first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90)) return 0;
-  return length;
-}
-
-std::string to_utf8(std::string_view text) {
-  std::string out;
-  text = text.substr(0, kMaxErrorBytes);
-  out.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) {
-      out.push_back('?');
-    } else {
-      out.append(text.substr(0, length));
-    }
-    text.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  return out;
-}
-
 std::string encode_error(const Error& error) {
   wire::Response response;
   // An error whose code says that all is well must not arrive as an empty success.
   response.mutable_status()->set_code(static_cast<int>(error.code == Code::kOk ? Code::kUnknown : error.code));
-  response.mutable_status()->set_message(to_utf8(error.message));
+  response.mutable_status()->set_message(to_utf8(std::string_view(error.message).substr(0, kMaxErrorBytes)));
   return response.SerializeAsString();
 }
 

@@ -11,7 +11,7 @@ namespace ward::profiles {
 
 enum class HarmClass : std::uint8_t { kSelf, kHeld, kReach, kDanger };  // mild to strict
 
-std::string_view harm_class_name(HarmClass harm);           // "held"
+std::string_view harm_class_name(HarmClass harm);         // "held"
 const std::vector<std::string_view>& harm_class_names();  // in the order of the enumeration
 
 }  // namespace ward::profiles

@@ -105,8 +105,8 @@ HarmClass class_of(std::uint32_t audit_arch, std::uint32_t nr, const KnownArgume
 }
 
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most) {
-  const bool stricter = std::any_of(call.values.begin(), call.values.end(),
-                                    [&](const HarmValue& value) { return value.harm > most; });
+  const bool stricter =
+      std::any_of(call.values.begin(), call.values.end(), [&](const HarmValue& value) { return value.harm > most; });
   if (call.harm <= most && !stricter) return {{}};
   std::vector<std::vector<ArgFilter>> alternatives;
   for (const HarmValue& value : call.values) {

@@ -36,7 +36,7 @@ struct HarmCondition {
 };
 
 struct HarmValue {
-  std::string_view shown;  // "argument 0 is AF_ALG"
+  std::string_view shown;                     // "argument 0 is AF_ALG"
   std::span<const HarmCondition> conditions;  // all must hold
   HarmClass harm;
   HarmReason reason;
@@ -75,8 +75,9 @@ HarmClass class_of(std::uint32_t audit_arch, std::uint32_t nr, const KnownArgume
 const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& arguments, const OwnNumbers& caller = {});
 
 // What of the call is no stricter than `most`, in the form of a profile's entries: each list of filters is one
-// alternative, an empty list is the whole call, no alternative is nothing. What only user space can tell (`own`) is left
-// out, and so is the rest of a call that has stricter values. For a filter in the kernel: never wider than class_of().
+// alternative, an empty list is the whole call, no alternative is nothing. What only user space can tell (`own`) is
+// left out, and so is the rest of a call that has stricter values. For a filter in the kernel: never wider than
+// class_of().
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most);
 
 }  // namespace ward::profiles

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step of the build: reads classes.yaml and writes the constants of harm_table.h. A file that is wrong ends the build.
-// Usage: make_harm_table classes.yaml harm_table_data.cc
+// A step of the build: reads classes.yaml and writes the constants of harm_table.h. A file that is wrong ends the
+// build. Usage: make_harm_table classes.yaml harm_table_data.cc
 #include <cstdio>
 #include <exception>
 #include <string>

@@ -126,7 +126,8 @@ class HarmReader {
       if (!name) continue;
       if (!number) {
         reading_.complain(item.at, "unknown call '" + escape(*name, 60) + "' (did you mean '" +
-                                       oci::nearest_syscall_name(*name) + "'?); one that libseccomp does not know "
+                                       oci::nearest_syscall_name(*name) +
+                                       "'?); one that libseccomp does not know "
                                        "belongs under newer, with its number");
         continue;
       }
@@ -169,11 +170,12 @@ class HarmReader {
     text("systemd", reason.systemd);
     if (const YamlNode* node = fields.find("docker")) reason.docker = read_docker(*node);
     if (const YamlNode* node = fields.find("cves")) {
-      reason.cves = read_words(*node, "cves", [](const std::string& word) { return is_cve(word); }, "a CVE's number");
+      reason.cves = read_words(
+          *node, "cves", [](const std::string& word) { return is_cve(word); }, "a CVE's number");
     }
     if (const YamlNode* node = fields.find("sources")) {
-      reason.sources = read_words(*node, "sources", [&](const std::string& word) { return sources_.contains(word); },
-                                  "listed under sources");
+      reason.sources = read_words(
+          *node, "sources", [&](const std::string& word) { return sources_.contains(word); }, "listed under sources");
     }
     return reason;
   }
@@ -187,8 +189,7 @@ class HarmReader {
     for (const YamlNode& item : *items) {
       const auto word = read_text(reading_, item, what);
       if (!word) continue;
-      if (!accepts(*word))
-        reading_.complain(item.at, "'" + escape(*word, 60) + "' is not " + std::string(expected));
+      if (!accepts(*word)) reading_.complain(item.at, "'" + escape(*word, 60) + "' is not " + std::string(expected));
       words.push_back(*word);
     }
     return words;
@@ -201,9 +202,9 @@ class HarmReader {
     }
     const YamlNode list{YamlNode::Kind::kSequence, node.at, {}, false, {node}, {}};
     std::string text;
-    for (const std::string& name :
-         read_words(node.kind == YamlNode::Kind::kScalar ? list : node, "docker",
-                    [](const std::string& word) { return oci::find_capability(word).has_value(); }, "a capability")) {
+    for (const std::string& name : read_words(
+             node.kind == YamlNode::Kind::kScalar ? list : node, "docker",
+             [](const std::string& word) { return oci::find_capability(word).has_value(); }, "a capability")) {
       text += (text.empty() ? "" : " or ") + name;
     }
     return text;
@@ -245,7 +246,8 @@ class HarmReader {
   }
 
   void check_hole(const YamlNode& at, HarmClass harm, const HarmDocument::Reason& reason) {
-    if (!reason.cves.empty() && reason.opens.empty()) reading_.complain(at.at, "it has CVEs: say under opens what it opens");
+    if (!reason.cves.empty() && reason.opens.empty())
+      reading_.complain(at.at, "it has CVEs: say under opens what it opens");
     if (!reason.opens.empty() && harm < HarmClass::kReach && reason.sources.empty())
       reading_.complain(at.at, "it names a hole below reach: name the sources");
     if (harm < HarmClass::kReach && reason.docker != "allow") {

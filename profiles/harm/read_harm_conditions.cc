@@ -34,7 +34,8 @@ class ConditionReader {
     if (node.kind == YamlNode::Kind::kSequence) {
       read_equals(read_words(node));
     } else {
-      const Fields fields(reading_, node, "an argument", {"oneOf", "ignoring", "with", "without", "only", "any", "own"});
+      const Fields fields(reading_, node, "an argument",
+                          {"oneOf", "ignoring", "with", "without", "only", "any", "own"});
       read_forms(fields);
     }
     return condition_;
@@ -85,7 +86,8 @@ class ConditionReader {
     const YamlNode* ignoring = fields.find("ignoring");
     const YamlNode* any = fields.find("any");
     const YamlNode* own = fields.find("own");
-    const bool bits = fields.find("with") != nullptr || fields.find("without") != nullptr || fields.find("only") != nullptr;
+    const bool bits =
+        fields.find("with") != nullptr || fields.find("without") != nullptr || fields.find("only") != nullptr;
     if (own != nullptr) condition_.own = read_bool(reading_, *own, "own").value_or(false);
     const int forms = static_cast<int>(bits) + static_cast<int>(any != nullptr) +
                       static_cast<int>(one_of != nullptr || own != nullptr);
@@ -113,7 +115,8 @@ class ConditionReader {
     }
   }
 
-  // C libraries differ in how they pass an int with its highest bit set: as it is (glibc), or as a negative long (musl).
+  // C libraries differ in how they pass an int with its highest bit set: as it is (glibc), or as a negative long
+  // (musl).
   void read_equals(const Words& words) {
     for (const std::uint64_t value : words.values) {
       condition_.values.push_back(value);
@@ -157,8 +160,8 @@ bool meet(const Condition& a, const Condition& b) {
   if (a.own && b.own) return true;
   if (b.any) return meet(b, a);
   if (a.any) {
-    return (a.mask & ~b.mask) != 0 || std::any_of(b.values.begin(), b.values.end(),
-                                                  [&](std::uint64_t value) { return (value & a.mask) != 0; });
+    return (a.mask & ~b.mask) != 0 ||
+           std::any_of(b.values.begin(), b.values.end(), [&](std::uint64_t value) { return (value & a.mask) != 0; });
   }
   return std::any_of(a.values.begin(), a.values.end(), [&](std::uint64_t x) {
     return std::any_of(b.values.begin(), b.values.end(),

@@ -27,9 +27,10 @@ std::string compile(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habit
 Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
   const auto made = run_in_bounded_child([&] { return compile(seccomp, habits); }, Bounds{});
   if (!made) {
-    return fail_with("libseccomp makes no program of it (conditions that compare by order, or very many rules of one "
-                     "call, are the usual reason)",
-                     made.error());
+    return fail_with(
+        "libseccomp makes no program of it (conditions that compare by order, or very many rules of one "
+        "call, are the usual reason)",
+        made.error());
   }
   if (made->empty() || made->front() != kProgram) {
     return fail(Code::kInvalidArgument, made->substr(std::min<std::size_t>(1, made->size())));

@@ -3,8 +3,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
-#include "lib/base/escape.h"
 #include "lib/base/file.h"
+#include "lib/base/utf8.h"
 #include "lib/oci/seccomp.h"
 #include "shim/supervisor/decode_args.h"
 
@@ -37,8 +37,8 @@ Offender read_offender(pid_t tid) {
   Offender offender;
   offender.tid = tid;
   if (const auto status = read_status(tid)) offender.pid = status->thread_group;
-  if (const auto stat = read_stat(tid)) offender.comm = escape(stat->comm);
-  offender.exe = escape(read_exe(tid), kMaxExeBytes);
+  if (const auto stat = read_stat(tid)) offender.comm = to_utf8(stat->comm);
+  offender.exe = to_utf8(std::string_view(read_exe(tid)).substr(0, kMaxExeBytes));
   return offender;
 }
 

@@ -118,7 +118,8 @@ void Supervisor::State::contain(std::optional<node::v1::Violation> record, const
 void Supervisor::used_capability(const std::string& capability, const EndedProcess& process) {
   State& state = *state_;
   state.count();
-  node::v1::Violation record = make_capability_violation(capability, phase(), process.origin, state.charge.profile_name);
+  node::v1::Violation record =
+      make_capability_violation(capability, phase(), process.origin, state.charge.profile_name);
   record.set_pid(process.pid);
   record.set_tid(process.pid);
   record.set_comm(process.comm);

@@ -85,7 +85,7 @@ struct Verdict {
   bool violation = false;
   Action action = Action::kDeny;  // what the record says was decided; only of a violation
   bool own_filter_denies = false;
-  bool refused = false;  // the own filter's answer is all that happens
+  bool refused = false;                     // the own filter's answer is all that happens
   OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
   bool boot_call = false;  // let run although serving does not allow it: boot is not over

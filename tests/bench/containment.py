@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long a violation takes to be contained, by the shim's own clock: from the notification received to every process
 frozen or dead. Nothing of the benchmark runs meanwhile: it blocks on the output of one `ward events -f`."""
-import json
 import os
 import select
 import statistics
 import subprocess
 import time
 
-from private_node import WARD, Broken, wait_for
+from private_node import WARD, Broken, from_json, wait_for
 from rounds import conditions
 
 
@@ -16,7 +15,7 @@ class Follower:
     """One `ward events -f` for the whole part."""
 
     def __init__(self, node):
-        self.process = subprocess.Popen([os.path.join(node.build, "cli", "ward"), "--output", "json", "events", "-f"], env=node.environment,
+        self.process = subprocess.Popen([os.path.join(node.build, "cli", "ward"), "--output", "json", "events", "-f", "--since", "1m"], env=node.environment,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.pending = b""
 
@@ -26,7 +25,7 @@ class Follower:
             line, found, rest = self.pending.partition(b"\n")
             if found:
                 self.pending = rest
-                event = json.loads(line)
+                event = from_json(line)
                 if event["kind"] == "violation" and event["container"] == container:
                     return event
                 continue

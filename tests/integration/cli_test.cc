@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every verb of `ward`, as text and as JSON: what it answers, how it ends, and what it says without wardd.
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "lib/base/file.h"
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -48,7 +50,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kNothing, {"profile", "compile", "{box}", "--format", "ward", "-o", "{out}"}},
       {Needs::kWardd, {"quarantine", "list"}},
       {Needs::kWardd, {"quarantine", "release", "{container}", "--reason", "seen"}},
-      {Needs::kWardd, {"quarantine", "kill", "{container}"}},
+      {Needs::kWardd, {"quarantine", "kill", "{victim}"}},
       {Needs::kWardd, {"learn", "forget", "{workload}"}}};
   return all;
 }
@@ -77,6 +79,7 @@ class Cli : public GuardedTest {
     const std::string other = form == Form::kText ? "0" : "1";
     for (std::string& argument : arguments) {
       if (argument == "{container}") argument = quarantined_.empty() ? "nobody" : quarantined_[form == Form::kJson];
+      if (argument == "{victim}") argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
       if (argument == "{workload}") argument = form == Form::kText ? "learned" : "nginx";
       if (argument == "{out}") argument = (node().directory() / ("out" + other)).string();
       if (argument.front() == '{') {
@@ -92,13 +95,13 @@ class Cli : public GuardedTest {
     return line;
   }
 
-  // One recording and one quarantined container for each form of output.
+  // One recording and two quarantined containers for each form of output: one is released, and then no kill's any more.
   void prepare() {
     for (const char* prefix : {"learn", "nginx"}) {
       EXPECT_EQ(run_box(node().unique(prefix), {"/box", "echo", "x"}).status, 0);
     }
     ASSERT_TRUE(await([] { return ward_json({"learn", "list"})["recordings"].size() == 2; }));
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 4; ++i) {
       quarantined_.push_back(start_watched("quarantine"));
       node().poke(quarantined_.back(), "unshare");
       ASSERT_TRUE(await([&] { return row(quarantined_.back())["state"] == "QUARANTINED"; }));
@@ -126,7 +129,28 @@ bool is_json_lines(const std::string& text) {
   return !text.empty() && text.back() == '\n';
 }
 
-TEST_F(Cli, EveryVerbAnswersAsTextAndAsJsonWithoutColours) {
+// F30: docs/json.md says what each document has. `compile` without -o prints OCI's filter, and `lint` a list.
+std::string why_not_documented(const Arguments& arguments, const std::string& text) {
+  static const JsonPage kPage;
+  if (arguments[0] == "events") {
+    if (!is_json_lines(text)) return "no JSON lines";
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      if (const auto why = kPage.why_not(nlohmann::json::parse(line)); !why.empty()) return why;
+    }
+    return "";
+  }
+  const auto document = nlohmann::json::parse(text, nullptr, false);
+  if (document.is_discarded()) return "no JSON";
+  if (arguments[0] == "profile" && arguments[1] == "compile" && text.find("defaultAction") != std::string::npos)
+    return "";
+  for (const auto& part : document.is_array() ? document : nlohmann::json::array({document})) {
+    if (const auto why = kPage.why_not(part); !why.empty()) return why;
+  }
+  return "";
+}
+
+TEST_F(Cli, F30_EveryVerbAnswersAsTextAndAsTheJsonThatIsDocumentedWithoutColours) {
   if (ward_json({"status"})["recorder"].get<std::string>().rfind("none", 0) == 0) {
     GTEST_SKIP() << "this machine cannot record, and half of the verbs are about recordings";
   }
@@ -142,7 +166,7 @@ TEST_F(Cli, EveryVerbAnswersAsTextAndAsJsonWithoutColours) {
         EXPECT_FALSE((output.out + output.err).empty());
       } else {
         EXPECT_EQ(output.err, "");
-        EXPECT_TRUE(verb.arguments[0] == "events" ? is_json_lines(output.out) : is_json(output.out)) << output.out;
+        EXPECT_EQ(why_not_documented(verb.arguments, output.out), "") << output.out;
       }
     }
   }
@@ -194,6 +218,7 @@ TEST_F(Cli, ARefusalSaysWhyAndItsExitCodeIsTheDocumentedOne) {
       ASSERT_TRUE(error.is_object()) << output.err;
       EXPECT_THAT(error["error"].get<std::string>(), HasSubstr(refused.says));
       EXPECT_EQ(error["exit_code"], refused.status);
+      EXPECT_EQ(JsonPage().why_not(error), "");
     }
   }
 }
@@ -263,7 +288,7 @@ TEST_F(Cli, ColoursAreForTerminalsThatWantThemAndNeverInJson) {
 TEST_F(Cli, AFollowerSeesAViolationAsItHappensAndEndsCleanlyWhenAsked) {
   for (const auto& [form, number] : {std::pair(Form::kText, SIGTERM), std::pair(Form::kJson, SIGINT)}) {
     const std::string id = start_watched("deny");
-    Arguments command = filled({"events", "-f", "-c", id}, form);
+    Arguments command = filled({"events", "-f", "--since", "1h", "-c", id}, form);
     command.insert(command.begin(), ward_binary().string());
     Child follower(command, node().environment());
     node().poke(id, "unshare");
@@ -288,15 +313,137 @@ TEST_F(Cli, AWarddThatStandsStillKeepsNobodyForEver) {
   EXPECT_TRUE(await([] { return node().ward({"status"}).status == 0; }));
 }
 
-TEST_F(Cli, AFollowerEndsWith3WhenWarddGoes) {
+std::size_t times(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_F(Cli, F28_AFollowerShowsNewEventsAndGoesOnOverARestartOfWarddWithoutLossOrRepeat) {
   const std::string id = start_watched("deny");
-  Child follower({ward_binary().string(), "events", "-f", "-c", id}, node().environment());
-  node().poke(id, "unshare");
-  ASSERT_TRUE(follower.await_output("unshare")) << follower.err();
+  const std::string name = node().containerd_namespace() + "/" + id;
+  node().poke(id, "mount");
+  await_violation(id);
+  Child all({ward_binary().string(), "events", "-f", "--since", "1h", "-c", name}, node().environment());
+  ASSERT_TRUE(all.await_output("mount(")) << all.err();
+  Child follower({ward_binary().string(), "events", "-f", "-n", "0", "-c", name}, node().environment());
+  ASSERT_TRUE(await([&] {  // until it certainly follows
+    node().poke(id, "unshare");
+    return follower.await_output("unshare(", 0, std::chrono::milliseconds(500));
+  })) << follower.err();
+  EXPECT_THAT(follower.out(), Not(HasSubstr("mount("))) << "that was before";
   node().stop_wardd(SIGTERM);
-  EXPECT_EQ(follower.wait(), 3) << follower.err();
-  EXPECT_THAT(follower.err(), HasSubstr("wardd does not answer"));
+  node().poke(id, "keyctl");  // journalled while no follower is there
+  node().start_wardd();
+  ASSERT_TRUE(follower.await_output("keyctl(")) << follower.out() << follower.err();
+  EXPECT_THAT(follower.err(), HasSubstr("goes on when it is back"));
+  node().poke(id, "setns");
+  ASSERT_TRUE(follower.await_output("setns(")) << follower.out();
+  EXPECT_EQ(times(follower.out(), "keyctl("), 1U) << follower.out();
+  ASSERT_TRUE(all.await_output("setns(")) << all.out();
+  EXPECT_EQ(times(all.out(), "mount("), 1U) << all.out();
+  for (Child* child : {&follower, &all}) {
+    child->signal(SIGTERM);
+    EXPECT_EQ(child->wait(), 0);
+  }
   node().remove(id);
+}
+
+TEST_F(Cli, F28_LastAndSinceChooseWhatIsShownAndAMomentThatIsNoneIsRefused) {
+  const std::string id = start_watched("deny");
+  node().poke(id, "unshare");
+  await_violation(id);
+  EXPECT_EQ(node().ward({"events", "-n", "0"}).out, "");
+  EXPECT_THAT(node().ward({"events", "--since", "1h", "-c", id}).out, HasSubstr("unshare("));
+  EXPECT_EQ(node().ward({"events", "--since", "0s", "-c", id}).out, "");
+  const Output refused = node().ward({"events", "--since", "yesterday"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("10m"));
+  node().remove(id);
+}
+
+TEST_F(Cli, F21_AHealthyContainerIsNotKilledByTheQuarantineVerbs) {
+  const std::string id = start_watched("deny");
+  for (const char* verb : {"kill", "release"}) {
+    const Output refused = node().ward({"quarantine", verb, node().containerd_namespace() + "/" + id});
+    EXPECT_EQ(refused.status, 1) << verb;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("is not quarantined")));
+  }
+  EXPECT_EQ(node().task_status(id), "RUNNING");
+  node().remove(id);
+}
+
+TEST_F(Cli, F22_AnAnswerThatAFullDiskCutsShortEndsWith1) {
+  const std::string ward = ward_binary().string();
+  for (const std::string arguments :
+       {"status", "status -o json", "ps", "events", "events -o json", "profile list", "profile show box",
+        "profile show box -o json", "profile lint $BOX", "profile compile $BOX", "--help", "help", "profile --help",
+        "version", "--version", "quarantine list"}) {
+    Child::Options options = node().environment();
+    options.environment.push_back("BOX=" + (node().directory() / "box.yaml").string());
+    const Output output = run({"sh", "-c", ward + " " + arguments + " > /dev/full"}, options);
+    EXPECT_EQ(output.status, 1) << arguments;
+    EXPECT_THAT(output.err, HasSubstr("No space left on device")) << arguments;
+  }
+}
+
+TEST_F(Cli, F23_WithoutStandardStreamsNothingElseTakesTheirPlace) {
+  const std::string ward = ward_binary().string();
+  EXPECT_EQ(run({"sh", "-c", ward + " ps >&- 2>&- <&-"}, node().environment()).status, 0);
+  EXPECT_THAT(run({"sh", "-c", "exec " + ward + " profile show nowhere <&- >&-"}, node().environment()).err,
+              HasSubstr("nowhere"));
+  node().stop_wardd(SIGTERM);
+  node().start_wardd({"sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"});
+  for (const char* number : {"0", "1", "2"}) {
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(node().wardd_pid()) + "/fd/" + number),
+              "/dev/null");
+  }
+  node().stop_wardd(SIGTERM);
+  node().start_wardd();
+}
+
+TEST_F(Cli, F29_AFileThatIsThereIsNotOverwrittenByGenerate) {
+  write("mine.yaml", "# signed\n");
+  const std::string mine = (node().directory() / "mine.yaml").string();
+  const Output refused = node().ward({"profile", "generate", "nobody", "-o", mine});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("--force"));
+  EXPECT_EQ(*read_file(mine), "# signed\n");
+  // Then it is wardd's to say that there is no such recording.
+  EXPECT_THAT(node().ward({"profile", "generate", "nobody", "--force", "-o", mine}).err, Not(HasSubstr("is there")));
+  const std::string box = (node().directory() / "box.yaml").string();
+  const std::string text = *read_file(box);
+  EXPECT_EQ(node().ward({"profile", "compile", box, "-o", box}).status, 2);
+  EXPECT_EQ(*read_file(box), text);
+}
+
+TEST_F(Cli, HelpAndVersionAreVerbsAndTheFormMayStandBehindAnyVerb) {
+  EXPECT_THAT(node().ward({"help", "profile", "generate"}).out, HasSubstr("Usage: ward profile generate"));
+  EXPECT_EQ(node().ward({"help"}).out, node().ward({"--help"}).out);
+  EXPECT_EQ(node().ward({"help", "nothing"}).status, 2);
+  EXPECT_EQ(node().ward({"version"}).out, node().ward({"--version"}).out);
+  for (const Arguments& verb : {Arguments{"ps"}, {"quarantine", "list"}, {"learn", "list"}, {"version"}}) {
+    Arguments before{"--output", "json"};
+    before.insert(before.end(), verb.begin(), verb.end());
+    Arguments behind = verb;
+    behind.insert(behind.end(), {"-o", "json"});
+    EXPECT_TRUE(is_json(node().ward(behind).out)) << line_of(behind);
+    EXPECT_EQ(node().ward(behind).out.substr(0, 40), node().ward(before).out.substr(0, 40));
+  }
+  EXPECT_TRUE(is_json(node().ward({"profile", "generate", "nobody", "-o", "json"}).err));
+}
+
+TEST_F(Cli, AMissingFileIsOneExitCodeEverywhere) {
+  for (const Arguments& verb : {Arguments{"profile", "lint"},
+                                {"profile", "apply"},
+                                {"profile", "compile"},
+                                {"profile", "diff", "/no/such.yaml"}}) {
+    Arguments arguments = verb;
+    arguments.emplace_back("/no/such.yaml");
+    const Output output = node().ward(arguments);
+    EXPECT_EQ(output.status, 1) << line_of(arguments);
+    EXPECT_THAT(output.err, HasSubstr("/no/such.yaml")) << line_of(arguments);
+  }
 }
 
 }  // namespace

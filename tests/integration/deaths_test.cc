@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes without a notification: processes that the kernel ends with SIGSYS, and capabilities that enforce would have
-// cut, used in mode supervise. In any process of a container, also while wardd is away.
+// What comes without a notification: processes that the kernel ends with SIGSYS, and capabilities that enforce would
+// have cut, used in mode supervise. In any process of a container, also while wardd is away.
 #include <csignal>
 #include <set>
 
@@ -49,8 +49,7 @@ TEST_F(Deaths, F07_AChildOfAnEnforcedShellThatCallsThroughAForeignAbiIsSeen) {
   EXPECT_EQ(event["origin"], "workload");
   EXPECT_EQ(event["comm"], "box");
   EXPECT_GT(event["pid"], 0);
-  EXPECT_THAT(event["reason"].get<std::string>(),
-              HasSubstr(attack == "int80" ? "in i386 call 20" : "in x32 call 39"));
+  EXPECT_THAT(event["reason"].get<std::string>(), HasSubstr(attack == "int80" ? "in i386 call 20" : "in x32 call 39"));
 }
 
 TEST_F(Deaths, F07_TheProfilesActionIsTakenForIt) {

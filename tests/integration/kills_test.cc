@@ -280,7 +280,7 @@ class Kills : public GuardedTest {
     })) << output.err;
     std::istringstream lines(output.out);
     for (std::string line; std::getline(lines, line);) {
-      const Json event = Json::parse(line, nullptr, false);
+      const Json event = parse_json(line);
       if (!event.is_object()) continue;
       Told& told = books[event.value("container", "")];
       if (event["kind"] == "violation") told.journalled += 1 + event.value("repeats", std::uint64_t{0});

@@ -33,13 +33,13 @@ class Records : public GuardedTest {
   static Counts read_counts() {
     Json status;
     await([&] {
-      status = Json::parse(node().ward({"--output", "json", "status"}).out, nullptr, false);
+      status = parse_json(node().ward({"--output", "json", "status"}).out);
       return status.is_object();
     });
     Counts counts{0, status.value("dropped", std::uint64_t{0})};
     std::istringstream lines(node().ward({"--output", "json", "events"}).out);
     for (std::string line; std::getline(lines, line);) {
-      const Json event = Json::parse(line, nullptr, false);
+      const Json event = parse_json(line);
       if (event.is_object() && event["kind"] == "violation") counts.told += 1 + event["repeats"].get<std::uint64_t>();
     }
     return counts;

@@ -35,7 +35,8 @@ class TaskApiTest : public NodeTest {
  protected:
   void SetUp() override {
     carrier_ = node().unique("carrier");
-    const Output started = node().ctr({"run", "-d", "--runtime", carrier_runtime(), kBoxImage, carrier_, "/box", "wait"});
+    const Output started =
+        node().ctr({"run", "-d", "--runtime", carrier_runtime(), kBoxImage, carrier_, "/box", "wait"});
     ASSERT_EQ(started.status, 0) << started.err;
     const bool stock_of_2 = carrier_runtime() != kWardRuntime && containerd_version().major >= 2;
     tasks_ = std::make_unique<TaskClient>(node().shim_socket(carrier_), stock_of_2 ? "v3" : "v2");

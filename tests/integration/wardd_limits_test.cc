@@ -66,7 +66,7 @@ class WarddLimits : public GuardedTest {
   std::string start(const std::string& prefix) { return started_.emplace_back(start_watched(prefix)); }
   static std::string status_text() {
     const Output output = node().ward({"status"});
-    EXPECT_EQ(output.status, 0) << output.err;
+    EXPECT_TRUE(output.status == 0 || output.status == 6) << output.err;  // 6: with a problem
     return output.out;
   }
   static bool await_status(const std::string& part) {

@@ -18,7 +18,7 @@ class WarddState : public GuardedTest {
   void TearDown() override { node().stop_wardd(SIGTERM); }
   static std::string status_text() {
     const Output output = node().ward({"status"});
-    EXPECT_EQ(output.status, 0) << output.err;
+    EXPECT_TRUE(output.status == 0 || output.status == 6) << output.err;  // 6: with a problem
     return output.out;
   }
   static std::filesystem::path database(const char* suffix = "") {

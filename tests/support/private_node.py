@@ -5,6 +5,7 @@ import ctypes
 import hashlib
 import json
 import os
+import re
 import secrets
 import select
 import shutil
@@ -63,6 +64,29 @@ def read(path, default=""):
             return file.read()
     except OSError:
         return default
+
+
+def big_integers():
+    """Fields of `ward`'s JSON that are 64-bit integers, and so text (docs/json.md)."""
+    rows = re.findall(r"^\| (\w+) \| (?:\w+ of )?big integer \|", read(os.path.join(ROOT, "docs", "json.md")), re.M)
+    return frozenset(rows)
+
+
+BIG_INTEGERS = big_integers()
+
+
+def from_json(text):
+    """A document of `ward`, with 64-bit integers as the numbers they are."""
+    def number(value):
+        if isinstance(value, list):
+            return [number(item) for item in value]
+        if isinstance(value, dict):
+            return {key: number(item) for key, item in value.items()}
+        return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
+
+    def numbers(document):
+        return {key: number(value) if key in BIG_INTEGERS else value for key, value in document.items()}
+    return json.loads(text, object_hook=numbers)
 
 
 def bpf_program_exists(program):
@@ -174,11 +198,15 @@ class PrivateNode:
         return self.command([os.path.join(self.build, "cli", "ward"), *arguments], check, cwd=self.directory)
 
     def ward_json(self, *arguments):
-        return json.loads(self.ward("--output", "json", *arguments).stdout)
+        done = self.ward("--output", "json", *arguments, check=False)
+        # 6: `status` shows a problem, and the caller judges it.
+        if done.returncode not in ((0, 6) if arguments[0] == "status" else (0,)):
+            raise Broken(f"`ward {' '.join(arguments)}` exits with {done.returncode}:\n{done.stderr}")
+        return from_json(done.stdout)
 
     def events(self, container=None):
         lines = self.ward("--output", "json", "events", *(("-c", container) if container else ())).stdout.splitlines()
-        return [json.loads(line) for line in lines]
+        return [from_json(line) for line in lines]
 
     def write_policy(self, name, text):
         """Written beside and renamed, as an editor or git does."""

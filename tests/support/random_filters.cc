@@ -9,8 +9,8 @@ using oci::CompareOp;
 using oci::SeccompAction;
 
 std::uint64_t RandomFilters::value() {
-  constexpr std::array<std::uint64_t, 8> kInteresting = {
-      0x7E020000, 0x1200011, 0x10000000, 0xffffffff, 0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
+  constexpr std::array<std::uint64_t, 8> kInteresting = {0x7E020000,  0x1200011,     0x10000000, 0xffffffff,
+                                                         0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
   switch (below(4)) {
     case 0:
     case 1: return below(6);
@@ -21,8 +21,9 @@ std::uint64_t RandomFilters::value() {
 
 SeccompAction RandomFilters::action() {
   constexpr std::array<SeccompAction, 9> kActions = {
-      SeccompAction::kAllow, SeccompAction::kAllow, SeccompAction::kErrno,     SeccompAction::kErrno,     SeccompAction::kLog,
-      SeccompAction::kTrap,  SeccompAction::kTrace, SeccompAction::kKillThread, SeccompAction::kKillProcess};
+      SeccompAction::kAllow, SeccompAction::kAllow,      SeccompAction::kErrno,
+      SeccompAction::kErrno, SeccompAction::kLog,        SeccompAction::kTrap,
+      SeccompAction::kTrace, SeccompAction::kKillThread, SeccompAction::kKillProcess};
   return one_in(60) ? SeccompAction::kNotify : kActions[below(kActions.size())];
 }
 

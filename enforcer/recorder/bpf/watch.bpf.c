@@ -91,7 +91,8 @@ static __always_inline void count(void* map, const void* key) {
   }
 }
 
-static __always_inline struct ward_seen* make_seen(struct task_struct* task, const struct ward_watch_tag* tag, __u32 kind) {
+static __always_inline struct ward_seen* make_seen(struct task_struct* task, const struct ward_watch_tag* tag,
+                                                   __u32 kind) {
   struct ward_seen* event = bpf_ringbuf_reserve(&seen, sizeof(*event), 0);
   if (!event) {
     __u64 container = tag->container;

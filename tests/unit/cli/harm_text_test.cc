@@ -20,7 +20,8 @@ TEST(HarmText, ACallIsShownWithEachOfItsValuesAndWhatIsLeft) {
   EXPECT_THAT(text, HasSubstr("kill (62), any other arguments: reach\n    why       a signal to another process\n"));
   EXPECT_THAT(text, HasSubstr("kill (62): self\n    where     argument 0 is the caller's own number\n"));
   EXPECT_THAT(text, HasSubstr("kill (62): held\n    where     argument 0 is 0\n"));
-  EXPECT_THAT(text, HasSubstr("    gate      CAP_KILL\n    Docker    allow\n    systemd   @process\n    sources   man\n"));
+  EXPECT_THAT(text,
+              HasSubstr("    gate      CAP_KILL\n    Docker    allow\n    systemd   @process\n    sources   man\n"));
 }
 
 TEST(HarmText, HolesBelowReachAreListedWithReasonAndSources) {

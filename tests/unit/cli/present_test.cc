@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "cli/present/event_text.h"
 #include "cli/present/json.h"
+#include "cli/present/output.h"
 #include "cli/present/recording_text.h"
+#include "cli/present/since.h"
 #include "cli/present/style.h"
 #include "cli/present/table.h"
+#include "tests/support/json_page.h"
 
 namespace ward::cli {
 namespace {
@@ -33,6 +40,33 @@ ward::v1::Event violation() {
   return event;
 }
 
+std::string documented_type(const google::protobuf::FieldDescriptor& field) {
+  using google::protobuf::FieldDescriptor;
+  switch (field.cpp_type()) {
+    case FieldDescriptor::CPPTYPE_INT64:
+    case FieldDescriptor::CPPTYPE_UINT64: return "big integer";
+    case FieldDescriptor::CPPTYPE_INT32:
+    case FieldDescriptor::CPPTYPE_UINT32: return "integer";
+    case FieldDescriptor::CPPTYPE_DOUBLE: return "number";
+    case FieldDescriptor::CPPTYPE_BOOL: return "boolean";
+    case FieldDescriptor::CPPTYPE_MESSAGE: return field.message_type()->name();
+    default: return "text";
+  }
+}
+
+test::JsonPage::Fields documented_fields(const google::protobuf::Descriptor& message) {
+  test::JsonPage::Fields out;
+  for (int i = 0; i < message.field_count(); ++i) {
+    const auto& field = *message.field(i);
+    out[field.name()] = field.is_map()        ? "map of " + documented_type(*field.message_type()->map_value())
+                        : field.is_repeated() ? "list of " + documented_type(field)
+                                              : documented_type(field);
+    const auto at = field.name().rfind("wall_ns");
+    if (at != std::string::npos) out[field.name().substr(0, at) + "time"] = "time";
+  }
+  return out;
+}
+
 TEST(EventText, ShowsCallProcessProfileActionAndLatency) {
   const std::string text = event_text(violation(), kPlain);
   for (const char* part : {"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "pid 42", "nginx@0123456789ab", "action quarantine",
@@ -57,6 +91,34 @@ TEST(EventText, I7_ContainerStringsCannotReachTheTerminalRaw) {
   EXPECT_NE(text.find("ev\\x1b[2Jil\\x0a"), std::string::npos);
 }
 
+TEST(EventText, HostileNamesAreEscapedOnceAndASentenceOfOursKeepsItsLines) {
+  ward::v1::Event event = violation();
+  event.set_comm("a\\b");
+  event.set_exe("/tmp/\x1b]0;x\n/y");
+  event.set_reason("two\nlines, and '\\x1b' as it was escaped");
+  const std::string text = event_text(event, kPlain);
+  EXPECT_NE(text.find("a\\\\b pid 42, /tmp/\\x1b]0;x\\x0a/y\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("two\n              lines, and '\\x1b' as"), std::string::npos) << text;
+}
+
+TEST(RecordingText, HostileProgramsAreEscapedOnce) {
+  ward::v1::Recording recording;
+  recording.add_runs()->add_programs("/x\x1b[2J\\");
+  const std::string text = recording_text(recording, kPlain);
+  EXPECT_NE(text.find("/x\\x1b[2J\\\\\n"), std::string::npos) << text;
+}
+
+TEST(EventText, ArgumentsAreShownOnlyAsManyAsTheCallHas) {
+  ward::v1::Event event;
+  event.set_syscall("accept4");
+  for (int i = 1; i <= 6; ++i) event.add_args(static_cast<std::uint64_t>(i));
+  EXPECT_NE(event_text(event, kPlain).find("accept4(0x1, 0x2, 0x3, 0x4)"), std::string::npos);
+  event.set_syscall("getpid");
+  EXPECT_NE(event_text(event, kPlain).find("getpid()"), std::string::npos);
+  event.set_syscall("syscall_999");
+  EXPECT_NE(event_text(event, kPlain).find("0x6)"), std::string::npos) << "what is not known is not cut";
+}
+
 TEST(Table, AlignsColumnsAndEscapesCells) {
   Table table({"A", "LONGER"});
   table.add({"value\x07", "x"});
@@ -64,18 +126,63 @@ TEST(Table, AlignsColumnsAndEscapesCells) {
   EXPECT_EQ(table.text(kPlain), "A          LONGER\nvalue\\x07  x\n-          y\n");
 }
 
-TEST(Json, KeepsFieldNamesAndWritesAllFieldsWithNumbersAsNumbers) {
-  const std::string json = to_json(violation(), JsonForm::kLine);
-  EXPECT_EQ(json.find('\n'), std::string::npos);
-  EXPECT_NE(json.find("\"contained_us\":812"), std::string::npos);
-  EXPECT_NE(json.find("\"args\":[268566528]"), std::string::npos);
-  EXPECT_NE(json.find("\"evidence\":\"\""), std::string::npos);
+TEST(Json, F30_KeepsFieldNamesAndWritesAllFieldsWith64BitsAsText) {
+  ward::v1::Event event = violation();
+  event.add_args(18446744073709551615ULL);
+  const std::string json = to_json(event, JsonForm::kLine);
+  EXPECT_EQ(json.find('\n'), json.size() - 1);
+  for (const char* part : {R"("schema":"ward.dev/v1/Event")", R"("contained_us":"812")",
+                           R"("args":["268566528","18446744073709551615"])", R"("evidence":"")", R"("pid":42)"}) {
+    EXPECT_NE(json.find(part), std::string::npos) << part << " is not in " << json;
+  }
 }
 
-TEST(Json, BytesThatAreNotUtf8AreReplacedAndNeverAnError) {
+TEST(Json, F30_ATimeIsAlsoWrittenAsRfc3339AndEmptyWhereThereIsNone) {
+  ward::v1::Event event = violation();
+  EXPECT_NE(to_json(event, JsonForm::kLine).find(R"("wall_ns":"0","time":"")"), std::string::npos);
+  event.set_wall_ns(1'764'358'345'000'000'042);
+  EXPECT_NE(to_json(event, JsonForm::kLine).find(R"("time":"2025-11-28T19:32:25.000000042Z")"), std::string::npos);
   ward::v1::NodeStatus status;
-  status.set_version("\xff\xfe");
-  EXPECT_NE(to_json(status).find("\xef\xbf\xbd"), std::string::npos);
+  status.set_started_wall_ns(1);
+  EXPECT_NE(to_json(status, JsonForm::kLine).find(R"("started_time":"1970-01-01T00:00:00.000000001Z")"),
+            std::string::npos);
+}
+
+TEST(Json, F30_AMapIsAnObjectAndNumbersThatJsonHasNoWordForAreText) {
+  ward::v1::NodeStatus status;
+  (*status.mutable_expired())["age"] = 9007199254740993ULL;
+  EXPECT_NE(to_json(status, JsonForm::kLine).find(R"("expired":{"age":"9007199254740993"})"), std::string::npos);
+  ward::v1::Coverage coverage;
+  coverage.set_unseen_mass(std::nan(""));
+  EXPECT_NE(to_json(coverage, JsonForm::kLine).find(R"("unseen_mass":"NaN")"), std::string::npos);
+}
+
+// What is not on the page is nobody's contract, and what is on it and gone breaks programs.
+TEST(Json, F30_ThePageHasEveryMessageOfTheApiWithItsFieldsAndTypes) {
+  const test::JsonPage page;
+  const auto& file = *ward::v1::Event::descriptor()->file();
+  for (int i = 0; i < file.message_type_count(); ++i) {
+    const auto& message = *file.message_type(i);
+    const std::string name = message.name();
+    if (name.size() > 7 && name.compare(name.size() - 7, 7, "Request") == 0) continue;
+    ASSERT_EQ(page.tables().count(name), 1U) << "docs/json.md has no table '## " << name << "'";
+    test::JsonPage::Fields expected = documented_fields(message);
+    if (page.tables().at(name).count("schema") != 0) expected["schema"] = "text";
+    for (const auto& [field, type] : expected) {
+      EXPECT_TRUE(page.tables().at(name).count(field) != 0 && page.tables().at(name).at(field) == type)
+          << "add to '## " << name << "' of docs/json.md: | " << field << " | " << type << " | what it means |";
+    }
+    for (const auto& [field, type] : page.tables().at(name)) {
+      EXPECT_TRUE(expected.count(field) != 0) << name << " of docs/json.md has '" << field << "', and the API does not";
+    }
+  }
+}
+
+TEST(Json, BytesThatAreNotUtf8AreReplacedAndNeverAnErrorAndOnlyAsciiIsPrinted) {
+  ward::v1::NodeStatus status;
+  status.set_version("\xff\xfe \xc2\x9b \x7f \x1b[2J");
+  EXPECT_NE(to_json(status).find("\"\\ufffd\\ufffd \\u009b \\u007f \\u001b[2J\""), std::string::npos)
+      << to_json(status);
 }
 
 TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
@@ -112,6 +219,30 @@ TEST(RecordingText, F33_WithoutGroundForAnEstimateThereIsNone) {
   EXPECT_NE(text.find("one run only"), std::string::npos);
   for (const char* part : {"calls in all", "unseen mass", "estimate", "%"}) {
     EXPECT_EQ(text.find(part), std::string::npos) << part << " is in\n" << text;
+  }
+}
+
+TEST(Output, F22_TheErrorOfAnEarlierWriteIsNotLostAndNothingIsWrittenAfterIt) {
+  Output full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  full.print(std::string(1U << 20U, 'x'));
+  EXPECT_NE(full.flush().error().message.find("No space left"), std::string::npos);
+  full.print("more");
+  EXPECT_FALSE(full.flush());
+  EXPECT_FALSE(full.close());
+}
+
+TEST(Since, F28_IsADurationAgoOrAMoment) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  constexpr std::int64_t kNow = 1'764'358'345 * kSecond;
+  EXPECT_EQ(parse_since("90s", kNow).value(), kNow - 90 * kSecond);
+  EXPECT_EQ(parse_since("2d", kNow).value(), kNow - 2 * 86'400 * kSecond);
+  EXPECT_EQ(parse_since("2025-11-28T19:32:25Z", kNow).value(), kNow);
+  EXPECT_EQ(parse_since("2025-11-28T19:32:25.123456789Z", kNow).value(), kNow);
+  EXPECT_TRUE(parse_since("2025-11-28 19:32:25", kNow));
+  EXPECT_TRUE(parse_since("2025-11-28", kNow));
+  for (const char* bad : {"", "m", "10", "-5m", "10x", "99999999999999999999d", "2025-11-28T19:32:25", "yesterday",
+                          "2025-13-28T19:32:25Z", "2025-11-28T19:32:25Zx"}) {
+    EXPECT_FALSE(parse_since(bad, kNow)) << bad;
   }
 }
 

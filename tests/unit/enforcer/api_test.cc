@@ -100,6 +100,66 @@ void set_deadline(grpc::ClientContext& context, int seconds = 20) {
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(seconds));
 }
 
+// The ids that a stream has before it waits, or ends.
+std::vector<std::string> read_ids(v1::Ward::Stub& ward, const v1::ListEventsRequest& request, std::size_t count) {
+  grpc::ClientContext context;
+  set_deadline(context);
+  const auto reader = ward.ListEvents(&context, request);
+  std::vector<std::string> ids;
+  v1::Event event;
+  while (ids.size() < count && reader->Read(&event)) ids.push_back(event.id());
+  context.TryCancel();
+  (void)reader->Finish();
+  return ids;
+}
+
+TEST_F(ApiTest, F28_AFollowerGetsNewOnesOnlyAndIsToldWhereItBegan) {
+  append("old");
+  auto ward = client();
+  grpc::ClientContext context;
+  set_deadline(context);
+  v1::ListEventsRequest request;
+  request.set_follow(true);
+  request.set_only_new(true);
+  const auto reader = ward->ListEvents(&context, request);
+  reader->WaitForInitialMetadata();
+  const auto place = context.GetServerInitialMetadata().find("ward-after");
+  ASSERT_NE(place, context.GetServerInitialMetadata().end());
+  EXPECT_EQ(std::string(place->second.data(), place->second.size()), "1");
+  append("new");
+  v1::Event event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.id(), "new");
+  context.TryCancel();
+  (void)reader->Finish();
+}
+
+TEST_F(ApiTest, F28_SinceIsOfWhatIsThereAndWhatComesIsNewWheneverItHappened) {
+  append("old");
+  const std::int64_t between = wall_ns();
+  append("newer");
+  auto ward = client();
+  v1::ListEventsRequest request;
+  request.set_since_wall_ns(between);
+  EXPECT_EQ(read_ids(*ward, request, 9), std::vector<std::string>{"newer"});
+  request.set_only_new(true);
+  EXPECT_TRUE(read_ids(*ward, request, 9).empty());
+  // A number from a journal that was begun anew since: what comes is shown all the same.
+  v1::ListEventsRequest beyond;
+  beyond.set_follow(true);
+  beyond.set_after_sequence(1000);
+  grpc::ClientContext context;
+  set_deadline(context);
+  const auto reader = ward->ListEvents(&context, beyond);
+  reader->WaitForInitialMetadata();
+  append("after");
+  v1::Event event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_EQ(event.id(), "after");
+  context.TryCancel();
+  (void)reader->Finish();
+}
+
 TEST_F(ApiTest, AnswersOverAConnectionItAcceptedItself) {
   auto ward = client();
   grpc::ClientContext context;

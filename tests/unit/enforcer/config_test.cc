@@ -66,6 +66,26 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
 }
 
+std::string reference_refused(const std::string& binary) {
+  const auto config = parse_config(std::string(kHead) + "runtime: {binary: " + binary + "}\n", "wardd.yaml");
+  EXPECT_TRUE(config);
+  const auto refers = check_references(*config, "wardd.yaml");
+  return refers ? "accepted" : refers.error().message;
+}
+
+TEST(Config, F20_ARuntimeThatIsNotThereOrCannotBeExecutedIsNamedWithItsPlace) {
+  EXPECT_EQ(reference_refused("/bin/sh"), "accepted");
+  EXPECT_THAT(reference_refused("/no/such"), HasSubstr("wardd.yaml:3:19: runtime.binary '/no/such': No such file"));
+  EXPECT_THAT(reference_refused("/etc"), HasSubstr("it is no file"));
+  EXPECT_THAT(reference_refused("/etc/passwd"), HasSubstr("it cannot be executed"));
+  EXPECT_TRUE(check_references(Config{}, "wardd.yaml")) << "runc from PATH";
+}
+
+TEST(Config, MetadataWithLabelsAndAnnotationsIsAllowedAsInEveryKind) {
+  EXPECT_EQ(refusal("metadata: {name: node, labels: {team: a}, annotations: {note: 'b: c'}}\n"), "accepted");
+  EXPECT_THAT(refusal("metadata: {labels: [a]}\n"), HasSubstr("wardd.yaml:3:20: metadata.labels must be a map"));
+}
+
 TEST(Config, EachThingThatIsWrongIsALineOfItsOwn) {
   const auto refused =
       parse_config(std::string(kHead) + "jurnal: {}\njournal: {maxEvents: lots}\nruntime: {binary: runc}\n", "w.yaml");

@@ -243,5 +243,43 @@ TEST(ContainerTable, AnIdInTwoNamespacesHasToBeNamedInFull) {
   EXPECT_TRUE(table.find("k8s.io", "a"));
 }
 
+node::v1::ContainerStatus in_pod(const std::string& id, const std::string& ns, const std::string& pod,
+                                 const std::string& name) {
+  auto status = container(id);
+  auto& who = *status.mutable_identity();
+  who.set_containerd_namespace("k8s.io");
+  who.set_kubernetes_namespace(ns);
+  who.set_pod(pod);
+  who.set_container_name(name);
+  return status;
+}
+
+TEST(ContainerTable, F21_ANameWithItsNamespaceMeansExactlyOneOrIsRefusedWithTheList) {
+  ContainerTable table;
+  table.update(1, "/x", container("a"));
+  table.update(1, "/x", in_pod("11", "shop", "cart", "app"));
+  table.update(1, "/x", in_pod("22", "shop", "payment", "app"));
+  table.update(1, "/x", in_pod("33", "bank", "cart", "app"));
+  const std::string own = container("a").identity().containerd_namespace();
+  const auto id_of = [&](const std::string& name) {
+    const auto found = table.find("", name);
+    return found ? found->status.identity().container_id() : found.error().message;
+  };
+  EXPECT_EQ(id_of(own + "/a"), "a");
+  EXPECT_EQ(id_of("shop/11"), "11");
+  EXPECT_EQ(id_of("shop/cart/app"), "11");
+  EXPECT_EQ(id_of("payment/app"), "22");
+  EXPECT_EQ(id_of("bank/app"), "33");
+  for (const char* vague : {"app", "shop/app", "cart/app"}) {
+    EXPECT_EQ(table.find("", vague).error().code, Code::kFailedPrecondition) << vague;
+  }
+  EXPECT_NE(id_of("shop/app").find("k8s.io/11 (shop/cart/app)"), std::string::npos) << id_of("shop/app");
+  EXPECT_NE(id_of("shop/app").find("k8s.io/22 (shop/payment/app)"), std::string::npos);
+  EXPECT_EQ(table.find("", "k8s.io/a").error().code, Code::kNotFound);
+  // A pod chooses its names, and may choose another container's id.
+  table.update(1, "/x", in_pod("44", "evil", "p", "a"));
+  EXPECT_EQ(id_of("a"), "a");
+}
+
 }  // namespace
 }  // namespace ward::enforcer

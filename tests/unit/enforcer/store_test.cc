@@ -704,6 +704,79 @@ TEST_F(StoreTest, ApplyReplacesTheFileThatHasTheProfile) {
   EXPECT_FALSE(fs::exists(places_.profiles() / "web.yaml"));
 }
 
+constexpr const char* kPolicyOfWeb =
+    "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: shop}\nspec:\n  rules:\n"
+    "    - {match: {containers: [\"web-*\"]}, mode: enforce, profile: web}\n";
+
+TEST_F(StoreTest, F27_AGoodProfileIsAppliedBesideABadPolicyAndWhatWasInForceOfItStays) {
+  write(places_.policies() / "shop.yaml", kPolicyOfWeb);
+  ASSERT_TRUE(apply(profile("web", 1)));
+  write(places_.policies() / "bad.yaml", "kind: Polcy\n");
+  write(places_.policies() / "shop.yaml", "spec: {rules: [}\n");
+  store_->reload();
+  const auto before = index();
+  const auto applied = apply(profile("web", 2, "read"));
+  ASSERT_TRUE(applied) << applied.error().message;
+  EXPECT_THAT(applied->warnings, Contains(HasSubstr("other files of this node are bad")));
+  EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 2, "read"));
+  ASSERT_EQ(index().rules_size(), 1) << "the last good policy stays";
+  EXPECT_EQ(index().rules(0).profile_digest(), applied->profile.digest);
+  EXPECT_EQ(index().rules(0).selector().SerializeAsString(), before.rules(0).selector().SerializeAsString());
+  EXPECT_NE(index().rules(0).compiled_sha256(), before.rules(0).compiled_sha256());
+  EXPECT_TRUE(fs::exists(places_.compiled() / (index().rules(0).compiled_sha256() + ".profile")));
+  store_->reload();
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("bad.yaml:1:7"))) << "said as before";
+  EXPECT_EQ(index().rules(0).profile_digest(), applied->profile.digest);
+  // Also after a restart, when only the compiled files say what was in force.
+  open();
+  store_->reload();
+  ASSERT_TRUE(apply(profile("web", 3)));
+  EXPECT_EQ(index().rules_size(), 1);
+  EXPECT_EQ(store_->profiles().size(), 1U);
+  fs::remove(places_.policies() / "bad.yaml");
+  write(places_.policies() / "shop.yaml", kPolicyOfWeb);
+  store_->reload();
+  EXPECT_THAT(store_->problems(), IsEmpty());
+  EXPECT_EQ(store_->find("web")->profile.version, 3U);
+}
+
+TEST_F(StoreTest, F27_BesideABadFileAProfileIsStillJudgedItself) {
+  ASSERT_TRUE(apply(profile("web", 2)));
+  write(places_.policies() / "bad.yaml", "kind: Polcy\n");
+  store_->reload();
+  const auto lower = apply(profile("web", 1));
+  ASSERT_FALSE(lower);
+  EXPECT_THAT(lower.error().message, StartsWith("given.yaml:3:")) << "only what it changes: " << lower.error().message;
+  write(places_.profiles() / "another.yaml", profile("api", 1));
+  const auto taken = apply(profile("api", 2));
+  ASSERT_TRUE(taken) << "the file that has it already: " << taken.error().message;
+  EXPECT_EQ(*read_file(places_.profiles() / "another.yaml"), profile("api", 2));
+}
+
+TEST_F(StoreTest, F27_AReactionThatChangesWaitsForTheFileOfTheRuleThatNamesTheProfile) {
+  write(places_.policies() / "shop.yaml", kPolicyOfWeb);
+  ASSERT_TRUE(apply(profile("web", 1)));
+  write(places_.policies() / "bad.yaml", "kind: Polcy\n");
+  store_->reload();
+  const auto milder = apply(profile("web", 2) + "  onViolation: {workload: {action: log}}\n");
+  ASSERT_FALSE(milder);
+  EXPECT_THAT(milder.error().message, HasSubstr("mend the other files of this node first"));
+  EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 1));
+}
+
+TEST_F(StoreTest, AProfileThatCannotBePutInForceIsNotLeftAmongTheFiles) {
+  ASSERT_TRUE(apply(profile("web", 1)));
+  fs::remove(places_.compiled_index());
+  fs::create_directories(places_.compiled_index() / "in-the-way");
+  EXPECT_FALSE(apply(profile("web", 2)));
+  EXPECT_FALSE(apply(profile("api", 1)));
+  EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 1));
+  EXPECT_FALSE(fs::exists(places_.profiles() / "api.yaml"));
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(places_.profiles())) files += entry.exists() ? 1 : 0;
+  EXPECT_EQ(files, 1U) << "and nothing beside it";
+}
+
 TEST_F(StoreTest, ADamagedIndexOrCompiledFileIsWrittenAgain) {
   write(places_.profiles() / "web.yaml", profile("web", 1));
   store_->reload();

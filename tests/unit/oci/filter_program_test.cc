@@ -32,7 +32,8 @@ Seccomp harmless(testing::RandomFilters& random) {
     rule.action = SeccompAction::kErrno;
     rule.errno_ret = static_cast<std::uint32_t>(i + 1);
     // libseccomp does not come back from some that compare by order.
-    std::erase_if(rule.args, [](const SeccompArg& c) { return c.op != CompareOp::kEq && c.op != CompareOp::kMaskedEq; });
+    std::erase_if(rule.args,
+                  [](const SeccompArg& c) { return c.op != CompareOp::kEq && c.op != CompareOp::kMaskedEq; });
   }
   return seccomp;
 }

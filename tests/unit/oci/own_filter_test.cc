@@ -57,8 +57,8 @@ TEST(OwnFilter, F02_NumbersAboveTheHighestNamedAnswerEnosys) {
   for (int nr = 0; nr < 332; ++nr) {
     if (auto name = find_syscall_name(nr)) rules.push_back(rule(*name, SeccompAction::kAllow));
   }
-  for (const SeccompAction action : {SeccompAction::kErrno, SeccompAction::kKillThread, SeccompAction::kKillProcess,
-                                     SeccompAction::kTrap}) {
+  for (const SeccompAction action :
+       {SeccompAction::kErrno, SeccompAction::kKillThread, SeccompAction::kKillProcess, SeccompAction::kTrap}) {
     const Judged judged(denying(rules, action));
     EXPECT_EQ(judged(SYS_faccessat2), kNoSuchCall);
     EXPECT_EQ(judged(SYS_rseq), kNoSuchCall);
@@ -86,7 +86,8 @@ TEST(OwnFilter, F02_WhetherThereIsAStubDependsOnTheRuntimeWhereTheNativeArchitec
   EXPECT_EQ(older.verdict(SYS_faccessat2, {}).action, SeccompAction::kKillProcess);
   EXPECT_EQ(older.verdict(2000, {}).action, SeccompAction::kKillProcess);
   for (const OwnFilter& own : {newer, older}) {
-    EXPECT_TRUE(complement_form(everything_allowed(), own).architectures.empty()) << "so that the runtime does the same";
+    EXPECT_TRUE(complement_form(everything_allowed(), own).architectures.empty())
+        << "so that the runtime does the same";
   }
   EXPECT_FALSE(depends_on_habits(denying({})));
 }

@@ -308,12 +308,39 @@ TEST(HarmClasses, EveryCallHasOneClass) {
 
 // What it holds must be what people see of it (docs/threat-model.md, profile-format.md), and what supervise denies.
 TEST(HarmClasses, TheDangerSetIsClassDanger) {
-  for (const std::string_view name :
-       {"add_key", "bpf", "delete_module", "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module",
-        "io_uring_enter", "io_uring_register", "io_uring_setup", "kexec_file_load", "kexec_load", "keyctl", "mount",
-        "mount_setattr", "move_mount", "open_by_handle_at", "open_tree", "open_tree_attr", "perf_event_open",
-        "personality", "pivot_root", "process_vm_readv", "process_vm_writev", "ptrace", "request_key", "seccomp", "setns",
-        "umount2", "unshare", "userfaultfd"}) {
+  for (const std::string_view name : {"add_key",
+                                      "bpf",
+                                      "delete_module",
+                                      "finit_module",
+                                      "fsconfig",
+                                      "fsmount",
+                                      "fsopen",
+                                      "fspick",
+                                      "init_module",
+                                      "io_uring_enter",
+                                      "io_uring_register",
+                                      "io_uring_setup",
+                                      "kexec_file_load",
+                                      "kexec_load",
+                                      "keyctl",
+                                      "mount",
+                                      "mount_setattr",
+                                      "move_mount",
+                                      "open_by_handle_at",
+                                      "open_tree",
+                                      "open_tree_attr",
+                                      "perf_event_open",
+                                      "personality",
+                                      "pivot_root",
+                                      "process_vm_readv",
+                                      "process_vm_writev",
+                                      "ptrace",
+                                      "request_key",
+                                      "seccomp",
+                                      "setns",
+                                      "umount2",
+                                      "unshare",
+                                      "userfaultfd"}) {
     EXPECT_TRUE(is_dangerous_call(name)) << name;
     EXPECT_EQ(class_of(name), kDanger) << name;
   }
@@ -338,8 +365,8 @@ TEST(HarmClasses, TheDangerSetIsClassDanger) {
 TEST(HarmClasses, WhatDockersDefaultDoesIsWhatTheListSays) {
   const auto& allowed = docker_default_unconditional();
   // By architecture and by kernel, not by container.
-  const std::set<std::string_view> besides = {"arch_prctl", "modify_ldt",        "ptrace",
-                                              "process_vm_readv", "process_vm_writev"};
+  const std::set<std::string_view> besides = {"arch_prctl", "modify_ldt", "ptrace", "process_vm_readv",
+                                              "process_vm_writev"};
   // Those that this libseccomp may not know.
   const std::set<std::string_view> newer = {"uretprobe",  "statmount",  "listmount",   "mseal",
                                             "setxattrat", "getxattrat", "listxattrat", "removexattrat"};

@@ -49,7 +49,8 @@ std::string error_of(const std::string& text) {
 
 // A small file of its own: no call needs a class.
 std::string with_row(const std::string& row) {
-  return "apiVersion: ward.dev/v1alpha1\nkind: HarmClasses\nspec:\n  through: {kernel: \"6.18\", number: 0}\n  newer: {}\n"
+  return "apiVersion: ward.dev/v1alpha1\nkind: HarmClasses\nspec:\n  through: {kernel: \"6.18\", number: 0}\n  newer: "
+         "{}\n"
          "  sources: {man: the manual}\n  calls:\n    - {calls: [read], class: held, why: it reads, docker: allow}\n" +
          row;
 }
@@ -72,7 +73,8 @@ TEST(HarmReader, ACallWithoutAClassIsRefused) {
               HasSubstr("'umask', number 95, has no class"));
   // Also one that this libseccomp cannot name.
   EXPECT_THAT(error_of(with("calls: [mseal]", "calls: [read]")), HasSubstr("'read' has a class already"));
-  EXPECT_THAT(error_of(with("[statmount, listmount]", "[statmount]")), HasSubstr("'listmount', number 458, has no class"));
+  EXPECT_THAT(error_of(with("[statmount, listmount]", "[statmount]")),
+              HasSubstr("'listmount', number 458, has no class"));
   EXPECT_THAT(error_of(with_row("    - {calls: [close], why: it closes, docker: allow}\n")),
               HasSubstr("classes.yaml:9:7: a row needs 'class'"));
 }
@@ -86,9 +88,10 @@ TEST(HarmReader, ACallWithTwoClassesIsRefused) {
 
 TEST(HarmReader, AValueWithTwoClassesIsRefused) {
   const auto values = [](const std::string& a, const std::string& b) {
-    return error_of(with_row("    - calls: [prctl]\n      class: reach\n      why: the rest\n      docker: allow\n"
-                             "      values:\n        - {args: " + a + ", class: self, why: first}\n        - {args: " + b +
-                             ", class: held, why: second}\n"));
+    return error_of(
+        with_row("    - calls: [prctl]\n      class: reach\n      why: the rest\n      docker: allow\n"
+                 "      values:\n        - {args: " +
+                 a + ", class: self, why: first}\n        - {args: " + b + ", class: held, why: second}\n"));
   };
   EXPECT_THAT(values("{0: [PR_SET_NAME]}", "{0: [PR_GET_NAME, PR_SET_NAME]}"),
               HasSubstr("classes.yaml:15:11: a call that this describes has two classes: see the value at "
@@ -148,13 +151,16 @@ TEST(HarmReader, MalformedFilesAreRefusedWithTheirPlace) {
               HasSubstr("name a call at least"));
   EXPECT_THAT(error_of(with_row("    - {calls: close, class: self, why: it closes, docker: allow}\n")),
               HasSubstr("must be a list"));
-  EXPECT_THAT(error_of("apiVersion: ward.dev/v1alpha1\nkind: Profile\nspec: {}\n"), HasSubstr("a HarmClasses is expected"));
+  EXPECT_THAT(error_of("apiVersion: ward.dev/v1alpha1\nkind: Profile\nspec: {}\n"),
+              HasSubstr("a HarmClasses is expected"));
   EXPECT_THAT(error_of(""), HasSubstr("the file is empty"));
   EXPECT_THAT(error_of(with("number: 469", "number: none")), HasSubstr("not a whole number"));
   EXPECT_THAT(error_of(with("fchmodat2: 452", "fchmodat2: 453")), Not(::testing::StrEq("accepted")));
   const auto value = [](const std::string& args) {
-    return error_of(with_row("    - calls: [mmap]\n      class: reach\n      why: the rest\n      docker: allow\n"
-                             "      values: [{args: " + args + ", class: self, why: a view}]\n"));
+    return error_of(
+        with_row("    - calls: [mmap]\n      class: reach\n      why: the rest\n      docker: allow\n"
+                 "      values: [{args: " +
+                 args + ", class: self, why: a view}]\n"));
   };
   EXPECT_EQ(value("{2: {without: [PROT_EXEC]}}"), "accepted");
   EXPECT_THAT(value("{6: [1]}"), HasSubstr("'6' is no argument: they are 0 to 5"));
@@ -208,7 +214,8 @@ TEST(HarmReader, TheNumbersOfTheFileAreTheKernels) {
   IS("arch_prctl.0", ARCH_SET_CPUID), IS("arch_prctl.0", ARCH_REQ_XCOMP_PERM), IS("ioctl.1", TIOCSETD);
   IS("ioctl.1", TCSBRK), IS("ioctl.1", TCXONC), IS("ioctl.1", TCFLSH), IS("ioctl.1", TIOCOUTQ), IS("ioctl.1", TIOCGETD);
   IS("ioctl.1", TIOCGSID), IS("ioctl.1", TIOCMGET), IS("ioctl.1", TIOCCONS), IS("ioctl.1", FIOQSIZE);
-  IS("ioctl.1", FS_IOC_GETFLAGS), IS("ioctl.1", FS_IOC_SETFLAGS), IS("ioctl.1", SIOCGIFNAME), IS("ioctl.1", SIOCGIFCONF);
+  IS("ioctl.1", FS_IOC_GETFLAGS), IS("ioctl.1", FS_IOC_SETFLAGS), IS("ioctl.1", SIOCGIFNAME),
+      IS("ioctl.1", SIOCGIFCONF);
   IS("ioctl.1", SIOCGIFFLAGS), IS("ioctl.1", SIOCGIFADDR), IS("ioctl.1", SIOCGIFBRDADDR), IS("ioctl.1", SIOCGIFNETMASK);
   IS("ioctl.1", SIOCGIFMTU), IS("ioctl.1", SIOCGIFHWADDR), IS("ioctl.1", SIOCGIFINDEX), IS("eventfd2.1", EFD_SEMAPHORE);
   is("ioctl.1", "TCGETS2", 0x80000000U | 44U << 16U | 'T' << 8U | 0x2AU);  // _IOR('T', 0x2A, struct termios2)
@@ -242,7 +249,8 @@ TEST(HarmReader, TheNumbersOfTheFileAreTheKernels) {
 }
 
 TEST(HarmReader, ANameOfTheFileMustNotSayAnotherValueThanProfilesDo) {
-  EXPECT_THAT(error_of(with("PR_GET_AUXV: 0x41555856", "PR_SET_NAME: 16")), HasSubstr("'PR_SET_NAME' has another value already"));
+  EXPECT_THAT(error_of(with("PR_GET_AUXV: 0x41555856", "PR_SET_NAME: 16")),
+              HasSubstr("'PR_SET_NAME' has another value already"));
 }
 
 }  // namespace

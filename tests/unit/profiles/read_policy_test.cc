@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "profiles/canonical.h"
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
 #include "profiles/yaml_tree.h"
@@ -26,6 +27,20 @@ std::vector<std::string> warnings_of(const std::string& rule) {
     if (f.severity == Finding::Severity::kWarning) out.push_back(f.subject);
   }
   return out;
+}
+
+TEST(ReadPolicy, MetadataOfEveryKindMayHaveLabelsAndAnnotations) {
+  const std::string notes = "labels: {team: shop, tier: '1'}, annotations: {why: 'a: b'}";
+  EXPECT_TRUE(read_policy("apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node, " + notes +
+                              "}\nspec: {rules: [{match: {pods: [a]}, mode: 'off'}]}\n",
+                          "p.yaml"));
+  const std::string plain = "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: web, version: 7";
+  const std::string spec = "}\nspec: {syscalls: {serving: [read]}}\n";
+  const auto with = read_profile(plain + ", " + notes + spec, "w.yaml");
+  ASSERT_TRUE(with) << with.error().message;
+  EXPECT_EQ(digest(*with), digest(*read_profile(plain + spec, "w.yaml"))) << "no part of the identity";
+  EXPECT_THAT(read_profile(plain + ", labels: {a: [b]}" + spec, "w.yaml").error().message,
+              HasSubstr("w.yaml:3:47: metadata.labels.a must be a text"));
 }
 
 TEST(ReadPolicy, ReadsEveryField) {

@@ -100,8 +100,8 @@ class Comparison {
   }
 
  private:
-  void compare(const oci::OwnFilter& own, const testing::SeccompEvaluator& stock,
-               const testing::SeccompEvaluator& ward, Counts& counts) {
+  void compare(const oci::OwnFilter& own, const testing::SeccompEvaluator& stock, const testing::SeccompEvaluator& ward,
+               Counts& counts) {
     bool narrower = false;
     for (std::size_t i = 0; i < kQuestions; ++i) {
       const int nr = number();
