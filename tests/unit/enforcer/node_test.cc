@@ -46,8 +46,9 @@ class NodeTest : public testing::Test {
     EXPECT_TRUE(index) << index.error().message;
     return index ? index->settings() : node::v1::NodeSettings();
   }
+  [[nodiscard]] NodeClaim claim() const { return NodeClaim::take(places_).value(); }
   [[nodiscard]] std::vector<std::string> start() {
-    Node node(loop_, places_);
+    Node node(loop_, places_, claim(), nullptr);
     node.read_configuration();
     return node.problems();
   }
@@ -67,7 +68,7 @@ TEST_F(NodeTest, I9_N04_D10_WhateverKeepsWarddYamlFromBeingReadAtStartTheSetting
       {"a link through a file", [&] { fs::create_symlink("policies/all.yaml/x", settings_file()); }},
       {"bad, with all of the configuration gone before", [&] {
          fs::rename(places_.config, directory_.path() / "aside");
-         Node node(loop_, places_);
+         Node node(loop_, places_, claim(), nullptr);
          node.read_configuration();
          fs::rename(directory_.path() / "aside", places_.config);
          write(settings_file(), "kind: [");
@@ -125,7 +126,7 @@ TEST_F(NodeTest, I4_TheFirstMinuteIsNotOverBecauseSomebodySetsTheClock) {
         Case{"left alone", now, false}}) {
     fs::remove_all(places_.state);
     fs::create_directories(places_.compiled());
-    Node node(loop_, places_, started);
+    Node node(loop_, places_, claim(), nullptr, started);
     const auto settle = [&, &loop = loop_] {
       bool settled = false;
       node.writer.drain([&] { settled = true; });
