@@ -157,7 +157,6 @@ class Partition {
       if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks)) blocks.push_back({0, 0, *whole});
       for (const Block& block : blocks)
         classes_.back()[block.value_class].conditions.push_back(block_condition(index, block));
-      say_all_others(index);
     } else {
       split_by_ranges(index, held, conditions);
     }
@@ -311,19 +310,6 @@ class Partition {
     if (is_said(high_class)) out.push_back({high.mask, high.bits, *high_class});
     if (out.size() > max_pieces_) exhausted_ = true;
     return std::nullopt;
-  }
-
-  // All values but one are a block for each bit, and a single comparison.
-  void say_all_others(std::uint32_t index) {
-    std::vector<ValueClass>& classes = classes_.back();
-    if (classes.size() != 2 || classes[0].rest.empty() || classes[1].rest.empty()) return;
-    for (std::size_t i = 0; i < 2; ++i) {
-      if (classes[i].conditions.size() != 1) continue;
-      const auto& only = classes[i].conditions.front();
-      if (!only || only->op != CompareOp::kEq) continue;
-      classes[1 - i].conditions = {SeccompArg{index, only->value, 0, CompareOp::kNe}};
-      return;
-    }
   }
 
   static std::optional<SeccompArg> block_condition(std::uint32_t index, const Block& block) {
