@@ -26,7 +26,8 @@ bool is_simple(const nlohmann::json& value, const std::string& type) {
 
 std::set<std::string> big_integers() {
   std::set<std::string> names;
-  for (const auto& [table, fields] : JsonPage().tables()) {
+  const JsonPage page;
+  for (const auto& [table, fields] : page.tables()) {
     for (const auto& [name, type] : fields) {
       if (type.size() >= 11 && type.compare(type.size() - 11, 11, "big integer") == 0) names.insert(name);
     }
@@ -52,7 +53,7 @@ void make_numbers(nlohmann::json& value, bool big) {
 JsonPage::JsonPage() {
   static const std::regex kHeading("#+ (\\w+)");
   static const std::regex kRow("\\| (\\w+) \\| ([\\w ]+) \\| .*\\|");
-  std::ifstream page("docs/json.md");
+  std::ifstream page(WARD_SOURCE_DIR "/docs/json.md");
   std::string table;
   std::smatch found;
   for (std::string line; std::getline(page, line);) {
