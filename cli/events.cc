@@ -70,7 +70,7 @@ class Events {
       context.TryCancel();
       break;
     }
-    const grpc::Status ended = reader->Finish();
+    grpc::Status ended = reader->Finish();
     if (patience.is_over()) return {grpc::StatusCode::DEADLINE_EXCEEDED, ""};
     return ended;
   }

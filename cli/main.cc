@@ -69,7 +69,9 @@ void add_help(CLI::App& app, Session& session, int& exit_code) {
       above += (above.empty() ? "" : " ") + of->get_name();
       of = below.front();
     }
-    session.print(of->help(above));
+    // Not CLI::App::help(), which goes on to the verb that was given: this one.
+    const std::string name = (above.empty() ? "" : above + " ") + of->get_name();
+    session.print(of->get_formatter()->make_help(of, name, CLI::AppFormatMode::Normal));
   });
 }
 

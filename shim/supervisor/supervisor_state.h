@@ -335,7 +335,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   void report_summaries(bool all) {
     auto summaries = limiter.take_summaries(monotonic_ns(), all);
-    for (auto& summary : refusals.take_summaries(monotonic_ns(), all)) summaries.push_back(std::move(summary));
+    for (const auto& summary : refusals.take_summaries(monotonic_ns(), all)) summaries.push_back(summary);
     for (const auto& summary : summaries) {
       Notification call;
       call.tid = summary.key.tid;

@@ -81,7 +81,10 @@ class Cli : public GuardedTest {
       if (argument == "{container}") argument = quarantined_.empty() ? "nobody" : quarantined_[form == Form::kJson];
       if (argument == "{victim}") argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
       if (argument == "{workload}") argument = form == Form::kText ? "learned" : "nginx";
-      if (argument == "{out}") argument = (node().directory() / ("out" + other)).string();
+      if (argument == "{out}") {
+        argument = (node().directory() / ("out" + other)).string();
+        std::filesystem::remove(argument);  // of an earlier case
+      }
       if (argument.front() == '{') {
         argument = (node().directory() / (argument.substr(1, argument.size() - 2) + ".yaml")).string();
       }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <optional>
 
 #include "tests/integration/task_api_base.h"
 
@@ -134,28 +135,22 @@ TEST_F(Corner, ASessionMayBeCalledInit) {
   EXPECT_EQ(read_file(pid_file).value_or("gone"), *before);
 }
 
-TEST_F(Corner, ASessionThatNeverRanEndedNow) {
-  constexpr std::int64_t kTenMinutes = 600;
-  const auto is_now = [](const containerd::Timestamp& time) {
-    return std::abs(time.seconds() - static_cast<std::int64_t>(::time(nullptr))) < kTenMinutes;
-  };
-  ASSERT_TRUE(tasks_->exec(carrier_, "bad", {"nothere"}).has_value());
-  ASSERT_FALSE(tasks_->start(carrier_, "bad").has_value());
-  EXPECT_TRUE(is_now(tasks_->wait(carrier_, "bad")->exited_at()));
-  ASSERT_TRUE(tasks_->exec(carrier_, "never", {"/box", "true"}).has_value());
-  EXPECT_TRUE(is_now(tasks_->remove(carrier_, "never")->exited_at()));
+// Without a time, as the stock shim has none (F10); but nobody waits for ever.
+TEST_F(Corner, WhoWaitsForASessionThatNeverRunsIsAnsweredWhenItsContainerIsGone) {
   const std::string id = start_box("left").id();
   ASSERT_TRUE(tasks_->exec(id, "left", {"/box", "true"}).has_value());
   containerd::WaitRequest wait;
   wait.set_id(id);
   wait.set_exec_id("left");
-  containerd::WaitResponse ended;
-  tasks_->begin("Wait", wait, "v2",
-                [&](const Result<std::string>& answer) { EXPECT_TRUE(answer && ended.ParseFromString(*answer)); });
+  std::optional<containerd::WaitResponse> ended;
+  tasks_->begin("Wait", wait, "v2", [&](const Result<std::string>& answer) {
+    EXPECT_TRUE(answer && ended.emplace().ParseFromString(*answer));
+  });
   ASSERT_TRUE(tasks_->kill(id, SIGKILL).has_value());
   ASSERT_TRUE(tasks_->wait(id).has_value());
   ASSERT_TRUE(tasks_->remove(id).has_value());
-  EXPECT_TRUE(tasks_->run_until([&] { return is_now(ended.exited_at()); }));
+  ASSERT_TRUE(tasks_->run_until([&] { return ended.has_value(); }));
+  EXPECT_LE(ended->exited_at().seconds(), 0);  // absent, or the zero of Go
 }
 
 TEST_F(Corner, ATypeIsTakenByItsWholeName) {
