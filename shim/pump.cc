@@ -66,6 +66,7 @@ int Pump::destination() const { return destination_ ? destination_->native_handl
 
 void Pump::wait(Step step) {
   if (step == Step::kWaitRelease) return;
+  waits_for_source_ = step == Step::kWaitSource;
   auto resume = [self = shared_from_this(), turn = turn_](const asio::error_code& error) {
     if (!error && !self->stopped_ && turn == self->turn_) self->run();
   };
@@ -80,6 +81,7 @@ void Pump::wait(Step step) {
 }
 
 void Pump::run() {
+  waits_for_source_ = false;
   for (int i = 0; i < kStepsPerTurn; ++i) {
     const Step step = move_some();
     if (step == Step::kAgain) continue;
@@ -104,6 +106,8 @@ void Pump::release(Held held) {
   if (!hold_ || stopped_) return;
   hold_.reset();
   if (held == Held::kIsDropped) std::string().swap(pending_);
+  // The loop runs a second wait for one descriptor behind all else, also behind the end of the process that writes.
+  if (waits_for_source_ && pending_.empty()) return;
   // It may wait for its source, or for nothing at all.
   ++turn_;
   run_soon();

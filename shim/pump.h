@@ -70,6 +70,7 @@ class Pump : public std::enable_shared_from_this<Pump> {
   bool splices_ = true;
   bool broken_ = false;
   bool stopped_ = false;
+  bool waits_for_source_ = false;
 };
 
 }  // namespace ward::shim

@@ -134,7 +134,10 @@ class Masquerade : public GuardedTest {
     const auto started = tasks_->start(bundle_->id());
     EXPECT_TRUE(started.has_value()) << started.error().message;
     (void)tasks_->wait(bundle_->id());
-    return read_file(bundle_->path() / "out").value_or("");
+    // Wait is no promise that all output was copied; Delete is.
+    std::string said;
+    (void)await([&] { return !(said = read_file(bundle_->path() / "out").value_or("")).empty(); });
+    return said;
   }
 
   // The same as an exec session; a thread looks for the session's init, as a process of the workload would.
