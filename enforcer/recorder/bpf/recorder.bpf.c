@@ -9,12 +9,10 @@
 #include <bpf/bpf_tracing.h>
 
 #include "record.h"
+#include "task.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
-#define X32_SYSCALL_BIT 0x40000000
-#define SIGSYS 31
 #define SIGNAL_GROUP_EXIT 0x00000004  // include/linux/sched/signal.h
 
 // Set by the loader; see WatchedArgument and the windows of profiles/observation.h.
@@ -304,27 +302,6 @@ int BPF_PROG(ward_exec, struct task_struct* task, pid_t old_pid, struct linux_bi
   }
   note_program(run, tag->slot, bprm->filename);
   return 0;
-}
-
-// A set of capabilities is one number since Linux 6.3 and was two halves before. (What stands behind three underscores
-// is nothing to the loader, which looks for fields.)
-struct cred___number {
-  struct {
-    __u64 val;
-  } cap_effective;
-} __attribute__((preserve_access_index));
-struct cred___halves {
-  struct {
-    __u32 cap[2];
-  } cap_effective;
-} __attribute__((preserve_access_index));
-
-static __always_inline int is_effective(const struct cred* cred, __u32 capability) {
-  const struct cred___number* number = (const void*)cred;
-  if (bpf_core_field_exists(number->cap_effective.val)) return (number->cap_effective.val >> capability) & 1;
-  const struct cred___halves* halves = (const void*)cred;
-  const __u32 half = capability < 32 ? halves->cap_effective.cap[0] : halves->cap_effective.cap[1];
-  return (half >> (capability & 31)) & 1;
 }
 
 static __always_inline void note_capability(const struct cred* cred, int cap) {

@@ -9,12 +9,9 @@
 #include <bpf/bpf_tracing.h>
 
 #include "compiled/watch_maps.h"
+#include "enforcer/recorder/bpf/task.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define TS_COMPAT 0x0002  // arch/x86/include/asm/thread_info.h
-#define X32_SYSCALL_BIT 0x40000000
-#define SIGSYS 31
 
 const volatile __u64 ns_per_tick = 10000000;  // of /proc/<pid>/stat; set by the loader
 
@@ -169,26 +166,6 @@ int BPF_PROG(ward_watch_exit, struct task_struct* task) {
   }
   if (found) bpf_map_delete_elem(&offences, &group);
   return 0;
-}
-
-// A set of capabilities is one number since Linux 6.3 and was two halves before; see recorder.bpf.c.
-struct cred___number {
-  struct {
-    __u64 val;
-  } cap_effective;
-} __attribute__((preserve_access_index));
-struct cred___halves {
-  struct {
-    __u32 cap[2];
-  } cap_effective;
-} __attribute__((preserve_access_index));
-
-static __always_inline int is_effective(const struct cred* cred, __u32 capability) {
-  const struct cred___number* number = (const void*)cred;
-  if (bpf_core_field_exists(number->cap_effective.val)) return (number->cap_effective.val >> capability) & 1;
-  const struct cred___halves* halves = (const void*)cred;
-  const __u32 half = capability < 32 ? halves->cap_effective.cap[0] : halves->cap_effective.cap[1];
-  return (half >> (capability & 31)) & 1;
 }
 
 static __always_inline void note_capability(const struct cred* cred, int cap) {
