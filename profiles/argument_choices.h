@@ -19,7 +19,7 @@ struct ArgChoice {
 
 // oneOf: a choice for each value. noneOf: the blocks of aligned values that lie between the excluded
 // ones, about 32 for one of them. "Not equal" cannot be said twice of one argument: a runtime takes two
-// such conditions as alternatives, of which one always holds (docs/kernel-notes.md).
+// such conditions as alternatives, of which one always holds (K3).
 std::vector<ArgChoice> choices_of(const ArgFilter& filter);
 
 }  // namespace ward::profiles

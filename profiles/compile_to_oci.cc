@@ -11,7 +11,7 @@ namespace {
 
 using node::v1::ArgCondition;
 
-// What runc itself calls under the filter before the program starts (fact 8), of all the versions that were measured.
+// What runc itself calls under the filter before the program starts (K8), of all the versions that were measured.
 // Ward's shim knows by the moment that these are the runtime's; a filter used without the shim has to allow them for
 // ever.
 constexpr std::string_view kRuntimeCalls[] = {

@@ -20,7 +20,7 @@ bool is_signed(const std::vector<Accept>& accept, const ArgFilter& filter, std::
   });
 }
 
-// Only one condition on one index: two would be OR'ed by the runtime (fact 3).
+// Only one condition on one index: two would be OR'ed by the runtime (K3).
 void clear_namespace_flags(SyscallEntry& clone, const std::vector<Accept>& accept) {
   if (std::any_of(accept.begin(), accept.end(), [](const Accept& a) { return a.syscall == "clone" && a.args.empty(); }))
     return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of one container: create, start, exec sessions, signals, end, delete. Decides the order in which containerd
-// learns of things (shim contract, section 7): an end is told after the start it belongs to, and the init's after those
+// learns of things (C61): an end is told after the start it belongs to, and the init's after those
 // of all exec sessions. Calls the guard's hooks in their order and knows nothing of what they do.
 #pragma once
 

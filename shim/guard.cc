@@ -26,7 +26,7 @@ namespace ward::shim {
 namespace {
 
 constexpr std::chrono::seconds kListenerDeadline{2};
-// Of one container (threat D13). An exec session that left processes behind keeps its own.
+// Of one container (T8). An exec session that left processes behind keeps its own.
 constexpr std::size_t kMostListeners = 256;
 
 }  // namespace
@@ -313,7 +313,7 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
 }
 
 std::string Guard::runtime_binary(const std::string& asked) const {
-  // The node's choice goes before the client's: a pod must not bring its own runtime (threat D10).
+  // The node's choice goes before the client's: a pod must not bring its own runtime (T7).
   const std::string chosen = admission::read_node_runtime(state_->config.places, state_->seen);
   state_->runtime = chosen.empty() ? asked : chosen;
   return state_->runtime;

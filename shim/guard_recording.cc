@@ -28,7 +28,7 @@ constexpr std::chrono::milliseconds kRecordingDeadline{300};
 constexpr std::chrono::milliseconds kAskAgain{5};
 constexpr std::size_t kMaxRuntimeBytes = 128U << 20U;
 
-// The runtime layer differs by binary (fact 8), so a run says which one made it. Hashed once for each file.
+// The runtime layer differs by binary (K8), so a run says which one made it. Hashed once for each file.
 std::string runtime_digest(const std::string& name) {
   static std::pair<std::string, std::string> last;  // of "<path> <inode> <size> <mtime>"
   const auto path = find_program(name.empty() ? "runc" : name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How containerd calls the shim (shim contract, section 1.1): flags in Go's syntax, then an action. Flags of newer
+// How containerd calls the shim (docs/shim-contract.md C55): flags in Go's syntax, then an action. Flags of newer
 // daemons that we do not know are passed over.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that takes a process's output (binary:// in the shim contract, section 6): it reads the standard output
+// A program that takes a process's output (binary:// in C60 of the shim contract): it reads the standard output
 // from its descriptor 3, the errors from 4, and says that it is ready by closing 5, or by a byte there; by a byte alone
 // in its second version (binary-v2://, containerd from 2.3 on), to which a bare end is a failure. It ends by itself at
 // the end of both; one that does not is asked to, and then killed. Should it die before, its container goes on: what it

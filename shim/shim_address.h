@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which socket serves a container: all containers of a pod share one (shim contract, section 1.4). The start and the
+// Which socket serves a container: all containers of a pod share one (docs/shim-contract.md C57). The start and the
 // delete command must come to the same answer.
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The standard streams of one process: pipes or a terminal on the container's side, what the client asked for (FIFOs,
 // a file, a logger, nothing) on the other, pumps between. Both ends of every FIFO are held, so that a client or
-// containerd may come and go without the container noticing (shim contract, section 6). Nothing here ever blocks the
+// containerd may come and go without the container noticing (docs/shim-contract.md C60). Nothing here ever blocks the
 // loop.
 #pragma once
 

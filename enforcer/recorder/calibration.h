@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures the runtime layer: the calls that an OCI runtime makes under the container's filter before the container's
-// own program runs. They differ between runtimes and their versions (fact 8), so they are measured with the very
+// own program runs. They differ between runtimes and their versions (K8), so they are measured with the very
 // binary: a container whose program we wrote is created, started and entered once, and removed. wardd keeps results by
 // the binary's hash; the filter compiler uses them where notifications cannot tell the runtime from the program.
 #pragma once

@@ -24,7 +24,7 @@ struct Notification {
   std::array<std::uint64_t, 6> args{};
 };
 
-// Did the waiting thread still want the answer? A signal, a freeze or its death takes the question back (fact 11).
+// Did the waiting thread still want the answer? A signal, a freeze or its death takes the question back (K11).
 enum class Delivery { kDelivered, kGone };
 
 class SeccompListener {
@@ -39,7 +39,7 @@ class SeccompListener {
   // The call does not run. `error_number` is 1 to 4095 (EPERM), or 0: it returns 0 then. Any other
   // number becomes EPERM.
   Result<Delivery> deny(std::uint64_t id, int error_number);
-  // The call then runs in the kernel as if there were no listener; decide on scalars only before using it (fact 13).
+  // The call then runs in the kernel as if there were no listener; decide on scalars only before using it (K13).
   Result<Delivery> let_run(std::uint64_t id);
   [[nodiscard]] bool is_valid(std::uint64_t id) const;
 

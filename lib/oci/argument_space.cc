@@ -150,7 +150,7 @@ class Partition {
     if (conditions.empty()) return solve(index + 1, held);
     classes_.emplace_back();
     // libseccomp 2.5.4 does not come back from some rule sets that compare by order on one argument and test another as
-    // well (docs/kernel-notes.md): where several arguments are filtered, only equality and masks are used.
+    // well (K35): where several arguments are filtered, only equality and masks are used.
     const bool by_bits = several_arguments_ || !ranges_suffice(index, held, conditions);
     if (by_bits) {
       std::vector<Block> blocks;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The filter of both judges. The default denies: as the own filter does where it denies numbers without a name, else
-// ENOSYS, so that libc falls back from calls newer than Ward. Every other answer is spelt out: facts 1 to 7.
+// ENOSYS, so that libc falls back from calls newer than Ward. Every other answer is spelt out: K1 to K7.
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -48,7 +48,7 @@ struct Judged {
   }
 };
 
-// What the runtime can load: KILL_THREAD leaves half-dead processes (fact 4), NOTIFY has one meaning here.
+// What the runtime can load: KILL_THREAD leaves half-dead processes (K4), NOTIFY has one meaning here.
 Answer carried(const Answer& own) {
   if (own.action == SeccompAction::kKillThread) return {SeccompAction::kKillProcess, 0};
   if (own.action == SeccompAction::kNotify) return {SeccompAction::kErrno, EPERM};
@@ -92,7 +92,7 @@ class Judge {
 
   [[nodiscard]] Judged judge(int nr, std::string name) {
     Judged judged{nr, std::move(name), {}, kSeen};
-    // The runtime has to write the listener's number to its parent: NOTIFY there would hang it (fact 1).
+    // The runtime has to write the listener's number to its parent: NOTIFY there would hang it (K1).
     if (nr == SYS_write) judged.fallback = {SeccompAction::kErrno, EPERM};
     if (enosys(nr)) judged.fallback = kNotSeen;
     cut(judged, false);

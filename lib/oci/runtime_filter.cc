@@ -81,7 +81,7 @@ Result<void> add(const Filter& filter, std::uint32_t action, int nr, const std::
   return result < 0 ? Result<void>(fail_errno("libseccomp refuses the rule", -result)) : Result<void>();
 }
 
-// Several conditions on one index become a rule each, which is an OR (docs/kernel-notes.md).
+// Several conditions on one index become a rule each, which is an OR (K39).
 Result<void> add_rule(const Filter& filter, const SeccompRule& rule, std::uint32_t action, int nr) {
   std::vector<scmp_arg_cmp> conditions;
   std::array<int, 6> uses{};

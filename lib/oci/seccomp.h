@@ -29,7 +29,7 @@ struct SeccompRule {
   std::vector<std::string> names;
   SeccompAction action = SeccompAction::kAllow;
   std::optional<std::uint32_t> errno_ret;
-  std::vector<SeccompArg> args;  // empty: any; several on one index are OR'ed by runc (fact 3)
+  std::vector<SeccompArg> args;  // empty: any; several on one index are OR'ed by runc (K3)
   bool operator==(const SeccompRule&) const = default;
 };
 
@@ -52,7 +52,7 @@ std::optional<CompareOp> find_compare_op(std::string_view name);
 // Does the scalar satisfy the condition? The one place that gives comparisons their meaning.
 bool holds(const SeccompArg& condition, std::uint64_t value);
 
-// The native architecture only (fact 5).
+// The native architecture only (K5).
 std::uint32_t native_audit_arch();  // AUDIT_ARCH_X86_64
 std::string native_scmp_arch();     // "SCMP_ARCH_X86_64"
 // All whose programs this processor runs: for a filter that restricts nothing. A call of one that a filter does not

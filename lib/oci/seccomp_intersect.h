@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two judges of one system call and the filter that obeys both: a table of what is allowed, and the container's own
-// filter. The filter has the complement form (fact 1): what is not allowed is named in NOTIFY rules, so
+// filter. The filter has the complement form (K1): what is not allowed is named in NOTIFY rules, so
 // that it is seen. Values in, values out; the same judges answer in user space for calls that were notified.
 #pragma once
 

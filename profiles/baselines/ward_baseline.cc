@@ -25,7 +25,7 @@ constexpr std::string_view kWardBaseline[] = {
     "getrandom", "sysinfo",
     // stdio: the first write to a stream and its flush at exit
     "fstat", "lseek",
-    // last words on an open descriptor; write can never be filtered (fact 1)
+    // last words on an open descriptor; write can never be filtered (K1)
     "close", "read", "write", "writev"};
 
 }  // namespace

@@ -146,7 +146,7 @@ void note_reach(const oci::Config& config, std::vector<std::string>& notes) {
 
 Result<void> learn(oci::Config& config, const std::filesystem::path& bundle) {
   // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks the moment from
-  // which calls count (fact 26).
+  // which calls count (K26).
   oci::Seccomp all;
   all.default_action = oci::SeccompAction::kAllow;
   all.architectures = oci::every_scmp_arch();

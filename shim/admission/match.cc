@@ -65,7 +65,7 @@ void complete(node::v1::Actions& actions, const node::v1::Actions& from) {
   }
 }
 
-// The design's answer where neither policy nor profile says anything.
+// The answer where neither policy nor profile says anything.
 node::v1::Actions default_actions() {
   node::v1::Actions actions;
   actions.set_workload(node::v1::ACTION_QUARANTINE);

@@ -33,7 +33,7 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     if (changed.is_open()) changed.release();
   }
 
-  // The cgroup that is frozen: the unified one stops on both kinds of signal (fact 18), the v1 freezer is what is left.
+  // The cgroup that is frozen: the unified one stops on both kinds of signal (K18), the v1 freezer is what is left.
   Cgroup& freezer() { return cgroups.unified ? *cgroups.unified : *cgroups.freezer; }
 
   void cut_network() {
@@ -150,7 +150,7 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
       if (auto killed = cgroups.unified->kill(); !killed) {
         if (!cgroups.freezer) return killed;
       } else {
-        // One that was paused through the v1 freezer does not die before it is thawed there (fact 17).
+        // One that was paused through the v1 freezer does not die before it is thawed there (K17).
         if (cgroups.freezer) (void)cgroups.freezer->request_freeze(false);
         return {};
       }

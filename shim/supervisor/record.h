@@ -41,7 +41,7 @@ node::v1::Action to_proto(Action action);
 node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase, Origin origin,
                                    const std::string& profile);
 
-// A process ended by SIGSYS: the kernel itself stopped a call for which there is no notification (fact 4).
+// A process ended by SIGSYS: the kernel itself stopped a call for which there is no notification (K4).
 node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin origin);
 
 // Mode enforce would have cut the capability that was used.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One supervised container: its listeners, and what is done when a call breaks the profile. The order of a quarantine
-// is the one of the design: count, cut the network, request the freeze, capture, answer, wait for frozen, evidence,
+// is fixed (K19): count, cut the network, request the freeze, capture, answer, wait for frozen, evidence,
 // report. Lives on the loop; nothing here waits.
 #pragma once
 

@@ -27,7 +27,7 @@ namespace ward::shim {
 
 inline constexpr double kLetRunPerSecond = 1000;
 inline constexpr double kLetRunBurst = 200;
-// After a release the parked call asks once more (fact 19); for so long it is denied without another quarantine.
+// After a release the parked call asks once more (K46); for so long it is denied without another quarantine.
 inline constexpr std::int64_t kForgiveFor_ns = 5'000'000'000;
 inline constexpr std::size_t kMaxListedProcesses = 4096;
 inline constexpr std::chrono::seconds kTellCounts{1};
@@ -286,7 +286,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     }
     auto record = begin_record(v);
     add_offender(v, *record);
-    // The number may belong to someone else by now (P3): then its facts are not this call's.
+    // The number may belong to someone else by now (K51): then its facts are not this call's.
     if (!v.listener.is_valid(v.call.id)) {
       record->clear_comm();
       record->clear_exe();

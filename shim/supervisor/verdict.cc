@@ -98,7 +98,7 @@ Verdict decide(const Question& question, const Law& law) {
     return verdict;
   }
   // What passes for the runtime may be something else (its init can be written to, H02): nothing of the danger set is
-  // continued for it. A runtime makes no such call under the filter (docs/kernel-notes.md).
+  // continued for it. A runtime makes no such call under the filter (K49).
   const bool dangerous = law.danger.allows(question.nr, question.args, kAnyLayer);
   const bool runtime = !dangerous && (question.phase == Phase::kRuntime || question.dying_runtime_thread);
   if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {

@@ -32,7 +32,7 @@ struct ActionSet {
 struct Law {
   const oci::CallTable& calls;
   const oci::OwnFilter& own;
-  // The danger set of the design, as the profile brings it: whole calls, and the arguments that make an everyday call
+  // The danger set, as the profile brings it: whole calls, and the arguments that make an everyday call
   // one of them (namespace flags of clone, odd socket families). What it names is never let run unless `calls` allows
   // it.
   const oci::CallTable& danger;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bugs that other shims had while containerd is away (14 and 15 in docs/shim-contract.md).
+// Bugs that other shims had while containerd is away (Bug14 and Bug15 in docs/shim-contract.md).
 #include <fcntl.h>
 #include <poll.h>
 

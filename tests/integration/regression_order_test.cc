@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: ends of processes, and the order in which they are told (1 to 8).
+// true here. This file: ends of processes, and the order in which they are told (Bug01 to Bug08).
 #include <map>
 
 #include "lib/linux/process_info.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: streams, terminals, loggers, and a containerd that is away (9 to 15).
+// true here. This file: streams, terminals, loggers, and a containerd that is away (Bug09 to Bug15).
 #include <fcntl.h>
 
 #include "tests/integration/regression_base.h"

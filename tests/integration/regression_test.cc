@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: sockets, shims, states, mounts, options, locks (16 to 25).
+// true here. This file: sockets, shims, states, mounts, options, locks (Bug16 to Bug25).
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -53,8 +53,8 @@ Result<void> add(scmp_filter_ctx filter, std::uint32_t action, int nr, const std
   return {};
 }
 
-// One OCI rule for one name. Several conditions on one index become a rule each: runc's "old behaviour", an OR (fact
-// 3).
+// One OCI rule for one name. Several conditions on one index become a rule each: runc's "old behaviour", an OR (note
+// K3).
 Result<void> add_rule(scmp_filter_ctx filter, const oci::SeccompRule& rule, std::uint32_t action, int nr) {
   std::vector<scmp_arg_cmp> conditions;
   std::array<int, 6> uses{};
