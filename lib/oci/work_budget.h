@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0 How much work may go into a document that somebody else
-// wrote, counted in steps: the same on every machine, and nothing that another process of the node
-// could use up. Who has spent it all gives the coarser answer. Used where a container's own filter
-// is cut.
+// SPDX-License-Identifier: Apache-2.0
+// How much work may go into a document that somebody else wrote, counted in steps: the same on
+// every machine, and nothing that another process could use up. Who has spent it all gives the
+// coarser answer. Used where a container's own filter is cut.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 The message that comes with a seccomp listener: it carries
-// what the container's specification says. Where it ends does not depend on how it is cut; what is
-// understood of it is within its bounds.
+// SPDX-License-Identifier: Apache-2.0
+// The message that comes with a seccomp listener carries what the container's specification says.
+// Its end does not depend on how it is cut; what is understood of it is within its bounds.
 #include <cstdlib>
 #include <string_view>
 

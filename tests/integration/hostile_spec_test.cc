@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0 Specifications that a tenant wrote: filters that are costly
-// to read, annotations of any text and size, error numbers that are none. The stock runtime says
-// what is right, where it starts such a container at all.
+// SPDX-License-Identifier: Apache-2.0
+// Specifications that a tenant wrote: filters that are costly to read, annotations of any text and
+// size, impossible error numbers. The stock runtime says what is right, where it starts them.
 #include <chrono>
 #include <fstream>
 

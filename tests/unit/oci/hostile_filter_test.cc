@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: Apache-2.0 Filters and documents that a tenant wrote in order to cost,
-// or to answer, what no filter of a real client does. Each of the costly ones took seconds or never
-// came back before its kind was bounded; the bounds here have room for a slow machine and a
-// sanitizer.
+// SPDX-License-Identifier: Apache-2.0
+// Filters and documents that a tenant wrote in order to cost, or to answer, what no real one does.
+// Each of the costly ones took seconds or never came back before its kind was bounded; the bounds
+// here have room for a slow machine and a sanitizer.
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 

@@ -136,7 +136,7 @@ class Comparison {
     return *oci::find_syscall(kCalls[random_.below(kCalls.size())]);
   }
 
-  // docs/profile-format.md, "what differs".
+  // docs/profile-format.md, "What a container's own filter means".
   static bool is_listed(int nr, const Met& got) {
     const bool no_such_call = got == Met{'e', ENOSYS};
     if (nr == SYS_clone3) return no_such_call;
