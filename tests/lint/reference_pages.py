@@ -13,11 +13,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CLI = "docs/reference/cli.md"
 HEAD = """# The command line
 
-Every verb and flag of `ward`, and of `wardd`, as `--help` says it. `ward help VERB` is the same at a
-prompt. [operations.md](../operations.md) says how they are used, [json.md](../json.md) what `-o json`
-prints. `tests/lint/reference_pages.py --build build/asan --write` makes this page, and `scripts/test`
-compares it with the programs.
+Every verb and flag of `ward`, and of `wardd`, as `--help` says it. `ward help VERB` is the same at
+a prompt. [operations.md](../operations.md) says how they are used, [json.md](../json.md) what `-o
+json` prints. `tests/lint/reference_pages.py --build build/asan --write` makes this page, and
+`scripts/test` compares it with the programs.
 """
+
+# Nobody runs what stands there.
+FENCE = '```text not-run="what --help says"'
 
 
 def read(*path):
@@ -59,8 +62,8 @@ def cli_page(build):
     page = HEAD
     for words, text in verbs.items():
         own = text[:len(text) - len(footer)].rstrip("\n") if footer and words else text
-        page += f"\n## {' '.join(('ward', *words))}\n\n```\n{own}\n```\n"
-    page += f"\n## wardd\n\n```\n{help_of(os.path.join(build, 'enforcer', 'wardd'), 'wardd')}\n```\n"
+        page += f"\n## {' '.join(('ward', *words))}\n\n{FENCE}\n{own}\n```\n"
+    page += f"\n## wardd\n\n{FENCE}\n{help_of(os.path.join(build, 'enforcer', 'wardd'), 'wardd')}\n```\n"
     return "\n".join(line.rstrip() for line in page.split("\n"))
 
 
