@@ -24,7 +24,7 @@ struct Notification {
   std::array<std::uint64_t, 6> args{};
 };
 
-// Did the waiting thread still want the answer? A signal, a freeze or its death takes the question back (K11).
+// Did the waiting thread still want the answer? A signal, a freeze or its death takes the notification back (K11).
 enum class Delivery { kDelivered, kGone };
 
 class SeccompListener {
@@ -34,7 +34,7 @@ class SeccompListener {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
 
-  // Nothing when the question was taken back meanwhile.
+  // Nothing when it was taken back meanwhile.
   Result<std::optional<Notification>> receive();
   // The call does not run. `error_number` is 1 to 4095 (EPERM), or 0: it returns 0 then. Any other
   // number becomes EPERM.

@@ -23,7 +23,7 @@ class DyingThreads {
   // out: the new program gets their number, and the start time of the first.
   static DyingThreads others_than(pid_t caller, std::int64_t now_ns, const std::filesystem::path& proc = "/proc");
 
-  // Reads /proc. The caller checks afterwards that the question is still valid, or the number may be
+  // Reads /proc. The caller checks afterwards that the notification is valid, or the number may be
   // another thread's.
   [[nodiscard]] bool includes(pid_t tid, std::int64_t now_ns, const std::filesystem::path& proc = "/proc") const;
 

@@ -101,13 +101,13 @@ class Refusals {
 };
 
 // How fast calls outside the profile are let run (action log): the caller's own thread is what waits, because the
-// supervisor simply does not fetch its next question before a token is there.
+// supervisor simply does not fetch its next notification before a token is there.
 class TokenBucket {
  public:
   TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
   // Takes one token, into debt if need be: the answer at hand is never delayed.
   void take(std::int64_t now_ns);
-  // How long to leave the next questions with the kernel; 0 while there are tokens.
+  // How long to leave the next notifications with the kernel; 0 while there are tokens.
   [[nodiscard]] std::int64_t wait_ns(std::int64_t now_ns) const;
 
  private:

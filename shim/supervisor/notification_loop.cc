@@ -13,7 +13,7 @@
 namespace ward::shim {
 namespace {
 
-// Well inside of the second that I5 gives: a pause only ever delays questions that were not fetched yet.
+// Well inside of the second that I5 gives: a pause only ever delays notifications that were not fetched yet.
 constexpr std::int64_t kLongestPause_ns = 100'000'000;
 
 }  // namespace
@@ -33,7 +33,7 @@ struct NotificationLoop::State : std::enable_shared_from_this<NotificationLoop::
 
   void turn() {
     for (int i = 0; i < kQuestionsPerTurn; ++i) {
-      // The descriptor reports readiness for a hang-up too, and fetching from it without a question would block.
+      // The descriptor reports readiness for a hang-up too, and fetching without a notification would block.
       pollfd ready{.fd = listener.fd(), .events = POLLIN, .revents = 0};
       if (::poll(&ready, 1, 0) < 0) return wait();
       if ((ready.revents & POLLIN) == 0) {

@@ -74,7 +74,7 @@ void Session::let_run(SeccompListener& listener, const Notification& call, const
     return;
   }
   callbacks_.continued();
-  // An execve whose question was taken back (a signal came first) has not run; it will ask again.
+  // An execve whose notification was taken back (a signal came first) has not run; it will ask again.
   if (*delivered != Delivery::kDelivered) return;
   if (replaces) {
     dying_ = std::move(others);

@@ -35,7 +35,7 @@ class Session {
     // Mode, contained and recent_denials; the session adds the rest and asks for the verdict.
     std::function<Question()> circumstances;
     std::function<Law()> law;
-    // Must answer. Returns the pause before the next question is fetched.
+    // Must answer. Returns the pause before the next notification is fetched.
     std::function<std::int64_t(const Violated&)> violated;
     std::function<void()> continued;  // a call was let run
     std::function<void()> phase_changed;

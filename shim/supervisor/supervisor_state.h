@@ -36,7 +36,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   State(asio::io_context& l, Charge c, Callbacks cb)
       : loop(l), charge(std::move(c)), callbacks(std::move(cb)), counts_timer(l), summary_timer(l), ttl_timer(l) {}
 
-  // --- the sessions' questions
+  // --- the sessions' notifications
 
   [[nodiscard]] Question circumstances() const {
     Question question;
@@ -83,7 +83,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   void deny(const Violated& v) {
     auto record = record_if_wanted(v);
     const bool delivered = answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
-    // A question that was taken back comes again as the same one: it must not count twice.
+    // A notification that was taken back comes again as the same one: it must not count twice.
     const Why why = v.verdict.why;
     const bool counts = why != Why::kContained && why != Why::kNewerThanProfile && why != Why::kOwnFilter;
     if (delivered && v.origin == Origin::kWorkload && counts) {

@@ -145,7 +145,7 @@ TEST_F(RealRunc, I3_TheForbiddenCallIsSeenAndDoesNotExecute) {
   EXPECT_EQ(seen.exit_status, 0) << seen.output;
   EXPECT_EQ(seen.output, "unshare Operation not permitted\nSeccomp:\t2\n");
   EXPECT_EQ(seen.notified.count(SYS_unshare), 1U);
-  // A signal of runc's Go runtime takes the question back, and the call asks again (K11): once or more.
+  // A signal of runc's Go runtime takes the notification back, and the call asks again (K11): once or more.
   EXPECT_GE(seen.notified.count(SYS_execve), 1U) << "the program's start is seen";
   EXPECT_NE(seen.handshake.find(admitted->nonce), std::string::npos);
 }

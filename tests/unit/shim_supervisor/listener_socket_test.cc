@@ -285,7 +285,7 @@ TEST_F(ListenerSocketTest, S03_ARefusedListenerIsClosedSoThatItsCallsFail) {
   EXPECT_EQ(offers_.size(), 1U) << "it was offered, then refused";
 }
 
-// It would wait for ever: its init waits for it, under a filter whose questions nobody answers.
+// It would wait for ever: its init waits for it, under a filter whose notifications nobody answers.
 TEST_F(ListenerSocketTest, F18_WithoutADescriptorToSpareTheSenderIsToldNo) {
   const RealListener real;
   const UniqueFd sender = send(kGood, {real.fd()});
