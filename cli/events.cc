@@ -114,7 +114,7 @@ int run(Session& session, const Asked& asked) {
     request.set_since_wall_ns(*since);
   }
   if (asked.last) request.set_limit(*asked.last);
-  // Who follows wants what happens from now on, unless something older is asked for.
+  // Following means what happens from now on, unless something older is asked for.
   const bool asks_for_old = asked.last || !asked.since.empty() || request.after_sequence() > 0;
   request.set_only_new((asked.last && *asked.last == 0) || (request.follow() && !asks_for_old));
   return Events(session, request).run();

@@ -26,7 +26,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 wardd does not 
 A node's places: WARD_CONFIG_DIR (/etc/ward), WARD_STATE_DIR (/var/lib/ward), WARD_RUN_DIR (/run/ward).
 Colours only on a terminal; NO_COLOR turns them off. What the JSON holds: docs/json.md.)";
 
-// Of a command line that could not be understood as a whole.
+// Looks at the words themselves: the command line may not have been understood as a whole.
 bool asks_for_json(int argc, char** argv) {
   bool json = false;
   for (int i = 1; i < argc; ++i) {

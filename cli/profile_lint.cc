@@ -75,7 +75,7 @@ nlohmann::ordered_json as_json(const std::string& path, const Verdict& verdict) 
           {"warnings", warnings}};
 }
 
-// Of a folder, as wardd reads /etc/ward: every .yaml and .yml below it but hidden ones, in the order of their names.
+// A folder is read as wardd reads /etc/ward: every .yaml and .yml below it but hidden ones, in the order of names.
 Result<std::vector<std::string>> files_of(const std::string& path) {
   std::error_code error;
   if (path == "-" || !std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};

@@ -15,7 +15,7 @@ namespace ward::cli {
 
 ward::v1::Ward::Stub& Session::api() {
   if (!stub_) {
-    // Of its own, so that connect_again() does not get the old connection with its growing pauses.
+    // A pool of its own, so that connect_again() does not get the old connection with its growing pauses.
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     stub_ = ward::v1::Ward::NewStub(grpc::CreateCustomChannel("unix:" + places.api_socket().string(),

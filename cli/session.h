@@ -64,7 +64,7 @@ struct Session {
   std::set<std::string> warned_;
 };
 
-// Of a call that begins now: a wardd that stands still would keep its caller for ever.
+// For a call that begins now: a wardd that stands still would keep its caller for ever.
 inline std::chrono::system_clock::time_point deadline(std::chrono::seconds patience = std::chrono::seconds(10)) {
   return std::chrono::system_clock::now() + patience;
 }

@@ -105,7 +105,7 @@ Result<void> IndexReader::add_bucket(std::uint64_t bucket, std::vector<std::uint
   return {};
 }
 
-// In the order that counts, each once. Whoever is selected by a rule has one of the rule's keys.
+// In the order that counts, each once. A container that a rule selects has one of the rule's keys.
 Result<std::vector<std::uint32_t>> IndexReader::candidates(const Identity& identity) {
   const std::uint64_t keyed = layout_.buckets.items - 1;
   std::vector<std::uint64_t> buckets = {keyed};

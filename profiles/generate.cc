@@ -299,7 +299,7 @@ class Generator {
            (found != serving.end() && covers(found->second.args, entry.args));
   }
 
-  // Of the danger set only what was tried: unshare(CLONE_NEWNS) is not unshare(CLONE_NEWUSER).
+  // Only what was tried, of the danger set: unshare(CLONE_NEWNS) is not unshare(CLONE_NEWUSER).
   static std::optional<ArgFilter> filter_refused(const std::string& name, const Seen& seen) {
     const bool by_value = name == "clone" || name == "socket" || name == "prctl";
     if (!by_value && !is_dangerous_call(name)) return std::nullopt;

@@ -132,7 +132,7 @@ SyscallEntry unite_alternatives(const std::string& name, const std::vector<ArgFi
     bool needed = true;
     for (std::size_t j = 0; j < alternatives.size() && needed; ++j) {
       const bool covered = j != i && covers(alternatives[j], alternatives[i]);
-      // Of two that cover each other the first stays.
+      // Where two cover each other, the first stays.
       needed = !covered || (i < j && covers(alternatives[i], alternatives[j]));
     }
     if (needed) kept.push_back(alternatives[i]);

@@ -19,7 +19,7 @@ std::string check_name_template(std::string_view text);
 // The rule names its containerd namespaces, and that of Kubernetes is not among them.
 bool never_kubernetes(const Selector& selector);
 
-// Whose text becomes the name, where the rule leaves that to whoever may create pods: a sentence for people, or empty.
+// A sentence for people where those who may create pods choose the name by their own text; else empty.
 // A rule that names its Kubernetes namespaces leaves the choice to their tenants only, and {namespace} in the template
 // keeps each tenant among names of its own. Where no rule can meet a pod, names are given by root.
 std::string describe_tenants_choice(const PolicyRule& rule, std::string_view text);

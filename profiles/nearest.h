@@ -12,7 +12,7 @@
 namespace ward::profiles {
 
 inline std::string nearest(std::string_view misspelt, std::vector<std::string_view> candidates) {
-  // Of two that are as near, the shorter: 'container' is 'containers', not the beginning of 'containerdNamespaces'.
+  // The shorter of two that are as near: 'container' is 'containers', not the beginning of 'containerdNamespaces'.
   std::stable_sort(candidates.begin(), candidates.end(), [](auto a, auto b) { return a.size() < b.size(); });
   oci::Nearest search(misspelt);
   for (const std::string_view candidate : candidates) search.offer(candidate);

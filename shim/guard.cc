@@ -145,8 +145,8 @@ struct Guard::State {
     for (const pid_t pid : made) ::kill(pid, SIGKILL);
   }
 
-  // No listener comes any more. Who has not asked yet hears it when it does; the first reason is
-  // the true one.
+  // No listener comes any more. A caller that has not asked yet hears it when it does; the first reason
+  // is the true one.
   static void give_up(GuardedContainer& container, const std::string& exec_id, Error why) {
     const auto found = container.starts.find(exec_id);
     if (found == container.starts.end()) return;
@@ -369,7 +369,7 @@ void Guard::started(const std::string& id, const std::string& exec_id) {
 void Guard::exited(const std::string& id, const std::string& exec_id, const Exit& exit) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
-  // Whoever still waits for its listener is told: none will come, and a create or exec without an answer is for ever.
+  // Tell a caller that still waits for its listener: none will come, and a create or exec would wait for ever.
   State::give_up(
       *container, exec_id,
       fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value());

@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
   ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
-  // What the runtime writes into a bundle, and what a container inherits, is not to depend on how containerd was
+  // What the runtime writes into a bundle, and what a container inherits, must not depend on how containerd was
   // started.
   ::umask(022);
   // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with what containerd

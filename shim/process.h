@@ -62,7 +62,7 @@ class Process {
   void note_reaped(Exit exit) { reaped_ = exit; }
   [[nodiscard]] const std::optional<Exit>& reaped() const { return reaped_; }
   void end(Exit exit);
-  // Of a session: its start failed, and it is as it was before. But who waits is answered, now and until the next
+  // The start of a session failed, and it is as it was before. But Waits are answered, now and until the next
   // start.
   void note_failed_start();
   void note_start() { start_failed_ = false; }

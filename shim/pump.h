@@ -23,7 +23,7 @@ class Pump : public std::enable_shared_from_this<Pump> {
   };
 
   // A descriptor that others use as well, as the two directions of a terminal: the loop knows each by its number, once.
-  // Whoever shares it closes it.
+  // The owners who share it close it.
   using Shared = std::shared_ptr<asio::posix::stream_descriptor>;
 
   Pump(asio::io_context& loop, UniqueFd source, UniqueFd destination, WhenBroken when_broken);

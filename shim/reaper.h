@@ -21,7 +21,7 @@ namespace ward::shim {
 struct Exit {
   int wait_status = 0;       // as of waitpid(2)
   std::int64_t wall_ns = 0;  // when it was reaped; 0: it never ran
-  // Of one that SIGSYS ended: who it was, while it still could be asked.
+  // Who it was, read while that was possible; only of a process that SIGSYS ended.
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;
 

@@ -82,7 +82,7 @@ class Shim {
         server_(loop_, std::move(listener)),
         desertion_(loop_, desertion_patience(),
                    {[this] { return sandbox_.was_used(); },
-                    // Who asked for a Create that is not over yet may have gone.
+                    // The client of a Create that is not over yet may have gone.
                     [this] { return sandbox_.empty() ? server_.alone_since() : std::nullopt; }},
                    [this] {
                      log::warn("nobody came with a container, nobody is connected: leaving");

@@ -106,8 +106,8 @@ Result<Server> start_server(const Invocation& invocation, const UniqueFd& listen
   ::_exit(serve(invocation, {UniqueFd(listener.get()), std::move(ready)}));
 }
 
-// Who is given the address of a server that died is refused by its socket, and some containerds then leave the socket
-// for ever: nobody clears up after a shim that was never connected.
+// Wait until the server serves. A containerd that gets the address of a server that died is refused by its socket, and
+// some then leave the socket for ever: nobody clears up after a shim that was never connected.
 Result<void> await_readiness(const Server& server) {
   constexpr int kPatienceMs = 10'000;
   pollfd readable = {server.readiness.get(), POLLIN, 0};
@@ -149,8 +149,8 @@ Result<std::string> start(const Invocation& invocation, char* action) {
   if (served) return address;
 
   if (auto ok = schedule_cores(); !ok) return failed(ok.error());
-  // Our own descriptor of the socket stays: of a server that dies nobody is to take the socket for stale, and put his
-  // own in its place, before it is removed here.
+  // Keep our descriptor of the socket open, so that no other start takes the socket of a dying server for stale and
+  // puts its own in its place before it is removed here.
   const auto server = start_server(invocation, *listener, action);
   if (!server) return failed(server.error());
   raise_oom_score(server->pid);

@@ -16,7 +16,7 @@
 
 namespace ward::shim {
 
-// Whose share of the spool directory a container's violations take. A workload is here what has the
+// Who owns the room in the spool directory that violations take. A workload is here what has the
 // same namespaces, image and profile, as for evidence: a name may change with every restart.
 SpoolOwner spool_owner(const node::v1::Identity& who, const std::string& profile);
 

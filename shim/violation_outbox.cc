@@ -244,8 +244,8 @@ void ViolationOutbox::State::keep(Record record) {
   if (!memory.empty() || !put_on_disk(record)) to_memory(std::move(record));
 }
 
-// As much of it as the disk takes. Of a batch in flight from memory the part that moved becomes one from the spool:
-// should its answer come, that is passed over as well.
+// Moves as much as the disk takes. The part that moved of a batch in flight becomes one from the spool: if its answer
+// comes, that part is passed over as well.
 void ViolationOutbox::State::to_disk() {
   while (!memory.empty() && put_on_disk(memory.front())) {
     memory_bytes -= memory.front().bytes.size();

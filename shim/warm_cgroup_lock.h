@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes what the runtime does with cgroups quick. Whoever writes to a cgroup.procs takes the kernel's
+// Makes what the runtime does with cgroups quick. A write to a cgroup.procs takes the kernel's
 // cgroup_threadgroup_rwsem; the first to do so after a pause waits for an RCU grace period (6 to 15 ms, a third of a
 // `runc exec`), whoever comes within the next one does not. So a small process of our own begins early and writes "0"
 // to its own cgroup.procs again and again: it moves to where it is, and nothing moves. Only time depends on it: what

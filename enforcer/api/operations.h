@@ -32,7 +32,7 @@ struct Operations {
   LongCall<v1::ContainerRequest, v1::ContainerResponse> release;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
 
-  // Whose events a person means who names a container, running or not.
+  // The container whose events a person means by a name; it may run or not.
   struct EventsOf {
     std::string containerd_namespace;  // empty: of any
     std::string id;

@@ -57,7 +57,7 @@ class Connection {
 
   void leave_log_alone();  // closing moves nothing from the log into the database
 
-  // Of the values bound to its statements since: about what was to be written.
+  // Counts the bytes of values bound to statements since then: about what was to be written.
   void count_bytes_from_now() { *bytes_bound_ = 0; }
   [[nodiscard]] std::uint64_t bytes_bound() const { return *bytes_bound_; }
 

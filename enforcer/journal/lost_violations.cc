@@ -149,7 +149,7 @@ void LostViolations::wait_for_spool(const std::string& name, const Taken& taken,
   taken_.erase(name);
 }
 
-// Of a spool that is partly in the journal already too much is taken off: less is held than is lost,
+// Takes off too much where a part of the spool is in the journal already: less is held than is lost,
 // until it is counted.
 std::uint64_t LostViolations::weigh(const std::string& name) {
   const auto spool = Spool::look(spool_ / name);

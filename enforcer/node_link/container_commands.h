@@ -21,8 +21,8 @@ struct ContainerCommandRequest {
   std::string reason;
 };
 
-// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not quarantined. Who ends
-// a healthy container by mistake cannot take it back.
+// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not quarantined, for
+// nobody can take back the end of a healthy container.
 void command_container(const ContainerCommandRequest& request, ContainerTable& containers, ShimLinks& shims,
                        Journal& journal, std::function<void(Result<ContainerEntry>)> done);
 

@@ -66,7 +66,7 @@ void ContainerTable::remove_shim(const std::string& address) {
 }
 
 Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace, const std::string& name) const {
-  // What is somebody's id is nobody else's name: a pod chooses its names.
+  // An id of one container is no name of another: a pod chooses its names.
   for (const bool by_id : {true, false}) {
     std::vector<const ContainerEntry*> found;
     for (const auto& [key, entry] : entries_) {

@@ -24,7 +24,7 @@
 namespace ward::recorder {
 namespace {
 
-// Of programs and maps; the layout is last: where it is pinned, all the others are.
+// The pins of programs and maps. The layout is last: where it is pinned, all the others are.
 constexpr std::array<std::string_view, 11> kPins = {"tags",     "inits", "watched", "used", "offences", "missed",
                                                     "seen_map", "exec",  "newtask", "exit", "capable"};
 constexpr std::string_view kLayout = "layout";

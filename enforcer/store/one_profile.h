@@ -9,7 +9,7 @@
 
 namespace ward::enforcer {
 
-// Of all files, those that have to do with this profile: `target`, and others that have it under the same name.
+// The files that have to do with this profile: `target`, and others that have it under the same name.
 Sources sources_of_profile(const Sources& all, const std::filesystem::path& target, const std::string& name);
 
 // What is in force, with that profile in it; `alone` is what it resolves to without any policy. kFailedPrecondition

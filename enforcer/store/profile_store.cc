@@ -109,7 +109,7 @@ Result<void> ProfileStore::check_directories(const Sources& sources) const {
     return fail(Code::kInvalidArgument,
                 path.string() + ":1:1: the directory is gone: bring it back, or make an empty one to remove all of it");
   };
-  // Whose version was seen was in force, also where neither index nor mark is left to say so.
+  // A profile whose version was seen was in force, also where neither index nor mark is left to say so.
   const bool had_profiles = had_profiles_ || (!in_force_ && seen_ && !seen_->empty());
   if (had_profiles && !sources.profiles_exist) return missing(places_.profiles());
   if (had_policies_ && !sources.policies_exist) return missing(places_.policies());
@@ -394,7 +394,7 @@ std::vector<std::string> ProfileStore::problems() const {
 
 std::string ProfileStore::ungoverned(compiled::IndexReader& index, const node::v1::ContainerStatus& container) {
   if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0) return "";
-  // Who it is was not even asked where the node had no policy.
+  // The shim did not even ask who it is where the node had no policy.
   if (container.identity().container_name().empty()) {
     return "ungoverned: started where no policy could be read, or before there was one; start it again";
   }

@@ -111,7 +111,7 @@ struct Watch::State : std::enable_shared_from_this<State> {
 
   void look_by_timer(const char* call, int error) {
     const bool first = !problem;
-    // Who holds them costs a walk through /proc.
+    // Finding out who holds them costs a walk through /proc.
     if (!first && Clock::now() < told + kAnyway) return;
     told = Clock::now();
     problem = "changes of files are found by looking every " + std::to_string(kLookEvery.count()) +

@@ -31,7 +31,7 @@ class Cgroup {
   Result<void> request_freeze(bool freeze);
   [[nodiscard]] Result<bool> is_frozen() const;
 
-  // Whoever leaves a frozen v1 cgroup for a parent that is not frozen runs again.
+  // A process that leaves a frozen v1 cgroup for a parent that is not frozen runs again.
   Result<void> move_to_parent(pid_t pid);
 
   // cgroup.events, readable with POLLPRI after every change of `populated` or `frozen`; kUnimplemented on v1.

@@ -51,7 +51,7 @@ struct ThreadIdentity {
   std::uint64_t start_time_ticks = 0;  // since boot
   bool operator==(const ThreadIdentity&) const = default;
 };
-// Of the thread group that `tid` belongs to, at most `limit`; those that end meanwhile are left out.
+// The threads of the group that `tid` belongs to, at most `limit`; those that end meanwhile are left out.
 std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std::filesystem::path& proc = "/proc");
 
 // All processes that `ancestor` made, or that those did, as far as nobody in between has ended.

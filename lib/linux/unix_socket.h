@@ -40,7 +40,7 @@ struct PeerCredentials {
   gid_t gid = 0;
 };
 
-// Of the process that connected, as of then (SO_PEERCRED).
+// The process that connected, as it was at that moment (SO_PEERCRED).
 Result<PeerCredentials> peer_credentials(const UniqueFd& socket);
 
 struct DescriptorMessage {

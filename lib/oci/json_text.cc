@@ -7,12 +7,12 @@ namespace ward::oci {
 
 namespace {
 
-// Of a new key with those that are there already, in all objects together: ten thousand members of
-// one object, some 0.2 s. Kubernetes allows annotations of 256 KiB in all.
+// Comparisons of a new key with those that are there, in all objects together: ten thousand members
+// of one object, some 0.2 s. Kubernetes allows annotations of 256 KiB in all.
 constexpr std::size_t kMaxKeyComparisons = 50'000'000;
 
-// A tree takes a hundred bytes and some tenths of a microsecond for each value. Of what Kubernetes,
-// Docker and Podman write, the largest documents have some thousands. An empty list counts twice.
+// A tree takes a hundred bytes and some tenths of a microsecond for each value. The largest
+// documents of Kubernetes, Docker and Podman have some thousands. An empty list counts twice.
 constexpr std::size_t kMaxValues = 500'000;
 
 }  // namespace

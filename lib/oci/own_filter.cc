@@ -7,7 +7,7 @@
 namespace ward::oci {
 namespace {
 
-// Of one call: steps through the program, and conditions written down. More are never worth their work: such a call is
+// Work for one call: steps through the program, and conditions written down. More is never worth it: such a call is
 // notified, and the program answers it.
 constexpr std::size_t kMaxWorkOfOneCall = 1'000'000;
 

@@ -48,8 +48,8 @@ class CallTable {
   std::vector<std::uint32_t> enosys_;  // sorted
 };
 
-// Of the calls that the table does not allow and the own filter refuses: which the own filter
-// answers within the kernel, where nobody sees them. All others are notified.
+// Calls that the table does not allow, the own filter refuses, and the own filter itself answers in
+// the kernel, where nobody sees them. All others of the kind are notified.
 struct Unseen {
   CallTable listed = {};     // whatever the answer; layers say nothing
   CallTable dangerous = {};  // never, unless listed

@@ -16,8 +16,8 @@ constexpr int kMaxOpenAttempts = 8;
 
 }  // namespace
 
-// Whoever took a file over removes it while holding its lock: a lock on what has no name any more
-// is none.
+// A process that took a file over removes it while holding its lock, so a lock on a file without a
+// name is none.
 Result<LockedFile> open_locked(const std::filesystem::path& path, int flags, const std::string& what) {
   for (int attempt = 0; attempt < kMaxOpenAttempts; ++attempt) {
     UniqueFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));

@@ -41,7 +41,7 @@ class Tally {
  public:
   // A new file. kResourceExhausted: there are too many, or no space; kAlreadyExists: the name is taken.
   static Result<Tally> create(const std::filesystem::path& path, std::string_view about);
-  // Of a process that has ended. kFailedPrecondition: it lives; kNotFound: it is gone.
+  // The tally of a process that has ended. kFailedPrecondition: it lives; kNotFound: it is gone.
   static Result<Tally> take_over(const std::filesystem::path& path);
 
   Result<void> set(std::uint64_t count);  // one write of eight bytes
@@ -64,7 +64,7 @@ class Tally {
 };
 
 // Tallies whose count is in a .lost file: where they are still there, their process died between
-// the addition and the removal. Who asks takes the tallies' locks first: then nobody adds them later.
+// the addition and the removal. Take the tallies' locks before you ask: then nobody adds them later.
 Result<std::set<std::string>> tallies_in_sums(const std::filesystem::path& directory);
 
 // Removes what somebody began to make and did not finish, if `name` is of such a file.

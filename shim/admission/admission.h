@@ -24,7 +24,7 @@ struct Request {
   std::string container_id;
   std::filesystem::path bundle;
   std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
-  // Of the last index with rules that this process has read: a shim that lives on remembers that the node is governed.
+  // Settings of the last index with rules that this process read: a shim that lives on knows that the node is governed.
   std::optional<node::v1::NodeSettings> seen;
 };
 

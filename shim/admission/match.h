@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rule governs a container, and what it says once its templates, its missing profile and the pod's annotations
-// are taken into account. Of what lies on disk it reads the index that it is given, nothing else.
+// are taken into account. It reads the index that it is given, and nothing else on disk.
 #pragma once
 
 #include <map>

@@ -95,7 +95,7 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
     }
   }
 
-  // Who waits for an answer must not wait for ever: taken in with the descriptor that is kept for this, and told no.
+  // A sender must not wait for ever: it is accepted with the descriptor that is kept for this, and told no.
   // False where nobody waits, which the kernel does not say while there are none.
   bool refuse_for_want_of_descriptors() {
     if (!spare) return false;

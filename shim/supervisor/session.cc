@@ -34,8 +34,8 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
 }
 
 // A `startContainer` hook is a child of the runtime's init and executes its program under the filter, before the init
-// does. Only the init's own execve makes it the container's program. Who is neither of them is not known, and ends the
-// runtime phase as well.
+// does. Only the init's own execve makes it the container's program. A process that is neither is not known, and ends
+// the runtime phase as well.
 bool Session::replaces_the_runtime(const Notification& call) const {
   const auto status = read_status(call.tid);
   return !status || status->thread_group == runtime_pid_ || !descends_from(status->thread_group, runtime_pid_);

@@ -104,7 +104,7 @@ Verdict decide(const Question& question, const Law& law) {
   if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
     verdict.why = own_denies ? Why::kOwnFilter : runtime ? Why::kRuntimeLayer : Why::kAllowedByPhase;
     verdict.effect = own_denies ? Effect::kDeny : Effect::kContinue;
-    // Whoever looks for the reason of such a death finds it: the kernel would have logged it.
+    // Record it, so that people find the reason of such a death: the kernel would have logged it.
     verdict.violation = !runtime && verdict.own_signal == OwnSignal::kKill;
     verdict.boot_call = !own_denies && !runtime && question.phase == Phase::kBoot &&
                         !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);

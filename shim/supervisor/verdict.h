@@ -79,8 +79,8 @@ enum class OwnSignal { kNone, kTrap, kKill };
 
 struct Verdict {
   Effect effect = Effect::kDeny;
-  // Of a denial, 0 to 4095. Where the container's own filter denies the call as well it says the
-  // number, and may say 0: the call then seems to have gone well, and did not run.
+  // What a denied call returns, 0 to 4095. Where the container's own filter denies it as well, that
+  // filter says the number, and may say 0: the call then seems to have gone well, and did not run.
   int error_number = EPERM;
   bool violation = false;
   Action action = Action::kDeny;  // what the record says was decided; only of a violation

@@ -45,7 +45,7 @@ struct {
   __type(value, __u64);
 } used SEC(".maps");
 
-// Of a thread group that dies: the foreign call of the thread that began it.
+// For a thread group that dies, the foreign call of the thread that began it.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024);
