@@ -134,8 +134,8 @@ struct Guard::State {
     }
   }
 
-  // From 1.2 on the runtime's init waits for its parent in a call that its own filter asks about, and holds the
-  // listener itself: nobody answers, and it does not even see its parent die. And runc goes on waiting for it.
+  // From 1.2 on the runtime's init waits for its parent in a call that its own filter notifies, and holds the
+  // listener itself: nobody answers, and it does not even see its parent die. And runc goes on waiting for it (K69).
   static void end_waiting(pid_t runtime) {
     // Our child only: a number that was given away again is somebody else's.
     const auto stat = read_stat(runtime);
