@@ -43,8 +43,9 @@ class Node {
   [[nodiscard]] const std::string& containerd_namespace() const { return containerd_namespace_; }  // CRI has its own
   [[nodiscard]] std::filesystem::path containerd_socket() const { return directory_ / "containerd/containerd.sock"; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
-  [[nodiscard]] std::filesystem::path config() const { return directory_ / "etc"; }
-  [[nodiscard]] std::filesystem::path state() const { return directory_ / "var"; }
+  [[nodiscard]] std::filesystem::path config() const { return usual_places_ ? "/etc/ward" : directory_ / "etc"; }
+  [[nodiscard]] std::filesystem::path state() const { return usual_places_ ? "/var/lib/ward" : directory_ / "var"; }
+  void use_usual_places() { usual_places_ = true; }  // before anything starts; they must be the test's alone
   [[nodiscard]] std::filesystem::path bundle(const std::string& id) const;
   [[nodiscard]] std::string shim_socket(const std::string& id) const;
 
@@ -95,6 +96,7 @@ class Node {
   std::unique_ptr<PrivateNetwork> network_;
   std::unique_ptr<Child> containerd_, wardd_;
   bool wardd_was_killed_ = false;
+  bool usual_places_ = false;
   std::set<std::uint32_t> bpf_programs_;  // all that were seen
   unsigned counter_ = 0;
 };
