@@ -27,8 +27,8 @@ int run(Session& session, const Options& options) {
   HarmSelection selection{options.calls, std::nullopt, options.holes};
   for (const std::string& name : options.calls) {
     if (profiles::find_harm_call(name) != nullptr) continue;
-    return session.refuse("no class for '" + escape(name, 60) + "' (did you mean '" +
-                              profiles::nearest(name, known_names()) + "'?): a call without one is reach",
+    return session.refuse("no class for '" + escape(name, 60) + "'" + profiles::hint(name, known_names()) +
+                              ": a call without one is reach",
                           kExitFailed);
   }
   const auto& words = profiles::harm_class_names();

@@ -217,6 +217,13 @@ std::optional<std::uint64_t> find_value(const Vocabulary* vocabulary, std::strin
   return std::nullopt;
 }
 
+std::string some_of(const std::vector<std::string_view>& names) {
+  constexpr std::size_t kEnough = 4;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kEnough; ++i) text += (i == 0 ? "" : ", ") + std::string(names[i]);
+  return text + (names.size() > kEnough ? " and so on" : "");
+}
+
 Result<std::uint64_t> parse_word(const Vocabulary* vocabulary, std::string_view word) {
   if (!word.empty() && word.front() >= '0' && word.front() <= '9') return parse_number(word);
   if (const auto value = find_value(vocabulary, word)) return *value;
@@ -226,7 +233,11 @@ Result<std::uint64_t> parse_word(const Vocabulary* vocabulary, std::string_view 
   } else {
     std::vector<std::string_view> names;
     for (const Constant& constant : vocabulary->constants) names.push_back(constant.name);
-    message += " (did you mean '" + nearest(word, names) + "'?)";
+    const std::string near = hint(word, names);
+    const bool protocol = vocabulary->syscall == kNetlinkSocket && vocabulary->index == 2;
+    const std::string all = protocol ? ": protocols have names in the family AF_NETLINK only (" + some_of(names) + ")"
+                                     : ": the names are " + some_of(names);
+    message += near.empty() ? all + "; or write a number such as 16 or 0x10" : near;
   }
   return fail(Code::kInvalidArgument, message);
 }

@@ -57,8 +57,8 @@ std::string verdict_of(const Profile& profile, const Explanation& e) {
 
 Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
   if (!oci::find_syscall(syscall)) {
-    return fail(Code::kInvalidArgument, "unknown syscall '" + escape(syscall, 60) + "' (did you mean '" +
-                                            oci::nearest_syscall_name(syscall) + "'?)");
+    return fail(Code::kInvalidArgument,
+                "unknown syscall '" + escape(syscall, 60) + "'" + oci::hint_for_syscall(syscall));
   }
   Explanation e;
   e.syscall = syscall;

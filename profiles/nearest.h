@@ -2,21 +2,19 @@
 // "Did you mean" for the short, fixed vocabularies of the YAML forms.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "lib/oci/nearest.h"
 
 namespace ward::profiles {
 
-inline std::string nearest(std::string_view misspelt, std::vector<std::string_view> candidates) {
-  // The shorter of two that are as near: 'container' is 'containers', not the beginning of 'containerdNamespaces'.
-  std::stable_sort(candidates.begin(), candidates.end(), [](auto a, auto b) { return a.size() < b.size(); });
+// As oci::Nearest::hint(): " (did you mean 'serving'?)", empty where nothing is near.
+template <typename Names>
+std::string hint(std::string_view misspelt, const Names& names) {
   oci::Nearest search(misspelt);
-  for (const std::string_view candidate : candidates) search.offer(candidate);
-  return search.best();
+  for (const std::string_view name : names) search.offer(name);
+  return search.hint();
 }
 
 }  // namespace ward::profiles

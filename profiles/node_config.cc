@@ -31,18 +31,18 @@ std::optional<std::chrono::milliseconds> max_age(Reading& reading, const Fields&
 }
 
 void journal_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "journal", {"maxEvents", "maxAge"});
+  const Fields fields(reading, node, "journal", sections::kJournal.keys);
   number(reading, fields, "maxEvents", 100, out.journal_max_events);
   if (const auto age = max_age(reading, fields)) out.journal_max_age = *age;
 }
 
 void recordings_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "recordings", {"runsPerWorkload"});
+  const Fields fields(reading, node, "recordings", sections::kRecordings.keys);
   number(reading, fields, "runsPerWorkload", 1, out.runs_per_workload);
 }
 
 void quarantine_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "quarantine", {"ttl"});
+  const Fields fields(reading, node, "quarantine", sections::kQuarantine.keys);
   const YamlNode* ttl = fields.find("ttl");
   if (ttl == nullptr) return;
   const auto value = read_duration(reading, *ttl, "ttl");
@@ -50,7 +50,7 @@ void quarantine_section(Reading& reading, const YamlNode& node, NodeConfig& out)
 }
 
 void evidence_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "evidence", {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"});
+  const Fields fields(reading, node, "evidence", sections::kEvidence.keys);
   number(reading, fields, "maxBytes", 4096, out.evidence_max_bytes);
   number(reading, fields, "maxFiles", 1, out.evidence_max_files);
   number(reading, fields, "maxTotalBytes", 1U << 20U, out.evidence_max_total_bytes);
@@ -63,7 +63,7 @@ void evidence_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
 }
 
 void runtime_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "runtime", {"binary"});
+  const Fields fields(reading, node, "runtime", sections::kRuntime.keys);
   const YamlNode* binary = fields.find("binary");
   if (binary == nullptr) return;
   const auto value = read_text(reading, *binary, "binary");
@@ -77,7 +77,7 @@ void runtime_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
 
 // Only this machine may read the metrics: they name containers.
 void metrics_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
-  const Fields fields(reading, node, "metrics", {"listen"});
+  const Fields fields(reading, node, "metrics", sections::kMetrics.keys);
   const YamlNode* listen = fields.find("listen");
   if (listen == nullptr) return;
   const auto value = read_text(reading, *listen, "listen");
@@ -94,15 +94,13 @@ void metrics_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
 }  // namespace
 
 Result<NodeConfig> read_node_config(std::string_view text, std::string_view file_name) {
-  auto tree = parse_yaml(text, file_name);
+  auto tree = parse_document(text, file_name);
   if (!tree) return tl::unexpected<Error>(tree.error());
-  Reading reading(file_name);
-  const Fields fields(reading, *tree, "a NodeConfig",
-                      {"apiVersion", "kind", "metadata", "journal", "recordings", "quarantine", "evidence", "runtime",
-                       "metrics", "whenUngoverned"});
+  Reading reading(file_name, &node_config_sections());
+  const Fields fields(reading, *tree, "a NodeConfig", sections::kNodeConfig.keys);
   check_document(reading, fields, "NodeConfig");
   if (const YamlNode* metadata = fields.find("metadata")) {
-    const Fields inner(reading, *metadata, "metadata", {"name", "labels", "annotations"});
+    const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
     check_notes(reading, inner);
   }
   NodeConfig out;

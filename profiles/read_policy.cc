@@ -67,9 +67,7 @@ void read_flag(Reading& reading, const Fields& fields, std::string_view key, boo
 }
 
 Selector read_selector(Reading& reading, const YamlNode& node) {
-  const Fields fields(reading, node, "match",
-                      {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",
-                       "includeSandboxes", "includePrivileged", "includeKubeSystem"});
+  const Fields fields(reading, node, "match", sections::kMatch.keys);
   Selector selector;
   read_globs(reading, fields, "containerdNamespaces", selector.containerd_namespaces);
   read_globs(reading, fields, "kubernetesNamespaces", selector.kubernetes_namespaces);
@@ -85,7 +83,7 @@ Selector read_selector(Reading& reading, const YamlNode& node) {
 std::optional<Action> read_action(Reading& reading, const Fields& on_violation, std::string_view who) {
   const YamlNode* node = on_violation.find(who);
   if (node == nullptr) return std::nullopt;
-  const Fields fields(reading, *node, "onViolation." + std::string(who), {"action"});
+  const Fields fields(reading, *node, "onViolation." + std::string(who), sections::kRuleReaction.keys);
   const YamlNode* action = fields.require("action");
   if (action == nullptr) return std::nullopt;
   const auto choice = read_choice(reading, *action, "action", action_names());
@@ -95,7 +93,7 @@ std::optional<Action> read_action(Reading& reading, const Fields& on_violation, 
 
 PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
                      std::map<std::string, Position>& positions) {
-  const Fields fields(reading, node, "a rule", {"match", "mode", "profile", "workload", "missing", "onViolation"});
+  const Fields fields(reading, node, "a rule", sections::kRule.keys);
   positions[subject] = node.at;
   PolicyRule rule;
   if (const YamlNode* match = fields.find("match")) rule.selector = read_selector(reading, *match);
@@ -116,7 +114,7 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
     }
   }
   if (const YamlNode* on_violation = fields.find("onViolation")) {
-    const Fields reactions(reading, *on_violation, "onViolation", {"workload", "exec", "refused"});
+    const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
     if (const YamlNode* refused = reactions.find("refused")) {
       const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
       if (choice) rule.on_refused = static_cast<Refused>(*choice);
@@ -130,15 +128,15 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
 }  // namespace
 
 Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
-  const auto root = parse_yaml(text, file_name);
+  const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
-  Reading reading(file_name);
+  Reading reading(file_name, &policy_sections());
   Policy policy;
   std::map<std::string, Position> positions = {{"metadata.name", root->at}, {"rules", root->at}};
-  const Fields fields(reading, *root, "the document", {"apiVersion", "kind", "metadata", "spec"});
+  const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
   check_document(reading, fields, "Policy");
   if (const YamlNode* metadata = fields.require("metadata")) {
-    const Fields inner(reading, *metadata, "metadata", {"name", "labels", "annotations"});
+    const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
     check_notes(reading, inner);
     if (const YamlNode* name = inner.require("name")) {
       positions["metadata.name"] = name->at;
@@ -146,7 +144,7 @@ Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
     }
   }
   if (const YamlNode* spec = fields.require("spec")) {
-    const Fields inner(reading, *spec, "spec", {"rules"});
+    const Fields inner(reading, *spec, "spec", sections::kPolicySpec.keys);
     const YamlNode* rules = inner.require("rules");
     const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
     if (items != nullptr) {

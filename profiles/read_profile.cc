@@ -17,10 +17,10 @@ namespace {
 // Reads one profile and remembers where each field stood, so that the findings of validate() get positions.
 class ProfileReader {
  public:
-  explicit ProfileReader(std::string_view file_name) : reading_(file_name) {}
+  explicit ProfileReader(std::string_view file_name) : reading_(file_name, &profile_sections()) {}
 
   Result<Profile> read(const YamlNode& root) {
-    const Fields fields(reading_, root, "the document", {"apiVersion", "kind", "metadata", "spec", "provenance"});
+    const Fields fields(reading_, root, "the document", sections::kProfile.keys);
     remember("", root);
     check_document(reading_, fields, "Profile");
     if (const YamlNode* node = fields.require("metadata")) read_metadata(*node);
@@ -49,7 +49,7 @@ class ProfileReader {
   }
 
   void read_metadata(const YamlNode& node) {
-    const Fields fields(reading_, node, "metadata", {"name", "version", "labels", "annotations"});
+    const Fields fields(reading_, node, "metadata", sections::kProfileMetadata.keys);
     check_notes(reading_, fields);
     remember("metadata", node);
     if (const YamlNode* name = fields.require("name")) {
@@ -63,9 +63,7 @@ class ProfileReader {
   }
 
   void read_spec(const YamlNode& node) {
-    const Fields fields(reading_, node, "spec",
-                        {"extends", "architectures", "knows", "noNewPrivileges", "boundary", "syscalls", "accept",
-                         "capabilities", "refused", "onViolation"});
+    const Fields fields(reading_, node, "spec", sections::kProfileSpec.keys);
     remember("spec", node);
     if (const YamlNode* found = fields.find("extends")) read_words(*found, "extends", profile_.extends);
     profile_.architectures = {"x86_64"};
@@ -108,14 +106,14 @@ class ProfileReader {
       if (item.kind != YamlNode::Kind::kScalar) continue;
       remember("capabilities." + item.scalar, item);
       if (oci::find_capability(item.scalar)) continue;
-      reading_.complain(item.at, "unknown capability '" + escape(item.scalar, 60) + "' (did you mean '" +
-                                     oci::nearest_capability_name(item.scalar) + "'?)");
+      reading_.complain(item.at,
+                        "unknown capability '" + escape(item.scalar, 60) + "'" + oci::hint_for_capability(item.scalar));
     }
   }
 
   void read_known(const YamlNode& node) {
     remember("knows", node);
-    const Fields fields(reading_, node, "knows", {"number", "name"});
+    const Fields fields(reading_, node, "knows", sections::kKnows.keys);
     NewestKnown known;
     if (const YamlNode* found = fields.require("number")) {
       const auto number = read_number(reading_, *found, "number").value_or(0);
@@ -127,7 +125,7 @@ class ProfileReader {
 
   void read_boundary(const YamlNode& node) {
     remember("boundary", node);
-    const Fields fields(reading_, node, "boundary", {"quiet", "latest"});
+    const Fields fields(reading_, node, "boundary", sections::kBoundary.keys);
     if (const YamlNode* found = fields.find("quiet")) {
       if (const auto value = read_duration(reading_, *found, "quiet")) profile_.boundary.quiet = *value;
     }
@@ -137,7 +135,7 @@ class ProfileReader {
   }
 
   void read_layers(const YamlNode& node) {
-    const Fields fields(reading_, node, "syscalls", {"serving", "boot", "exec"});
+    const Fields fields(reading_, node, "syscalls", sections::kLayers.keys);
     remember("syscalls", node);
     for (const Layer layer : {Layer::kBoot, Layer::kServing, Layer::kExec}) {
       const YamlNode* found = fields.find(layer_name(layer));
@@ -160,7 +158,7 @@ class ProfileReader {
   void read_entry(const YamlNode& node, const std::string& subject, SyscallSet& set) {
     SyscallEntry entry;
     if (node.kind == YamlNode::Kind::kMap) {
-      const Fields fields(reading_, node, "a syscall", {"name", "args"});
+      const Fields fields(reading_, node, "a syscall", sections::kCall.keys);
       if (const YamlNode* name = fields.require("name")) entry.name = read_text(reading_, *name, "name").value_or("");
       if (const YamlNode* args = fields.find("args")) entry.args = read_filters(*args, entry.name);
     } else {
@@ -195,7 +193,7 @@ class ProfileReader {
 
   ArgFilter read_filter(const YamlNode& node, const std::string& syscall) {
     ArgFilter filter;
-    const Fields fields(reading_, node, "a filter", {"index", "mask", "oneOf", "noneOf"});
+    const Fields fields(reading_, node, "a filter", sections::kFilter.keys);
     if (const YamlNode* index = fields.require("index")) {
       const auto number = read_number(reading_, *index, "index");
       if (number && *number > 5) {
@@ -251,7 +249,7 @@ class ProfileReader {
     if (items == nullptr) return;
     for (const YamlNode& item : *items) {
       remember("accept." + std::to_string(profile_.accept.size()), item);
-      const Fields fields(reading_, item, "accept", {"syscall", "capability", "reason", "args"});
+      const Fields fields(reading_, item, "accept", sections::kAccept.keys);
       Accept accept;
       if (const YamlNode* capability = fields.find("capability")) {
         accept.capability = read_text(reading_, *capability, "capability").value_or("");
@@ -271,7 +269,7 @@ class ProfileReader {
   }
 
   void read_reactions(const YamlNode& node) {
-    const Fields fields(reading_, node, "onViolation", {"workload", "exec", "refused"});
+    const Fields fields(reading_, node, "onViolation", sections::kReactions.keys);
     if (const YamlNode* found = fields.find("refused")) {
       if (const auto choice = read_choice(reading_, *found, "onViolation.refused", refused_names()))
         profile_.on_refused = static_cast<Refused>(*choice);
@@ -283,7 +281,7 @@ class ProfileReader {
 
   void read_reaction(const YamlNode& node, const std::string& subject, Reaction& reaction) {
     remember(subject, node);
-    const Fields fields(reading_, node, subject, {"action", "escalate"});
+    const Fields fields(reading_, node, subject, sections::kReaction.keys);
     if (const YamlNode* found = fields.require("action")) {
       if (const auto choice = read_choice(reading_, *found, "action", action_names())) {
         reaction.action = static_cast<Action>(*choice);
@@ -291,7 +289,7 @@ class ProfileReader {
     }
     const YamlNode* escalate = fields.find("escalate");
     if (escalate == nullptr) return;
-    const Fields steps(reading_, *escalate, "escalate", {"to", "after", "within"});
+    const Fields steps(reading_, *escalate, "escalate", sections::kEscalate.keys);
     if (const YamlNode* found = steps.require("to")) {
       if (const auto choice = read_choice(reading_, *found, "to", action_names())) {
         reaction.escalate_to = static_cast<Action>(*choice);
@@ -332,16 +330,20 @@ class ProfileReader {
 }  // namespace
 
 Result<Profile> read_profile(std::string_view text, std::string_view file_name) {
-  const auto root = parse_yaml(text, file_name);
+  const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
   return ProfileReader(file_name).read(*root);
 }
 
 Result<std::string> read_kind(std::string_view text, std::string_view file_name) {
-  const auto root = parse_yaml(text, file_name);
+  const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
   for (const YamlEntry& entry : root->entries) {
-    if (entry.key == "kind" && entry.value.kind == YamlNode::Kind::kScalar) return entry.value.scalar;
+    if (entry.key != "kind") continue;
+    Reading reading(file_name);
+    const auto kind = read_choice(reading, entry.value, "kind", document_kinds());
+    if (!kind) return tl::unexpected<Error>(reading.error());
+    return std::string(document_kinds()[*kind]);
   }
   return fail(Code::kInvalidArgument,
               format_position(file_name, root->at) + ": the document needs 'kind', such as kind: Profile");

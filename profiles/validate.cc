@@ -79,8 +79,7 @@ void check_filters(Findings& findings, const std::string& subject, const ArgFilt
 
 void check_entry(Findings& findings, const Profile& profile, const std::string& subject, const SyscallEntry& entry) {
   if (!oci::find_syscall(entry.name)) {
-    findings.error(subject, "unknown syscall '" + escape(entry.name, 60) + "' (did you mean '" +
-                                oci::nearest_syscall_name(entry.name) + "'?)");
+    findings.error(subject, "unknown syscall '" + escape(entry.name, 60) + "'" + oci::hint_for_syscall(entry.name));
     return;
   }
   const auto alternatives = alternatives_of(entry);
@@ -109,8 +108,7 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
 }
 
 void complain_unknown(Findings& findings, const std::string& subject, const std::string& capability) {
-  findings.error(subject, "unknown capability '" + escape(capability, 60) + "' (did you mean '" +
-                              oci::nearest_capability_name(capability) + "'?)");
+  findings.error(subject, "unknown capability '" + escape(capability, 60) + "'" + oci::hint_for_capability(capability));
 }
 
 void check_capability_accept(Findings& findings, const Profile& profile, const std::string& subject,
@@ -218,8 +216,8 @@ void check_accept(Findings& findings, const Profile& profile) {
       continue;
     }
     if (!oci::find_syscall(accept.syscall)) {
-      findings.error(subject, "unknown syscall '" + escape(accept.syscall, 60) + "' (did you mean '" +
-                                  oci::nearest_syscall_name(accept.syscall) + "'?)");
+      findings.error(subject,
+                     "unknown syscall '" + escape(accept.syscall, 60) + "'" + oci::hint_for_syscall(accept.syscall));
       continue;
     }
     check_filters(findings, subject, accept.args);
@@ -264,8 +262,7 @@ void check_refused(Findings& findings, const Profile& profile) {
   for (const auto& [name, entry] : profile.refused) {
     const std::string subject = "refused." + name;
     if (!oci::find_syscall(name)) {
-      findings.error(subject, "unknown syscall '" + escape(name, 60) + "' (did you mean '" +
-                                  oci::nearest_syscall_name(name) + "'?)");
+      findings.error(subject, "unknown syscall '" + escape(name, 60) + "'" + oci::hint_for_syscall(name));
       continue;
     }
     check_filters(findings, subject, entry.args);

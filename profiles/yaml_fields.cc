@@ -6,6 +6,7 @@
 
 #include "lib/base/escape.h"
 #include "profiles/constants.h"
+#include "profiles/foreign_document.h"
 #include "profiles/nearest.h"
 
 namespace ward::profiles {
@@ -15,7 +16,7 @@ constexpr std::size_t kMaxComplaints = 20;
 
 std::string_view kind_text(const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::kNull: return "nothing";
+    case YamlNode::Kind::kNull: return "nothing: fill it in, or remove it";
     case YamlNode::Kind::kScalar: return node.quoted ? "a quoted text" : "a single value";
     case YamlNode::Kind::kSequence: return "a list";
     case YamlNode::Kind::kMap: return "a map";
@@ -55,7 +56,20 @@ Error Reading::error() const {
   return Error{Code::kInvalidArgument, message, 0};
 }
 
-Fields::Fields(Reading& reading, const YamlNode& node, std::string_view what, std::vector<std::string_view> known)
+std::string Reading::advice(std::string_view key, const Keys& known) const {
+  if (std::string near = hint(key, known); !near.empty()) return near;
+  std::string homes;
+  for (const Section* section : sections_ == nullptr ? Sections{} : *sections_) {
+    const bool has_it = std::find(section->keys.begin(), section->keys.end(), key) != section->keys.end();
+    if (has_it) homes += (homes.empty() ? "" : " or ") + std::string(section->name);
+  }
+  if (!homes.empty()) return ": it belongs in " + homes;
+  std::string all;
+  for (const std::string_view one : known) all += (all.empty() ? "" : ", ") + std::string(one);
+  return ": the keys here are " + all;
+}
+
+Fields::Fields(Reading& reading, const YamlNode& node, std::string_view what, const Keys& known)
     : reading_(reading), node_(node), what_(what) {
   if (node.kind != YamlNode::Kind::kMap) {
     complain_kind(reading, node, what, "a map");
@@ -63,8 +77,8 @@ Fields::Fields(Reading& reading, const YamlNode& node, std::string_view what, st
   }
   for (const YamlEntry& entry : node.entries) {
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
-      reading.complain(entry.at, "unknown key '" + escape(entry.key, 60) + "' in " + what_ + " (did you mean '" +
-                                     nearest(entry.key, known) + "'?)");
+      reading.complain(entry.at,
+                       "unknown key '" + escape(entry.key, 60) + "' in " + what_ + reading.advice(entry.key, known));
     }
   }
 }
@@ -150,13 +164,28 @@ std::optional<std::size_t> read_choice(Reading& reading, const YamlNode& node, s
   if (!text) return std::nullopt;
   const auto found = std::find(choices.begin(), choices.end(), *text);
   if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
-  std::string message = std::string(what) + " cannot be '" + escape(*text, 60) + "': it is one of ";
+  std::string message = std::string(what) + " cannot be '" + escape(*text, 60) + "': it is ";
+  if (choices.size() > 1) message += "one of ";
   for (std::size_t i = 0; i < choices.size(); ++i) {
     if (i > 0) message += i + 1 == choices.size() ? " or " : ", ";
     message += choices[i];
   }
-  reading.complain(node.at, message + " (did you mean '" + nearest(*text, choices) + "'?)");
+  reading.complain(node.at, message + hint(*text, choices));
   return std::nullopt;
+}
+
+Result<YamlNode> parse_document(std::string_view text, std::string_view file_name) {
+  auto root = parse_yaml(text, file_name);
+  if (!root) return root;
+  if (root->kind != YamlNode::Kind::kMap) {
+    Reading reading(file_name);
+    complain_kind(reading, *root, "the document", "a map");
+    return tl::unexpected<Error>(reading.error());
+  }
+  if (const auto foreign = find_foreign_document(*root)) {
+    return fail(Code::kInvalidArgument, format_position(file_name, foreign->at) + ": " + foreign->what);
+  }
+  return root;
 }
 
 void check_document(Reading& reading, const Fields& fields, std::string_view kind) {

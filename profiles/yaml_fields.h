@@ -12,16 +12,21 @@
 #include <string_view>
 #include <vector>
 
+#include "profiles/document_keys.h"
 #include "profiles/yaml_tree.h"
 
 namespace ward::profiles {
 
 class Reading {
  public:
-  explicit Reading(std::string_view file_name) : file_name_(file_name) {}
+  // `sections` of the kind of document: where a key that stands in the wrong place belongs. They outlive it.
+  explicit Reading(std::string_view file_name, const Sections* sections = nullptr)
+      : file_name_(file_name), sections_(sections) {}
   void complain(Position at, std::string_view what);
   [[nodiscard]] bool ok() const { return complaints_.empty(); }
   [[nodiscard]] Error error() const;  // kInvalidArgument; one complaint a line, in the order of the file
+  // ": it belongs in match", or what was meant, or what there is instead, for a key that is not known where it stands.
+  [[nodiscard]] std::string advice(std::string_view key, const Keys& known) const;
 
  private:
   struct Complaint {
@@ -29,13 +34,14 @@ class Reading {
     std::string what;
   };
   std::string file_name_;
+  const Sections* sections_;
   std::vector<Complaint> complaints_;
 };
 
 // The keys of a map. Complains at once about a node that is no map and about keys that are not known.
 class Fields {
  public:
-  Fields(Reading& reading, const YamlNode& node, std::string_view what, std::vector<std::string_view> known);
+  Fields(Reading& reading, const YamlNode& node, std::string_view what, const Keys& known);
   [[nodiscard]] const YamlNode* find(std::string_view key) const;
   [[nodiscard]] const YamlNode* require(std::string_view key) const;  // complains where it is missing
   [[nodiscard]] const YamlNode& node() const { return node_; }
@@ -56,6 +62,9 @@ const std::vector<YamlNode>* read_list(Reading& reading, const YamlNode& node, s
 // One of a few words; the index of the one found.
 std::optional<std::size_t> read_choice(Reading& reading, const YamlNode& node, std::string_view what,
                                        const std::vector<std::string_view>& choices);
+
+// The text as a tree of a Ward document: refused where it is no map, or plainly somebody else's (foreign_document.h).
+Result<YamlNode> parse_document(std::string_view text, std::string_view file_name);
 
 // apiVersion and kind, as every Ward document has them, then the top-level keys.
 void check_document(Reading& reading, const Fields& fields, std::string_view kind);

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "lib/base/escape.h"
+#include "profiles/yaml_blanks.h"
 
 namespace ward::profiles {
 namespace {
@@ -28,9 +29,53 @@ Position position_of(const YAML::Mark& mark) {
   return mark.is_null() ? Position{} : Position{mark.line + 1, mark.column + 1};
 }
 
+// Positions of the parser, in characters, as places in the text.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : text_(text), begins_{0} {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (text[i] == '\n') begins_.push_back(i + 1);
+    }
+  }
+
+  // At most the text's size.
+  [[nodiscard]] std::size_t offset_of(Position at) const {
+    const auto line = static_cast<std::size_t>(at.line - 1);
+    if (line >= begins_.size()) return text_.size();
+    std::size_t i = begins_[line];
+    for (int column = 1; column < at.column && i < text_.size(); ++column) i += utf8_length(text_, i);
+    return i;
+  }
+
+  // The '-' of an item that has nothing: behind it come blanks and comments only, up to `end`.
+  [[nodiscard]] std::optional<Position> last_dash_before(Position end) const {
+    std::size_t stop = offset_of(end);
+    for (int line = std::min(end.line, static_cast<int>(begins_.size())); line > 0; --line) {
+      const std::size_t begin = begins_[static_cast<std::size_t>(line - 1)];
+      std::string_view content = text_.substr(begin, stop - begin);
+      const std::size_t word = content.find_first_not_of(" \t-");
+      if (word != std::string_view::npos && content[word] == '#') content = content.substr(0, word);
+      const std::size_t last = content.find_last_not_of(" \t\r\n");
+      // Before a dash stand blanks and dashes only, so that a byte is a column.
+      if (last != std::string_view::npos) {
+        if (content[last] != '-') return std::nullopt;
+        return Position{line, static_cast<int>(last) + 1};
+      }
+      stop = begin;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<std::size_t> begins_;
+};
+
 // Builds the tree bottom-up on an explicit stack, so that depth is ours to limit.
 class TreeBuilder : public YAML::EventHandler {
  public:
+  TreeBuilder(std::string_view text, const Lines& lines) : text_(text), lines_(lines) {}
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) {
       throw Refused{position_of(mark), "a second document starts here: put each document into a file of its own"};
@@ -41,7 +86,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     admit(mark, anchor, "?");
     YamlNode node;
-    node.at = position_of(mark);
+    node.at = place_of_nothing(position_of(mark));
     add(std::move(node));
   }
 
@@ -88,6 +133,16 @@ class TreeBuilder : public YAML::EventHandler {
     std::set<std::string> keys;
     std::optional<YamlEntry> pending;  // a key that waits for its value
   };
+
+  // Where nothing stands, the parser names what comes next, lines further down perhaps. A person looks for the key that
+  // has no value, or for the dash.
+  [[nodiscard]] Position place_of_nothing(Position next) const {
+    const std::size_t at = lines_.offset_of(next);
+    const bool written = at < text_.size() && std::string_view("~nN").find(text_[at]) != std::string_view::npos;
+    if (written || stack_.empty()) return next;
+    if (stack_.back().pending) return stack_.back().pending->at;
+    return lines_.last_dash_before(next).value_or(next);
+  }
 
   void admit(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
     if (++events_ > kMaxYamlEvents) {
@@ -146,31 +201,14 @@ class TreeBuilder : public YAML::EventHandler {
     level.pending = YamlEntry{std::move(node.scalar), node.at, {}};
   }
 
+  std::string_view text_;
+  const Lines& lines_;
   std::vector<Level> stack_;
   std::optional<YamlNode> root_;
   std::size_t events_ = 0;
   int documents_ = 0;
   std::optional<Position> last_quoted_;
 };
-
-// The length of the UTF-8 sequence at text[i], 0 where it is not one (overlong, surrogate, beyond U+10FFFF, cut).
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<std::uint8_t>(text[k]); };
-  const std::uint8_t lead = byte(i);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) length = 4;
-  if (length == 0 || i + length > text.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0U) != 0x80U) return 0;
-  }
-  const std::uint8_t second = byte(i + 1);
-  const bool bad = (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-                   (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);
-  return bad ? 0 : length;
-}
 
 // Checked before yaml-cpp sees the text: it would take UTF-16 by its byte order mark, and NUL bytes.
 std::optional<Refused> check_bytes(std::string_view text) {
@@ -199,11 +237,7 @@ std::optional<Refused> check_bytes(std::string_view text) {
 
 // yaml-cpp 0.7 takes a quote that is never closed for one that ends with the file, so a file that was cut would be
 // accepted. Such a quote runs to the end, so only the last one needs a look.
-bool is_closed(std::string_view text, Position quote) {
-  std::size_t i = 0;
-  for (int line = 1; line < quote.line && i < text.size(); ++line)
-    i = std::min(text.find('\n', i), text.size() - 1) + 1;
-  for (int column = 1; column < quote.column && i < text.size(); ++column) i += utf8_length(text, i);
+bool is_closed(std::string_view text, std::size_t i) {
   if (i >= text.size() || (text[i] != '"' && text[i] != '\'')) return true;  // a tag "!", or a position not understood
   const char mark = text[i];
   for (++i; i < text.size(); ++i) {
@@ -231,7 +265,10 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name) {
     return refuse({}, "larger than " + std::to_string(kMaxYamlBytes / 1024) + " KiB");
   }
   if (const auto bad = check_bytes(text)) return refuse(bad->at, bad->what);
-  TreeBuilder builder;
+  const FalseBlanks blanks = find_false_blanks(text);
+  if (blanks.look_alike) return refuse(blanks.look_alike->at, blanks.look_alike->what);
+  const Lines lines(text);
+  TreeBuilder builder(text, lines);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -240,11 +277,13 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name) {
   } catch (const Refused& refused) {
     return refuse(refused.at, refused.what);
   } catch (const YAML::Exception& error) {
-    return refuse(position_of(error.mark), "not valid YAML: " + escape(error.msg, 200));
+    const Position at = position_of(error.mark);
+    if (blanks.tab && blanks.tab->at.line <= at.line) return refuse(blanks.tab->at, blanks.tab->what);
+    return refuse(at, "not valid YAML: " + escape(error.msg, 200));
   } catch (const std::exception& error) {
     return refuse({}, "not valid YAML: " + escape(error.what(), 200));
   }
-  if (builder.last_quoted() && !is_closed(text, *builder.last_quoted())) {
+  if (builder.last_quoted() && !is_closed(text, lines.offset_of(*builder.last_quoted()))) {
     return refuse(*builder.last_quoted(), "not valid YAML: the quote that begins here is never closed");
   }
   std::optional<YamlNode> root = builder.take_root();

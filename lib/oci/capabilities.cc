@@ -46,14 +46,15 @@ std::optional<int> find_capability(std::string_view name) {
   return std::nullopt;
 }
 
-std::string nearest_capability_name(std::string_view misspelt) {
+std::string hint_for_capability(std::string_view misspelt) {
+  if (misspelt == "ALL" || misspelt == "all") return ": no word stands for all of them, list each that is needed";
   Nearest nearest(misspelt);
   for (int number = 0; number < 64; ++number) {
     const auto known = find_capability_name(number);
     if (!known) break;
     nearest.offer(*known);
   }
-  return nearest.best();
+  return nearest.hint();
 }
 
 Capabilities intersect(const Capabilities& asked, const CapabilitySet& allowed) {

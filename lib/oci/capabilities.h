@@ -19,7 +19,8 @@ struct Capabilities {
 
 std::optional<int> find_capability(std::string_view name);  // "CAP_CHOWN" -> 0
 std::optional<std::string> find_capability_name(int number);
-std::string nearest_capability_name(std::string_view misspelt);
+// " (did you mean 'CAP_CHOWN'?)", or what to write instead of it; empty where nothing is near.
+std::string hint_for_capability(std::string_view misspelt);
 
 // All five sets are cut down to `allowed` (I2); none ever grows.
 Capabilities intersect(const Capabilities& asked, const CapabilitySet& allowed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The "did you mean" of names: of all names offered the one with the smallest edit distance (insert, remove, replace,
-// swap two neighbours). A name of which only the end is missing counts as one edit away.
+// The "did you mean" of names: of all names offered those with the smallest edit distance (insert, remove, replace,
+// swap two neighbours), letters of either case alike. A name that holds the word whole counts as little more than one
+// edit: CAP_NET_RAW for net_raw. What is far from every name has no hint: a wrong one is worse than none.
 #pragma once
 
 #include <algorithm>
@@ -14,19 +15,63 @@ namespace ward::oci {
 class Nearest {
  public:
   // A name from a file can be of any length; the first 64 characters decide.
-  explicit Nearest(std::string_view misspelt) : wanted_(misspelt.substr(0, 64)) {}
+  explicit Nearest(std::string_view misspelt) : wanted_(lower_case(misspelt.substr(0, 64))) {}
 
   void offer(std::string_view name) {
-    const std::size_t d = distance(name);
-    if (d >= best_distance_) return;
+    const std::size_t d = distance(lower_case(name));
+    if (d > best_distance_) return;
+    if (d < best_distance_) best_.clear();
     best_distance_ = d;
-    best_ = name;
+    best_.emplace_back(name);
   }
-  [[nodiscard]] const std::string& best() const { return best_; }
+
+  // " (did you mean 'read'?)", " (did you mean 'sendto' or 'sendmsg'?)"; empty where nothing is near.
+  [[nodiscard]] std::string hint() const {
+    const auto names = near();
+    std::string text;
+    for (const std::string& name : names) {
+      text += text.empty() ? " (did you mean '" : &name == &names.back() ? " or '" : ", '";
+      text += name + "'";
+    }
+    return text.empty() ? text : text + "?)";
+  }
+
+  // Those that are as near, the shortest first, at most kMost; empty where nothing is near.
+  [[nodiscard]] std::vector<std::string> near() const {
+    // One slip in a short word, more in a long one.
+    const std::size_t allowed = std::max(kHeldWhole, kEdit * std::min<std::size_t>(wanted_.size() / 3, 4));
+    if (best_distance_ > allowed || best_distance_ >= kEdit * wanted_.size()) return {};
+    std::vector<std::string> names = best_;
+    std::stable_sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    if (names.size() > kMost) names.resize(kMost);
+    return names;
+  }
 
  private:
-  [[nodiscard]] std::size_t distance(std::string_view name) const {
-    if (wanted_.size() > 4 && name.substr(0, wanted_.size()) == wanted_) return 1;
+  static constexpr std::size_t kEdit = 2, kHeldWhole = 3, kMost = 3;
+
+  // As names of arguments and capabilities are written, '-' is '_'.
+  static std::string lower_case(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+      if (c == '-') c = '_';
+    }
+    return out;
+  }
+
+  [[nodiscard]] bool is_held_whole(const std::string& name) const {
+    const std::size_t at = name.find(wanted_);
+    if (at == std::string::npos) return false;
+    return wanted_.size() >= 4 || (wanted_.size() == 3 && at > 0 && name[at - 1] == '_');
+  }
+
+  [[nodiscard]] std::size_t distance(const std::string& name) const {
+    const std::size_t edits = kEdit * edit_distance(name);
+    return is_held_whole(name) ? std::min(edits, kHeldWhole) : edits;
+  }
+
+  [[nodiscard]] std::size_t edit_distance(const std::string& name) const {
     std::vector<std::size_t> before_last(name.size() + 1), last(name.size() + 1), row(name.size() + 1);
     for (std::size_t j = 0; j <= name.size(); ++j) last[j] = j;
     for (std::size_t i = 1; i <= wanted_.size(); ++i) {
@@ -44,7 +89,7 @@ class Nearest {
   }
 
   std::string wanted_;
-  std::string best_;
+  std::vector<std::string> best_;
   std::size_t best_distance_ = std::numeric_limits<std::size_t>::max();
 };
 

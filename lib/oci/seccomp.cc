@@ -150,12 +150,15 @@ std::uint32_t order_of_appearance(int nr) {
   return static_cast<std::uint32_t>(nr);
 }
 
-std::string nearest_syscall_name(std::string_view misspelt) {
+std::string hint_for_syscall(std::string_view misspelt) {
+  if (misspelt == "ALL" || misspelt == "all" || misspelt.find('*') != std::string_view::npos) {
+    return ": no word and no pattern stands for several of them, list each that is needed";
+  }
   Nearest nearest(misspelt);
   for (int nr = 0; nr < kSyscallSearchEnd; ++nr) {
     if (const auto name = find_syscall_name(nr)) nearest.offer(*name);
   }
-  return nearest.best();
+  return nearest.hint();
 }
 
 }  // namespace ward::oci

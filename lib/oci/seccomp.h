@@ -64,6 +64,7 @@ const std::map<std::string, int>& known_syscalls();  // all names that resolve n
 // Calls in the order in which kernels got them: a newer one has the larger value. It is the number, but for the two
 // that were put into a gap. Source: arch/x86/entry/syscalls/syscall_64.tbl of Linux 6.11 and 6.18.
 std::uint32_t order_of_appearance(int nr);
-std::string nearest_syscall_name(std::string_view misspelt);  // for "did you mean"
+// " (did you mean 'openat'?)", or what to write instead of it; empty where nothing is near.
+std::string hint_for_syscall(std::string_view misspelt);
 
 }  // namespace ward::oci

@@ -125,9 +125,8 @@ class HarmReader {
       const auto number = name ? number_of(*name) : std::nullopt;
       if (!name) continue;
       if (!number) {
-        reading_.complain(item.at, "unknown call '" + escape(*name, 60) + "' (did you mean '" +
-                                       oci::nearest_syscall_name(*name) +
-                                       "'?); one that libseccomp does not know "
+        reading_.complain(item.at, "unknown call '" + escape(*name, 60) + "'" + oci::hint_for_syscall(*name) +
+                                       "; one that libseccomp does not know "
                                        "belongs under newer, with its number");
         continue;
       }

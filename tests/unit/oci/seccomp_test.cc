@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lib/oci/seccomp.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
@@ -21,11 +22,24 @@ TEST(SyscallNames, ResolveNativelyBothWays) {
 }
 
 TEST(SyscallNames, TheNearestNameIsOffered) {
-  EXPECT_EQ(nearest_syscall_name("clone33"), "clone3");
-  EXPECT_EQ(nearest_syscall_name("opneat"), "openat");
-  EXPECT_EQ(nearest_capability_name("CAP_NET_BIND"), "CAP_NET_BIND_SERVICE");
-  EXPECT_EQ(nearest_capability_name("CAP_SYSADMIN"), "CAP_SYS_ADMIN");
-  nearest_syscall_name(std::string(1U << 20U, 'x'));  // does not take for ever
+  EXPECT_EQ(hint_for_syscall("clone33"), " (did you mean 'clone3'?)");
+  EXPECT_EQ(hint_for_syscall("opneat"), " (did you mean 'openat'?)");
+  EXPECT_EQ(hint_for_syscall("GETPID"), " (did you mean 'getpid'?)");
+  EXPECT_EQ(hint_for_syscall("recv"), " (did you mean 'recvmsg', 'recvfrom' or 'recvmmsg'?)");
+  EXPECT_EQ(hint_for_capability("CAP_NET_BIND"), " (did you mean 'CAP_NET_BIND_SERVICE'?)");
+  EXPECT_EQ(hint_for_capability("CAP_SYSADMIN"), " (did you mean 'CAP_SYS_ADMIN'?)");
+  EXPECT_EQ(hint_for_capability("net_raw"), " (did you mean 'CAP_NET_RAW'?)");
+  EXPECT_EQ(hint_for_capability("NET-RAW"), " (did you mean 'CAP_NET_RAW'?)");
+  EXPECT_EQ(hint_for_syscall(std::string(1U << 20U, 'x')), "");  // and does not take for ever
+}
+
+TEST(SyscallNames, WhatIsFarFromEveryNameHasNoHintAndAWordForAllOfThemIsNamedAsNone) {
+  for (const char* word : {"frobnicate", "qqq", "", "x", "ladle", "seccomp.json"})
+    EXPECT_EQ(hint_for_syscall(word), "") << word;
+  for (const char* word : {"CAP", "everything", "superuser"}) EXPECT_EQ(hint_for_capability(word), "") << word;
+  EXPECT_THAT(hint_for_syscall("ALL"), testing::HasSubstr("list each"));
+  EXPECT_THAT(hint_for_syscall("epoll_*"), testing::HasSubstr("list each"));
+  EXPECT_THAT(hint_for_capability("ALL"), testing::HasSubstr("list each"));
 }
 
 TEST(Conditions, HoldOnUnsigned64BitValues) {

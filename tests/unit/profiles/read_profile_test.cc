@@ -150,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: web}\nspec: {syscalls: {}}\n",
                 "web.yaml:2:7: kind is 'Policy', but a Profile is expected here"},
         Refusal{"WrongVersion", "apiVersion: v1\nkind: Profile\nmetadata: {name: web}\nspec: {syscalls: {}}\n",
-                "(did you mean 'ward.dev/v1alpha1'?)"},
+                "apiVersion cannot be 'v1': it is ward.dev/v1alpha1"},
         Refusal{"NameWithSlash",
                 "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: ../web}\nspec: {syscalls: {serving: "
                 "[read]}}\n",
