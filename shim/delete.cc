@@ -21,6 +21,7 @@
 #include "shim/rootfs.h"
 #include "shim/runtime_options.h"
 #include "shim/runtime_record.h"
+#include "shim/shim_address.h"
 #include "shim/supervisor/listener_socket.h"
 #include "shim/timestamp.h"
 #include "shim/unfinished_create.h"
@@ -29,7 +30,8 @@ namespace ward::shim {
 namespace {
 
 constexpr std::uint32_t kKilledStatus = 128 + SIGKILL;
-constexpr int kHangUpDeadline_ms = 300;
+// One that was killed hangs up when its memory is gone, which on a busy node takes a while.
+constexpr int kHangUpDeadline_ms = 1500;
 
 void warn(const Error& error) { std::fprintf(stderr, "%s\n", error.message.c_str()); }
 
@@ -61,16 +63,18 @@ pid_t read_init_pid(const std::filesystem::path& bundle) {
   return pid;
 }
 
-std::string read_socket_path(const std::filesystem::path& bundle) {
+// Where a client's delete has taken the bundle away before us, the path follows from the id: that of a container with a
+// shim of its own, or of a pod's sandbox. The sockets of pods are never another container's.
+std::string find_socket_path(const std::filesystem::path& bundle, const Invocation& invocation) {
   const auto address = read_file(bundle / "address", 256);
   constexpr std::string_view kScheme = "unix://";
-  return address && address->compare(0, kScheme.size(), kScheme) == 0 ? address->substr(kScheme.size()) : std::string();
+  if (address && address->compare(0, kScheme.size(), kScheme) == 0) return address->substr(kScheme.size());
+  return shim_socket_path(kDefaultSocketDirectory, invocation.address, invocation.containerd_namespace, invocation.id);
 }
 
 // The socket is the pod's: only one that nobody serves any more is removed. A shim that is just dying may still accept,
 // and hangs up at once; one that lives never does.
 void remove_dead_socket(const std::string& path) {
-  if (path.empty()) return;
   const auto connection = connect_unix(path);
   bool dead = !connection && connection.error().sys_errno == ECONNREFUSED;
   if (connection) {
@@ -87,7 +91,7 @@ int run_delete(const Invocation& invocation) {
   std::filesystem::path bundle = invocation.bundle;
   if (bundle.empty()) bundle = std::filesystem::current_path(error).parent_path() / invocation.id;
   // First of all: a client's delete may take the bundle away while we work.
-  const std::string socket = read_socket_path(bundle);
+  const std::string socket = find_socket_path(bundle, invocation);
   const auto saved = load_options(bundle);
   const auto root = runtime_root(saved.options, invocation.containerd_namespace);
   const auto unfinished = stop_unfinished_create(bundle, std::filesystem::path(root) / invocation.id);

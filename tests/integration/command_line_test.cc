@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shim as a command: what containerd asks of `-info` and of `start` before there is anybody to call.
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <csignal>
 #include <fstream>
@@ -9,6 +11,7 @@
 #include "containerd/types.pb.h"
 #include "lib/base/fault.h"
 #include "lib/base/file.h"
+#include "lib/base/unique_fd.h"
 #include "tests/integration/node_test_base.h"
 #include "tests/support/task_client.h"
 
@@ -40,6 +43,15 @@ class CommandLine : public NodeTest {
             "-address",      node().containerd_socket().string(),
             "-id",           id,
             "start"};
+  }
+  static UniqueFd bind_socket(const std::string& path) {
+    UniqueFd bound(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    fs::create_directories(fs::path(path).parent_path());
+    EXPECT_EQ(::bind(bound.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    return bound;
   }
   static bool nothing_is_left(const std::string& id) {
     return await([&] { return !fs::exists(node().shim_socket(id)) && node().shim_pid(id) == -1; });
@@ -113,6 +125,28 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   EXPECT_THAT(started.err, HasSubstr("enable sched core: "));
   EXPECT_FALSE(fs::exists(node().shim_socket(id)));
   EXPECT_EQ(node().shim_pid(id), -1);
+}
+
+// containerd runs delete beside a client that deletes: the bundle may go before delete has looked at it.
+TEST_F(CommandLine, ADeleteWithoutABundleRemovesTheSocketThatNobodyServes) {
+  const auto delete_of = [](const std::string& id) {
+    return run({shim_binary().string(), "-namespace", node().containerd_namespace(), "-address",
+                node().containerd_socket().string(), "-id", id, "-bundle", (node().directory() / "gone" / id).string(),
+                "delete"});
+  };
+  const std::string id = node().unique("gone");
+  bind_socket(node().shim_socket(id));  // and closed: nobody listens
+  ASSERT_TRUE(fs::exists(node().shim_socket(id)));
+  const Output deleted = delete_of(id);
+  EXPECT_EQ(deleted.status, 0) << deleted.err;
+  EXPECT_FALSE(fs::exists(node().shim_socket(id)));
+
+  const std::string served = node().unique("served");
+  const UniqueFd listener = bind_socket(node().shim_socket(served));
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  EXPECT_EQ(delete_of(served).status, 0);
+  EXPECT_TRUE(fs::exists(node().shim_socket(served))) << "somebody serves it";
+  fs::remove(node().shim_socket(served));
 }
 
 TEST_F(CommandLine, WithoutAnActionItServesOnTheSocketItIsGivenAndAsksForOneWhereItIsNot) {
