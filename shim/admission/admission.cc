@@ -8,6 +8,7 @@
 #include <iterator>
 #include <set>
 
+#include "compiled/call_tables.h"
 #include "compiled/governed.h"
 #include "lib/base/digest.h"
 #include "lib/oci/bundle.h"
@@ -49,62 +50,20 @@ class Patience {
   std::int64_t begin_ns_ = thread_cpu_ns();
 };
 
-oci::SeccompArg to_condition(const node::v1::ArgCondition& condition) {
-  oci::SeccompArg arg;
-  arg.index = condition.index();
-  arg.value = condition.value();
-  arg.value_two = condition.value_two();
-  // The numbers of ArgCondition.Op follow CompareOp from 1 on; an unknown one compares equal, the narrowest meaning.
-  const int op = static_cast<int>(condition.op()) - 1;
-  arg.op = op >= 0 && op <= static_cast<int>(oci::CompareOp::kMaskedEq) ? static_cast<oci::CompareOp>(op)
-                                                                        : oci::CompareOp::kEq;
-  return arg;
-}
-
-oci::CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers) {
-  oci::CallRule rule{syscall.nr(), layers, {}};
-  for (const auto& alternative : syscall.alternatives()) {
-    oci::Conjunction conjunction;
-    for (const auto& condition : alternative.conditions()) conjunction.push_back(to_condition(condition));
-    rule.alternatives.push_back(std::move(conjunction));
-  }
-  return rule;
-}
-
-oci::CallTable to_table(const node::v1::CompiledProfile& compiled) {
-  std::vector<oci::CallRule> rules;
-  for (const auto& syscall : compiled.syscalls()) rules.push_back(to_rule(syscall, syscall.layers()));
-  return oci::CallTable(std::move(rules), {compiled.enosys().begin(), compiled.enosys().end()});
-}
-
-// A table as well, though of what is forbidden: in it the layer says nothing.
-oci::CallTable to_danger(const node::v1::CompiledProfile& compiled) {
-  std::vector<oci::CallRule> rules;
-  for (const std::uint32_t nr : compiled.danger()) rules.push_back({nr, oci::kLayerRuntime, {}});
-  for (const auto& values : compiled.danger_values()) rules.push_back(to_rule(values, oci::kLayerRuntime));
-  return oci::CallTable(std::move(rules), {});
-}
-
-oci::CallTable to_refused(const node::v1::CompiledProfile& compiled) {
-  std::vector<oci::CallRule> rules;
-  for (const auto& syscall : compiled.refused()) rules.push_back(to_rule(syscall, oci::kLayerRuntime));
-  return oci::CallTable(std::move(rules), {});
-}
-
-ProfileInForce to_profile(const node::v1::CompiledProfile& compiled, const std::string& sha256) {
+ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::string& sha256) {
   ProfileInForce profile;
-  profile.name = compiled.name();
-  profile.version = compiled.version();
-  profile.digest = compiled.digest();
+  profile.name = message.name();
+  profile.version = message.version();
+  profile.digest = message.digest();
   profile.compiled_sha256 = sha256;
-  profile.calls = to_table(compiled);
-  profile.danger = to_danger(compiled);
-  profile.knows_up_to = compiled.knows_up_to();
-  profile.refused = to_refused(compiled);
-  profile.boundary_quiet_ms = compiled.boundary_quiet_ms();
-  profile.boundary_latest_ms = compiled.boundary_latest_ms();
-  profile.no_new_privileges = compiled.no_new_privileges();
-  profile.capabilities.assign(compiled.capabilities().begin(), compiled.capabilities().end());
+  profile.calls = compiled::to_table(message);
+  profile.danger = compiled::to_danger(message);
+  profile.knows_up_to = message.knows_up_to();
+  profile.refused = compiled::to_refused(message);
+  profile.boundary_quiet_ms = message.boundary_quiet_ms();
+  profile.boundary_latest_ms = message.boundary_latest_ms();
+  profile.no_new_privileges = message.no_new_privileges();
+  profile.capabilities.assign(message.capabilities().begin(), message.capabilities().end());
   std::sort(profile.capabilities.begin(), profile.capabilities.end());
   return profile;
 }
