@@ -270,10 +270,31 @@ void Node::keep_claim() {
   if (kept.error().code == Code::kAlreadyExists && claim_is_lost_) std::exchange(claim_is_lost_, nullptr)(kept.error());
 }
 
+// A path that was removed, or the directory with it, leaves us listening where nobody comes.
+void Node::keep_sockets() {
+  const auto listen_again = [this](const std::filesystem::path& path, SocketFile& file, const auto& listen_on) {
+    if (file.is_there() || !claim_problem_.empty()) return;
+    auto socket = listen_unix(path, StaleSocket::kReplace);
+    Result<void> served;
+    if (socket) file = SocketFile(path), served = listen_on(std::move(*socket));
+    if (!socket) served = tl::unexpected<Error>(socket.error());
+    const std::string problem = served ? "" : served.error().message;
+    if (std::exchange(socket_problem_, problem) == problem && !served) return;
+    if (served) log::warn("a socket of ours was removed, and is made again", {{"path", path.string()}});
+    if (!served) log::error("a socket of ours was removed", {{"path", path.string()}, {"error", problem}});
+  };
+  listen_again(places.node_socket(), node_socket_, [this](UniqueFd socket) -> Result<void> {
+    node_service->listen_on(std::move(socket));
+    return make_spool_directory(tallies_below(places.run));  // it was below the same directory
+  });
+  listen_again(places.api_socket(), api_socket_, [this](UniqueFd socket) { return api->listen_on(std::move(socket)); });
+}
+
 // While compiled files are gone, shims refuse new containers: soon, and by asking, because a directory that is removed
 // with all above it is not watched any more.
 void Node::every_moment() {
   keep_claim();
+  keep_sockets();
   store.look_after_files(false);
   moments_.expires_after(std::chrono::milliseconds(500));
   moments_.async_wait([this](const asio::error_code& error) {
@@ -359,6 +380,7 @@ std::vector<std::string> Node::problems() const {
   std::vector<std::string> out = config_problems;
   const auto add = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
   if (!claim_problem_.empty()) out.push_back(claim_problem_);
+  if (!socket_problem_.empty()) out.push_back(socket_problem_);
   add(store.problems());
   if (const auto problem = writer.problem()) out.push_back(*problem);
   if (const auto problem = journal.problem()) out.push_back(*problem);

@@ -90,6 +90,7 @@ struct Node {
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
   void keep_claim();
+  void keep_sockets();
   void every_moment();
   void every_few_seconds();
   void every_few_minutes();
@@ -99,6 +100,7 @@ struct Node {
   NodeClaim claim_;
   std::function<void(const Error&)> claim_is_lost_;
   std::string claim_problem_;
+  std::string socket_problem_;
   std::string evidence_problem_;
   SocketFile node_socket_;
   SocketFile api_socket_;

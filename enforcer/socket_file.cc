@@ -16,11 +16,14 @@ SocketFile::SocketFile(std::filesystem::path path) : path_(std::move(path)) {
   inode_ = status.st_ino;
 }
 
-void SocketFile::remove() {
+bool SocketFile::is_there() const {
   struct stat status {};
-  const bool ours = !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+  return !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
                     status.st_dev == device_ && status.st_ino == inode_;
-  if (ours) ::unlink(path_.c_str());
+}
+
+void SocketFile::remove() {
+  if (is_there()) ::unlink(path_.c_str());
   path_.clear();
 }
 

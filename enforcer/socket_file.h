@@ -13,6 +13,7 @@ class SocketFile {
   SocketFile() = default;
   explicit SocketFile(std::filesystem::path path);  // just bound
 
+  [[nodiscard]] bool is_there() const;  // the path still is the same socket
   void remove();  // only where the path still is the same socket; once
 
  private:

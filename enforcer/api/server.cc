@@ -45,6 +45,14 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
         open(std::make_shared<OpenStreams>()),
         service(make_ward_service(loop, std::move(operations), journal, open)) {}
 
+  Result<void> listen() {
+    asio::error_code error;
+    readable.assign(listener.get(), error);
+    if (error) return fail(Code::kInternal, "watch the API socket: " + error.message());
+    accept_more();
+    return {};
+  }
+
   void accept_more() {
     readable.async_wait(asio::posix::stream_descriptor::wait_read,
                         [weak = weak_from_this()](const asio::error_code& error) {
@@ -108,11 +116,14 @@ Result<void> ApiServer::start() {
   builder.SetResourceQuota(quota);
   state_->server = builder.BuildAndStart();
   if (state_->server == nullptr) return fail(Code::kInternal, "gRPC server does not start");
-  asio::error_code error;
-  state_->readable.assign(state_->listener.get(), error);
-  if (error) return fail(Code::kInternal, "watch the API socket: " + error.message());
-  state_->accept_more();
-  return {};
+  return state_->listen();
+}
+
+Result<void> ApiServer::listen_on(UniqueFd listening_socket) {
+  state_->pause.cancel();
+  if (state_->readable.is_open()) state_->readable.release();
+  state_->listener = std::move(listening_socket);
+  return state_->listen();
 }
 
 void ApiServer::stop(std::function<void()> done) {

@@ -26,6 +26,7 @@ class ApiServer {
   ApiServer& operator=(const ApiServer&) = delete;
 
   Result<void> start();
+  Result<void> listen_on(UniqueFd listening_socket);  // from now on, instead of the first
   // Ends streams that follow, lets calls in progress answer (at most a second), then `done` on the core loop.
   void stop(std::function<void()> done);
 

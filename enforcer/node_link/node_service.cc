@@ -228,6 +228,8 @@ void NodeService::ask_known_shims(const std::filesystem::path& database) {
   state_->ask_more();
 }
 
+void NodeService::listen_on(UniqueFd listening_socket) { state_->server.listen_on(std::move(listening_socket)); }
+
 void NodeService::stop(std::function<void()> done) { state_->server.stop(std::move(done)); }
 
 }  // namespace ward::enforcer

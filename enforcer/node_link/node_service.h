@@ -33,6 +33,7 @@ class NodeService {
   NodeService& operator=(const NodeService&) = delete;
 
   void start();
+  void listen_on(UniqueFd listening_socket);  // from now on, instead of the first
   // Asks the shims that an earlier wardd knew what they run, so that nothing is missing until they come back by
   // themselves.
   void ask_known_shims(const std::filesystem::path& database);

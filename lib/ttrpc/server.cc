@@ -263,6 +263,13 @@ void Server::start() {
   state_->wait_accept();
 }
 
+void Server::listen_on(UniqueFd listening_socket) {
+  state_->stop_accepting();
+  state_->listener = std::move(listening_socket);
+  state_->watch.assign(state_->listener.get());
+  start();
+}
+
 std::optional<std::chrono::steady_clock::time_point> Server::alone_since() const {
   if (!state_->connections.empty()) return std::nullopt;
   return state_->alone_since;

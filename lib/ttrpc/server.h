@@ -61,6 +61,8 @@ class Server {
   void add(std::string service, std::string method, Method handler);  // before start
   void keep_reserve();  // before start: closes connections that would take the last descriptors (descriptors.h)
   void start();
+  // Goes on with another bound, listening socket, where the path of the first was removed. Connections stay.
+  void listen_on(UniqueFd listening_socket);
   // Connections that were closed or had to wait for want of a descriptor: so many since the last that went well, and
   // when the last one was. None where it is long ago (kShortageLasts), for who was refused has come again by then.
   struct Shortage {
