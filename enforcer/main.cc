@@ -11,10 +11,9 @@
 #include <cstdio>
 #include <functional>
 #include <iostream>
-#include <memory>
 #include <utility>
 
-#include "enforcer/daemon.h"
+#include "enforcer/node.h"
 #include "lib/base/log.h"
 #include "lib/base/standard_streams.h"
 #include "lib/linux/descriptors.h"
@@ -51,25 +50,24 @@ int serve(const ward::Places& places, int ready_fd) {
   asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
   int status = 0;
   bool stopping = false;
-  std::unique_ptr<ward::enforcer::Daemon> daemon;
-  const auto stop = [&] {
-    if (std::exchange(stopping, true)) return;
-    daemon->stop([&] { core.stop(); });
-  };
-  auto started = ward::enforcer::Daemon::start(core, places, std::move(*claim), [&](const ward::Error&) {
+  std::function<void()> stop;
+  ward::enforcer::Node node(core, places, std::move(*claim), [&](const ward::Error&) {
     status = kExitSecondInstance;
     asio::post(core, stop);
   });
-  if (!started) {
-    ward::log::error("cannot start", {{"error", started.error().message}});
+  stop = [&] {
+    if (std::exchange(stopping, true)) return;
+    node.stop([&] { core.stop(); });
+  };
+  if (auto served = node.serve(); !served) {
+    ward::log::error("cannot start", {{"error", served.error().message}});
     return kExitFailure;
   }
-  daemon = std::move(*started);
   std::function<void()> await_signal = [&] {
     signals.async_wait([&](const asio::error_code& error, int signal) {
       if (error) return;
       await_signal();
-      if (signal == SIGHUP) return daemon->reload();
+      if (signal == SIGHUP) return node.read_again();
       if (!stopping) ward::log::info("stopping", {{"signal", std::to_string(signal)}});
       stop();
     });
@@ -88,7 +86,6 @@ int main(int argc, char** argv) {
   ward::Places places = ward::places_from_environment();
   int ready_fd = -1;
   bool verbose = false;
-  bool foreground = true;
   CLI::App app{"wardd: the node daemon of Ward. Records, compiles profiles, keeps the journal, serves the API."};
   app.footer(kFooter);
   app.add_option("--config-dir", places.config, "profiles/, policies/ and wardd.yaml are here")
@@ -98,7 +95,6 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->envname("WARD_STATE_DIR");
   app.add_option("--run-dir", places.run, "sockets")->capture_default_str()->envname("WARD_RUN_DIR");
-  app.add_flag("--foreground", foreground, "stay in the foreground (the default; wardd never forks)");
   app.add_option("--ready-fd", ready_fd, "write \"ready\" and a newline to this descriptor when the sockets are served")
       ->check(CLI::Range(3, 1 << 20));
   app.add_flag("-v,--verbose", verbose, "log more");

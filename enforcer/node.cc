@@ -167,6 +167,11 @@ Result<void> Node::serve() {
   return {};
 }
 
+void Node::read_again() {
+  store.look_again();
+  read_configuration();
+}
+
 void Node::read_configuration() {
   std::error_code error;
   if (store.governed() && !std::filesystem::exists(places.config, error)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All parts of one node and how they are tied together: the body of the daemon, and what its operations work on.
+// wardd: makes the parts of one node, ties them together, and ends them in order. All of it lives on the core loop.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -42,12 +42,14 @@ struct Moment {
 };
 
 struct Node {
+  // `claim_is_lost`, once: another wardd has claimed one of our directories, and this one must stop.
   Node(asio::io_context& loop, Places where, NodeClaim claimed, std::function<void(const Error&)> claim_is_lost,
        Moment started = {});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
   Result<void> serve();
+  void read_again();          // what SIGHUP asks for
   void read_configuration();  // wardd.yaml, then profiles and policies; what is bad stays out
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::map<std::string, std::uint64_t> expired_events() const;  // by reason

@@ -203,9 +203,4 @@ std::string describe_call(std::string_view syscall, const ArgFilters& args) {
   return std::string(syscall) + (values.empty() ? "" : "(" + values + ")");
 }
 
-bool is_bypassable(const Profile& profile) {
-  return std::any_of(profile.syscalls.begin(), profile.syscalls.end(),
-                     [](const auto& layer) { return layer.second.contains("io_uring_setup"); });
-}
-
 }  // namespace ward::profiles

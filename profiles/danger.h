@@ -58,7 +58,4 @@ std::string describe_unsigned_danger(const SyscallEntry& entry, const std::vecto
 // "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", of all values that the filters name.
 std::string describe_call(std::string_view syscall, const ArgFilters& args);
 
-// io_uring runs operations that no filter sees: a profile that allows it can be walked round.
-bool is_bypassable(const Profile& profile);
-
 }  // namespace ward::profiles
