@@ -55,7 +55,7 @@ Measure measure_below(const std::filesystem::path& directory) {
 // A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made of what it is.
 JournalEntry quarantined_event(const ContainerEntry& entry) {
   const node::v1::ContainerStatus& status = entry.status;
-  JournalEntry event{"quarantined", {}};
+  JournalEntry event{EventKind::kQuarantined, {}};
   event.body.set_event_id("quarantined-" + status.identity().containerd_namespace() + "/" +
                           status.identity().container_id() + "-" + std::to_string(status.since_wall_ns()));
   event.body.set_wall_ns(status.since_wall_ns());
@@ -69,7 +69,7 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
 }
 
 JournalEntry mode_changed_event(const node::v1::ContainerStatus& before, const node::v1::ContainerStatus& after) {
-  JournalEntry event{"mode-changed", {}};
+  JournalEntry event{EventKind::kModeChanged, {}};
   *event.body.mutable_identity() = after.identity();
   event.body.set_mode(after.mode());
   event.body.set_profile_name(after.profile_name());
@@ -90,7 +90,7 @@ JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
   for (const auto& [reason, count] : reasons) {
     said += (said.empty() ? "" : "; ") + std::to_string(count) + " " + reason;
   }
-  JournalEntry event{"evidence-removed", {}};
+  JournalEntry event{EventKind::kEvidenceRemoved, {}};
   event.body.set_reason(said);
   return event;
 }
@@ -122,7 +122,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::functio
       minutes_(loop) {
   writer.on_repair([this](const std::string& what) {
     journal.count_lost([this, what](std::uint64_t gone) {
-      JournalEntry repaired{"database-repaired", {}};
+      JournalEntry repaired{EventKind::kDatabaseRepaired, {}};
       if (gone > 0) repaired.body.set_dropped_before(gone);
       repaired.body.set_reason(what + (gone > 0 ? "; events lost: " + std::to_string(gone) : ""));
       journal.note(std::move(repaired));
@@ -228,7 +228,7 @@ void Node::refuse_configuration(const Error& why) {
   if (lines == config_problems) return;
   config_problems = std::move(lines);
   log::warn("wardd.yaml refused", {{"why", why.message}});
-  JournalEntry rejected{"rejected", {}};
+  JournalEntry rejected{EventKind::kRejected, {}};
   rejected.body.set_reason(why.message);
   journal.note(std::move(rejected));
 }

@@ -100,7 +100,7 @@ bool SeenProcesses::hand_over(const recorder::Seen& seen) {
 // Nobody is there any more to judge it. No violation, for every one of those is some shim's and counted there.
 void SeenProcesses::journal_it(const recorder::Seen& seen) {
   const node::v1::Seen what = to_proto(seen);
-  JournalEntry event{what.capability().empty() ? "ended-by-filter" : "capability-used", {}};
+  JournalEntry event{what.capability().empty() ? EventKind::kEndedByFilter : EventKind::kCapabilityUsed, {}};
   event.body.mutable_identity()->set_containerd_namespace(seen.containerd_namespace);
   event.body.mutable_identity()->set_container_id(seen.container_id);
   event.body.set_profile_name(seen.profile);
@@ -132,7 +132,7 @@ void SeenProcesses::tend(bool shims_are_back) {
     return shims_are_back;
   });
   for (const recorder::Missed& missed : watch_.take_missed()) {
-    JournalEntry event{"seen-lost", {}};
+    JournalEntry event{EventKind::kSeenLost, {}};
     event.body.mutable_identity()->set_containerd_namespace(missed.containerd_namespace);
     event.body.mutable_identity()->set_container_id(missed.container_id);
     event.body.set_reason(std::to_string(missed.count) +

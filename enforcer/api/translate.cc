@@ -117,7 +117,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_id(body.event_id());
   out.set_sequence(record.sequence);
   out.set_wall_ns(body.wall_ns());
-  out.set_kind(record.entry.kind);
+  out.set_kind(std::string(event_kind_name(record.entry.kind)));
   out.set_containerd_namespace(body.identity().containerd_namespace());
   out.set_container(body.identity().container_id());
   out.set_kubernetes_namespace(body.identity().kubernetes_namespace());

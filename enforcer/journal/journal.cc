@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kMostUnwritten = 256;
 constexpr std::uint64_t kExpireEvery = 1000;  // events between two looks at the limits
-constexpr std::string_view kViolation = "violation";
 
 struct Added {
   std::uint64_t events = 0;
@@ -26,7 +25,7 @@ struct Added {
 
 // A closed account has its shim's unknown violations among the lost already.
 Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entry, std::map<std::string, bool>& known) {
-  const std::string shim = entry.kind == kViolation ? shim_of(entry.body.event_id()) : std::string();
+  const std::string shim = entry.kind == EventKind::kViolation ? shim_of(entry.body.event_id()) : std::string();
   if (shim.empty()) return false;
   const auto found = known.find(shim);
   if (found != known.end()) return found->second;
@@ -51,14 +50,14 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     // Without an id its content is its id: still once, however often it is sent.
     const std::string id = body.event_id().empty() ? "content-" + sha256_hex(bytes) : body.event_id();
     statement->reset();
-    statement->bind(id).bind(body.wall_ns()).bind(entry.kind);
+    statement->bind(id).bind(body.wall_ns()).bind(std::string(event_kind_name(entry.kind)));
     statement->bind(body.identity().containerd_namespace()).bind(body.identity().container_id()).bind_blob(bytes);
     statement->bind(workload_of(body));
     if (auto done = statement->run(); !done) return done;
     if (connection.changes() == 0) continue;  // known already
     ++added.events;
     added.dropped += body.dropped_before();
-    if (entry.kind != kViolation) continue;
+    if (entry.kind != EventKind::kViolation) continue;
     ++added.violations[body.action()];
     added.told += 1 + body.repeats();
     by_shim[shim_of(id)] += weight_of(body);
@@ -205,7 +204,7 @@ void Journal::keep(JournalEntry entry) {
     if (result) return;
     if (unwritten_.empty()) {
       log::error("event not journalled yet",
-                 {{"kind", entry.kind}, {"reason", entry.body.reason()}, {"error", result.error().message}});
+                 {{"kind", std::string(event_kind_name(entry.kind))}, {"reason", entry.body.reason()}, {"error", result.error().message}});
     }
     if (unwritten_.size() < kMostUnwritten) {
       unwritten_.push_back(entry);
@@ -243,7 +242,7 @@ Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, c
     if (!*row) return records;
     JournalRecord record;
     record.sequence = static_cast<std::uint64_t>(statement->integer(0));
-    record.entry.kind = statement->text(1);
+    record.entry.kind = parse_event_kind(statement->text(1));
     if (!record.entry.body.ParseFromString(statement->text(2))) {
       record.entry.body.set_reason("the journal's record " + std::to_string(record.sequence) + " is damaged");
     }

@@ -15,6 +15,7 @@
 
 #include "enforcer/database/reader.h"
 #include "enforcer/database/writer.h"
+#include "enforcer/journal/event_kind.h"
 #include "enforcer/journal/expiry.h"
 #include "ward/node/v1/types.pb.h"
 
@@ -22,8 +23,7 @@ namespace ward::enforcer {
 
 // The body of every kind is a Violation message: kinds of wardd's own leave empty what does not apply to them.
 struct JournalEntry {
-  std::string kind;  // "violation", "quarantined", "released", "killed", "profile-applied", "rejected",
-                     // "recording-started", ...
+  EventKind kind = EventKind::kUnknown;
   node::v1::Violation body;
 };
 

@@ -39,7 +39,7 @@ bool is_tally(const std::string& name) {
 // A sum may grow after it was journalled, where we died before we removed it: what was added is
 // another event. The event of a tally says that its account is closed (accounts.h).
 JournalEntry lost_event(const std::string& name, const TallyContent& content) {
-  JournalEntry event{"violations-lost", {}};
+  JournalEntry event{EventKind::kViolationsLost, {}};
   event.body.set_event_id(lost_event_id(tally_id(name)));
   if (!event.body.mutable_identity()->ParseFromString(content.about)) event.body.clear_identity();
   if (std::filesystem::path(name).extension() == kLostSuffix) {

@@ -118,7 +118,7 @@ void SpoolReplay::pass_on(const std::string& name) {
   next.skipped += batch->skipped;
   std::vector<JournalEntry> entries;
   for (const std::string& record : batch->records) {
-    JournalEntry entry{"violation", {}};
+    JournalEntry entry{EventKind::kViolation, {}};
     if (!entry.body.ParseFromString(record)) {
       ++next.skipped;
       continue;
@@ -163,7 +163,7 @@ void SpoolReplay::finish(const std::string& name) {
   if (!has_tally) journal_.forget_account(tally_id(name));
   const std::uint64_t skipped = taken->place.skipped;
   if (skipped == 0) return remove({});
-  JournalEntry loss{"spool-damaged", {}};
+  JournalEntry loss{EventKind::kSpoolDamaged, {}};
   loss.body.set_event_id("spool-damaged-" + name);
   // With a tally it is known how many violations they told of (lost_violations.h).
   if (!has_tally) loss.body.set_dropped_before(skipped);

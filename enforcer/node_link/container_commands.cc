@@ -17,12 +17,12 @@ Result<void> check(ContainerCommandKind kind, const ContainerEntry& entry) {
 }
 
 JournalEntry journal_entry(const ContainerCommandRequest& request, const ContainerEntry& entry) {
-  JournalEntry out{request.kind == ContainerCommandKind::kRelease ? "released" : "killed", {}};
+  JournalEntry out{request.kind == ContainerCommandKind::kRelease ? EventKind::kReleased : EventKind::kKilled, {}};
   *out.body.mutable_identity() = entry.status.identity();
   out.body.set_mode(entry.status.mode());
   out.body.set_profile_name(entry.status.profile_name());
   out.body.set_profile_digest(entry.status.profile_digest());
-  out.body.set_outcome(out.kind);
+  out.body.set_outcome(std::string(event_kind_name(out.kind)));
   out.body.set_reason(request.reason.empty() ? "by a person" : request.reason);
   return out;
 }

@@ -14,10 +14,10 @@ namespace {
 constexpr int kUnclaimedChecks = 6;  // persist() every five seconds: half a minute for a shim to come back
 constexpr std::size_t kMaxIdBytes = 127;
 
-JournalEntry event(const char* kind, const std::string& containerd_namespace, const profiles::Run& run,
+JournalEntry event(EventKind kind, const std::string& containerd_namespace, const profiles::Run& run,
                    const std::string& reason) {
   JournalEntry entry{kind, {}};
-  entry.body.set_event_id(std::string(kind) + "-" + run.id);
+  entry.body.set_event_id(std::string(event_kind_name(kind)) + "-" + run.id);
   entry.body.mutable_identity()->set_containerd_namespace(containerd_namespace);
   entry.body.mutable_identity()->set_container_id(run.container);
   entry.body.set_mode(node::v1::MODE_LEARN);
@@ -102,7 +102,7 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   entry.run.started_wall_ns = wall_ns();
   entry.run.runtime_sha256 = request.runtime_sha256();
   entry.run.no_new_privileges = request.no_new_privileges();
-  journal_.note(event("recording-started", entry.containerd_namespace, entry.run, "recording of " + entry.workload));
+  journal_.note(event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run, "recording of " + entry.workload));
   store(run_id, entry, nullptr);
   open_[run_id] = std::move(entry);
   return {};
@@ -135,7 +135,7 @@ void Recordings::close(const std::string& run_id, std::uint32_t exit_status, boo
   std::string reason = "recording of " + entry.workload + ": " + std::to_string(entry.run.syscalls.size()) +
                        " calls, " + std::to_string(entry.run.lost_events) + " events lost";
   if (!entry.note.empty()) reason += "; " + entry.note;
-  journal_.note(event("recording-ended", entry.containerd_namespace, entry.run, reason));
+  journal_.note(event(EventKind::kRecordingEnded, entry.containerd_namespace, entry.run, reason));
   closed_[run_id] = std::move(entry);
   store_closed(run_id);
 }
@@ -273,7 +273,7 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
   out.runs = static_cast<std::uint32_t>(ids.size());
   out.run_ids = ids;
   for (const std::string& id : ids) closed_.erase(id);  // or persist() would write it again
-  JournalEntry entry{"recording-forgotten", {}};
+  JournalEntry entry{EventKind::kRecordingForgotten, {}};
   entry.body.set_reason(std::to_string(out.runs) + " runs of " + workload);
   journal_.note(std::move(entry));
   writer_.submit(

@@ -146,7 +146,7 @@ void ProfileStore::refuse(const Error& error) {
   if (lines == refused_) return;
   refused_ = std::move(lines);
   log::warn("configuration refused, what was in force stays", {{"why", error.message}});
-  JournalEntry event{"rejected", {}};
+  JournalEntry event{EventKind::kRejected, {}};
   event.body.set_reason(error.message);
   journal_.note(std::move(event));
 }
@@ -165,7 +165,7 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
     notices_.push_back("no policy is in force any more: there is none in " + places_.policies().string() + ", and " +
                        std::to_string(in_force_->index.rules_size()) + " rules were in force before");
     log::warn("policies", {{"note", notices_.back()}});
-    JournalEntry event{"policies-removed", {}};
+    JournalEntry event{EventKind::kPoliciesRemoved, {}};
     event.body.set_reason(notices_.back());
     journal_.note(std::move(event));
   }
@@ -197,7 +197,7 @@ SeenVersions ProfileStore::raise_versions(const std::vector<LoadedProfile>& prof
     if (now == before) continue;
     (*seen_)[name] = now;
     raised[name] = now;
-    JournalEntry event{"profile-applied", {}};
+    JournalEntry event{EventKind::kProfileApplied, {}};
     event.body.set_profile_name(name);
     event.body.set_profile_digest(loaded.digest);
     event.body.set_outcome(name == rollback ? "rolled back" : before.version == 0 ? "new" : "replaced");
@@ -344,7 +344,7 @@ void ProfileStore::tell_written(const std::vector<std::string>& written) {
   for (const std::string& part : written) what += (what.empty() ? "" : ", ") + part;
   const std::string said = "was gone or damaged and is written again: " + what;
   log::warn("compiled files", {{"note", said}});
-  JournalEntry event{"compiled-again", {}};
+  JournalEntry event{EventKind::kCompiledAgain, {}};
   event.body.set_reason(said);
   journal_.note(std::move(event));
   if (std::find(notices_.begin(), notices_.end(), said) == notices_.end()) notices_.push_back(said);

@@ -77,7 +77,7 @@ class ApiTest : public testing::Test {
   void append(const std::string& id) {
     std::promise<Result<void>> done;
     asio::post(loop_, [&] {
-      JournalEntry entry{"violation", {}};
+      JournalEntry entry{EventKind::kViolation, {}};
       entry.body.set_event_id(id);
       entry.body.set_wall_ns(wall_ns());
       entry.body.set_contained_ns(1);

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "lib/base/clock.h"
+#include "lib/base/file.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 
@@ -17,7 +18,7 @@ namespace ward::enforcer {
 namespace {
 
 JournalEntry violation(const std::string& id, const std::string& container = "web") {
-  JournalEntry entry{"violation", {}};
+  JournalEntry entry{EventKind::kViolation, {}};
   entry.body.set_event_id(id);
   entry.body.set_wall_ns(wall_ns());
   entry.body.mutable_identity()->set_containerd_namespace("default");
@@ -62,6 +63,17 @@ class JournalTest : public testing::Test {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+// What the database keeps and people filter by: each word stands for one kind, and the page has them all.
+TEST(EventKindTest, WordsAreReadBackAndDocumented) {
+  const std::string page = read_file("docs/json.md").value();
+  for (const EventKind kind : event_kinds()) {
+    const std::string word(event_kind_name(kind));
+    EXPECT_EQ(parse_event_kind(word), kind);
+    EXPECT_NE(page.find("`" + word + "`"), std::string::npos) << "docs/json.md does not name " << word;
+  }
+  EXPECT_EQ(parse_event_kind("nothing-we-know"), EventKind::kUnknown);
+}
 
 TEST_F(JournalTest, I4_AnEventThatComesTwiceIsKeptOnce) {
   open();
@@ -179,7 +191,7 @@ using testing::UnorderedElementsAre;
 TEST_F(JournalShares, H05_AContainerInALoopPushesOutItsOwnEventsOnly) {
   open();
   append_many("quiet", 3);
-  journal_->note({"profile-applied", {}});
+  journal_->note({EventKind::kProfileApplied, {}});
   append_many("loop", 2000);
   append_many("other", 30);
   append_many("loop", 2000);
@@ -485,7 +497,7 @@ TEST_F(JournalTrouble, N06_AProblemOfOneKindIsNotEndedByASuccessOfAnother) {
 TEST_F(JournalTrouble, N06_WarddsOwnEventsWaitUntilTheyCanBeWritten) {
   open();
   ASSERT_TRUE(execute("ALTER TABLE events RENAME TO elsewhere"));
-  journal_->note({"profile-applied", {}});
+  journal_->note({EventKind::kProfileApplied, {}});
   ASSERT_TRUE(asked_again_until([&] { return journal_->problem().has_value(); }));
   ASSERT_TRUE(execute("ALTER TABLE elsewhere RENAME TO events"));
   journal_->write_again();

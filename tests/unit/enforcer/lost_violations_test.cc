@@ -117,7 +117,7 @@ class LostViolationsTest : public testing::Test {
     std::vector<JournalRecord> out;
     const auto all = journal_->read(0, "", 1000);
     for (const auto& record : all.value()) {
-      if (record.entry.kind == "violations-lost") out.push_back(record);
+      if (record.entry.kind == EventKind::kViolationsLost) out.push_back(record);
     }
     return out;
   }

@@ -208,7 +208,7 @@ TEST_F(NodeLinkTest, AReleaseReachesTheShimAndTheJournal) {
   EXPECT_EQ(released->status.state(), node::v1::CONTAINER_STATE_RUNNING);
   EXPECT_EQ(reason, "false alarm");
   ASSERT_TRUE(test::run_until(loop_, [&] { return journal_.counts().events == 1; }));
-  EXPECT_EQ(journal_.read(0, "a", 10)->front().entry.kind, "released");
+  EXPECT_EQ(journal_.read(0, "a", 10)->front().entry.kind, EventKind::kReleased);
   EXPECT_EQ(release("b").error().code, Code::kFailedPrecondition);
   EXPECT_EQ(release("c").error().code, Code::kNotFound);
 }

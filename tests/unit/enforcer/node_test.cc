@@ -133,7 +133,7 @@ TEST_F(NodeTest, I4_TheFirstMinuteIsNotOverBecauseSomebodySetsTheClock) {
       EXPECT_TRUE(test::run_until(loop, [&] { return settled; }));
     };
     node.journal.set_limits({.max_events = 1});
-    for (int i = 0; i < 10; ++i) node.journal.note({"released", {}});
+    for (int i = 0; i < 10; ++i) node.journal.note({EventKind::kReleased, {}});
     settle();
     node.journal.expire();
     settle();

@@ -87,7 +87,7 @@ class StoreTest : public testing::Test {
     std::vector<std::string> out;
     const auto records = journal_->read(0, "", 100);
     EXPECT_TRUE(records);
-    for (const auto& record : *records) out.push_back(record.entry.kind);
+    for (const auto& record : *records) out.emplace_back(event_kind_name(record.entry.kind));
     return out;
   }
 

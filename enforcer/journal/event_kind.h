@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an event of the journal tells: the words that the database keeps and `ward events` prints (docs/json.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace ward::enforcer {
+
+enum class EventKind : std::uint8_t {
+  kUnknown,  // of a database that another version wrote; never written
+  kViolation,
+  kQuarantined,
+  kReleased,
+  kKilled,
+  kModeChanged,
+  kCapabilityUsed,
+  kEndedByFilter,
+  kSeenLost,
+  kViolationsLost,
+  kSpoolDamaged,
+  kDatabaseRepaired,
+  kEvidenceRemoved,
+  kProfileApplied,
+  kPoliciesRemoved,
+  kCompiledAgain,
+  kRejected,
+  kRecordingStarted,
+  kRecordingEnded,
+  kRecordingForgotten,
+};
+
+std::string_view event_kind_name(EventKind kind);
+EventKind parse_event_kind(std::string_view name);
+std::vector<EventKind> event_kinds();  // all that are written
+
+}  // namespace ward::enforcer
