@@ -140,7 +140,7 @@ TEST_F(WarddState, N10_EventsOutliveADatabaseThatIsTakenAwayAltogether) {
 TEST_F(WarddState, N02_SocketsThatAreRemovedAreMadeAgain) {
   const auto answers = [] { return await([] { return node().ward({"status"}).status == 0; }); };
   const auto run_directory = node().directory() / "run";
-  for (const char* name : {"api.sock", "node.sock"}) ASSERT_TRUE(std::filesystem::remove(run_directory / name));
+  for (const char* name : {"api/api.sock", "node.sock"}) ASSERT_TRUE(std::filesystem::remove(run_directory / name));
   EXPECT_TRUE(await([&] { return std::filesystem::exists(run_directory / "node.sock"); }));
   EXPECT_TRUE(answers());
   EXPECT_EQ(events(violate()).size(), 1U);

@@ -69,7 +69,7 @@ class LostViolationsTest : public testing::Test {
   }
   void report(const std::vector<node::v1::Violation>& violations) {
     std::vector<JournalEntry> entries;
-    for (const auto& one : violations) entries.push_back({"violation", one});
+    for (const auto& one : violations) entries.push_back({EventKind::kViolation, one});
     bool done = false;
     journal_->append(std::move(entries), [&](const Result<void>& stored) { done = stored.has_value(); });
     ASSERT_TRUE(test::run_until(loop_, [&] { return done; }));
