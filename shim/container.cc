@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include <asio/post.hpp>
 #include <charconv>
 
 #include "containerd/types.pb.h"
@@ -33,6 +34,9 @@ Result<pid_t> read_pid(const std::string& path) {
   return pid;
 }
 
+// Each waits a second at most for what a busy node does not get done (admission.h).
+constexpr int kAdmissions = 20;
+
 }  // namespace
 
 Container::Container(Surroundings& surroundings, ContainerSpec spec)
@@ -48,12 +52,14 @@ Result<void> Container::prepare() {
   if (!binary) return tl::unexpected(binary.error());
   runc_.set_binary(*binary);
   if (auto ok = save_options(spec_.bundle, spec_.options, *binary); !ok) return ok;
-  if (auto ok = mount_rootfs(spec_.bundle, spec_.rootfs); !ok) return ok;
-  if (auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle); !ok) return ok;
+  return mount_rootfs(spec_.bundle, spec_.rootfs);
+}
+
+Result<void> Container::read_bundle() {
   const auto config = oci::Config::read(spec_.bundle);
   if (!config) return tl::unexpected(config.error());
   private_pid_namespace_ = config->has_private_pid_namespace();
-  const bool is_runc = is_plain_runc(*binary);
+  const bool is_runc = is_plain_runc(runc_.place().binary);
   may_start_ = is_runc;
   may_delete_ = is_runc && !spec_.options.systemd_cgroup && private_pid_namespace_;
   return init_->open_streams(surroundings_.loop, log_owner());
@@ -62,6 +68,19 @@ Result<void> Container::prepare() {
 void Container::create(PidDone done) {
   surroundings_.cgroup_lock.warm();
   if (auto ok = prepare(); !ok) return abandon(ok.error(), std::move(done));
+  admit(kAdmissions, std::move(done));
+}
+
+void Container::admit(int attempts, PidDone done) {
+  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary);
+  if (!ok && ok.error().code == Code::kUnavailable && attempts > 1) {
+    // Between two of them the others of the pod are answered.
+    return asio::post(surroundings_.loop, [self = shared_from_this(), attempts, done = std::move(done)]() mutable {
+      self->admit(attempts - 1, std::move(done));
+    });
+  }
+  if (ok) ok = read_bundle();
+  if (!ok) return abandon(ok.error(), std::move(done));
   init_->streams()->when_ready([self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
     if (!ready) return self->abandon(ready.error(), done);
     if (!self->spec_.checkpoint.empty()) return self->create_from_checkpoint(done);

@@ -110,7 +110,10 @@ class Container : public std::enable_shared_from_this<Container> {
  private:
   using ProcessPtr = std::shared_ptr<Process>;
 
+  // What a create does before the runtime: the bundle is made complete, then judged, as often as a busy node takes.
   Result<void> prepare();
+  void admit(int attempts, PidDone done);
+  Result<void> read_bundle();
   void run_create(PidDone done);
   void create_from_checkpoint(const PidDone& done);
   void restore(PidDone done);

@@ -293,12 +293,14 @@ void Guard::serve_on(ttrpc::Server& server) {
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 
-Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle) {
+Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle,
+                          const std::filesystem::path& runtime) {
   State& state = *state_;
   auto admitted = admission::admit(state.config.places, {.containerd_namespace = state.config.containerd_namespace,
                                                          .container_id = id,
                                                          .bundle = bundle,
                                                          .private_directory = state.private_directory,
+                                                         .runtime = runtime,
                                                          .seen = state.seen});
   if (!admitted) return tl::unexpected(admitted.error());
   if (admitted->governed_node) state.seen = admitted->settings;
@@ -355,8 +357,11 @@ Error Guard::why_failed(const std::string& id, const std::string& exec_id, Error
   const auto* const container = state_->find(id);
   if (container == nullptr) return said;
   const auto start = container->starts.find(exec_id);
-  if (start == container->starts.end() || !start->second.refused) return said;
-  return with_context(start->second.refused->message, std::move(said));
+  if (start != container->starts.end() && start->second.refused) {
+    return with_context(start->second.refused->message, std::move(said));
+  }
+  const std::string closed = admission::why_the_runtime_may_fail(container->admitted, container->bundle);
+  return closed.empty() ? said : with_context(closed, std::move(said));
 }
 
 void Guard::started(const std::string& id, const std::string& exec_id) {

@@ -52,7 +52,8 @@ class Guard {
   void serve_on(ttrpc::Server& server);
 
   // 1. Before `runc create`: match the policy, intersect, rewrite config.json. An error refuses the container.
-  Result<void> admit(const std::string& id, const std::filesystem::path& bundle);
+  //    `runtime`: the binary that will be run.
+  Result<void> admit(const std::string& id, const std::filesystem::path& bundle, const std::filesystem::path& runtime);
 
   // The runtime binary to run for this container: the node's setting or `asked` (options.BinaryName).
   [[nodiscard]] std::string runtime_binary(const std::string& asked) const;

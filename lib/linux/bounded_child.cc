@@ -50,8 +50,18 @@ struct Shared {
   ::_exit(0);
 }
 
-// Its end, or at the deadline its death. The status as waitpid gives it.
-int await_end(pid_t pid, std::chrono::milliseconds wall_time) {
+struct End {
+  int status = 0;  // as waitpid gives it
+  std::chrono::milliseconds processor_time{0};
+};
+
+std::chrono::milliseconds to_milliseconds(const timeval& time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::seconds(time.tv_sec) +
+                                                               std::chrono::microseconds(time.tv_usec));
+}
+
+// Its end, or at the deadline its death.
+End await_end(pid_t pid, std::chrono::milliseconds wall_time) {
   const auto pidfd = open_pidfd(pid);
   pollfd ended{.fd = pidfd ? pidfd->get() : -1, .events = POLLIN, .revents = 0};
   int ready = 0;
@@ -61,10 +71,12 @@ int await_end(pid_t pid, std::chrono::milliseconds wall_time) {
     } while (ready < 0 && errno == EINTR);
   }
   if (ready <= 0) ::kill(pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  End end;
+  rusage used{};
+  while (::wait4(pid, &end.status, 0, &used) < 0 && errno == EINTR) {
   }
-  return status;
+  end.processor_time = to_milliseconds(used.ru_utime) + to_milliseconds(used.ru_stime);
+  return end;
 }
 
 }  // namespace
@@ -78,8 +90,14 @@ Result<std::string> run_in_bounded_child(const std::function<std::string()>& wor
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("fork");
   if (pid == 0) work_and_exit(work, bounds, shared);
-  const int status = await_end(pid, bounds.wall_time);
-  if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGPROF || WTERMSIG(status) == SIGKILL)) {
+  const auto [status, processor_time] = await_end(pid, bounds.wall_time);
+  const bool at_deadline = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  // Some of what it was given is lost at the edges of the clocks.
+  if (at_deadline && processor_time < bounds.processor_time / 2) {
+    return fail(Code::kUnavailable, "the node is busy: " + std::to_string(processor_time.count()) +
+                                        " ms of processor time in " + std::to_string(bounds.wall_time.count()) + " ms");
+  }
+  if (at_deadline || (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)) {
     return fail(Code::kDeadlineExceeded, "not done within " + std::to_string(bounds.processor_time.count()) +
                                              " ms of processor time, " + std::to_string(bounds.wall_time.count()) +
                                              " ms in all");

@@ -158,7 +158,7 @@ void Config::set_no_new_privileges(bool value) { object_at(document_->tree, "pro
 Result<std::optional<Seccomp>> Config::seccomp() const {
   const ordered_json* linux_part = find_object(document_->tree, "linux");
   const ordered_json* tree = linux_part == nullptr ? nullptr : find_object(*linux_part, "seccomp");
-  if (tree == nullptr) return std::nullopt;
+  if (tree == nullptr || says_no_filter(*tree)) return std::nullopt;
   auto seccomp = seccomp_from_tree(*tree);
   if (!seccomp) return fail_with("linux.seccomp", std::move(seccomp).error());
   return *std::move(seccomp);

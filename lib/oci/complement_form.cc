@@ -221,7 +221,8 @@ Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unse
   Seccomp seccomp;
   seccomp.default_action = by_default.action;
   if (carries_errno(by_default.action)) seccomp.default_errno_ret = by_default.errno_ret;
-  if (own.lists_native()) seccomp.architectures = {native_scmp_arch()};
+  seccomp.architectures = own.architectures();
+  seccomp.flags = own.flags();
   // Not loaded, but the runtime's stub begins above the highest number named.
   const bool highest_is_named = std::any_of(all.back().pieces.begin(), all.back().pieces.end(),
                                             [&](const Piece& piece) { return piece.label != by_default; });

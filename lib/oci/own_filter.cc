@@ -31,7 +31,7 @@ int rank(SeccompAction action) {
 Result<OwnFilter> OwnFilter::make(const Seccomp& seccomp, const RuntimeHabits& habits) {
   auto program = make_runtime_filter(seccomp, habits);
   if (!program) return tl::unexpected(std::move(program).error());
-  return OwnFilter(*std::move(program), lists_native_arch(seccomp));
+  return OwnFilter(*std::move(program), seccomp);
 }
 
 Answer OwnFilter::verdict(int nr, const CallArgs& args) const {

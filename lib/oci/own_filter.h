@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "lib/base/result.h"
@@ -20,14 +21,17 @@ class OwnFilter {
   };
 
   OwnFilter() = default;  // there is none: everything is allowed
-  // `lists_native`: the document it was made of lists the native architecture.
-  OwnFilter(FilterProgram program, bool lists_native) : program_(std::move(program)), lists_native_(lists_native) {}
+  // `document`: what the program was made of.
+  OwnFilter(FilterProgram program, const Seccomp& document)
+      : program_(std::move(program)), architectures_(carried_architectures(document)), flags_(document.flags) {}
   // Within this process and without a bound: make_runtime_filter().
   static Result<OwnFilter> make(const Seccomp& seccomp, const RuntimeHabits& habits = {});
 
   [[nodiscard]] bool present() const { return program_.has_value(); }
-  // A filter that takes its place has to list the same: the runtime's stub depends on it.
-  [[nodiscard]] bool lists_native() const { return lists_native_; }
+  // What a filter that takes its place has to say too: the runtime's stub depends on the architectures, and some of
+  // them, as some flags, it is the runtime's to refuse.
+  [[nodiscard]] const std::vector<std::string>& architectures() const { return architectures_; }
+  [[nodiscard]] const std::optional<std::vector<std::string>>& flags() const { return flags_; }
   [[nodiscard]] Answer verdict(int nr, const CallArgs& args) const;
   // Rules of which exactly one holds for each call of the number. Absent where there are too many to cut a filter by.
   [[nodiscard]] std::optional<std::vector<Rule>> rules_of(int nr) const;
@@ -37,7 +41,8 @@ class OwnFilter {
 
  private:
   std::optional<FilterProgram> program_;
-  bool lists_native_ = true;
+  std::vector<std::string> architectures_{native_scmp_arch()};
+  std::optional<std::vector<std::string>> flags_;
 };
 
 }  // namespace ward::oci

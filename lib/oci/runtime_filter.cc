@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdlib>
 #include <map>
@@ -25,6 +26,14 @@ constexpr std::uint32_t kX32Bit = 0x40000000;
 // libseccomp takes no error number of which the low 16 bits are as many (MAX_ERRNO of the kernel) or more.
 constexpr std::uint32_t kMaxErrno = 4095;
 constexpr std::size_t kMaxShownName = 64;
+
+// Those of runc 1.1.5; later ones know more.
+constexpr std::array<std::string_view, 16> kArchsOfEveryRuntime = {
+    "SCMP_ARCH_X86",     "SCMP_ARCH_X86_64",   "SCMP_ARCH_X32",         "SCMP_ARCH_ARM",
+    "SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",      "SCMP_ARCH_MIPS64N32",
+    "SCMP_ARCH_MIPSEL",  "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC",
+    "SCMP_ARCH_PPC64",   "SCMP_ARCH_PPC64LE",  "SCMP_ARCH_S390",        "SCMP_ARCH_S390X"};
+constexpr std::string_view kArchPrefix = "SCMP_ARCH_";
 
 using Filter = std::unique_ptr<void, void (*)(void*)>;
 
@@ -68,6 +77,35 @@ class Numbers {
  private:
   std::map<std::string, int> numbers_;
 };
+
+bool is_known_to_every_runtime(std::string_view arch) {
+  return std::find(kArchsOfEveryRuntime.begin(), kArchsOfEveryRuntime.end(), arch) != kArchsOfEveryRuntime.end();
+}
+
+// libseccomp has the names of the specification in small letters. 0: it does not know it.
+std::uint32_t token_of(std::string_view arch) {
+  if (!arch.starts_with(kArchPrefix)) return 0;
+  std::string name;
+  for (const char letter : arch.substr(kArchPrefix.size())) {
+    if (letter >= 'a' && letter <= 'z') return 0;
+    name += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  return ::seccomp_arch_resolve_name(name.c_str());
+}
+
+// One that libseccomp does not know is left to the runtime: carried_architectures().
+Result<void> add_architectures(const Filter& filter, const Seccomp& seccomp) {
+  for (const std::string& arch : seccomp.architectures) {
+    const std::uint32_t token = token_of(arch);
+    const int result = token == 0 ? 0 : ::seccomp_arch_add(filter.get(), token);
+    if (result < 0 && result != -EEXIST) {
+      return fail_errno(
+          "architectures: libseccomp cannot add " + escape(arch, kMaxShownName) + " to a filter of this machine",
+          -result);
+    }
+  }
+  return {};
+}
 
 Result<void> check_errno(SeccompAction action, const std::optional<std::uint32_t>& number) {
   if (action != SeccompAction::kErrno || !number || (*number & 0xFFFFU) < kMaxErrno) return {};
@@ -140,8 +178,10 @@ Result<std::vector<sock_filter>> export_program(const Filter& filter) {
   return program;
 }
 
+// As the runtime sees it: a tracer is to know what it does.
 bool allows_by_default(const Seccomp& seccomp) {
-  return seccomp.default_action == SeccompAction::kAllow || seccomp.default_action == SeccompAction::kLog;
+  return seccomp.default_action == SeccompAction::kAllow || seccomp.default_action == SeccompAction::kLog ||
+         seccomp.default_action == SeccompAction::kTrace;
 }
 
 // Numbers above the highest one named answer ENOSYS: the last two instructions are "go on with the filter" and that.
@@ -160,6 +200,37 @@ void prepend_stub(std::vector<sock_filter>& program, int highest) {
 
 }  // namespace
 
+RuntimeHabits habits_of_version(std::string_view text) {
+  constexpr std::string_view kBefore = "runc version ";
+  const std::size_t at = text.find(kBefore);
+  if (at == std::string_view::npos) return {};
+  std::array<unsigned, 3> version{};
+  const char* from = text.data() + at + kBefore.size();
+  const char* const end = text.data() + text.size();
+  for (unsigned& number : version) {
+    const auto [next, error] = std::from_chars(from, end, number);
+    if (error != std::errc()) break;
+    from = next;
+    if (from == end || *from != '.') break;
+    ++from;
+  }
+  return {.stub_where_unlisted = version >= std::array<unsigned, 3>{1, 1, 15}};
+}
+
+std::vector<std::string> carried_architectures(const Seccomp& seccomp) {
+  std::vector<std::string> carried;
+  for (const std::string& arch : seccomp.architectures) {
+    if (arch == native_scmp_arch() || !is_known_to_every_runtime(arch)) carried.push_back(arch);
+  }
+  return carried;
+}
+
+bool notifies(const Seccomp& seccomp) {
+  return std::any_of(seccomp.rules.begin(), seccomp.rules.end(), [](const SeccompRule& rule) {
+    return rule.action == SeccompAction::kNotify && !rule.names.empty();
+  });
+}
+
 bool lists_native_arch(const Seccomp& seccomp) {
   const auto& listed = seccomp.architectures;
   return std::find(listed.begin(), listed.end(), native_scmp_arch()) != listed.end();
@@ -177,6 +248,7 @@ Result<FilterProgram> make_runtime_filter(const Seccomp& seccomp, const RuntimeH
   const std::uint32_t default_action = to_scmp(seccomp.default_action, seccomp.default_errno_ret);
   const Filter filter(::seccomp_init(default_action), ::seccomp_release);
   if (!filter) return fail(Code::kInvalidArgument, "defaultAction: libseccomp does not take it");
+  if (auto added = add_architectures(filter, seccomp); !added) return tl::unexpected(std::move(added).error());
   const auto highest = add_rules(filter, seccomp, default_action);
   if (!highest) return tl::unexpected(highest.error());
   auto program = export_program(filter);

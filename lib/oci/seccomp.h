@@ -37,7 +37,8 @@ struct Seccomp {
   SeccompAction default_action = SeccompAction::kAllow;
   std::optional<std::uint32_t> default_errno_ret;
   std::vector<std::string> architectures;  // "SCMP_ARCH_X86_64"
-  std::vector<std::string> flags;          // "SECCOMP_FILTER_FLAG_..."
+  // "SECCOMP_FILTER_FLAG_..."; an empty list is not the same to a runtime as none.
+  std::optional<std::vector<std::string>> flags;
   std::string listener_path;
   std::string listener_metadata;
   std::vector<SeccompRule> rules;

@@ -143,12 +143,20 @@ ordered_json seccomp_to_tree(const Seccomp& seccomp) {
   ordered_json tree = {{"defaultAction", action_name(seccomp.default_action)}};
   if (seccomp.default_errno_ret) tree["defaultErrnoRet"] = *seccomp.default_errno_ret;
   if (!seccomp.architectures.empty()) tree["architectures"] = seccomp.architectures;
-  if (!seccomp.flags.empty()) tree["flags"] = seccomp.flags;
+  if (seccomp.flags) tree["flags"] = *seccomp.flags;
   if (!seccomp.listener_path.empty()) tree["listenerPath"] = seccomp.listener_path;
   if (!seccomp.listener_metadata.empty()) tree["listenerMetadata"] = seccomp.listener_metadata;
   ordered_json& rules = tree["syscalls"] = ordered_json::array();
   for (const SeccompRule& rule : seccomp.rules) rules.push_back(rule_to_tree(rule));
   return tree;
+}
+
+bool says_no_filter(const ordered_json& tree) {
+  const auto is_empty = [&](const char* key, const ordered_json& empty) {
+    const ordered_json* value = find_member(tree, key);
+    return value == nullptr || *value == empty;
+  };
+  return tree.is_object() && is_empty("defaultAction", "") && is_empty("syscalls", ordered_json::array());
 }
 
 Result<Seccomp> seccomp_from_tree(const ordered_json& tree) {
@@ -169,7 +177,7 @@ Result<Seccomp> seccomp_from_tree(const ordered_json& tree) {
   if (!listener_path) return tl::unexpected(std::move(listener_path).error());
   if (!listener_metadata) return tl::unexpected(std::move(listener_metadata).error());
   seccomp.architectures = *std::move(architectures);
-  seccomp.flags = *std::move(flags);
+  if (find_member(tree, "flags") != nullptr) seccomp.flags = *std::move(flags);
   seccomp.listener_path = *std::move(listener_path);
   seccomp.listener_metadata = *std::move(listener_metadata);
   const ordered_json* rules = find_member(tree, "syscalls");

@@ -16,6 +16,8 @@
 #include "shim/admission/index.h"
 #include "shim/admission/match.h"
 #include "shim/admission/own_filter.h"
+#include "shim/admission/runtime_calls.h"
+#include "shim/admission/runtime_habits.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -131,9 +133,30 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
     note_uncut(config, admitted);
   }
   note_reach(config, admitted.notes);
+  if (auto reason = refused_to_the_runtime(admitted.own, config.no_new_privileges()); !reason.empty()) {
+    admitted.notes.push_back(std::move(reason));
+  }
   // Instructions to the runtime that would come past the specification (crun's extensions).
   config.remove_annotations_with_prefix("run.oci.");
   return config.write(request.bundle);
+}
+
+Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Places& places, const Request& request,
+                                       const std::string& policy) {
+  // Nobody listens at a path that no rule asks for.
+  if (oci::notifies(own)) {
+    if (own.listener_path.empty()) {
+      return fail(Code::kInvalidArgument,
+                  "it has rules with SCMP_ACT_NOTIFY, and seccomp listenerPath is not set: no runtime starts such a "
+                  "container");
+    }
+    return fail(Code::kFailedPrecondition,
+                "it brings a seccomp listener of its own, and a task can have only one: remove the rules with "
+                "SCMP_ACT_NOTIFY, or leave the container out of policy '" +
+                    policy + "'");
+  }
+  return make_own_filter(own,
+                         oci::depends_on_habits(own) ? read_runtime_habits(request.runtime) : oci::RuntimeHabits{});
 }
 
 Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,
@@ -142,14 +165,8 @@ Result<void> carry_out(oci::Config& config, const Places& places, const Treatmen
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
   if (admitted.mode == node::v1::MODE_LEARN) return own->has_value() ? Result<void>() : learn(config, request.bundle);
-  if (own->has_value() && !(*own)->listener_path.empty()) {
-    return fail(Code::kFailedPrecondition,
-                "the container brings a seccomp listener of its own, and a task can have only one: remove "
-                "listenerPath, or leave it out of policy '" +
-                    admitted.policy + "'");
-  }
   if (own->has_value()) {
-    auto made = make_own_filter(**own, {});
+    auto made = read_own_filter(**own, places, request, admitted.policy);
     if (!made) return fail_with("the container's own seccomp profile", std::move(made).error());
     admitted.own = *std::move(made);
   }
@@ -178,6 +195,19 @@ Result<Admitted> without_policy(Admitted admitted, const Error& why) {
 }
 
 }  // namespace
+
+std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesystem::path& bundle) {
+  if (admitted.mode == node::v1::MODE_OFF) return {};
+  const auto config = oci::Config::read(bundle);
+  if (!config) return {};
+  if (admitted.mode != node::v1::MODE_LEARN) {
+    return refused_to_the_runtime(admitted.own, config->no_new_privileges());
+  }
+  const auto filter = config->seccomp();
+  if (!filter || !filter->has_value()) return {};
+  const auto own = make_own_filter(**filter, {});
+  return own ? refused_to_the_runtime(*own, config->no_new_privileges()) : own.error().message;
+}
 
 Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256) {
   const auto compiled = read_compiled_profile(places, compiled_sha256);

@@ -24,6 +24,7 @@ struct Request {
   std::string container_id;
   std::filesystem::path bundle;
   std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
+  std::filesystem::path runtime;            // the binary that will load the filter; empty: a current runc
   // Settings of the last index with rules that this process read: a shim that lives on knows that the node is governed.
   std::optional<node::v1::NodeSettings> seen;
 };
@@ -64,11 +65,16 @@ struct Admitted {
 };
 
 // Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing was changed then.
+// kUnavailable: the node was too busy; asked again it may go well.
 Result<Admitted> admit(const Places& places, const Request& request);
 
 // The process document of an exec in a container admitted so, whose mode is `now`: in enforce capabilities are cut (I2)
 // and no_new_privs is set where the profile has it. Untouched, and not even read, in the other modes.
 Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now, std::string process_json);
+
+// Why the runtime of such a container may have failed, as far as its own filter can be the reason; empty where it is
+// not. Reads the bundle where admission had no need to know the filter (mode learn): only after a failure.
+std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesystem::path& bundle);
 
 // A compiled profile by the digest in its file name; also for a profile that is widened under a running container.
 Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/admission/own_filter.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "lib/base/fault.h"
 #include "lib/linux/bounded_child.h"
 
 namespace ward::shim::admission {
@@ -22,10 +24,10 @@ std::string compile(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habit
          std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter));
 }
 
-}  // namespace
-
-Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
+Result<oci::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
+  if (auto ok = fault::point("own-filter.compile"); !ok) return tl::unexpected(ok.error());
   const auto made = run_in_bounded_child([&] { return compile(seccomp, habits); }, Bounds{});
+  if (!made && made.error().code == Code::kUnavailable) return tl::unexpected(made.error());
   if (!made) {
     return fail_with(
         "libseccomp makes no program of it (conditions that compare by order, or very many rules of one "
@@ -37,9 +39,19 @@ Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::R
   }
   std::vector<sock_filter> instructions((made->size() - 1) / sizeof(sock_filter));
   std::memcpy(instructions.data(), made->data() + 1, instructions.size() * sizeof(sock_filter));
-  auto program = oci::FilterProgram::check(std::move(instructions));
+  return oci::FilterProgram::check(std::move(instructions));
+}
+
+}  // namespace
+
+Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
+                                       const FilterCache& cache) {
+  const std::string key = FilterCache::key(seccomp, habits);
+  if (auto found = cache.find(key)) return oci::OwnFilter(*std::move(found), seccomp);
+  auto program = compile_under_a_bound(seccomp, habits);
   if (!program) return tl::unexpected(std::move(program).error());
-  return oci::OwnFilter(*std::move(program), oci::lists_native_arch(seccomp));
+  cache.keep(key, *program);
+  return oci::OwnFilter(*std::move(program), seccomp);
 }
 
 }  // namespace ward::shim::admission

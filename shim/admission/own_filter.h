@@ -6,11 +6,14 @@
 #include "lib/base/result.h"
 #include "lib/oci/own_filter.h"
 #include "lib/oci/seccomp.h"
+#include "shim/admission/filter_cache.h"
 
 namespace ward::shim::admission {
 
 // kInvalidArgument for what the runtime would refuse, kDeadlineExceeded for what takes longer than half a second of
-// processor time; in each case with the reason.
-Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits);
+// processor time, kUnavailable where the node is too busy to say; in each case with the reason. What is made is kept in
+// `cache`, and found there.
+Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
+                                       const FilterCache& cache = FilterCache({}));
 
 }  // namespace ward::shim::admission

@@ -90,6 +90,24 @@ TEST_F(HostileSpec, H07_WhatTheStockRuntimeDoesNotLoadIsRefusedWithTheReason) {
   }
 }
 
+// error(107): what the compiler of own filters says where it did not get the processor.
+TEST_F(HostileSpec, ABusyNodeRefusesNobodyBecauseOfItsOwnFilter) {
+  if (!fault::kEnabled) GTEST_SKIP() << "this build has no fault points (WARD_FAULTS)";
+  const auto faults = node().directory() / "faults";
+  const auto flags = flags_of(filter("SCMP_ACT_ALLOW", Json::array({rule("quotactl", "SCMP_ACT_LOG")})));
+  const auto start = [&](const char* times) {
+    std::ofstream(faults) << "own-filter.compile=error(107)" << times << "\n";
+    const Output output = run_box(node().unique("deny"), {"/box", "true"}, flags);
+    EXPECT_TRUE(std::filesystem::remove(faults.string() + ".fired")) << output.err;
+    std::filesystem::remove(faults);
+    return output;
+  };
+  const Output never = start("");
+  EXPECT_NE(never.status, 0) << "it does not try for ever";
+  const Output late = start("*5");
+  EXPECT_EQ(late.status, 0) << late.err;
+}
+
 TEST_F(HostileSpec, H04_AnnotationsOfAnyTextAndSizeLetTheContainerAndItsSessionsStart) {
   const std::string texts[] = {std::string(20, '['), std::string(5000, '{') + "\\\"", std::string(70'000, 'a'),
                                std::string(100'000, '}'), std::string(90'000, '<') + "\x01\xE2\x80\xA8\""};

@@ -61,7 +61,8 @@ class Node {
   [[nodiscard]] pid_t containerd_pid() const { return containerd_ ? containerd_->pid() : -1; }
   [[nodiscard]] pid_t wardd_pid() const { return wardd_ ? wardd_->pid() : -1; }
 
-  void import_image(const std::string& name);  // box, nginx, redis; built by scripts/build-image where it is not cached
+  void import_image(
+      const std::string& name);  // of tests/workloads/images.py; built by scripts/build-image where it is not cached
   void write_policy(const std::string& name, const std::string& yaml) const;
   void write_profile(const std::string& name, const std::string& yaml) const;
 

@@ -54,6 +54,15 @@ oci::Seccomp RandomFilters::filter(const std::vector<std::string>& calls) {
   if (!one_in(4)) seccomp.architectures.emplace_back("SCMP_ARCH_X86_64");
   if (one_in(4)) seccomp.architectures.emplace_back("SCMP_ARCH_X86");
   if (one_in(4)) seccomp.architectures.emplace_back("SCMP_ARCH_X32");
+  // Of other machines: one that fits into the same filter, one that does not, and what is none.
+  if (one_in(20)) seccomp.architectures.emplace_back("SCMP_ARCH_AARCH64");
+  if (one_in(60)) seccomp.architectures.emplace_back("SCMP_ARCH_S390X");
+  if (one_in(60)) seccomp.architectures.emplace_back("SCMP_ARCH_x86");
+  if (one_in(10)) seccomp.flags.emplace();
+  if (one_in(20)) seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG"};
+  if (one_in(40))
+    seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"};
+  if (one_in(60)) seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_NONE"};
   for (std::uint64_t n = below(9); n > 0; --n) seccomp.rules.push_back(rule(calls));
   return seccomp;
 }

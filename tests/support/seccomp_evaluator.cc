@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -71,11 +72,21 @@ Result<void> add_rule(scmp_filter_ctx filter, const oci::SeccompRule& rule, std:
   return {};
 }
 
+Result<void> check_flags(const oci::Seccomp& seccomp, const Stock& stock) {
+  if (!seccomp.flags || seccomp.flags->empty()) return {};
+  if (!stock.takes_flags) return fail(Code::kInvalidArgument, "runc 1.1 refuses flags");
+  for (const std::string& flag : *seccomp.flags) {
+    const bool known = flag == "SECCOMP_FILTER_FLAG_TSYNC" || flag == "SECCOMP_FILTER_FLAG_LOG" ||
+                       flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW";
+    if (!known) return fail(Code::kInvalidArgument, "runc does not know flag " + flag);
+  }
+  return {};
+}
+
 Result<void> check(const oci::Seccomp& seccomp) {
   if (seccomp.default_action == oci::SeccompAction::kNotify) {
     return fail(Code::kInvalidArgument, "runc refuses SCMP_ACT_NOTIFY as default action");
   }
-  if (!seccomp.flags.empty()) return fail(Code::kInvalidArgument, "runc 1.1 refuses flags");
   for (const oci::SeccompRule& rule : seccomp.rules) {
     for (const std::string& name : rule.names) {
       if (name.empty()) return fail(Code::kInvalidArgument, "runc refuses an empty name");
@@ -87,15 +98,33 @@ Result<void> check(const oci::Seccomp& seccomp) {
   return {};
 }
 
+struct Arch {
+  const char* name;
+  std::uint32_t token;
+};
+constexpr Arch kArchs[] = {{"SCMP_ARCH_X86", SCMP_ARCH_X86},
+                           {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
+                           {"SCMP_ARCH_X32", SCMP_ARCH_X32},
+                           {"SCMP_ARCH_ARM", SCMP_ARCH_ARM},
+                           {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+                           {"SCMP_ARCH_MIPS", SCMP_ARCH_MIPS},
+                           {"SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64},
+                           {"SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32},
+                           {"SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL},
+                           {"SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64},
+                           {"SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+                           {"SCMP_ARCH_PPC", SCMP_ARCH_PPC},
+                           {"SCMP_ARCH_PPC64", SCMP_ARCH_PPC64},
+                           {"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE},
+                           {"SCMP_ARCH_S390", SCMP_ARCH_S390},
+                           {"SCMP_ARCH_S390X", SCMP_ARCH_S390X}};
+
 Result<void> add_architectures(scmp_filter_ctx filter, const std::vector<std::string>& architectures) {
   for (const std::string& name : architectures) {
-    std::uint32_t token = 0;
-    if (name == "SCMP_ARCH_X86_64") token = SCMP_ARCH_X86_64;
-    if (name == "SCMP_ARCH_X86") token = SCMP_ARCH_X86;
-    if (name == "SCMP_ARCH_X32") token = SCMP_ARCH_X32;
-    if (name == "SCMP_ARCH_AARCH64") token = SCMP_ARCH_AARCH64;
-    if (token == 0) return fail(Code::kInvalidArgument, "unknown architecture " + name);
-    const int result = seccomp_arch_add(filter, token);
+    const auto* const arch =
+        std::find_if(std::begin(kArchs), std::end(kArchs), [&](const Arch& known) { return known.name == name; });
+    if (arch == std::end(kArchs)) return fail(Code::kInvalidArgument, "unknown architecture " + name);
+    const int result = seccomp_arch_add(filter, arch->token);
     if (result < 0 && result != -EEXIST) return fail_errno("seccomp_arch_add", -result);
   }
   return {};
@@ -148,14 +177,18 @@ std::uint32_t run(const std::vector<sock_filter>& program, const seccomp_data& d
 
 }  // namespace
 
-Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp) {
+Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp, const Stock& stock) {
   if (auto checked = check(seccomp); !checked) return tl::unexpected<Error>(checked.error());
+  if (auto checked = check_flags(seccomp, stock); !checked) return tl::unexpected<Error>(checked.error());
   const std::uint32_t default_action = to_scmp(seccomp.default_action, seccomp.default_errno_ret);
   const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(default_action), seccomp_release);
   if (!filter) return fail(Code::kInvalidArgument, "seccomp_init refused the default action");
   if (auto added = add_architectures(filter.get(), seccomp.architectures); !added)
     return tl::unexpected<Error>(added.error());
   SeccompEvaluator evaluator;
+  std::size_t names = 0;
+  for (const oci::SeccompRule& rule : seccomp.rules) names += rule.names.size();
+  if (stock.optimizes && names > 32) seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   for (const oci::SeccompRule& rule : seccomp.rules) {
     const std::uint32_t action = to_scmp(rule.action, rule.errno_ret);
     for (const std::string& name : rule.names) {
@@ -168,10 +201,13 @@ Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp) 
       }
     }
   }
-  // runc's stub, for filters that do not allow by default and name a call above 0.
-  const bool allows =
-      seccomp.default_action == oci::SeccompAction::kAllow || seccomp.default_action == oci::SeccompAction::kLog;
-  evaluator.has_stub_ = !allows && evaluator.last_nr_ > 0;
+  // runc's stub, for filters that do not allow by default (or leave it to a tracer) and name a call above 0.
+  const bool allows = seccomp.default_action == oci::SeccompAction::kAllow ||
+                      seccomp.default_action == oci::SeccompAction::kLog ||
+                      seccomp.default_action == oci::SeccompAction::kTrace;
+  const auto& listed = seccomp.architectures;
+  const bool lists_native = std::find(listed.begin(), listed.end(), oci::native_scmp_arch()) != listed.end();
+  evaluator.has_stub_ = !allows && evaluator.last_nr_ > 0 && (lists_native || stock.stub_where_unlisted);
   auto program = export_program(filter.get());
   if (!program) return tl::unexpected<Error>(program.error());
   evaluator.program_ = std::move(*program);

@@ -69,6 +69,7 @@ IMAGES = {
         directories={"/run": "root", "/var/lib/nginx": "root", "/var/log/nginx": "root", "/tmp": "root"},
         files={"/etc/nginx/nginx.conf": NGINX_CONF, "/srv/index.html": "<h1>served by nginx</h1>\n",
                "/srv/large.html": "0123456789abcdef" * 8192}),
+    "probing": Image("probing", ["numactl", "keyutils"], ["/usr/bin/numactl", "--show"]),  # ask for what filters refuse
     "redis": Image(
         "redis", ["redis-server"],
         entry("/usr/bin/redis-server", "--protected-mode", "no", "--dir", "/data", "--save", "", "--appendonly", "no"),

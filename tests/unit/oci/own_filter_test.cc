@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "lib/oci/bundle.h"
 #include "lib/oci/seccomp_intersect.h"
 #include "tests/unit/oci/loaded_filter.h"
 
@@ -92,6 +94,37 @@ TEST(OwnFilter, F02_WhetherThereIsAStubDependsOnTheRuntimeWhereTheNativeArchitec
   EXPECT_FALSE(depends_on_habits(denying({})));
 }
 
+TEST(OwnFilter, F02_TheHabitIsKnownFromTheRuntimesVersion) {
+  EXPECT_FALSE(habits_of_version("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1\n").stub_where_unlisted);
+  EXPECT_FALSE(habits_of_version("runc version 1.0.0-rc93\n").stub_where_unlisted);
+  EXPECT_FALSE(habits_of_version("A Container Runtime version 1.13\n\nrunc version 1.1.14").stub_where_unlisted);
+  EXPECT_TRUE(habits_of_version("runc version 1.1.15\n").stub_where_unlisted);
+  EXPECT_TRUE(habits_of_version("runc version 1.2.0-rc.1\n").stub_where_unlisted);
+  EXPECT_TRUE(habits_of_version("runc version 2").stub_where_unlisted);
+  EXPECT_TRUE(habits_of_version("").stub_where_unlisted) << "what says nothing is a new one";
+  EXPECT_TRUE(habits_of_version("crun version 0.17\n").stub_where_unlisted);
+}
+
+TEST(OwnFilter, F02_NumbersWithoutANameAnswerAsTheOwnFilterDoes) {
+  int unnamed = 0;
+  while (find_syscall_name(unnamed)) ++unnamed;
+  for (const SeccompAction action : {SeccompAction::kErrno, SeccompAction::kKillProcess, SeccompAction::kTrap}) {
+    const Judged above(denying({rule("openat2", SeccompAction::kAllow)}, action));
+    EXPECT_EQ(above(unnamed).action, action) << "below the highest named: the default";
+    EXPECT_EQ(above(900), kNoSuchCall);
+    const Judged below(denying({rule("getpid", SeccompAction::kAllow)}, action));
+    EXPECT_EQ(below(unnamed), kNoSuchCall);
+  }
+}
+
+// complement_form() has one answer for all of them: its default.
+TEST(OwnFilter, F02_NumbersWithoutANameBelowTheHighestLieInOneGap) {
+  int gaps = 0, highest = 0;
+  for (const auto& [name, nr] : known_syscalls()) highest = std::max(highest, nr);
+  for (int nr = 1; nr < highest; ++nr) gaps += !find_syscall_name(nr) && find_syscall_name(nr - 1) ? 1 : 0;
+  EXPECT_LE(gaps, 1);
+}
+
 TEST(OwnFilter, F03_ARuleOfTheDefaultsActionIsNotLoaded) {
   const SeccompArg flag{0, kNewNamespace, 0, CompareOp::kMaskedEq};
   const Judged judged(denying({rule("clone", SeccompAction::kErrno, {flag}), rule("clone", SeccompAction::kAllow)}));
@@ -169,6 +202,42 @@ TEST(OwnFilter, F05_AnEmptyNameIsRefusedAsTheRuntimeRefusesIt) {
   ASSERT_FALSE(own);
   EXPECT_NE(own.error().message.find("syscalls[0]"), std::string::npos) << own.error().message;
   EXPECT_TRUE(OwnFilter::make(denying({rule("no_such_call", SeccompAction::kAllow)}))) << "passed over";
+}
+
+TEST(OwnFilter, F05_WhatOnlyTheRuntimeCanRefuseIsCarriedToIt) {
+  Seccomp asked = denying({rule("getpid", SeccompAction::kAllow)});
+  asked.architectures = {"SCMP_ARCH_X86",
+                         native_scmp_arch(),
+                         "SCMP_ARCH_AARCH64",
+                         "SCMP_ARCH_RISCV64",
+                         "SCMP_ARCH_NONE",
+                         "scmp_arch_arm",
+                         ""};
+  asked.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG", "no flag at all"};
+  const auto own = OwnFilter::make(asked);
+  ASSERT_TRUE(own) << own.error().message;
+  const Seccomp made = complement_form(everything_allowed(), *own);
+  EXPECT_EQ(made.architectures,
+            (std::vector<std::string>{native_scmp_arch(), "SCMP_ARCH_RISCV64", "SCMP_ARCH_NONE", "scmp_arch_arm", ""}))
+      << "no foreign one whose programs run here";
+  EXPECT_EQ(made.flags, asked.flags);
+}
+
+TEST(OwnFilter, F05_NoFlagsAreNotTheSameAsAnEmptyListOfThem) {
+  Seccomp asked = denying({rule("getpid", SeccompAction::kAllow)});
+  EXPECT_FALSE(complement_form(everything_allowed(), OwnFilter::make(asked).value()).flags);
+  asked.flags.emplace();
+  const Seccomp made = complement_form(everything_allowed(), OwnFilter::make(asked).value());
+  EXPECT_EQ(made.flags, asked.flags);
+  EXPECT_NE(seccomp_to_json(made).find("\"flags\": []"), std::string::npos);
+}
+
+TEST(OwnFilter, F05_AnArchitectureThatFitsIntoNoFilterOfThisMachineIsRefused) {
+  Seccomp asked = denying({rule("getpid", SeccompAction::kAllow)});
+  asked.architectures = {native_scmp_arch(), "SCMP_ARCH_S390X"};
+  const auto own = OwnFilter::make(asked);
+  ASSERT_FALSE(own);
+  EXPECT_NE(own.error().message.find("SCMP_ARCH_S390X"), std::string::npos) << own.error().message;
 }
 
 }  // namespace

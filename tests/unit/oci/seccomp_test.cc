@@ -63,7 +63,7 @@ TEST(SeccompJson, WriteThenReadIsIdentity) {
   seccomp.default_action = SeccompAction::kErrno;
   seccomp.default_errno_ret = 38;
   seccomp.architectures = {native_scmp_arch()};
-  seccomp.flags = {"SECCOMP_FILTER_FLAG_LOG"};
+  seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG"};
   seccomp.listener_path = "/run/x/listener";
   seccomp.listener_metadata = "abc";
   seccomp.rules = {

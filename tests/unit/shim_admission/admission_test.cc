@@ -335,11 +335,92 @@ TEST(Admission, N02_AnIndexWithoutRulesIsSomebodysWillAndNotALoss) {
   EXPECT_FALSE(admitted->governed_node);
 }
 
-TEST(Admission, AForeignListenerIsRefused) {
+std::string own_filter_config(const std::string& members) { return R"({"linux":{"seccomp":{)" + members + "}}}"; }
+
+std::string why_refused(const CompiledNode& node, const std::string& members) {
+  node.put_config(own_filter_config(members));
+  const auto admitted = node.admit_container();
+  return admitted ? "" : admitted.error().message;
+}
+
+TEST(Admission, F05_AForeignListenerIsRefusedWhereARuleAsksForOne) {
   const CompiledNode node;
-  node.put_config(R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/x","syscalls":[]}}})");
-  node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
-  EXPECT_EQ(node.admit_container().error().code, Code::kFailedPrecondition);
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  const std::string allows = R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["no_such"],"action":)";
+  EXPECT_NE(why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}],"listenerPath":"/run/x")").find("only one"),
+            std::string::npos);
+  EXPECT_NE(why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}])").find("listenerPath is not set"), std::string::npos)
+      << "the runtime's words";
+  EXPECT_EQ(why_refused(node, allows + R"("SCMP_ACT_ERRNO"}],"listenerPath":"/run/x")"), "")
+      << "nobody listens there, and nobody asks";
+}
+
+TEST(Admission, F05_WhatSaysNothingIsNoFilter) {
+  for (const char* nothing : {"", R"("syscalls":[])", R"("defaultAction":"","architectures":["SCMP_ARCH_NONE"])",
+                              R"("defaultAction":null,"syscalls":null,"flags":["x"])"}) {
+    const CompiledNode node;
+    node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+    node.put_config(own_filter_config(nothing));
+    const auto admitted = node.admit_container();
+    ASSERT_TRUE(admitted) << nothing << ": " << admitted.error().message;
+    EXPECT_FALSE(admitted->own.present()) << nothing;
+    node.put_index(index_of(node::v1::MODE_LEARN, ""));
+    node.put_config(own_filter_config(nothing));
+    ASSERT_TRUE(node.admit_container());
+    EXPECT_NE(node.config().find("SCMP_ACT_ALLOW"), std::string::npos) << "so that it is recorded: " << nothing;
+  }
+}
+
+TEST(Admission, F05_RulesWithoutADefaultActionAreRefused) {
+  const CompiledNode node;
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  EXPECT_NE(why_refused(node, R"("syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}])").find("defaultAction"),
+            std::string::npos);
+}
+
+TEST(Admission, AnOwnFilterThatTheRuntimeCannotStartUnderIsNamed) {
+  const CompiledNode node;
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  const auto reason = [&](const std::string& call, const std::string& rule) {
+    node.put_config(own_filter_config(R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[")" + call + R"("],)" +
+                                      rule + "}]"));
+    const auto admitted = node.admit_container();
+    EXPECT_TRUE(admitted) << admitted.error().message;
+    return admitted ? why_the_runtime_may_fail(*admitted, node.bundle()) : "";
+  };
+  EXPECT_NE(reason("execve", R"("action":"SCMP_ACT_ERRNO")").find("refuses execve, which the runtime"),
+            std::string::npos);
+  EXPECT_EQ(reason("getpid", R"("action":"SCMP_ACT_ERRNO")"), "") << "it can do without";
+  EXPECT_NE(reason("getpid", R"("action":"SCMP_ACT_KILL")"), "");
+  EXPECT_EQ(reason("capset", R"("action":"SCMP_ACT_ERRNO")"), "") << "called before the filter is in force";
+  EXPECT_EQ(reason("openat", R"("action":"SCMP_ACT_ERRNO","args":[{"index":2,"value":1,"op":"SCMP_CMP_EQ"}])"), "")
+      << "of some arguments nobody knows whether the runtime uses them";
+}
+
+// A stand-in that says what a runc says of itself.
+std::filesystem::path runtime_that_says(const CompiledNode& node, const std::string& text) {
+  const auto path = node.bundle() / "runtime";
+  CompiledNode::put(path, "#!/bin/sh\n[ \"$*\" = --version ] && printf '" + text + "'\n");
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  return path;
+}
+
+TEST(Admission, F02_TheStubOfTheVeryRuntimeIsWhatTheOwnFilterMeans) {
+  const std::string unlisted = R"("defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["getpid"],"action":)"
+                               R"("SCMP_ACT_ALLOW"}])";
+  CompiledNode node;
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  const auto answer = [&] {
+    node.put_config(own_filter_config(unlisted));
+    const auto admitted = node.admit_container();
+    return admitted ? admitted->own.verdict(SYS_faccessat2, {}) : oci::Answer{};
+  };
+  node.runtime = runtime_that_says(node, "runc version 1.1.5+ds1\\ncommit: x\\n");
+  EXPECT_EQ(answer().action, oci::SeccompAction::kKillProcess);
+  node.runtime = runtime_that_says(node, "runc version 1.3.6\\n");
+  EXPECT_EQ(answer().action, oci::SeccompAction::kErrno) << "another binary in its place";
+  node.runtime = "/no/such";
+  EXPECT_EQ(answer().action, oci::SeccompAction::kErrno);
 }
 
 TEST(Match, I10_WhatIsLeftAloneSaysWhyWhereAPolicyWouldGovernIt) {

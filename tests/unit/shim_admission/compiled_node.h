@@ -57,8 +57,10 @@ class CompiledNode {
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
   [[nodiscard]] Result<Admitted> admit_container(std::optional<node::v1::NodeSettings> seen = {}) const {
-    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), std::move(seen)});
+    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), runtime, std::move(seen)});
   }
+  std::filesystem::path runtime;  // the binary that admission asks for its version; empty: none
+
   static void put(const std::filesystem::path& path, std::string_view content) {
     if (!write_file_atomically(path, content, 0600, Durability::kNone)) std::abort();
   }

@@ -8,14 +8,18 @@
 
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 #include <functional>
 #include <utility>
 
+#include "lib/base/digest.h"
+#include "lib/base/file.h"
 #include "lib/oci/seccomp_intersect.h"
 
 namespace ward::shim::admission {
 namespace {
 
+namespace fs = std::filesystem;
 using namespace oci;  // NOLINT(google-build-using-namespace): filters are all that this is about
 
 // Room for a slow machine and a sanitizer.
@@ -118,6 +122,85 @@ TEST(OwnFilter, H03_I5_WhateverItsRulesAFilterIsReadCutAndAskedWithBoundedWork) 
     for (const SeccompRule& rule : made.rules) conditions += rule.args.size();
     EXPECT_LE(conditions, 320U) << shape.name;
   }
+}
+
+class KeptFilters : public testing::Test {
+ protected:
+  KeptFilters() { fs::permissions(root_, fs::perms::owner_all); }
+  ~KeptFilters() override { fs::remove_all(root_); }
+
+  static Seccomp denying(std::uint32_t error_number) {
+    Seccomp seccomp = filter_of(1, [](std::size_t) { return allow("getpid", {}); });
+    seccomp.default_errno_ret = error_number;
+    return seccomp;
+  }
+  fs::path file_of(const Seccomp& seccomp) const { return directory() / FilterCache::key(seccomp, {}); }
+  fs::path directory() const { return root_ / "filters"; }
+  FilterCache cache() const { return FilterCache(directory()); }
+  bool is_kept(const Seccomp& seccomp) const { return cache().find(FilterCache::key(seccomp, {})).has_value(); }
+
+ private:
+  fs::path root_ = make_root();
+  static fs::path make_root() {
+    fs::path root = fs::temp_directory_path() / ("ward-filters-" + random_hex(6));
+    fs::create_directories(root);
+    return root;
+  }
+};
+
+TEST_F(KeptFilters, AProgramThatIsFoundIsTheOneThatWasMade) {
+  const Seccomp asked = denying(7);
+  EXPECT_FALSE(is_kept(asked));
+  const auto made = make_own_filter(asked, {}, cache());
+  ASSERT_TRUE(made);
+  EXPECT_TRUE(is_kept(asked));
+  EXPECT_FALSE(is_kept(denying(8)));
+  const auto found = make_own_filter(asked, {}, cache());
+  for (const int nr : {SYS_getpid, SYS_mkdir, SYS_faccessat2}) {
+    EXPECT_EQ(found->verdict(nr, {}), made->verdict(nr, {}));
+  }
+  EXPECT_NE(FilterCache::key(asked, {.stub_where_unlisted = true}),
+            FilterCache::key(asked, {.stub_where_unlisted = false}));
+}
+
+TEST_F(KeptFilters, WhatIsDamagedCutShortOrUnderAnothersNameIsAMiss) {
+  const Seccomp asked = denying(7), other = denying(8);
+  for (const Seccomp& one : {asked, other}) ASSERT_TRUE(make_own_filter(one, {}, cache()));
+  const std::string whole = read_file(file_of(asked)).value();
+  const auto write = [&](const std::string& content) {
+    ASSERT_TRUE(write_file_atomically(file_of(asked), content, 0600, Durability::kNone));
+  };
+  std::string flipped = whole;
+  flipped[flipped.size() - 3] ^= 1;
+  for (const std::string& bad : {flipped, whole.substr(0, whole.size() - 8), whole.substr(0, 64), std::string("x"),
+                                 read_file(file_of(other)).value(), whole + std::string(40'000, 'x')}) {
+    write(bad);
+    EXPECT_FALSE(is_kept(asked)) << bad.size();
+  }
+  EXPECT_EQ(make_own_filter(asked, {}, cache())->verdict(SYS_mkdir, {}).errno_ret, 7U) << "made anew";
+  EXPECT_TRUE(is_kept(asked));
+}
+
+TEST_F(KeptFilters, OnlyRootsOwnFilesAreBelieved) {
+  const Seccomp asked = denying(7);
+  ASSERT_TRUE(make_own_filter(asked, {}, cache()));
+  fs::permissions(file_of(asked), fs::perms::group_read, fs::perm_options::add);
+  EXPECT_FALSE(is_kept(asked)) << "somebody else reads it, and may have written it";
+  ASSERT_TRUE(write_file_atomically(file_of(asked), "x", 0600, Durability::kNone));
+  fs::remove(file_of(asked));
+  fs::create_symlink("/etc/passwd", file_of(asked));
+  EXPECT_FALSE(is_kept(asked));
+  fs::permissions(directory(), fs::perms::others_exec, fs::perm_options::add);
+  EXPECT_FALSE(is_kept(denying(8)));
+  EXPECT_TRUE(make_own_filter(denying(8), {}, cache())) << "nothing is kept, and nothing fails";
+  EXPECT_FALSE(is_kept(denying(8)));
+}
+
+TEST_F(KeptFilters, OfManyTheOldestGiveWay) {
+  for (std::uint32_t i = 0; i < 70; ++i) ASSERT_TRUE(make_own_filter(denying(i), {}, cache()));
+  const auto files = std::distance(fs::directory_iterator(directory()), fs::directory_iterator());
+  EXPECT_LE(files, 64);
+  EXPECT_TRUE(is_kept(denying(69)));
 }
 
 TEST(OwnFilter, H03_I12_ManyRulesAreJudgedOneByOne) {

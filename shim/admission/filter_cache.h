@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs of containers' own filters that were compiled before, by what they were made of: libseccomp takes ten
+// milliseconds for the default filter of a client. Files below a directory of root's alone; what is stale, damaged or
+// not root's is as if it were not there.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "lib/oci/filter_program.h"
+#include "lib/oci/runtime_filter.h"
+
+namespace ward::shim::admission {
+
+class FilterCache {
+ public:
+  // An empty directory: nothing is kept.
+  explicit FilterCache(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+  // Of the document, the runtime's habits, and the version of libseccomp and of Ward.
+  static std::string key(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits);
+
+  [[nodiscard]] std::optional<oci::FilterProgram> find(const std::string& key) const;
+  // At most 64; the oldest gives way. What cannot be written is not kept.
+  void keep(const std::string& key, const oci::FilterProgram& program) const;
+
+ private:
+  [[nodiscard]] bool is_ours() const;
+
+  std::filesystem::path directory_;
+};
+
+}  // namespace ward::shim::admission
