@@ -155,8 +155,10 @@ Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Places& pl
                 "SCMP_ACT_NOTIFY, or leave the container out of policy '" +
                     policy + "'");
   }
-  return make_own_filter(own,
-                         oci::depends_on_habits(own) ? read_runtime_habits(request.runtime) : oci::RuntimeHabits{});
+  const auto habits = oci::depends_on_habits(own) ? read_runtime_habits(request.runtime)
+                                                  : Result<oci::RuntimeHabits>(oci::RuntimeHabits{});
+  if (!habits) return tl::unexpected(habits.error());
+  return make_own_filter(own, *habits, FilterCache(places.run / "filters"));
 }
 
 Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,

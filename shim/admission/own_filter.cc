@@ -42,10 +42,23 @@ Result<oci::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, co
   return oci::FilterProgram::check(std::move(instructions));
 }
 
+// Beyond what clients send a digest costs as much as it may save.
+bool is_worth_keeping(const oci::Seccomp& seccomp) {
+  constexpr std::size_t kMostParts = 4000;
+  std::size_t parts = 0;
+  for (const oci::SeccompRule& rule : seccomp.rules) parts += 1 + rule.names.size() + rule.args.size();
+  return parts <= kMostParts;
+}
+
 }  // namespace
 
 Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
                                        const FilterCache& cache) {
+  if (!is_worth_keeping(seccomp)) {
+    auto program = compile_under_a_bound(seccomp, habits);
+    if (!program) return tl::unexpected(std::move(program).error());
+    return oci::OwnFilter(*std::move(program), seccomp);
+  }
   const std::string key = FilterCache::key(seccomp, habits);
   if (auto found = cache.find(key)) return oci::OwnFilter(*std::move(found), seccomp);
   auto program = compile_under_a_bound(seccomp, habits);

@@ -9,7 +9,7 @@ namespace ward::shim::admission {
 namespace {
 
 // Measured with runc 1.1.5 and 1.3.6, each refused alone with EPERM: without these no program starts.
-constexpr std::array<std::string_view, 7> kAlways = {"execve",   "futex",      "write", "close",
+constexpr std::array<std::string_view, 7> kAlways = {"execve",  "futex",      "write", "close",
                                                      "fstatfs", "getdents64", "openat"};
 constexpr std::array<std::string_view, 11> kWithPrivileges = {
     "fstat", "getcwd", "chdir", "setuid", "setgid", "getppid", "setgroups", "capget", "capset", "prctl", "newfstatat"};

@@ -34,7 +34,7 @@ const std::vector<std::string> kCalls = {"getppid", "getuid",  "sched_yield", "s
 
 struct Ran {
   bool started = false;
-  std::string why;                              // it did not
+  std::string why;                                // it did not
   std::vector<std::pair<int, int>> answers = {};  // errno, signal
 };
 
@@ -55,8 +55,7 @@ spec:
   void SetUp() override {
     GuardedTest::SetUp();
     carrier_ = node().unique("carrier");
-    const Output started =
-        node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, carrier_, "/box", "wait"});
+    const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, carrier_, "/box", "wait"});
     ASSERT_EQ(started.status, 0) << started.err;
     tasks_ = std::make_unique<TaskClient>(node().shim_socket(carrier_));
   }
@@ -68,6 +67,7 @@ spec:
   static std::string everything() {
     std::string calls, accepted;
     for (const auto& [name, nr] : oci::known_syscalls()) {
+      if (nr == SYS_clone3) continue;  // no profile may list it
       calls += (calls.empty() ? "" : ", ") + name;
       accepted += "    - {syscall: " + name + ", reason: the own filter is what is tried}\n";
     }
@@ -76,7 +76,7 @@ spec:
            calls + "]\n  accept:\n" + accepted +
            "  capabilities: [CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_MKNOD, CAP_NET_RAW, CAP_SETGID, "
            "CAP_SETUID, CAP_SETFCAP, CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE]\n" +
-           "    \n  onViolation: {workload: {action: deny}}\n";
+           "  onViolation: {workload: {action: deny}}\n";
   }
 
   static Json json_of(const oci::Seccomp& filter) { return Json::parse(oci::seccomp_to_json(filter)); }
@@ -116,6 +116,8 @@ spec:
     if (const auto created = tasks_->call<containerd::CreateTaskResponse>("Create", request); !created) {
       return {false, created.error().message};
     }
+    // Beside a filter that is not Ward's everything would agree.
+    EXPECT_EQ(row(bundle->id())["mode"], "enforce");
     const auto started = tasks_->start(bundle->id());
     const auto ended = started ? tasks_->wait(bundle->id()) : tl::unexpected(started.error());
     if (!started) (void)tasks_->kill(bundle->id(), SIGKILL);
@@ -156,7 +158,8 @@ std::vector<Question> random_questions(RandomFilters& random) {
   for (int i = 0; i < kProbes; ++i) {
     Question question{*oci::find_syscall(kCalls[random.below(kCalls.size())]), random.arguments()};
     // Without a name for libseccomp, and without a meaning for the kernel.
-    if (random.below(12) == 0) question.nr = static_cast<int>(random.below(2) == 0 ? 340 + random.below(80) : 600 + random.below(90));
+    if (random.below(12) == 0)
+      question.nr = static_cast<int>(random.below(2) == 0 ? 340 + random.below(80) : 600 + random.below(90));
     questions.push_back(question);
   }
   return questions;
@@ -243,7 +246,8 @@ TEST_F(OwnFilterRuntime, F05_FieldsThatOnlyTheRuntimeJudgesAreJudgedByIt) {
   const Json rules = Json::parse(
       R"([{"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 99},
           {"names": ["sched_yield"], "action": "SCMP_ACT_ERRNO", "errnoRet": 98}])");
-  const Json plain = {{"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", rules}};
+  const Json plain = {
+      {"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", rules}};
   Json notifying = rules, unknown = rules;
   notifying.push_back({{"names", {"getuid"}}, {"action", "SCMP_ACT_NOTIFY"}});
   unknown.push_back({{"names", {"no_such_call"}}, {"action", "SCMP_ACT_NOTIFY"}});
@@ -287,21 +291,22 @@ TEST_F(OwnFilterRuntime, F05_FieldsThatOnlyTheRuntimeJudgesAreJudgedByIt) {
 
 TEST_F(OwnFilterRuntime, AnOwnFilterThatRefusesWhatTheRuntimeNeedsIsNamedInTheError) {
   for (const char* call : {"write", "getdents64"}) {
-    const Json filter = {{"defaultAction", "SCMP_ACT_ALLOW"},
-                         {"architectures", {"SCMP_ARCH_X86_64"}},
-                         {"syscalls", {{{"names", {call}}, {"action", "SCMP_ACT_KILL_PROCESS"}}}}};
+    Json filter = Json::parse(R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+                                 "syscalls": [{"names": [], "action": "SCMP_ACT_KILL_PROCESS"}]})");
+    filter["syscalls"][0]["names"] = {call};
     EXPECT_FALSE(run_stock(filter, as_file({{SYS_getuid}})).started) << call;
     const auto bundle = make_bundle(node().unique("open"), filter, as_file({{SYS_getuid}}), carrier_);
     const auto created = tasks_->call<containerd::CreateTaskResponse>("Create", bundle->create_request());
-    const std::string expected = std::string("own seccomp profile refuses ") + call + ", which the runtime itself calls";
+    const std::string expected =
+        std::string("own seccomp profile refuses ") + call + ", which the runtime itself calls";
     if (!created) {
       EXPECT_THAT(created.error().message, HasSubstr(expected));
       EXPECT_THAT(created.error().message, HasSubstr("allow it there"));
       continue;
     }
     // Later than that the runtime's init ends as a program does; what people see of it says why.
+    EXPECT_THAT(row(bundle->id())["note"].dump(), HasSubstr(expected)) << row(bundle->id());
     (void)tasks_->start(bundle->id());
-    EXPECT_THAT(row(bundle->id())["note"].dump(), HasSubstr(expected));
     (void)tasks_->wait(bundle->id());
     EXPECT_TRUE(tasks_->remove(bundle->id()));
   }

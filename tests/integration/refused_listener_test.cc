@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A runtime whose listener the shim cannot take: its start fails with the reason, and both the runtime and the init that
-// waits for it die. From runc 1.2 on the init waits in a call that its own filter asks about, and would wait for ever.
+// A runtime whose listener the shim cannot take: its start fails with the reason, and both the runtime and the init
+// that waits for it die. From runc 1.2 on the init waits in a call that its own filter asks about, and would wait for
+// ever.
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -85,9 +86,7 @@ TEST_F(RefusedListener, F18_ACreateWithoutADescriptorForItFailsWithTheReasonAndN
   int refused = 0;
   for (int spare = 0; spare <= kMostSpare; ++spare) {
     const Bundle bundle(node(), carrier_, node().unique("deny"), {"/box", "wait"});
-    const auto create = [&] {
-      return tasks_->call<containerd::CreateTaskResponse>("Create", bundle.create_request());
-    };
+    const auto create = [&] { return tasks_->call<containerd::CreateTaskResponse>("Create", bundle.create_request()); };
     const auto begin = Clock::now();
     Result<containerd::CreateTaskResponse> created;
     {

@@ -223,10 +223,10 @@ TEST_F(Refused, F01_NumactlOfDebianIsLearnedAndEnforcedUnderContainerdsDefaultFi
 
 TEST_F(Refused, F01_AProgramThatAsksForKeysIsLearnedAndEnforcedThoughTheyAreOfTheDangerSet) {
   if (cannot_record()) GTEST_SKIP() << "this machine cannot record";
-  learn_and_repeat("keys", {"/usr/bin/keyctl", "show"}, "refused: [keyctl]");
+  learn_and_repeat("keys", {"/bin/keyctl", "show"}, "refused: [\n    keyctl]\n");
   const std::string id = node().unique("keys");
   // Not the call that was learned, but one of its family.
-  EXPECT_NE(node().ctr(probing(id, {"-d"}, {"/usr/bin/keyctl", "add", "user", "a", "b", "@u"})).status, -1);
+  EXPECT_NE(node().ctr(probing(id, {"-d"}, {"/bin/keyctl", "add", "user", "a", "b", "@u"})).status, -1);
   const Json event = await_violation(id);
   EXPECT_EQ(event["syscall"], "add_key") << event;
   EXPECT_EQ(event["action"], "quarantine") << event;

@@ -98,7 +98,8 @@ class Comparison {
 
   void run(const std::function<Probe()>& probe, int probes) {
     ++found_.filters;
-    // First in a child: where the oracle does not come back Ward's compiler does not either, for it is the same library.
+    // First in a child: where the oracle does not come back Ward's compiler does not either, for it is the same
+    // library.
     const auto finished = run_in_bounded_child(
         [&] { return SeccompEvaluator::compile(asked_.filter, asked_.runtime) ? std::string("y") : std::string("n"); },
         Bounds{.wall_time = std::chrono::seconds(20)});
@@ -107,8 +108,7 @@ class Comparison {
       return;
     }
     const auto stock = SeccompEvaluator::compile(asked_.filter, asked_.runtime);
-    const auto own =
-        oci::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
+    const auto own = oci::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
     const auto ward = own && !oci::notifies(asked_.filter)
                           ? SeccompEvaluator::compile(oci::complement_form(everything(), *own), asked_.runtime)
                           : fail(Code::kInvalidArgument, own ? "it notifies" : own.error().message);

@@ -21,8 +21,8 @@ namespace {
 
 constexpr int kFilters = 10'000;
 constexpr int kQuestions = 150;  // of one filter
-constexpr std::chrono::seconds kShortRun{25};
-constexpr int kEnough = 150;  // of a short run, however slow the machine is
+constexpr std::chrono::seconds kShortRun{15};
+constexpr int kEnough = 100;  // of a short run, however slow the machine is
 
 const std::vector<std::string> kCalls = {"socket", "clone",  "write",       "execve",  "clone3", "prctl",
                                          "ioctl",  "openat", "personality", "openat2", "getpid", "faccessat2"};
