@@ -31,6 +31,10 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
     line("watch",
          seen ? style.good(what + ", reaction while wardd runs") : style.warn(what + ": " + status.processes()));
   }
+  if (!status.newest_call().empty()) {
+    line("calls", "named to " + status.newest_call() + "; newer ones are answered ENOSYS, and " +
+                      (records ? "seen in mode learn only" : style.warn("not seen by anybody")));
+  }
   line("containers",
        std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
            std::to_string(status.recording()) + " recording, " +

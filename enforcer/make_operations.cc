@@ -20,6 +20,8 @@ v1::NodeStatus status(const Node& node) {
   out.set_started_wall_ns(node.started_at.wall_ns);
   out.set_recorder(node.recorder->status());
   out.set_processes(node.seen.status());
+  const profiles::NewestKnown newest = profiles::newest_known_here();
+  out.set_newest_call(newest.name + " (" + std::to_string(newest.number) + ")");
   out.set_shims(static_cast<std::uint32_t>(node.shims.size()));
   out.set_containers(static_cast<std::uint32_t>(node.containers.size()));
   out.set_quarantined(static_cast<std::uint32_t>(node.containers.count(node::v1::CONTAINER_STATE_QUARANTINED)));

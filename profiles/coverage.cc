@@ -5,10 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <optional>
-#include <set>
-
-#include "lib/oci/seccomp.h"
 
 namespace ward::profiles {
 namespace {
@@ -16,50 +12,6 @@ namespace {
 constexpr std::uint32_t kMinWindows = 20;  // below, Q1 and Q2 are a matter of luck
 constexpr double kMaxDisagreement = 0.15;  // of the two totals, relative
 constexpr std::size_t kMinRuns = 2;
-
-std::optional<ObservedSyscall> find_seen(const Run& run, std::string_view name, Origin origin) {
-  const auto nr = oci::find_syscall(name);
-  for (const ObservedSyscall& seen : run.syscalls) {
-    if (nr && seen.nr == *nr && seen.origin == origin) return seen;
-  }
-  return std::nullopt;
-}
-
-bool is_serving_traffic(const Run& run) {
-  return std::any_of(run.syscalls.begin(), run.syscalls.end(), [](const ObservedSyscall& seen) {
-    static const std::set<std::string, std::less<>> calls = {"accept", "accept4", "recvfrom", "recvmsg", "recvmmsg"};
-    const auto name = oci::find_syscall_name(seen.nr);
-    return seen.origin == Origin::kWorkload && name && calls.contains(*name);
-  });
-}
-
-// A signal was handled and the program went on to make processes or to read files again. Graceful stops look alike for
-// their first calls, but make no processes and open nothing after.
-bool has_reloaded(const Run& run) {
-  const auto handled = find_seen(run, "rt_sigreturn", Origin::kWorkload);
-  if (!handled) return false;
-  return std::any_of(run.syscalls.begin(), run.syscalls.end(), [&](const ObservedSyscall& seen) {
-    static const std::set<std::string, std::less<>> calls = {"clone", "clone3", "fork", "vfork", "open", "openat"};
-    const auto name = oci::find_syscall_name(seen.nr);
-    return seen.origin == Origin::kWorkload && name && calls.contains(*name) &&
-           seen.last_seen_ns > handled->first_seen_ns;
-  });
-}
-
-bool has_seen(const Observations& observations, LifeEvent event) {
-  return std::any_of(observations.runs.begin(), observations.runs.end(), [&](const Run& run) {
-    switch (event) {
-      case LifeEvent::kStart: return !run.syscalls.empty();
-      case LifeEvent::kTraffic: return is_serving_traffic(run);
-      case LifeEvent::kReload: return has_reloaded(run);
-      case LifeEvent::kGracefulStop: return run.graceful && run.ended_wall_ns != 0;
-      case LifeEvent::kExec:
-        return std::any_of(run.syscalls.begin(), run.syscalls.end(),
-                           [](const ObservedSyscall& seen) { return seen.origin == Origin::kExec; });
-    }
-    return false;
-  });
-}
 
 bool agree(const Estimate& a, const Estimate& b) {
   const double larger = std::max(a.total, b.total);
@@ -131,23 +83,9 @@ Coverage coverage(const Observations& observations) {
   result.coarse = estimate(coarse);
   result.estimated = active_runs >= kMinRuns && result.fine.windows >= kMinWindows;
   result.reliable = result.estimated && agree(result.fine, result.coarse);
-  for (const LifeEvent event :
-       {LifeEvent::kStart, LifeEvent::kTraffic, LifeEvent::kReload, LifeEvent::kGracefulStop, LifeEvent::kExec}) {
-    (has_seen(observations, event) ? result.seen : result.missing).push_back(event);
-  }
+  result.life = life_report(observations.runs);
   result.verdict = describe(result, active_runs);
   return result;
-}
-
-std::string_view life_event_name(LifeEvent event) {
-  switch (event) {
-    case LifeEvent::kStart: return "start";
-    case LifeEvent::kTraffic: return "traffic";
-    case LifeEvent::kReload: return "reload";
-    case LifeEvent::kGracefulStop: return "graceful-stop";
-    case LifeEvent::kExec: return "exec";
-  }
-  return "?";
 }
 
 }  // namespace ward::profiles

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "profiles/life.h"
 #include "profiles/observation.h"
 
 namespace ward::profiles {
@@ -25,21 +26,17 @@ struct Estimate {
   [[nodiscard]] double unseen() const { return total - seen; }
 };
 
-enum class LifeEvent { kStart, kTraffic, kReload, kGracefulStop, kExec };
-
 struct Coverage {
   Estimate fine, coarse;
   bool estimated = false;  // there is enough to estimate from; else the figures say nothing that the data does
   bool reliable = false;
   std::string verdict;  // one sentence or two, for people
-  std::vector<LifeEvent> seen, missing;
+  LifeReport life;
 };
 
 // Incidence of all runs is laid side by side: a window of one run is a sample like a window of another.
 Estimate estimate(const std::vector<Incidence>& runs);
 
 Coverage coverage(const Observations& observations);
-
-std::string_view life_event_name(LifeEvent event);  // "graceful-stop"
 
 }  // namespace ward::profiles

@@ -15,8 +15,10 @@
 #include "profiles/coverage.h"
 #include "profiles/danger.h"
 #include "profiles/diff.h"
+#include "profiles/life.h"
 #include "profiles/merge.h"
 #include "profiles/socket_types.h"
+#include "profiles/unlearnable.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
 #include "profiles/write_yaml.h"
@@ -56,17 +58,13 @@ void add_observation(Seen& seen, const ObservedSyscall& observed, const std::str
   seen.runs.insert(run_id);
 }
 
-SeenByName collect(const Observations& observations, const std::vector<ObservedSyscall> Run::*list, Origin origin,
-                   std::set<int>& unknown) {
+// Calls without a name are told by describe_unknown().
+SeenByName collect(const Observations& observations, const std::vector<ObservedSyscall> Run::*list, Origin origin) {
   SeenByName all;
   for (const Run& run : observations.runs) {
     for (const ObservedSyscall& observed : run.*list) {
       if (observed.origin != origin) continue;
-      if (const auto name = oci::find_syscall_name(observed.nr)) {
-        add_observation(all[*name], observed, run.id);
-      } else {
-        unknown.insert(observed.nr);
-      }
+      if (const auto name = oci::find_syscall_name(observed.nr)) add_observation(all[*name], observed, run.id);
     }
   }
   return all;
@@ -90,16 +88,15 @@ class Generator {
     add_refused();
     add_capabilities();
     decide_privileges();
-    for (const int nr : unknown_) {
-      out_.warnings.push_back("call number " + std::to_string(nr) +
-                              " has no name here: it cannot be in a profile and will be answered ENOSYS");
-    }
+    if (const std::string unknown = describe_unknown(observations_.runs); !unknown.empty())
+      out_.warnings.push_back(unknown);
+    warn_of_what_was_not_lived();
   }
 
  private:
   SyscallSet make_layer(Origin origin) {
     SyscallSet set;
-    for (const auto& [name, seen] : collect(observations_, &Run::syscalls, origin, unknown_)) {
+    for (const auto& [name, seen] : collect(observations_, &Run::syscalls, origin)) {
       if (is_dangerous_call(name)) {
         leave_out({name, name, {}, origin, seen.count, runs_of(seen)});
         if (name.rfind("io_uring_", 0) == 0) add_fallback(set);
@@ -266,9 +263,8 @@ class Generator {
 
   // What is tried in vain in every life of the workload is no attack. What only an exec session tried may be one.
   void add_refused() {
-    std::set<int> unnamed;  // such a call is refused under every profile
     for (const Origin origin : {Origin::kWorkload, Origin::kExec}) {
-      for (const auto& [name, seen] : collect(observations_, &Run::refused, origin, unnamed)) {
+      for (const auto& [name, seen] : collect(observations_, &Run::refused, origin)) {
         SyscallEntry entry{name, {}};
         if (const auto filter = filter_refused(name, seen)) entry.args.push_back(*filter);
         if (name == "clone3" || is_allowed(entry)) continue;
@@ -347,6 +343,13 @@ class Generator {
     }
   }
 
+  void warn_of_what_was_not_lived() {
+    const LifeReport life = life_report(observations_.runs);
+    if (life.missing.empty()) return;
+    out_.warnings.push_back("never seen of this workload's life: " + describe(life.missing) +
+                            " (seen: " + describe(life.seen) + "); a call that belongs to it is not in the profile");
+  }
+
   // A program that gains privileges by its file's mode stops working under noNewPrivileges.
   void decide_privileges() {
     static const std::set<std::string, std::less<>> gaining = {"su",     "sudo",   "doas",   "ping",   "mount",
@@ -372,15 +375,13 @@ class Generator {
 
   const Observations& observations_;
   Generated& out_;
-  std::set<int> unknown_;
 };
 
 Result<void> check_recording(const Observations& observations, const GenerateOptions& options, Generated& out) {
-  std::uint64_t lost = 0, foreign = 0;
+  std::uint64_t lost = 0;
   bool any = false;
   for (const Run& run : observations.runs) {
     lost += run.lost_events;
-    foreign += run.foreign_calls;
     any = any || !run.syscalls.empty();
   }
   if (!any) {
@@ -395,11 +396,8 @@ Result<void> check_recording(const Observations& observations, const GenerateOpt
             "--allow-lossy and review the result");
   }
   if (lost > 0) out.warnings.push_back("the recording lost " + std::to_string(lost) + " events: calls may be missing");
-  if (foreign > 0) {
-    out.warnings.push_back(
-        std::to_string(foreign) +
-        " calls came through a foreign ABI (int 0x80 or x32): these end the process under every profile");
-  }
+  if (const std::string foreign = describe_foreign(observations.runs); !foreign.empty())
+    out.warnings.push_back(foreign + ": these end the process under every profile");
   return {};
 }
 
@@ -418,6 +416,9 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
                                                    {"lostEvents", std::to_string(lost)},
                                                    {"generator", "ward " WARD_VERSION},
                                                    {"coverage", coverage(observations).verdict}};
+  const LifeReport life = life_report(observations.runs);
+  if (!life.seen.empty()) provenance["life"] = describe(life.seen);
+  if (!life.missing.empty()) provenance["neverSeen"] = describe(life.missing);
   if (!runtime_list.empty()) provenance["runtime"] = escape(runtime_list);
   return provenance;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -90,6 +91,46 @@ struct ObservedCapability {
   bool operator==(const ObservedCapability&) const = default;
 };
 
+// Of a container's life, what is known from the kernel. Nothing here is guessed from calls.
+enum class Receiver {
+  kFirst,  // the process whose end is the container's
+  kOther,  // of the workload
+  kExec,   // of an exec session
+};
+enum class Sender {
+  kOutside,   // not of the container: containerd's Kill (through the runtime), an administrator, another container
+  kWorkload,  // inside
+  kExec,      // inside, of an exec session
+  kKernel,    // the end of a child, a timer, a terminal, a fault, too little memory
+};
+inline constexpr int kSignals = 64;
+
+// Everything of one kind. Delivered means that the receiver had a handler, waited for it, or took the default action.
+struct SeenSignal {
+  int number = 0;
+  Receiver to = Receiver::kFirst;
+  Sender from = Sender::kOutside;
+  std::uint64_t delivered = 0;
+  std::uint64_t ignored = 0;  // the receiver ignores it, as the first process does without a handler; or was dying
+  std::int64_t last_ns = 0;   // when one was last delivered, since the first exec
+  auto operator<=>(const SeenSignal&) const = default;
+};
+
+struct ProcessEnd {
+  int wait_status = 0;  // as wait(2) tells it
+  std::int64_t at_ns = 0;
+  bool operator==(const ProcessEnd&) const = default;
+};
+
+struct Life {
+  std::vector<SeenSignal> signals;
+  bool overflowed = false;  // there were more kinds than are kept
+  std::uint32_t exec_sessions = 0;
+  std::set<int> handled;          // the first process has or had a handler for it, since its last exec
+  std::optional<ProcessEnd> end;  // of the first process; absent: it runs, or nobody saw it
+  bool operator==(const Life&) const = default;
+};
+
 // One container from create to exit.
 struct Run {
   std::string id;
@@ -97,7 +138,7 @@ struct Run {
   std::int64_t started_wall_ns = 0;
   std::int64_t ended_wall_ns = 0;  // 0: still running
   std::uint32_t exit_status = 0;
-  bool graceful = false;  // ended on its own or by SIGTERM/SIGQUIT, not by SIGKILL
+  bool graceful = false;  // ended with a status, or by the default action of SIGTERM or SIGQUIT
   std::string runtime_sha256;
   bool no_new_privileges = false;
   std::vector<ObservedSyscall> syscalls;  // the container's own program and its exec sessions
@@ -112,6 +153,9 @@ struct Run {
   // Tried by the container's own program and its exec sessions, and refused by a filter, most often the container's
   // own: these did not run.
   std::vector<ObservedSyscall> refused;
+  std::vector<std::string> foreign_programs;  // of `programs`, those that made the foreign calls
+  ArgumentValues unknown_calls;               // native numbers above all that the recorder has room for
+  std::optional<Life> life;                   // absent in recordings of older versions
   bool operator==(const Run&) const = default;
 };
 

@@ -65,6 +65,16 @@ std::string refused(const ward::v1::Recording& r, const Style& style) {
   return style.bold("Tried, and refused by the container's own filter") + "\n" + calls.text(style) + "\n";
 }
 
+std::string signals(const ward::v1::Recording& r, const Style& style) {
+  if (r.signals_size() == 0) return "";
+  Table table({"SIGNAL", "TO", "FROM", "DELIVERED", "IGNORED", "RUNS"});
+  for (const auto& signal : r.signals()) {
+    table.add({signal.name(), signal.to() + (signal.to() == "exec" ? " session" : " process"), signal.from(),
+               std::to_string(signal.delivered()), std::to_string(signal.ignored()), std::to_string(signal.runs())});
+  }
+  return style.bold("Signals") + "\n" + table.text(style) + "\n";
+}
+
 std::string coverage(const ward::v1::Coverage& c, const Style& style) {
   std::string out = style.bold("How much is probably unseen") + "\n";
   out += "  verdict      " +
@@ -77,8 +87,11 @@ std::string coverage(const ward::v1::Coverage& c, const Style& style) {
            " large windows (Good-Turing)\n";
     out += std::string("  estimate     ") + estimate.data() + "\n";
   }
-  out += "  life seen    " + escape(list(c.life_events_seen())) + "\n";
-  out += "  not seen     " + escape(list(c.life_events_missing())) + "\n";
+  std::string seen;
+  for (const auto& event : c.life_events())
+    seen += (seen.empty() ? "" : ", ") + event.event() + " (" + std::to_string(event.times()) + ")";
+  out += "  life seen    " + escape(seen.empty() ? "none" : seen) + "\n";
+  out += "  never seen   " + escape(list(c.life_events_missing())) + "\n";
   return out;
 }
 
@@ -100,14 +113,14 @@ std::string recording_text(const ward::v1::Recording& r, const Style& style) {
   for (int i = 0; i < r.capabilities_size(); ++i) out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
   out += r.capabilities_size() == 0 ? "none\n" : "\n";
   out += style.bold("Runtime's own calls, kept apart") + "  " + std::to_string(r.runtime_layer_size()) + "\n\n";
-  Table runs({"RUN", "CONTAINER", "STARTED", "ENDED", "EXIT", "SYSCALLS", "LOST", "PROGRAMS"});
+  Table runs({"RUN", "CONTAINER", "STARTED", "ENDED", "EXIT", "STOP", "SYSCALLS", "LOST", "PROGRAMS"});
   for (const auto& run : r.runs()) {
-    const std::string exit =
-        run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status()) + (run.graceful() ? " graceful" : "");
+    const std::string exit = run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status());
     runs.add({run.id(), run.container(), local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
-              std::to_string(run.syscalls()), std::to_string(run.lost_events()), list(run.programs())});
+              run.stop().empty() && run.ended_wall_ns() != 0 ? "not known" : run.stop(), std::to_string(run.syscalls()),
+              std::to_string(run.lost_events()), list(run.programs())});
   }
-  out += runs.text(style) + "\n" + coverage(r.coverage(), style);
+  out += runs.text(style) + "\n" + signals(r, style) + coverage(r.coverage(), style);
   for (const auto& warning : r.warnings()) out += style.warn("warning: ") + printable(warning) + "\n";
   return out;
 }

@@ -43,6 +43,7 @@ Result<UniqueFd> own(int fd, std::string_view what) {
 void fill_watches(recorder_bpf& skeleton) {
   skeleton.rodata->fine_window_ns = profiles::kFineWindow_ns;
   skeleton.rodata->coarse_window_ns = profiles::kCoarseWindow_ns;
+  skeleton.rodata->rt_sigaction_nr = SYS_rt_sigaction;
   const auto sets = watched_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
     const auto [nr, index] = sets[set];
@@ -71,6 +72,7 @@ Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) 
                                                                : skeleton.links.ward_cap_capable_exit)},
       {&kernel.links[4], bpf_link__fd(skeleton.links.ward_sys_exit)},
       {&kernel.links[5], bpf_link__fd(skeleton.links.ward_task_exit)},
+      {&kernel.links[6], bpf_link__fd(skeleton.links.ward_signal_generate)},
   };
   for (const auto& [fd, original] : all) {
     fd->reset(::fcntl(original, F_DUPFD_CLOEXEC, 3));
@@ -113,6 +115,7 @@ std::vector<std::pair<std::string, UniqueFd*>> KernelSide::objects() {
           {"cap_capable", &links[3]},
           {"sys_exit", &links[4]},
           {"task_exit", &links[5]},
+          {"signal", &links[6]},
           {"layout", &layout}};
 }
 
@@ -128,7 +131,7 @@ std::uint64_t layout_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const std::uint64_t size :
        {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark), sizeof(ward_values),
-        sizeof(ward_program), sizeof(ward_shared), sizeof(union ward_table)})
+        sizeof(ward_program), sizeof(ward_signal), sizeof(ward_shared), sizeof(union ward_table)})
     hash = mix(hash, size);
   hash = mix(hash, profiles::kFineWindow_ns);
   hash = mix(hash, profiles::kCoarseWindow_ns);

@@ -20,7 +20,7 @@ namespace ward::recorder {
 
 struct KernelSide {
   UniqueFd tags, runs, layout, tables;
-  std::array<UniqueFd, 6> links;
+  std::array<UniqueFd, 7> links;
 
   // Every object with the name it is pinned under. The layout is last: where it is pinned, all the others are.
   std::vector<std::pair<std::string, UniqueFd*>> objects();

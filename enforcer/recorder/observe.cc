@@ -46,16 +46,20 @@ Seen sum_over_cpus(const Tables& tables, std::uint32_t cell) {
   return seen;
 }
 
+profiles::ArgumentValues values_of(const ward_values& kept) {
+  profiles::ArgumentValues values;
+  values.overflowed = kept.overflowed != 0;
+  for (const std::uint64_t stored : kept.stored)
+    if (stored != 0) values.values.insert(stored ^ WARD_VALUE_KEY);
+  return values;
+}
+
 std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared, std::uint32_t list, int nr) {
   std::map<std::uint32_t, profiles::ArgumentValues> arguments;
   const auto sets = watched_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
     if (sets[set].first != nr) continue;
-    const ward_values& kept = shared.values[list][set];
-    profiles::ArgumentValues& values = arguments[sets[set].second];
-    values.overflowed = kept.overflowed != 0;
-    for (const std::uint64_t stored : kept.stored)
-      if (stored != 0) values.values.insert(stored ^ WARD_VALUE_KEY);
+    arguments[sets[set].second] = values_of(shared.values[list][set]);
   }
   return arguments;
 }
@@ -123,9 +127,42 @@ void add_programs(const ward_shared& shared, bool overflowed, profiles::Run& run
     const std::string_view name = field.substr(0, field.find('\0'));
     if (program.key == 0 || name.empty()) continue;
     run.programs.push_back(to_utf8(name));
+    if (program.foreign != 0) run.foreign_programs.push_back(run.programs.back());
   }
   std::sort(run.programs.begin(), run.programs.end());
+  std::sort(run.foreign_programs.begin(), run.foreign_programs.end());
   if (overflowed) run.programs.emplace_back("(and more)");
+}
+
+profiles::SeenSignal signal_of(const ward_signal& kind, std::int64_t start_ns) {
+  using profiles::Receiver, profiles::Sender;
+  profiles::SeenSignal signal;
+  signal.number = static_cast<int>(kind.key & 0xffU);
+  const std::uint64_t to = (kind.key >> 8U) & 0xffU, from = kind.key >> 16U;
+  signal.to = to == WARD_TO_FIRST ? Receiver::kFirst : to == WARD_TO_EXEC ? Receiver::kExec : Receiver::kOther;
+  signal.from = from == WARD_FROM_OUTSIDE    ? Sender::kOutside
+                : from == WARD_FROM_WORKLOAD ? Sender::kWorkload
+                : from == WARD_FROM_EXEC     ? Sender::kExec
+                                             : Sender::kKernel;
+  signal.delivered = kind.delivered;
+  signal.ignored = kind.ignored;
+  if (kind.last_ns != 0) signal.last_ns = static_cast<std::int64_t>(kind.last_ns) - start_ns;
+  return signal;
+}
+
+profiles::Life life_of(const ward_run& header, const ward_shared& shared, std::int64_t start_ns) {
+  profiles::Life life;
+  for (const ward_signal& kind : shared.signals)
+    if (kind.key != 0) life.signals.push_back(signal_of(kind, start_ns));
+  std::sort(life.signals.begin(), life.signals.end());
+  life.overflowed = header.signals_overflowed != 0;
+  life.exec_sessions = static_cast<std::uint32_t>(header.exec_sessions);
+  for (int number = 1; number <= profiles::kSignals; ++number)
+    if (((header.handled >> (number - 1)) & 1U) != 0) life.handled.insert(number);
+  if (header.exit_ns != 0) {
+    life.end = {static_cast<int>(header.exit_status), static_cast<std::int64_t>(header.exit_ns) - start_ns};
+  }
+  return life;
 }
 
 }  // namespace
@@ -139,8 +176,7 @@ Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   profiles::Run run;
   run.id = header->id;
   run.started_wall_ns = header->begun_wall_ns;
-  // A number that no table has room for cannot be named, so the recording is as incomplete as by a lost event.
-  run.lost_events = header->lost + header->unknown + (missed_events(kernel) - header->misses_at_begin);
+  run.lost_events = header->lost + (missed_events(kernel) - header->misses_at_begin);
   run.foreign_calls = header->foreign;
   const ward_shared& shared = (*tables)[WARD_SHARED_TABLE].shared;
   const ward_mark& any = shared.marks[WARD_ANY_CALL];
@@ -150,6 +186,8 @@ Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   for (int bank = 0; bank < WARD_BANKS; ++bank) add_syscalls(*tables, bank, start_ns, run);
   add_capabilities(*tables, run);
   add_programs(shared, header->programs_overflowed != 0, run);
+  run.unknown_calls = values_of(shared.unknown);
+  run.life = life_of(*header, shared, start_ns);
   return run;
 }
 

@@ -50,7 +50,8 @@ class Recorder {
   Result<void> add_exec(const std::string& run_id, pid_t pid);
 
   // What was seen so far: fills id, started_wall_ns, syscalls, runtime, capabilities, programs, fine, coarse,
-  // lost_events, foreign_calls; the rest of profiles::Run is the caller's. Programs are escaped already.
+  // lost_events, foreign_calls and the programs that made them, unknown_calls, life; the rest of profiles::Run is the
+  // caller's.
   Result<profiles::Run> snapshot(const std::string& run_id) const;
 
   // The last snapshot; closes the run. With the last open run everything is detached and unpinned.

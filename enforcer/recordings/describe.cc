@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "lib/oci/seccomp.h"
 #include "profiles/constants.h"
 #include "profiles/coverage.h"
 #include "profiles/danger.h"
+#include "profiles/life.h"
 #include "profiles/socket_types.h"
+#include "profiles/unlearnable.h"
 
 namespace ward::enforcer {
 namespace {
@@ -103,6 +106,9 @@ v1::Run to_api(const Run& run) {
   out.set_syscalls(static_cast<std::uint32_t>(distinct.size()));
   out.set_lost_events(run.lost_events);
   for (const std::string& program : run.programs) out.add_programs(program);
+  for (const std::string& program : run.foreign_programs) out.add_foreign_programs(program);
+  if (const auto stop = profiles::stop_of(run)) out.set_stop(profiles::describe(*stop));
+  if (run.life) out.set_exec_sessions(run.life->exec_sessions);
   return out;
 }
 
@@ -132,8 +138,33 @@ v1::Coverage to_api(const profiles::Coverage& coverage) {
   out.set_reliable(coverage.reliable);
   out.set_verdict(coverage.verdict);
   out.set_windows(coverage.fine.windows);
-  for (const auto event : coverage.seen) out.add_life_events_seen(std::string(profiles::life_event_name(event)));
-  for (const auto event : coverage.missing) out.add_life_events_missing(std::string(profiles::life_event_name(event)));
+  for (const profiles::LifeEvent& event : coverage.life.seen) {
+    out.add_life_events_seen(event.what);
+    v1::LifeEvent* const counted = out.add_life_events();
+    counted->set_event(event.what);
+    counted->set_times(event.times);
+  }
+  for (const profiles::LifeEvent& event : coverage.life.missing) out.add_life_events_missing(event.what);
+  return out;
+}
+
+std::vector<v1::SeenSignal> signals_of(const std::vector<Run>& runs) {
+  std::map<std::tuple<profiles::Receiver, profiles::Sender, int>, v1::SeenSignal> all;
+  for (const Run& run : runs) {
+    if (!run.life) continue;
+    for (const profiles::SeenSignal& signal : run.life->signals) {
+      v1::SeenSignal& out = all[{signal.to, signal.from, signal.number}];
+      out.set_name(profiles::signal_name(signal.number));
+      out.set_number(static_cast<std::uint32_t>(signal.number));
+      out.set_to(std::string(profiles::receiver_name(signal.to)));
+      out.set_from(std::string(profiles::sender_name(signal.from)));
+      out.set_delivered(out.delivered() + signal.delivered);
+      out.set_ignored(out.ignored() + signal.ignored);
+      out.set_runs(out.runs() + 1);
+    }
+  }
+  std::vector<v1::SeenSignal> out;
+  for (auto& [key, signal] : all) out.push_back(std::move(signal));
   return out;
 }
 
@@ -150,12 +181,17 @@ std::vector<std::string> warnings_of(const WorkloadRecording& recording) {
     out.push_back(std::to_string(lost) +
                   " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
   }
-  std::uint64_t foreign = 0;
-  for (const Run& run : runs) foreign += run.foreign_calls;
-  if (foreign > 0) {
-    out.push_back(
-        std::to_string(foreign) +
-        " calls went through a foreign ABI (int 0x80, x32): they cannot be learned, and enforced they are violations");
+  if (const std::string foreign = profiles::describe_foreign(runs); !foreign.empty()) {
+    out.push_back(foreign + ": they cannot be learned, and enforced they are violations");
+  }
+  if (const std::string unknown = profiles::describe_unknown(runs); !unknown.empty()) out.push_back(unknown);
+  if (std::any_of(runs.begin(), runs.end(), [](const Run& run) { return run.life && run.life->overflowed; }))
+    out.emplace_back("more kinds of signals came than are kept: some that are not shown were delivered");
+  const std::size_t old = profiles::life_report(runs).runs_without;
+  if (old > 0) {
+    out.push_back(std::to_string(old) +
+                  " runs are of a version of Ward that did not record life events: signals and stops in them are not "
+                  "known");
   }
   const auto active = std::count_if(runs.begin(), runs.end(), [](const Run& run) { return run.ended_wall_ns == 0; });
   if (active > 0)
@@ -195,6 +231,7 @@ v1::Recording describe(const WorkloadRecording& recording) {
   for (const auto& [nr, united] : unite(runs, &Run::runtime)) *out.add_runtime_layer() = to_api(nr, united);
   for (const auto& [nr, united] : unite(runs, &Run::refused)) *out.add_refused() = to_api(nr, united);
   for (const auto& [name, capability] : capabilities_of(runs)) *out.add_capabilities() = capability;
+  for (v1::SeenSignal& signal : signals_of(runs)) *out.add_signals() = std::move(signal);
   *out.mutable_coverage() = to_api(profiles::coverage(recording.observations));
   out.set_lost_events(lost_events(runs));
   for (const std::string& warning : warnings_of(recording)) out.add_warnings(warning);

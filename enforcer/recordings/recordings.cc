@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/recordings/recordings.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <csignal>
 #include <set>
 
 #include "enforcer/recordings/run_json.h"
@@ -12,6 +15,7 @@ namespace ward::enforcer {
 namespace {
 
 constexpr int kUnclaimedChecks = 6;  // persist() every five seconds: half a minute for a shim to come back
+constexpr int kEndedChecks = 2;      // likewise, where the kernel saw that the container ended
 constexpr std::size_t kMaxIdBytes = 127;
 
 JournalEntry event(EventKind kind, const std::string& containerd_namespace, const profiles::Run& run,
@@ -36,6 +40,9 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
   run.lost_events = seen.lost_events;
   run.foreign_calls = seen.foreign_calls;
   run.refused = std::move(seen.refused);
+  run.foreign_programs = std::move(seen.foreign_programs);
+  run.unknown_calls = std::move(seen.unknown_calls);
+  run.life = std::move(seen.life);
   if (run.started_wall_ns == 0) run.started_wall_ns = seen.started_wall_ns;
 }
 
@@ -177,18 +184,29 @@ void Recordings::persist() {
   for (auto& [run_id, entry] : open_) {
     refresh(run_id, entry);
     entry.unclaimed_checks = alive_(run_id) ? 0 : entry.unclaimed_checks + 1;
-    if (entry.unclaimed_checks >= kUnclaimedChecks) unclaimed.push_back(run_id);
+    const bool ended = entry.run.life && entry.run.life->end;
+    if (entry.unclaimed_checks >= (ended ? kEndedChecks : kUnclaimedChecks)) unclaimed.push_back(run_id);
     std::string body = write_run_json(entry.run);
     if (entry.workload.empty() || body == entry.stored) continue;
     entry.stored = std::move(body);
     store(run_id, entry, nullptr);
   }
   for (const std::string& run_id : unclaimed) {
-    close(run_id, 0, false, "its container went away without a word; how it ended is not known");
+    close_unclaimed(run_id);
   }
   std::vector<std::string> waiting;
   for (const auto& [run_id, entry] : closed_) waiting.push_back(run_id);
   for (const std::string& run_id : waiting) store_closed(run_id);
+}
+
+void Recordings::close_unclaimed(const std::string& run_id) {
+  const auto& life = open_.at(run_id).run.life;
+  if (!life || !life->end)
+    return close(run_id, 0, false, "its container went away without a word; how it ended is not known");
+  const int status = life->end->wait_status;
+  const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  close(run_id, static_cast<std::uint32_t>(signal != 0 ? 128 + signal : WEXITSTATUS(status)),
+        signal == 0 || signal == SIGTERM || signal == SIGQUIT, "");
 }
 
 Result<std::vector<std::string>> Recordings::workloads() {

@@ -78,6 +78,7 @@ class Recordings {
   };
 
   void close(const std::string& run_id, std::uint32_t exit_status, bool graceful, const std::string& note);
+  void close_unclaimed(const std::string& run_id);
   void refresh(const std::string& run_id, Entry& entry);
   void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);
   void store_closed(const std::string& run_id);

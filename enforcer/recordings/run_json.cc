@@ -2,6 +2,7 @@
 #include "enforcer/recordings/run_json.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace ward::enforcer {
 namespace {
@@ -69,6 +70,64 @@ Incidence incidence_from(const json& in) {
   return out;
 }
 
+json to_json(const profiles::ArgumentValues& values) {
+  return {{"values", values.values}, {"overflowed", values.overflowed}};
+}
+
+profiles::ArgumentValues values_from(const json& in) {
+  return {in.at("values").get<std::set<std::uint64_t>>(), in.at("overflowed").get<bool>()};
+}
+
+json to_json(const profiles::Life& life) {
+  json signals = json::array();
+  for (const profiles::SeenSignal& signal : life.signals) {
+    signals.push_back({{"number", signal.number},
+                       {"to", static_cast<int>(signal.to)},
+                       {"from", static_cast<int>(signal.from)},
+                       {"delivered", signal.delivered},
+                       {"ignored", signal.ignored},
+                       {"last_ns", signal.last_ns}});
+  }
+  json out = {{"signals", std::move(signals)},
+              {"overflowed", life.overflowed},
+              {"exec_sessions", life.exec_sessions},
+              {"handled", life.handled}};
+  if (life.end) out["end"] = {{"wait_status", life.end->wait_status}, {"at_ns", life.end->at_ns}};
+  return out;
+}
+
+// The numbers of the enumerations are those in observation.h.
+template <typename Enumeration>
+bool read_enumerator(const json& in, Enumeration last, Enumeration& out) {
+  const int value = in.get<int>();
+  out = static_cast<Enumeration>(value);
+  return value >= 0 && value <= static_cast<int>(last);
+}
+
+// Absent where a number stands for nothing.
+std::optional<profiles::Life> life_from(const json& in) {
+  profiles::Life life;
+  for (const json& one : in.at("signals")) {
+    profiles::SeenSignal signal;
+    signal.number = one.at("number").get<int>();
+    signal.delivered = one.at("delivered").get<std::uint64_t>();
+    signal.ignored = one.at("ignored").get<std::uint64_t>();
+    signal.last_ns = one.at("last_ns").get<std::int64_t>();
+    if (!read_enumerator(one.at("to"), profiles::Receiver::kExec, signal.to) ||
+        !read_enumerator(one.at("from"), profiles::Sender::kKernel, signal.from)) {
+      return std::nullopt;
+    }
+    life.signals.push_back(signal);
+  }
+  life.overflowed = in.at("overflowed").get<bool>();
+  life.exec_sessions = in.at("exec_sessions").get<std::uint32_t>();
+  life.handled = in.at("handled").get<std::set<int>>();
+  if (const auto end = in.find("end"); end != in.end()) {
+    life.end = {end->at("wait_status").get<int>(), end->at("at_ns").get<std::int64_t>()};
+  }
+  return life;
+}
+
 }  // namespace
 
 std::string write_run_json(const Run& run) {
@@ -77,23 +136,26 @@ std::string write_run_json(const Run& run) {
     capabilities.push_back(
         {{"name", capability.name}, {"exec", capability.origin == Origin::kExec}, {"count", capability.count}});
   }
-  const json out = {{"id", run.id},
-                    {"container", run.container},
-                    {"started_wall_ns", run.started_wall_ns},
-                    {"ended_wall_ns", run.ended_wall_ns},
-                    {"exit_status", run.exit_status},
-                    {"graceful", run.graceful},
-                    {"runtime_sha256", run.runtime_sha256},
-                    {"no_new_privileges", run.no_new_privileges},
-                    {"syscalls", to_json(run.syscalls)},
-                    {"runtime", to_json(run.runtime)},
-                    {"capabilities", std::move(capabilities)},
-                    {"programs", run.programs},
-                    {"fine", to_json(run.fine)},
-                    {"coarse", to_json(run.coarse)},
-                    {"lost_events", run.lost_events},
-                    {"foreign_calls", run.foreign_calls},
-                    {"refused", to_json(run.refused)}};
+  json out = {{"id", run.id},
+              {"container", run.container},
+              {"started_wall_ns", run.started_wall_ns},
+              {"ended_wall_ns", run.ended_wall_ns},
+              {"exit_status", run.exit_status},
+              {"graceful", run.graceful},
+              {"runtime_sha256", run.runtime_sha256},
+              {"no_new_privileges", run.no_new_privileges},
+              {"syscalls", to_json(run.syscalls)},
+              {"runtime", to_json(run.runtime)},
+              {"capabilities", std::move(capabilities)},
+              {"programs", run.programs},
+              {"fine", to_json(run.fine)},
+              {"coarse", to_json(run.coarse)},
+              {"lost_events", run.lost_events},
+              {"foreign_calls", run.foreign_calls},
+              {"refused", to_json(run.refused)},
+              {"foreign_programs", run.foreign_programs},
+              {"unknown_calls", to_json(run.unknown_calls)}};
+  if (run.life) out["life"] = to_json(*run.life);
   // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -123,6 +185,13 @@ Result<Run> read_run_json(std::string_view text) {
     run.lost_events = in.at("lost_events").get<std::uint64_t>();
     run.foreign_calls = in.at("foreign_calls").get<std::uint64_t>();
     if (in.contains("refused")) run.refused = syscalls_from(in.at("refused"));  // runs from before have none
+    if (in.contains("foreign_programs"))
+      run.foreign_programs = in.at("foreign_programs").get<std::vector<std::string>>();
+    if (in.contains("unknown_calls")) run.unknown_calls = values_from(in.at("unknown_calls"));
+    if (in.contains("life")) {
+      run.life = life_from(in.at("life"));
+      if (!run.life) return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
+    }
     return run;
   } catch (const json::exception& error) {
     return fail(Code::kInternal, std::string("damaged record of a run: ") + error.what());

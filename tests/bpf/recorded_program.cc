@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -41,7 +42,36 @@ void call_as_i386() {
 #endif
 }
 
+void on_signal(int) {}
+
+// What words about signals do; RecorderTest.F24_* knows them.
+void act_on_signals(std::string_view word) {
+  if (word == "handle") {  // without interrupting "wait"
+    for (const int number : {SIGHUP, SIGTERM, SIGUSR2}) ::signal(number, on_signal);
+    ::signal(SIGUSR1, SIG_IGN);
+    ::signal(SIGTERM, SIG_DFL);
+  }
+  if (word == "alarm") {
+    ::signal(SIGALRM, on_signal);
+    ::ualarm(1000, 0);
+    ::pause();
+  }
+  if (word == "signal-parent") in_child([] { ::kill(::getppid(), SIGUSR2); });
+  if (word == "kill-child") {
+    const pid_t child = ::fork();
+    if (child == 0) ::pause();
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  if (word.rfind("usr2:", 0) == 0) ::kill(std::atoi(word.substr(5).data()), SIGUSR2);
+  if (word == "exit-in-thread") std::thread([] { ::exit(3); }).join();
+}
+
 int act(std::string_view word) {
+  act_on_signals(word);
+  if (word == "high") {  // numbers that nobody has given to a call
+    for (const long number : {500L, 600L, 100'000L}) ::syscall(number);
+  }
   if (word == "rare") ::syscall(SYS_sched_get_priority_max, SCHED_RR);
   if (word == "thread") std::thread([] { ::syscall(SYS_sched_get_priority_min, SCHED_RR); }).join();
   if (word == "grandchild")

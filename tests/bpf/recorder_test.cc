@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -285,6 +286,106 @@ TEST_F(RecorderTest, CountsCallsThroughAForeignAbiApart) {
   EXPECT_THAT(numbers(run.syscalls), Not(Contains(20))) << "20 is getpid there and writev here";
 }
 
+TEST_F(RecorderTest, F07_NamesTheExecutableThatCallsThroughAForeignAbi) {
+  const auto run = record({"grandchild", "foreign"});
+  if (run.foreign_calls == 0) GTEST_SKIP() << "this kernel has no 32-bit calls";
+  EXPECT_THAT(run.foreign_programs, testing::ElementsAre(RECORDED_PROGRAM));
+  EXPECT_THAT(record({"rare"}).foreign_programs, IsEmpty());
+}
+
+TEST_F(RecorderTest, F06_ANumberWithoutANameIsKeptAndIsNoLoss) {
+  const auto run = record({"high"});
+  EXPECT_EQ(run.unknown_calls.values, (std::set<std::uint64_t>{600, 100'000}));
+  EXPECT_FALSE(run.unknown_calls.overflowed);
+  EXPECT_THAT(numbers(run.syscalls), Contains(500)) << "there is a place for it, if no name";
+  EXPECT_EQ(run.lost_events, 0U);
+}
+
+using profiles::Receiver;
+using profiles::Sender;
+
+// How many of one kind were delivered, and how many ignored.
+std::pair<std::uint64_t, std::uint64_t> signals(const profiles::Run& run, int number, Receiver to, Sender from) {
+  for (const profiles::SeenSignal& signal : run.life.value_or(profiles::Life()).signals)
+    if (signal.number == number && signal.to == to && signal.from == from) return {signal.delivered, signal.ignored};
+  return {0, 0};
+}
+using Times = std::pair<std::uint64_t, std::uint64_t>;
+
+TEST_F(RecorderTest, F24_SeesSignalsFromOutsideAndWhatTheFirstProcessHandles) {
+  RecordedProcess process({"handle", "byte", "wait"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  ::kill(process.pid(), SIGURG);  // the runtime's own business
+  process.open_gate();
+  process.await_byte();
+  for (const int number : {SIGHUP, SIGUSR1, SIGUSR1}) ASSERT_EQ(::kill(process.pid(), number), 0);
+  EXPECT_EQ(process.finish(), 0);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run && run->life);
+  EXPECT_EQ(signals(*run, SIGHUP, Receiver::kFirst, Sender::kOutside), Times(1, 0));
+  EXPECT_EQ(signals(*run, SIGUSR1, Receiver::kFirst, Sender::kOutside), Times(0, 2));
+  EXPECT_EQ(run->life->signals.size(), 2U);
+  EXPECT_EQ(run->life->handled, (std::set<int>{SIGHUP, SIGUSR2, SIGTERM})) << "SIGTERM for a moment";
+  ASSERT_TRUE(run->life->end);
+  EXPECT_EQ(run->life->end->wait_status, 0);
+  EXPECT_GE(run->life->end->at_ns, run->life->signals[0].last_ns);
+}
+
+TEST_F(RecorderTest, F24_TellsSendersWithinApart) {
+  const auto run = record({"handle", "signal-parent", "kill-child", "alarm"});
+  EXPECT_EQ(signals(run, SIGUSR2, Receiver::kFirst, Sender::kWorkload), Times(1, 0));
+  EXPECT_EQ(signals(run, SIGKILL, Receiver::kOther, Sender::kWorkload), Times(1, 0));
+  EXPECT_EQ(signals(run, SIGALRM, Receiver::kFirst, Sender::kKernel), Times(1, 0));
+  EXPECT_EQ(signals(run, SIGCHLD, Receiver::kFirst, Sender::kKernel), Times(0, 2)) << "nobody asked for it";
+  EXPECT_THAT(run.life->handled, Contains(SIGALRM));
+}
+
+TEST_F(RecorderTest, F24_AnExecSessionSendsAndReceivesAsItself) {
+  RecordedProcess process({"handle", "byte", "wait"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  process.await_byte();
+  RecordedProcess session({"handle", "usr2:" + std::to_string(process.pid()), "byte", "wait"});
+  ASSERT_TRUE(recorder_->add_exec("run", session.pid()));
+  session.open_gate();
+  session.await_byte();
+  ::kill(session.pid(), SIGHUP);
+  EXPECT_EQ(session.finish(), 0);
+  const auto so_far = recorder_->snapshot("run");
+  ASSERT_TRUE(so_far && so_far->life);
+  EXPECT_FALSE(so_far->life->end) << "the end of a session is not that of the container";
+  EXPECT_EQ(process.finish(), 0);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run && run->life);
+  EXPECT_EQ(run->life->exec_sessions, 1U);
+  EXPECT_EQ(signals(*run, SIGUSR2, Receiver::kFirst, Sender::kExec), Times(1, 0));
+  EXPECT_EQ(signals(*run, SIGHUP, Receiver::kExec, Sender::kOutside), Times(1, 0));
+  EXPECT_TRUE(run->life->end);
+}
+
+TEST_F(RecorderTest, F24_ASignalThatEndsTheFirstProcessIsItsEnd) {
+  RecordedProcess process({"handle", "byte", "wait"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  process.await_byte();
+  ::kill(process.pid(), SIGTERM);
+  EXPECT_EQ(process.finish(), 128 + SIGTERM);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run && run->life && run->life->end);
+  EXPECT_EQ(run->life->end->wait_status, SIGTERM);
+  EXPECT_EQ(signals(*run, SIGTERM, Receiver::kFirst, Sender::kOutside), Times(1, 0));
+}
+
+TEST_F(RecorderTest, F24_AnyThreadMayEndTheFirstProcess) {
+  RecordedProcess process({"thread", "exit-in-thread"});
+  ASSERT_TRUE(recorder_->begin("run", process.pid()));
+  process.open_gate();
+  EXPECT_EQ(process.finish(), 3);
+  const auto run = recorder_->end("run");
+  ASSERT_TRUE(run && run->life && run->life->end);
+  EXPECT_EQ(run->life->end->wait_status, 3 << 8);
+}
+
 TEST_F(RecorderTest, SeesCapabilitiesThatTheProgramUsedAndNotTheRuntimes) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const auto run = record({"setgroups"});
@@ -361,7 +462,7 @@ TEST_F(RecorderTest, IsAttachedOnlyWhileARunIsOpenAndLeavesNothingBehind) {
   RecordedProcess process({"rare"});
   ASSERT_TRUE(recorder_->begin("run", process.pid()));
   const auto attached = attached_now(pins_);
-  ASSERT_EQ(attached.size(), 6U);
+  ASSERT_EQ(attached.size(), 7U);
   process.open_gate();
   EXPECT_EQ(process.finish(), 0);
   ASSERT_TRUE(recorder_->end("run"));

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes without a notification: processes that the kernel ends with SIGSYS, and capabilities that enforce would
 // have cut, used in mode supervise. In any process of a container, also while wardd is away.
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <fstream>
 #include <set>
 
 #include "tests/integration/guarded_test_base.h"
+#include "tests/support/task_client.h"
 
 namespace ward::test {
 namespace {
@@ -75,6 +79,96 @@ TEST_F(Deaths, F07_TheFirstProcessIsToldOfOnce) {
   await_death(id);
   run_box(node().unique("deny"), {"/box", "true"});  // whatever wardd had to tell of the first has been told
   EXPECT_EQ(deaths(id).size(), 1U);
+}
+
+// The container's own filter kills for one call.
+class OwnKill : public Deaths {
+ protected:
+  static std::vector<std::string> killing(const char* action) {
+    const Json rule = {{"names", {"sched_rr_get_interval"}}, {"action", action}};
+    const Json filter = {
+        {"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", {rule}}};
+    const std::string file = node().directory() / (node().unique("filter") + ".json");
+    std::ofstream(file) << filter.dump();
+    return {"--seccomp", "--seccomp-profile", file};
+  }
+};
+
+TEST_F(OwnKill, F07_InAChildIsSeenOnceWithEachOfItsActions) {
+  for (const char* action : {"SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS"}) {
+    const std::string id = node().unique("log");
+    const Output output = run_box(id, {"/box", "child", "novel"}, killing(action));
+    EXPECT_EQ(output.out, "novel ended by 31\n") << output.err;
+    const Json event = await_death(id);
+    EXPECT_EQ(event["syscall"], "sigsys") << action;
+    EXPECT_EQ(event["outcome"], "killed");
+    EXPECT_EQ(event["origin"], "workload");
+    EXPECT_EQ(deaths(id).size(), 1U);
+  }
+}
+
+TEST_F(OwnKill, F07_InAChildOfASupervisedOneToo) {
+  const std::string id = node().unique("supervise");
+  const Output output = run_box(id, {"/box", "child", "novel"}, killing("SCMP_ACT_KILL_PROCESS"));
+  EXPECT_EQ(output.out, "novel ended by 31\n") << output.err;
+  EXPECT_EQ(await_death(id)["mode"], "supervise");
+}
+
+TEST_F(Deaths, F07_AnOrphanThatTheFirstProcessInheritedIsSeen) {
+  const std::string id = start_watched("deny");
+  const Output left =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", foreign()});
+  EXPECT_EQ(left.status, 0) << left.err;
+  EXPECT_EQ(await_death(id)["origin"], "exec") << "whose child it was, not whose it became";
+  EXPECT_EQ(deaths(id).size(), 1U);
+  node().remove(id);
+}
+
+// Without a pid namespace of its own the shim waits for what a session leaves behind.
+TEST_F(Deaths, F07_AnOrphanThatTheShimInheritedIsSeenOnce) {
+  const std::string attack = foreign(), carrier = node().unique("off"), id = node().unique("deny");
+  ASSERT_EQ(node().ctr(run_arguments(carrier, {"-d"}, {"/box", "wait"})).status, 0);
+  {
+    TaskClient tasks(node().shim_socket(carrier));
+    const Bundle bundle(node(), carrier, id, {"/box", "wait"});
+    bundle.patch(R"({"linux":{"namespaces":[{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}})");
+    const auto created = tasks.call<containerd::CreateTaskResponse>("Create", bundle.create_request());
+    ASSERT_TRUE(created.has_value()) << created.error().message;
+    ASSERT_TRUE(tasks.start(id).has_value());
+    ASSERT_TRUE(tasks.exec(id, "e", {"/box", "orphan", "/box", "attack", attack}).has_value());
+    ASSERT_TRUE(tasks.start(id, "e").has_value());
+    EXPECT_EQ(tasks.wait(id, "e")->exit_status(), 0U);
+    await_death(id);  // whose it was the shim does not know, and it may be the first to tell
+    ASSERT_TRUE(tasks.exec(id, "f", {"/box", "attack", attack}).has_value());
+    ASSERT_TRUE(tasks.start(id, "f").has_value());
+    EXPECT_EQ(tasks.wait(id, "f")->exit_status(), 128U + SIGSYS);
+    EXPECT_TRUE(await([&] { return deaths(id).size() >= 2; }));
+    EXPECT_EQ(deaths(id).size(), 2U) << "by the shim, which waits for both, and by the kernel: each once";
+    (void)tasks.kill(id, SIGKILL, {}, true);
+    (void)tasks.wait(id);
+    (void)tasks.remove(id);
+  }
+  node().remove(carrier);
+}
+
+TEST_F(Deaths, F07_WhatTheKernelHadNoRoomForIsSaidWithItsNumber) {
+  const std::string attack = foreign(), id = node().unique("log");
+  ASSERT_TRUE(await([&] { return ward_json({"status"})["processes"] == "ebpf"; }));
+  node().stop_wardd(SIGKILL);
+  constexpr std::uint64_t kDeaths = 4500;
+  std::vector<std::string> command{"/box", "child"};
+  command.resize(2 + kDeaths, attack);
+  const Output output = run_box(id, command);
+  EXPECT_EQ(static_cast<std::uint64_t>(std::count(output.out.begin(), output.out.end(), '\n')), kDeaths) << output.err;
+  node().start_wardd();
+  std::vector<Json> lost;
+  ASSERT_TRUE(await([&] { return !(lost = events(id, "seen-lost")).empty(); }));
+  EXPECT_EQ(lost.size(), 1U);
+  const std::string reason = lost[0]["reason"];
+  const std::uint64_t number = std::strtoull(reason.c_str(), nullptr, 10);
+  EXPECT_THAT(reason, HasSubstr("found no room"));
+  EXPECT_GT(number, 0U);
+  EXPECT_LT(number, kDeaths);
 }
 
 TEST_F(Deaths, F08_UnderSuperviseTheProcessDiesAndItIsSaid) {

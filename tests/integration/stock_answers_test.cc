@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include "tests/integration/task_api_base.h"
 #include "tests/support/peers.h"
@@ -237,6 +238,42 @@ TEST_P(StockAnswers, F16_ATerminalIsOneDescriptor) {
   EXPECT_TRUE(child.await_output("both ways\r")) << child.out();
   child.write("\x04");
   EXPECT_EQ(child.wait(), 0) << child.out();
+}
+
+// A start says that the program was handed over to, not that it has forked yet. What is there when Pids is asked is in
+// the answer; Ward's start answers earlier than one that waits for a process of the runtime to end.
+TEST_P(StockAnswers, F14_PidsHasWhatWasThereWhenItWasAsked) {
+  constexpr int kChildren = 4;
+  const auto pids_of = [&](const std::string& id) {
+    containerd::PidsRequest request;
+    request.set_id(id);
+    const auto answer = tasks_->call<containerd::PidsResponse>("Pids", request);
+    EXPECT_TRUE(answer.has_value()) << message_of(answer);
+    std::set<std::uint32_t> pids;
+    if (!answer) return pids;
+    for (const auto& process : answer->processes()) pids.insert(process.pid());
+    return pids;
+  };
+  const auto there_now = [](std::uint32_t init) {
+    const std::string pid = std::to_string(init);
+    std::ifstream children("/proc/" + pid + "/task/" + pid + "/children");
+    std::set<std::uint32_t> pids{init};
+    for (std::uint32_t child = 0; children >> child;) pids.insert(child);
+    return pids;
+  };
+  for (int round = 0; round < 5; ++round) {
+    const std::string id =
+        create_box("crowd-" + std::to_string(round), {"/box", "crowd", std::to_string(kChildren)}).id();
+    const auto started = tasks_->start(id);
+    ASSERT_TRUE(started.has_value()) << message_of(started);
+    std::set<std::uint32_t> before;
+    EXPECT_TRUE(await([&] {
+      before = there_now(started->pid());
+      EXPECT_THAT(pids_of(id), testing::IsSupersetOf(before));
+      return before.size() == 1 + kChildren;
+    }));
+    EXPECT_EQ(pids_of(id), before);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Runtime, StockAnswers, testing::ValuesIn(runtimes()), runtime_name);

@@ -107,6 +107,34 @@ TEST_F(Newer, F06_ACallThatTheProfileDoesNotKnowIsEnosysRecordedAndCostsNothing)
   EXPECT_TRUE(events(id, "quarantined").empty());
 }
 
+// Numbers that this node's libseccomp has no name for: some that Linux has, one that it will have, one beyond all
+// tables.
+TEST_F(Newer, F06_ACallWithoutANameHereIsEnosysCostsNothingAndStatusSaysSo) {
+  for (const char* prefix : {"older", "quarantine", "kill", "supervise"}) {
+    const std::string id = node().unique(prefix);
+    const Output output = run_box(id, {"/box", "attack", "listxattrat", "unnamed", "beyond"});
+    EXPECT_EQ(output.out, "listxattrat -1 38\nunnamed -1 38\nbeyond -1 38\n") << output.err;
+    EXPECT_EQ(output.status, 0) << prefix;
+    EXPECT_TRUE(events(id).empty()) << prefix;
+  }
+  const std::string newest = ward_json({"status"})["newest_call"];
+  EXPECT_THAT(newest, testing::MatchesRegex("[a-z0-9_]+ \\([0-9]+\\)"));
+  EXPECT_THAT(node().ward({"status"}).out, HasSubstr("named to " + newest + "; newer ones are answered ENOSYS"));
+}
+
+TEST_F(Newer, F06_ARecordingKeepsTheNumber) {
+  if (ward_json({"status"})["recorder"].get<std::string>().find("none") == 0)
+    GTEST_SKIP() << "nothing is recorded here";
+  const std::string id = node().unique("learn");
+  EXPECT_EQ(run_box(id, {"/box", "attack", "unnamed", "beyond"}).out, "unnamed -1 38\nbeyond -1 38\n");
+  Json recording;
+  ASSERT_TRUE(await([&] { return (recording = ward_json({"learn", "show", "learned"}))["runs"].size() == 1; }));
+  EXPECT_THAT(recording["warnings"].dump(), HasSubstr("call numbers 500, 600 have no name here"));
+  EXPECT_EQ(recording["lost_events"], 0);
+  const Json generated = ward_json({"profile", "generate", "learned"});
+  EXPECT_THAT(generated["warnings"].dump(), HasSubstr("call numbers 500, 600 have no name here"));
+}
+
 TEST_F(Newer, F06_WhatTheProfileKnewAndLeftOutIsMetAsBefore) {
   const std::string id = start_watched("older");
   node().poke(id, "novel");

@@ -100,6 +100,8 @@ static long try_quotactl(void) { return syscall(SYS_quotactl, 0x800008, NULL, 0,
 static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
 static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
 static long try_fchmodat2(void) { return syscall(SYS_FCHMODAT2, -1, "nowhere", 0600, 0); }  // EBADF where it runs
+static long try_unnamed(void) { return syscall(500); }  // within the tables, and nobody's yet
+static long try_beyond(void) { return syscall(600); }
 static long try_listxattrat(void) { return syscall(SYS_LISTXATTRAT, -1, "nowhere", 0, NULL, 0UL); }
 static long try_raw(void) { return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }  // wants CAP_NET_RAW
 static long try_nice(void) { return setpriority(PRIO_PROCESS, 0, -1); }        // wants CAP_SYS_NICE
@@ -142,6 +144,8 @@ static const struct attack kAttacks[] = {
     {"mkdir", try_mkdir},
     {"fchmodat2", try_fchmodat2},
     {"listxattrat", try_listxattrat},
+    {"unnamed", try_unnamed},
+    {"beyond", try_beyond},
     {"raw", try_raw},
     {"nice", try_nice},
     {"x32", try_x32},

@@ -18,6 +18,20 @@ enum {
   WARD_REFUSED_VALUES = 2, /* origin + this: the values of refused calls */
   WARD_PROGRAMS = 64,
   WARD_PROGRAM_BYTES = 112,
+  WARD_SIGNALS_OUTSIDE = 32, /* kinds of signals kept that came from outside, which no container may crowd out */
+  WARD_SIGNALS_WITHIN = 64,  /* and of all others */
+  WARD_SIGNALS = WARD_SIGNALS_OUTSIDE + WARD_SIGNALS_WITHIN,
+
+  /* Who sent a signal. */
+  WARD_FROM_OUTSIDE = 0, /* a process that is not of the container */
+  WARD_FROM_WORKLOAD = 1,
+  WARD_FROM_EXEC = 2,
+  WARD_FROM_KERNEL = 3, /* the end of a child, a timer, a terminal, a fault, too little memory */
+
+  /* To whom. */
+  WARD_TO_FIRST = 0, /* the process whose end is the container's */
+  WARD_TO_OTHER = 1,
+  WARD_TO_EXEC = 2,
 
   /* Which table an event of a task belongs to. */
   WARD_BANK_WORKLOAD = 0,
@@ -43,6 +57,8 @@ struct ward_tag {
   __u32 exec;         /* 1: an exec session */
   __u32 program;      /* 1: the runtime has handed over to the container's own program */
   __u32 in_call;      /* 1: the task entered a call, so no filter refused it, and has not come back from it */
+  __u32 first;        /* 1: a thread of the process that the runtime handed over to */
+  __u32 named;        /* 1 + the place of its program in ward_shared.programs; 0: it has none */
 };
 
 struct ward_run {
@@ -53,6 +69,11 @@ struct ward_run {
   __u64 lost;       /* tasks that could not be tagged, events without a place */
   __u64 foreign;    /* calls through another ABI */
   __u64 unknown;    /* native numbers >= WARD_NRS */
+  __u64 exec_sessions;
+  __u64 handled;     /* bit n - 1: the first process has or had a handler for signal n */
+  __u64 exit_ns;     /* end of the first process; 0: not yet */
+  __u64 exit_status; /* as wait(2) tells it */
+  __u64 signals_overflowed;
   __u64 programs_overflowed;
   __u64 misses_at_begin; /* of all programs, see bpf_prog_info.recursion_misses */
   char id[WARD_RUN_ID_BYTES];
@@ -83,9 +104,19 @@ struct ward_values {
 #define WARD_VALUE_KEY 0x9e3779b97f4a7c15ULL
 
 struct ward_program {
-  __u64 key; /* hash of the name; 0: free */
+  __u64 key;     /* hash of the name; 0: free */
+  __u64 foreign; /* its calls through another ABI */
   char name[WARD_PROGRAM_BYTES];
 };
+
+/* One kind: a number, a receiver and a sender. */
+struct ward_signal {
+  __u64 key; /* WARD_SIGNAL_KEY; 0: free */
+  __u64 delivered;
+  __u64 ignored; /* or without room in the receiver's queue */
+  __u64 last_ns; /* when one was last delivered */
+};
+#define WARD_SIGNAL_KEY(number, to, from) ((__u64)(number) | (__u64)(to) << 8 | (__u64)(from) << 16)
 
 struct ward_shared {
   struct ward_mark marks[WARD_CELLS];
@@ -93,6 +124,8 @@ struct ward_shared {
   struct ward_values values[2 * WARD_REFUSED_VALUES][WARD_SETS];
   struct ward_values tuples[2 * WARD_REFUSED_VALUES]; /* likewise, of the one call that has any */
   struct ward_program programs[WARD_PROGRAMS];
+  struct ward_values unknown;               /* numbers >= WARD_NRS, refused or not */
+  struct ward_signal signals[WARD_SIGNALS]; /* those from outside come first */
 };
 
 struct ward_cpu {

@@ -191,9 +191,9 @@ TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
   recording.mutable_coverage()->set_estimated(true);
   recording.mutable_coverage()->set_unseen_mass(0.0123);
   recording.mutable_coverage()->set_verdict("not reliable yet");
-  recording.mutable_coverage()->add_life_events_missing("graceful-stop");
+  recording.mutable_coverage()->add_life_events_missing("stop by TERM");
   const std::string text = recording_text(recording, kPlain);
-  for (const char* part : {"1.23 %", "not reliable yet", "graceful-stop"}) {
+  for (const char* part : {"1.23 %", "not reliable yet", "never seen   stop by TERM"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
 }
@@ -210,6 +210,28 @@ TEST(RecordingText, F01_SaysWhatTheOwnFilterRefused) {
   const std::string text = recording_text(recording, kPlain);
   EXPECT_NE(text.find("Tried, and refused by the container's own filter\n"), std::string::npos) << text;
   EXPECT_NE(text.find("io_uring_setup  3     7      workload  danger set\n"), std::string::npos) << text;
+}
+
+TEST(RecordingText, F24_SaysHowItStoppedAndWhoSentSignals) {
+  ward::v1::Recording recording;
+  auto& run = *recording.add_runs();
+  run.set_id("r1");
+  run.set_ended_wall_ns(1);
+  run.set_stop("by QUIT, 12 ms after it");
+  recording.add_runs()->set_ended_wall_ns(1);
+  auto& event = *recording.mutable_coverage()->add_life_events();
+  event.set_event("stop by QUIT");
+  event.set_times(3);
+  auto& signal = *recording.add_signals();
+  signal.set_name("QUIT");
+  signal.set_to("first");
+  signal.set_from("outside");
+  signal.set_delivered(3);
+  const std::string text = recording_text(recording, kPlain);
+  for (const char* part : {"by QUIT, 12 ms after it", "not known", "life seen    stop by QUIT (3)\n",
+                           "QUIT    first process  outside  3          0"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
+  }
 }
 
 TEST(RecordingText, F33_WithoutGroundForAnEstimateThereIsNone) {

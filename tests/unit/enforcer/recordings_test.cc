@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <optional>
 
 #include "enforcer/recordings/describe.h"
@@ -115,6 +116,13 @@ TEST(RunJson, ReadingBackGivesTheSameRun) {
   run.lost_events = 4;
   run.foreign_calls = 1;
   run.refused = observed({"keyctl"}).syscalls;
+  run.foreign_programs = {"/opt/tool32"};
+  run.unknown_calls = {{600}, true};
+  run.life = profiles::Life{{{15, profiles::Receiver::kExec, profiles::Sender::kKernel, 2, 3, 44}},
+                            true,
+                            5,
+                            {1, 15},
+                            profiles::ProcessEnd{256, 99}};
   run.syscalls.back().together = profiles::ArgumentTuples{{{2, 0x80001, 0}, {38, 5, 0}}, true};
   const auto back = read_run_json(write_run_json(run));
   ASSERT_TRUE(back) << back.error().message;
@@ -128,6 +136,28 @@ TEST(RunJson, F01_ARunFromBeforeRefusedCallsWereRecordedHasNone) {
   const auto back = read_run_json(text.erase(text.find(key), key.size()));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_TRUE(back->refused.empty());
+}
+
+TEST(RunJson, F24_ARunFromBeforeLifeWasRecordedHasNone) {
+  std::string text = write_run_json(observed({"read"}));
+  EXPECT_EQ(text.find("\"life\""), std::string::npos);
+  for (const std::string key :
+       {"\"foreign_programs\":[],", ",\"unknown_calls\":{\"overflowed\":false,\"values\":[]}"}) {
+    ASSERT_NE(text.find(key), std::string::npos) << text;
+    text.erase(text.find(key), key.size());
+  }
+  const auto back = read_run_json(text);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_FALSE(back->life);
+}
+
+TEST(RunJson, F24_ASignalFromNobodyIsDamage) {
+  profiles::Run run = observed({"read"});
+  run.life = profiles::Life{{{15, profiles::Receiver::kFirst, profiles::Sender::kOutside, 1, 0, 44}}, false, 0, {}, {}};
+  std::string text = write_run_json(run);
+  const std::string from = "\"from\":0";
+  ASSERT_NE(text.find(from), std::string::npos) << text;
+  EXPECT_FALSE(read_run_json(text.replace(text.find(from), from.size(), "\"from\":4")));
 }
 
 TEST(RunJson, WhatIsDamagedIsAnError) {
@@ -214,6 +244,20 @@ TEST_F(RecordingsTest, ARunThatNobodyClaimsIsEnded) {
   recordings_->persist();
   EXPECT_EQ(recordings_->open_runs(), 0U);
   EXPECT_THAT(recordings_->find("web")->notes, Contains(HasSubstr("without a word")));
+}
+
+TEST_F(RecordingsTest, F24_OfARunThatNobodyClaimsTheKernelSawTheEnd) {
+  ASSERT_TRUE(begin("r1"));
+  alive_ = false;
+  recorder_.runs["r1"].life = profiles::Life{{}, false, 0, {}, profiles::ProcessEnd{SIGTERM, 5}};
+  recordings_->persist();
+  EXPECT_EQ(recordings_->open_runs(), 1U) << "its shim may be about to say so";
+  recordings_->persist();
+  EXPECT_EQ(recordings_->open_runs(), 0U);
+  const auto found = recordings_->find("web");
+  EXPECT_TRUE(found->notes.empty());
+  EXPECT_EQ(found->observations.runs.at(0).exit_status, 143U);
+  EXPECT_EQ(describe(*found).runs(0).stop(), "by TERM");
 }
 
 TEST_F(RecordingsTest, EndingTwiceOrTheUnknownIsHarmlessAndNonsenseIsRefused) {

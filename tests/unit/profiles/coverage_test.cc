@@ -48,8 +48,8 @@ TEST(Coverage, NothingRecordedMeansEverythingIsUnseen) {
   EXPECT_FALSE(c.reliable);
   EXPECT_DOUBLE_EQ(c.fine.unseen_mass, 1.0);
   EXPECT_EQ(c.verdict, "Nothing was recorded.");
-  EXPECT_TRUE(c.seen.empty());
-  EXPECT_EQ(c.missing.size(), 5U);
+  EXPECT_TRUE(c.life.seen.empty());
+  EXPECT_EQ(describe(c.life.missing), "start, exec, stop by TERM");
 }
 
 Run steady_run(const std::string& id, std::uint32_t windows) {
@@ -90,19 +90,6 @@ TEST(Coverage, WindowSizesThatDisagreeAreNotReliableYet) {
   const Coverage c = coverage({"web", "ebpf", {steady_run("a", 30), odd}});
   EXPECT_FALSE(c.reliable);
   EXPECT_THAT(c.verdict, StartsWith("Not reliable yet: at 1 s windows"));
-}
-
-TEST(Coverage, LifeEventsAreReadFromTheCalls) {
-  profiles::Run run = steady_run("a", 30);
-  run.graceful = true;
-  run.ended_wall_ns = 1;
-  run.syscalls.push_back({SYS_accept4, Origin::kWorkload, 1, 5, 5, {}});
-  run.syscalls.push_back({SYS_rt_sigreturn, Origin::kWorkload, 1, 50, 50, {}});
-  run.syscalls.push_back({SYS_clone, Origin::kWorkload, 1, 1, 60, {}});
-  run.syscalls.push_back({SYS_getuid, Origin::kExec, 1, 1, 60, {}});
-  EXPECT_TRUE(coverage({"web", "ebpf", {run}}).missing.empty());
-  run.syscalls[3].last_seen_ns = 40;  // no process was made after the signal
-  EXPECT_EQ(coverage({"web", "ebpf", {run}}).missing, std::vector<LifeEvent>{LifeEvent::kReload});
 }
 
 }  // namespace
