@@ -22,7 +22,7 @@ using ward::cli::Session;
 constexpr const char* kFooter = R"(
 Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 wardd does not answer,
             4 a file is not a valid profile or policy, 5 `profile diff` found differences,
-            6 `status` shows a problem.
+            6 `status` shows a problem, 7 `policy test` found no rule.
 A node's places: WARD_CONFIG_DIR (/etc/ward), WARD_STATE_DIR (/var/lib/ward), WARD_RUN_DIR (/run/ward).
 Colours only on a terminal; NO_COLOR turns them off. What the JSON holds: docs/json.md.)";
 
@@ -106,6 +106,7 @@ int run(int argc, char** argv, Session& session) {
   ward::cli::add_events(app, session, exit_code);
   ward::cli::add_learn(app, session, exit_code);
   ward::cli::add_profile(app, session, exit_code);
+  ward::cli::add_policy(app, session, exit_code);
   ward::cli::add_quarantine(app, session, exit_code);
   ward::cli::add_syscalls(app, session, exit_code);
   add_help(app, session, exit_code);

@@ -80,6 +80,9 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_flag_callback(
       "--allow-lossy", [request] { request->set_allow_lossy(true); },
       "also from a recording that lost events (the profile may lack calls)");
+  verb->add_flag_callback(
+      "--allow-mixed", [request] { request->set_allow_mixed(true); },
+      "also from runs of different images or namespaces");
   verb->callback([&session, &exit_code, request, output, force] {
     exit_code =
         is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output) : run(session, *request, *output);

@@ -31,6 +31,7 @@ enum ExitCode : int {
   kExitInvalid = 4,      // a file is not a valid profile or policy
   kExitDifferent = 5,    // `profile diff` found differences
   kExitProblems = 6,     // `status` shows a problem
+  kExitUngoverned = 7,   // `policy test`: no rule selects the container
 };
 
 struct Session {

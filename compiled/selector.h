@@ -26,6 +26,10 @@ Reach reach(const node::v1::Selector& selector, const node::v1::Identity& identi
 // I10: what leaves a container alone where the selector does not include it; empty: nothing.
 std::string exemption(const node::v1::Selector& selector, const node::v1::Identity& identity);
 
+// For people, the first thing for which a selector does not select: "containers: 'web-1' is none of 'nginx-*'", or what
+// leaves the container alone. Empty: it is selected.
+std::string why_not(const node::v1::Selector& selector, const node::v1::Identity& identity);
+
 // The lists of a selector, and what of an identity each is compared with. The order is that of the packed form.
 inline constexpr std::size_t kFields = 5;
 using Globs = google::protobuf::RepeatedPtrField<std::string>;

@@ -7,6 +7,7 @@
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
 #include "enforcer/recordings/describe.h"
+#include "enforcer/test_policy.h"
 #include "profiles/effective.h"
 #include "profiles/generate.h"
 #include "profiles/write_yaml.h"
@@ -73,6 +74,7 @@ Result<v1::GenerateProfileResponse> generate_profile(Node& node, const v1::Gener
   options.name = request.name();
   options.version = request.version();
   options.allow_lossy = request.allow_lossy();
+  options.allow_mixed = request.allow_mixed();
   if (options.version == 0)
     options.version = node.store.next_version(request.name().empty() ? request.workload() : request.name());
   const auto generated = profiles::generate(recording->observations, options);
@@ -194,6 +196,7 @@ Operations make_operations(Node& node) {
   out.apply = [&node](const auto& request, auto done) { apply_profile(node, request, std::move(done)); };
   out.release = command(node, ContainerCommandKind::kRelease);
   out.kill = command(node, ContainerCommandKind::kKill);
+  out.test_policy = [&node](const v1::TestPolicyRequest& request) { return test_policy(node, request); };
   out.events_of = [&node](const std::string& name) { return events_of(node, name); };
   return out;
 }

@@ -395,6 +395,7 @@ std::vector<std::string> Node::problems() const {
   if (!evidence_problem_.empty()) out.push_back(evidence_problem_);
   add(evidence.problems());
   add(calibrations.problems());
+  add(recordings.problems());
   if (node_service) {
     if (const auto problem = node_service->problem()) out.push_back(*problem);
   }

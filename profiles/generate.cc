@@ -395,6 +395,15 @@ Result<void> check_recording(const Observations& observations, const GenerateOpt
             " events, so calls may be missing: `ward learn forget` the lossy runs and record again, or generate with "
             "--allow-lossy and review the result");
   }
+  const std::string mixture = describe_mixture(kinds_of(observations.runs));
+  if (!mixture.empty() && !options.allow_mixed) {
+    return fail(Code::kFailedPrecondition,
+                "'" + escape(observations.workload, 80) + "' is not one thing: " + mixture +
+                    ". `ward learn show` names them: `ward learn forget` the runs of the others (--run), give them "
+                    "names of their own (`workload` in the policy), or, where they belong together, generate with "
+                    "--allow-mixed");
+  }
+  if (!mixture.empty()) out.warnings.push_back("the recording is of several things: " + mixture);
   if (lost > 0) out.warnings.push_back("the recording lost " + std::to_string(lost) + " events: calls may be missing");
   if (const std::string foreign = describe_foreign(observations.runs); !foreign.empty())
     out.warnings.push_back(foreign + ": these end the process under every profile");

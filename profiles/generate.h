@@ -19,6 +19,7 @@ struct GenerateOptions {
   std::string name;  // empty: the workload's
   std::uint64_t version = 1;
   bool allow_lossy = false;  // a recording that lost events cannot become a profile silently
+  bool allow_mixed = false;  // nor can one with runs of different images or namespaces
 };
 
 struct Generated {

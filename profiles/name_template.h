@@ -10,9 +10,6 @@
 
 namespace ward::profiles {
 
-// What recordings are kept under where a rule does not say.
-inline constexpr std::string_view kDefaultWorkload = "{container}";
-
 // Empty where the template is good; else what would be right.
 std::string check_name_template(std::string_view text);
 

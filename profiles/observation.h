@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "profiles/source.h"
+
 namespace ward::profiles {
 
 enum class Origin { kWorkload, kExec };
@@ -156,6 +158,7 @@ struct Run {
   std::vector<std::string> foreign_programs;  // of `programs`, those that made the foreign calls
   ArgumentValues unknown_calls;               // native numbers above all that the recorder has room for
   std::optional<Life> life;                   // absent in recordings of older versions
+  Source source = {};
   bool operator==(const Run&) const = default;
 };
 

@@ -111,14 +111,22 @@ struct Selector {  // each list: empty matches all; else globs, one must match
   bool operator==(const Selector&) const = default;
 };
 
+// Where something stands, for people. Two that say the same are the same wherever they stand.
+struct Place {
+  std::string file;
+  std::uint32_t line = 0;
+  bool operator==(const Place&) const { return true; }
+};
+
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
   std::string profile;   // name; may use {container}, {pod}, {namespace}; empty with off and learn
-  std::string workload;  // name recordings are kept under, same templates; default {container}
+  std::string workload;  // name recordings are kept under, same templates; empty: each container's own
   Missing missing = Missing::kRefuse;
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise
+  Place place = {};
   bool operator==(const PolicyRule&) const = default;
 };
 

@@ -151,6 +151,7 @@ Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
       positions["rules"] = rules->at;
       for (std::size_t i = 0; i < items->size(); ++i) {
         policy.rules.push_back(read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
+        policy.rules.back().place = {std::string(file_name), static_cast<std::uint32_t>((*items)[i].at.line)};
       }
     }
   }

@@ -74,8 +74,11 @@ class Resolver {
     set_selector(*compiled.mutable_selector(), rule.selector);
     compiled.set_mode(profiles::to_proto(rule.mode));
     compiled.set_missing(to_proto(rule.missing));
-    compiled.set_workload(rule.workload.empty() ? std::string(kDefaultWorkload) : rule.workload);
+    compiled.set_workload(rule.workload);
     compiled.set_profile_name(rule.profile);
+    compiled.set_file(rule.place.file);
+    compiled.set_number(static_cast<std::uint32_t>(number + 1));
+    compiled.set_line(rule.place.line);
     for (const std::string& text : {rule.profile, rule.workload}) {
       const std::string choice = describe_tenants_choice(rule, text);
       if (!choice.empty()) warn(policy, number, choice);

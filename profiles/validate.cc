@@ -361,8 +361,6 @@ std::vector<Finding> validate(const Policy& policy) {
     }
     check_template(findings, rule, subject + ".profile", rule.profile);
     check_template(findings, rule, subject + ".workload", rule.workload);
-    const bool learns = rule.mode == Mode::kLearn || rule.missing == Missing::kLearn;
-    if (rule.workload.empty() && learns) check_template(findings, rule, subject + ".workload", kDefaultWorkload);
     check_selector(findings, rule.selector, subject);
     if (i + 1 < policy.rules.size() && rule.selector == Selector{}) {
       findings.warn(subject, "matches every container, so the rules after it are never reached");

@@ -72,7 +72,7 @@ void Container::create(PidDone done) {
 }
 
 void Container::admit(int attempts, PidDone done) {
-  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary);
+  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary, digest_of_layers(spec_.rootfs));
   if (!ok && ok.error().code == Code::kUnavailable && attempts > 1) {
     // Between two of them the others of the pod are answered.
     return asio::post(surroundings_.loop, [self = shared_from_this(), attempts, done = std::move(done)]() mutable {

@@ -294,13 +294,14 @@ void Guard::serve_on(ttrpc::Server& server) {
 }
 
 Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle,
-                          const std::filesystem::path& runtime) {
+                          const std::filesystem::path& runtime, const std::string& layers) {
   State& state = *state_;
   auto admitted = admission::admit(state.config.places, {.containerd_namespace = state.config.containerd_namespace,
                                                          .container_id = id,
                                                          .bundle = bundle,
                                                          .private_directory = state.private_directory,
                                                          .runtime = runtime,
+                                                         .layers = layers,
                                                          .seen = state.seen});
   if (!admitted) return tl::unexpected(admitted.error());
   if (admitted->governed_node) state.seen = admitted->settings;

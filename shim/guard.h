@@ -52,8 +52,9 @@ class Guard {
   void serve_on(ttrpc::Server& server);
 
   // 1. Before `runc create`: match the policy, intersect, rewrite config.json. An error refuses the container.
-  //    `runtime`: the binary that will be run.
-  Result<void> admit(const std::string& id, const std::filesystem::path& bundle, const std::filesystem::path& runtime);
+  //    `runtime`: the binary that will be run. `layers`: Identity.layers.
+  Result<void> admit(const std::string& id, const std::filesystem::path& bundle, const std::filesystem::path& runtime,
+                     const std::string& layers);
 
   // The runtime binary to run for this container: the node's setting or `asked` (options.BinaryName).
   [[nodiscard]] std::string runtime_binary(const std::string& asked) const;

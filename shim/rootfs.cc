@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/rootfs.h"
 
+#include <string_view>
+
+#include "lib/base/digest.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/linux/mount.h"
@@ -23,6 +26,17 @@ Result<void> mount_rootfs(const std::filesystem::path& bundle, const std::vector
     return fail_with("rootfs", mounted.error());
   }
   return {};
+}
+
+std::string digest_of_layers(const std::vector<RootfsMount>& mounts) {
+  constexpr std::string_view kLayers = "lowerdir=";
+  std::string all;
+  for (const auto& mount : mounts) {
+    if (mount.type != "overlay") continue;
+    for (const std::string& option : mount.options)
+      if (option.rfind(kLayers, 0) == 0) all += mount.target + "\n" + option.substr(kLayers.size()) + "\n";
+  }
+  return all.empty() ? all : sha256_hex(all);
 }
 
 Result<void> unmount_rootfs(const std::filesystem::path& bundle) {

@@ -56,6 +56,13 @@ std::string remarks(const ward::v1::SeenSyscall& call) {
   return what;
 }
 
+// Outside of Kubernetes an image has no name here; which runs are of one can be seen all the same.
+std::string image_of(const ward::v1::Run& run) {
+  constexpr std::size_t kDigits = 12;
+  if (!run.image().empty() || run.layers().empty()) return run.image();
+  return "layers " + run.layers().substr(0, kDigits);
+}
+
 std::string refused(const ward::v1::Recording& r, const Style& style) {
   if (r.refused_size() == 0) return "";
   Table calls({"SYSCALL", "RUNS", "COUNT", "BY", "ARGUMENTS"});
@@ -113,10 +120,14 @@ std::string recording_text(const ward::v1::Recording& r, const Style& style) {
   for (int i = 0; i < r.capabilities_size(); ++i) out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
   out += r.capabilities_size() == 0 ? "none\n" : "\n";
   out += style.bold("Runtime's own calls, kept apart") + "  " + std::to_string(r.runtime_layer_size()) + "\n\n";
-  Table runs({"RUN", "CONTAINER", "STARTED", "ENDED", "EXIT", "STOP", "SYSCALLS", "LOST", "PROGRAMS"});
+  Table runs({"RUN", "NAMESPACE", "POD", "CONTAINER", "IMAGE", "STARTED", "ENDED", "EXIT", "STOP", "SYSCALLS", "LOST",
+              "PROGRAMS"});
   for (const auto& run : r.runs()) {
     const std::string exit = run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status());
-    runs.add({run.id(), run.container(), local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
+    const std::string& where =
+        run.kubernetes_namespace().empty() ? run.containerd_namespace() : run.kubernetes_namespace();
+    runs.add({run.id(), where, run.pod(), run.container_name().empty() ? run.container() : run.container_name(),
+              image_of(run), local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
               run.stop().empty() && run.ended_wall_ns() != 0 ? "not known" : run.stop(), std::to_string(run.syscalls()),
               std::to_string(run.lost_events()), list(run.programs())});
   }

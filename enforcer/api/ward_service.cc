@@ -86,6 +86,9 @@ class WardService final : public v1::Ward::CallbackService {
   Unary* KillContainer(Context* context, const v1::ContainerRequest* in, v1::ContainerResponse* out) override {
     return answer(context, operations_.kill, in, out);
   }
+  Unary* TestPolicy(Context* context, const v1::TestPolicyRequest* in, v1::PolicyVerdict* out) override {
+    return answer(context, operations_.test_policy, in, out);
+  }
 
  private:
   template <typename Operation, typename Request, typename Response>

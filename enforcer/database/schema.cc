@@ -64,13 +64,18 @@ CREATE TRIGGER event_named AFTER UPDATE OF workload ON events BEGIN
 END;
 )sql";
 
-// Version 2 as well, and possibly added to a file of that version: how far spool files were replayed.
-constexpr const char* kReplays = R"sql(
+// Version 2 as well, and possibly added to a file of that version: how far spool files were replayed, and of which
+// image and namespace each run is (profiles/source.h).
+constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS replays (
   spool TEXT PRIMARY KEY,
   inode INTEGER NOT NULL,
   read_to INTEGER NOT NULL,
   skipped INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_kinds (
+  run_id TEXT PRIMARY KEY,
+  workload TEXT NOT NULL,
+  kind TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 
 }  // namespace
@@ -89,8 +94,8 @@ Result<void> apply_schema(Connection& connection) {
                                                ", this one knows " + std::to_string(kVersion) +
                                                "): install that version again or move the file away");
   }
-  if (found == kVersion) return connection.execute(kReplays);
-  return connection.execute("BEGIN IMMEDIATE;" + std::string(found < 1 ? kTables : "") + kShares + kReplays +
+  if (found == kVersion) return connection.execute(kAdded);
+  return connection.execute("BEGIN IMMEDIATE;" + std::string(found < 1 ? kTables : "") + kShares + kAdded +
                             "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;");
 }
 

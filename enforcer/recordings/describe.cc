@@ -97,6 +97,12 @@ v1::Run to_api(const Run& run) {
   v1::Run out;
   out.set_id(run.id);
   out.set_container(run.container);
+  out.set_containerd_namespace(run.source.containerd_namespace);
+  out.set_kubernetes_namespace(run.source.kubernetes_namespace);
+  out.set_pod(run.source.pod);
+  out.set_container_name(run.source.container_name);
+  out.set_image(run.source.image);
+  out.set_layers(run.source.layers);
   out.set_started_wall_ns(run.started_wall_ns);
   out.set_ended_wall_ns(run.ended_wall_ns);
   out.set_exit_status(run.exit_status);
@@ -181,6 +187,10 @@ std::vector<std::string> warnings_of(const WorkloadRecording& recording) {
     out.push_back(std::to_string(lost) +
                   " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
   }
+  if (const std::string mixture = profiles::describe_mixture(profiles::kinds_of(runs)); !mixture.empty())
+    out.push_back(mixture +
+                  ". Of strangers no profile is generated: forget those that do not belong here, or, where "
+                  "they belong together, --allow-mixed");
   if (const std::string foreign = profiles::describe_foreign(runs); !foreign.empty()) {
     out.push_back(foreign + ": they cannot be learned, and enforced they are violations");
   }

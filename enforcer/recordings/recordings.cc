@@ -18,6 +18,14 @@ constexpr int kUnclaimedChecks = 6;  // persist() every five seconds: half a min
 constexpr int kEndedChecks = 2;      // likewise, where the kernel saw that the container ended
 constexpr std::size_t kMaxIdBytes = 127;
 
+// One row for each workload and kind of run, of those that are stored.
+constexpr const char* kStoredKinds =
+    "SELECT DISTINCT k.workload, k.kind FROM run_kinds k JOIN runs r ON r.run_id = k.run_id AND r.workload = "
+    "k.workload";
+
+// Of runs that are gone, whichever way they went.
+constexpr const char* kForgetKinds = "DELETE FROM run_kinds WHERE run_id NOT IN (SELECT run_id FROM runs)";
+
 JournalEntry event(EventKind kind, const std::string& containerd_namespace, const profiles::Run& run,
                    const std::string& reason) {
   JournalEntry entry{kind, {}};
@@ -27,6 +35,16 @@ JournalEntry event(EventKind kind, const std::string& containerd_namespace, cons
   entry.body.set_mode(node::v1::MODE_LEARN);
   entry.body.set_reason(reason);
   return entry;
+}
+
+profiles::Source source_of(const node::v1::Identity& identity) {
+  const bool named = identity.container_name() != identity.container_id();
+  return {identity.containerd_namespace(),
+          identity.kubernetes_namespace(),
+          identity.pod(),
+          named ? identity.container_name() : "",
+          identity.image(),
+          identity.layers()};
 }
 
 // What the caller of the recorder knows stays, the rest is what the recorder saw.
@@ -91,6 +109,7 @@ void Recordings::identify(const node::v1::ContainerStatus& status) {
   found->second.workload = status.workload();
   found->second.containerd_namespace = status.identity().containerd_namespace();
   found->second.run.container = status.identity().container_id();
+  found->second.run.source = source_of(status.identity());
 }
 
 Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
@@ -106,6 +125,7 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   entry.containerd_namespace = request.identity().containerd_namespace();
   entry.run.id = run_id;
   entry.run.container = request.identity().container_id();
+  entry.run.source = source_of(request.identity());
   entry.run.started_wall_ns = wall_ns();
   entry.run.runtime_sha256 = request.runtime_sha256();
   entry.run.no_new_privileges = request.no_new_privileges();
@@ -158,7 +178,7 @@ void Recordings::store(const std::string& run_id, const Entry& entry, std::funct
       [run_id, workload = entry.workload, name_space = entry.containerd_namespace, note = entry.note,
        container = entry.run.container, started = entry.run.started_wall_ns, ended = entry.run.ended_wall_ns,
        status = entry.run.exit_status, graceful = entry.run.graceful, body = write_run_json(entry.run),
-       keep = runs_per_workload_](Connection& connection) -> Result<void> {
+       kind = profiles::kind_of(entry.run.source), keep = runs_per_workload_](Connection& connection) -> Result<void> {
         auto statement = connection.prepare(
             "INSERT OR REPLACE INTO runs (run_id, workload, containerd_namespace, container, started_wall_ns,"
             " ended_wall_ns, exit_status, graceful, recorder, note, observation) VALUES (?,?,?,?,?,?,?,?,'ebpf',?,?)");
@@ -166,11 +186,15 @@ void Recordings::store(const std::string& run_id, const Entry& entry, std::funct
         statement->bind(run_id).bind(workload).bind(name_space).bind(container).bind(started).bind(ended);
         statement->bind(std::int64_t{status}).bind(std::int64_t{graceful ? 1 : 0}).bind(note).bind_blob(body);
         if (auto stored = statement->run(); !stored) return stored;
+        auto named = connection.prepare("INSERT OR REPLACE INTO run_kinds VALUES (?,?,?)");
+        if (!named) return tl::unexpected<Error>(named.error());
+        if (auto stored = named->bind(run_id).bind(workload).bind(kind).run(); !stored) return stored;
         auto old = connection.prepare(
             "DELETE FROM runs WHERE workload = ?1 AND ended_wall_ns != 0 AND run_id NOT IN"
             " (SELECT run_id FROM runs WHERE workload = ?1 ORDER BY started_wall_ns DESC LIMIT ?2)");
         if (!old) return tl::unexpected<Error>(old.error());
-        return old->bind(workload).bind(std::int64_t{keep}).run();
+        if (auto removed = old->bind(workload).bind(std::int64_t{keep}).run(); !removed) return removed;
+        return connection.execute(kForgetKinds);
       },
       std::move(done));
 }
@@ -223,6 +247,25 @@ Result<std::vector<std::string>> Recordings::workloads() {
   }
   names.erase("");
   return std::vector<std::string>(names.begin(), names.end());
+}
+
+std::vector<std::string> Recordings::problems() const {
+  std::map<std::string, std::set<std::string>> kinds;
+  for (const auto* entries : {&open_, &closed_})
+    for (const auto& [run_id, entry] : *entries) kinds[entry.workload].insert(profiles::kind_of(entry.run.source));
+  auto statement = reader_.prepare(kStoredKinds);
+  if (!statement) return {};  // the database's own problem says so
+  for (auto row = statement->step(); row && *row; row = statement->step())
+    kinds[statement->text(0)].insert(statement->text(1));
+  std::vector<std::string> out;
+  for (auto& [workload, of_it] : kinds) {
+    of_it.erase("");
+    const std::string mixture = profiles::describe_mixture({of_it.begin(), of_it.end()});
+    if (workload.empty() || mixture.empty()) continue;
+    out.push_back("warning: recording '" + workload + "': " + mixture +
+                  "; no profile is generated of it (`ward learn show " + workload + "`)");
+  }
+  return out;
 }
 
 Result<WorkloadRecording> Recordings::find(const std::string& workload) {
@@ -302,7 +345,7 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
           statement->bind(id);
           if (auto deleted = statement->run(); !deleted) return deleted;
         }
-        return {};
+        return connection.execute(kForgetKinds);
       },
       [out, done = std::move(done)](const Result<void>& deleted) {
         if (!deleted) return done(tl::unexpected<Error>(deleted.error()));

@@ -62,6 +62,8 @@ class Recordings {
 
   [[nodiscard]] std::size_t open_runs() const { return open_.size(); }
   Result<std::vector<std::string>> workloads();
+  // "warning: recording 'web': it has runs of different images or namespaces: ..."
+  [[nodiscard]] std::vector<std::string> problems() const;
   Result<WorkloadRecording> find(const std::string& workload);  // kNotFound where nothing was recorded
 
   // Removes ended runs of a workload: all, or the one whose id begins with `run_id`. `done` when they are off the disk.
@@ -86,7 +88,7 @@ class Recordings {
   RunRecorder& recorder_;
   Writer& writer_;
   Journal& journal_;
-  Reader reader_;
+  mutable Reader reader_;  // it opens the file when it is first asked
   std::function<bool(const std::string&)> alive_;
   std::uint32_t runs_per_workload_ = 64;
   std::map<std::string, Entry> open_;    // by run id

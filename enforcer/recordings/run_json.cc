@@ -12,6 +12,7 @@ using profiles::Incidence;
 using profiles::ObservedSyscall;
 using profiles::Origin;
 using profiles::Run;
+using profiles::Source;
 
 json to_json(const std::vector<ObservedSyscall>& syscalls) {
   json out = json::array();
@@ -128,6 +129,24 @@ std::optional<profiles::Life> life_from(const json& in) {
   return life;
 }
 
+json to_json(const Source& source) {
+  return {{"containerd_namespace", source.containerd_namespace},
+          {"kubernetes_namespace", source.kubernetes_namespace},
+          {"pod", source.pod},
+          {"container_name", source.container_name},
+          {"image", source.image},
+          {"layers", source.layers}};
+}
+
+Source source_from(const json& in) {
+  return {in.at("containerd_namespace").get<std::string>(),
+          in.at("kubernetes_namespace").get<std::string>(),
+          in.at("pod").get<std::string>(),
+          in.at("container_name").get<std::string>(),
+          in.at("image").get<std::string>(),
+          in.at("layers").get<std::string>()};
+}
+
 }  // namespace
 
 std::string write_run_json(const Run& run) {
@@ -154,7 +173,8 @@ std::string write_run_json(const Run& run) {
               {"foreign_calls", run.foreign_calls},
               {"refused", to_json(run.refused)},
               {"foreign_programs", run.foreign_programs},
-              {"unknown_calls", to_json(run.unknown_calls)}};
+              {"unknown_calls", to_json(run.unknown_calls)},
+              {"source", to_json(run.source)}};
   if (run.life) out["life"] = to_json(*run.life);
   // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -192,6 +212,7 @@ Result<Run> read_run_json(std::string_view text) {
       run.life = life_from(in.at("life"));
       if (!run.life) return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
     }
+    if (in.contains("source")) run.source = source_from(in.at("source"));       // likewise
     return run;
   } catch (const json::exception& error) {
     return fail(Code::kInternal, std::string("damaged record of a run: ") + error.what());

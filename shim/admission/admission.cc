@@ -10,11 +10,11 @@
 
 #include "compiled/call_tables.h"
 #include "compiled/governed.h"
+#include "compiled/treatment.h"
 #include "lib/base/digest.h"
 #include "lib/oci/bundle.h"
 #include "shim/admission/identity.h"
 #include "shim/admission/index.h"
-#include "shim/admission/match.h"
 #include "shim/admission/own_filter.h"
 #include "shim/admission/runtime_calls.h"
 #include "shim/admission/runtime_habits.h"
@@ -161,8 +161,8 @@ Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Places& pl
   return make_own_filter(own, *habits, FilterCache(places.run / "filters"));
 }
 
-Result<void> carry_out(oci::Config& config, const Places& places, const Treatment& treatment, const Request& request,
-                       const Patience& patience, Admitted& admitted) {
+Result<void> carry_out(oci::Config& config, const Places& places, const compiled::Treatment& treatment,
+                       const Request& request, const Patience& patience, Admitted& admitted) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
@@ -242,9 +242,10 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   auto config = oci::Config::read(request.bundle);
   if (!config) return fail_with("config.json", config.error());
   admitted.identity = identify(*config, request.containerd_namespace, request.container_id);
+  admitted.identity.set_layers(request.layers);
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) return without_policy(std::move(admitted), index.error());
-  auto treatment = decide_treatment(**index, admitted.identity, config->annotations());
+  auto treatment = compiled::decide_treatment(**index, admitted.identity, config->annotations());
   // A policy refuses what it selects; every other error is of the index, damaged or not to be read where this
   // container is looked up.
   if (!treatment && treatment.error().code != Code::kFailedPrecondition) {

@@ -25,6 +25,7 @@ struct Request {
   std::filesystem::path bundle;
   std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
   std::filesystem::path runtime;            // the binary that will load the filter; empty: a current runc
+  std::string layers = {};                  // Identity.layers
   // Settings of the last index with rules that this process read: a shim that lives on knows that the node is governed.
   std::optional<node::v1::NodeSettings> seen;
 };

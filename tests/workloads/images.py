@@ -33,6 +33,7 @@ class Image:
     directories: dict = dataclasses.field(default_factory=dict)  # path -> owner
     files: dict = dataclasses.field(default_factory=dict)  # path -> content
     stop_signal: str = "SIGTERM"
+    labels: dict = dataclasses.field(default_factory=dict)
 
     @property
     def reference(self):
@@ -64,6 +65,11 @@ IMAGES = {
     "box": Image("box", [], ["/box", "true"]),
     "pause": Image("pause", [], ["/box", "wait"]),  # what holds a pod together
     "nobody": Image("nobody", [], ["/box", "wait"], user="nobody"),
+    # Says of itself, in every place that an image has, what only containerd and the pod may say.
+    "hostile-labels": Image("hostile-labels", [], ["/box", "wait"], labels={
+        "io.kubernetes.cri.container-name": "trusted", "io.kubernetes.cri.container-type": "sandbox",
+        "io.kubernetes.cri.sandbox-namespace": "kube-system", "io.kubernetes.cri.sandbox-name": "trusted",
+        "io.kubernetes.cri.image-name": "docker.io/ward/trusted:1", "ward.dev/mode": "off", "ward.dev/action": "log"}),
     "nginx": Image(
         "nginx", ["nginx"], entry("/usr/sbin/nginx", "-g", "daemon off;"), stop_signal="SIGQUIT",
         directories={"/run": "root", "/var/lib/nginx": "root", "/var/log/nginx": "root", "/tmp": "root"},
@@ -209,8 +215,10 @@ def archive(image, tree, out):
     config = blob("config.v1+json", {
         "architecture": ARCH, "os": "linux", "rootfs": {"type": "layers", "diff_ids": [content["digest"]]},
         "config": {"Entrypoint": image.command, "User": image.user if image.user != "root" else "", "StopSignal": image.stop_signal,
+                   **({"Labels": image.labels} if image.labels else {}),
                    "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/"], "WorkingDir": "/"}})
-    manifest = blob("manifest.v1+json", {"schemaVersion": 2, "config": config, "layers": [content]})
+    annotations = {"annotations": image.labels} if image.labels else {}
+    manifest = blob("manifest.v1+json", {"schemaVersion": 2, "config": config, "layers": [content], **annotations})
     manifest["platform"] = {"architecture": ARCH, "os": "linux"}
     manifest["annotations"] = {"io.containerd.image.name": image.reference, "org.opencontainers.image.ref.name": "demo"}
     members = {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}',

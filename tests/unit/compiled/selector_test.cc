@@ -61,5 +61,28 @@ TEST(Selector, WhatIsCutShortIsNothing) {
   EXPECT_FALSE(unpack(packed + "x"));
 }
 
+TEST(Selector, F25_WhyItDoesNotSelectIsTheFirstThingThatDoesNotMatch) {
+  node::v1::Selector selector;
+  Identity identity;
+  identity.set_container_name("web-1");
+  identity.set_containerd_namespace("default");
+  EXPECT_EQ(why_not(selector, identity), "");
+  selector.add_containers("nginx-*");
+  selector.add_containers("db");
+  EXPECT_EQ(why_not(selector, identity), "containers: 'web-1' is none of 'nginx-*', 'db'");
+  selector.add_containers("web-*");
+  EXPECT_EQ(why_not(selector, identity), "");
+  selector.add_images("*");
+  EXPECT_EQ(why_not(selector, identity), "") << "'*' is nothing as well";
+  selector.clear_images();
+  selector.add_images("*/nginx:*");
+  EXPECT_EQ(why_not(selector, identity),
+            "images: not known of this container (outside of Kubernetes), so nothing matches '*/nginx:*'");
+  selector.clear_images();
+  identity.set_is_privileged(true);
+  EXPECT_EQ(why_not(selector, identity), "left alone: privileged, and the rule does not include that");
+  EXPECT_EQ(why_not(selector, identity).empty(), reach(selector, identity) == Reach::kSelected);
+}
+
 }  // namespace
 }  // namespace ward::compiled

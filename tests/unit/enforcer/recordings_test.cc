@@ -123,6 +123,7 @@ TEST(RunJson, ReadingBackGivesTheSameRun) {
                             5,
                             {1, 15},
                             profiles::ProcessEnd{256, 99}};
+  run.source = {"k8s.io", "shop", "cart-1", "app", "docker.io/shop/cart:1", "abc"};
   run.syscalls.back().together = profiles::ArgumentTuples{{{2, 0x80001, 0}, {38, 5, 0}}, true};
   const auto back = read_run_json(write_run_json(run));
   ASSERT_TRUE(back) << back.error().message;
@@ -322,6 +323,51 @@ TEST_F(RecordingsTest, OneRunIsForgottenByTheBeginningOfItsIdAndOnlyIfThatIsClea
   EXPECT_EQ(rest->kept_active, 1U);
   ASSERT_TRUE(recordings_->find("web"));
   EXPECT_EQ(recordings_->find("web")->observations.runs.size(), 1U);
+}
+
+TEST_F(RecordingsTest, F26_RunsOfStrangersUnderOneNameAreSaidAndKnownByTheirSource) {
+  const auto begin_of = [&](const std::string& run_id, const std::string& space, const std::string& pod,
+                            const std::string& image) {
+    node::v1::BeginRecordingRequest request;
+    request.set_run_id(run_id);
+    request.set_workload("app");
+    request.set_pid(1);
+    auto& identity = *request.mutable_identity();
+    identity.set_containerd_namespace("k8s.io");
+    identity.set_kubernetes_namespace(space);
+    identity.set_pod(pod);
+    identity.set_container_name("app");
+    identity.set_image(image);
+    identity.set_layers(std::string(64, 'a'));
+    ASSERT_TRUE(recordings_->begin(request));
+    recorder_.runs[run_id] = observed({"read"});
+    end(run_id);
+    settle();
+  };
+  begin_of("r1", "shop", "cart-1", "docker.io/shop/cart:1");
+  begin_of("r2", "shop", "cart-2", "docker.io/shop/cart:1");
+  EXPECT_THAT(recordings_->problems(), testing::IsEmpty()) << "replicas are one thing";
+  begin_of("r3", "shop", "payment", "docker.io/shop/payment:1");
+  open();
+  recordings_->adopt({});
+  EXPECT_THAT(recordings_->problems(),
+              ElementsAre(testing::AllOf(HasSubstr("warning: recording 'app': it has runs of different images"),
+                                         HasSubstr("image docker.io/shop/cart:1 with the layers aaaaaaaaaaaa"),
+                                         HasSubstr("image docker.io/shop/payment:1"))));
+  const auto found = recordings_->find("app");
+  ASSERT_TRUE(found);
+  const auto shown = describe(*found);
+  ASSERT_EQ(shown.runs_size(), 3);
+  EXPECT_EQ(shown.runs(2).kubernetes_namespace(), "shop");
+  EXPECT_EQ(shown.runs(2).pod(), "payment");
+  EXPECT_EQ(shown.runs(2).container_name(), "app");
+  EXPECT_EQ(shown.runs(2).image(), "docker.io/shop/payment:1");
+  EXPECT_THAT(shown.warnings(), Contains(HasSubstr("different images")));
+  bool forgotten = false;
+  recordings_->forget("app", "r3", [&](const Result<Forgotten>& done) { forgotten = done.has_value(); });
+  settle();
+  EXPECT_TRUE(forgotten);
+  EXPECT_THAT(recordings_->problems(), testing::IsEmpty());
 }
 
 }  // namespace

@@ -408,5 +408,33 @@ TEST(Generate, F06_Fchmodat2IsLearnedWithChmod) {
   EXPECT_THAT(serving(generated({run_of("a", {seen(SYS_chmod)})})), Contains(Key("fchmodat2")));
 }
 
+TEST(Generate, F26_RunsOfStrangersDoNotBecomeOneProfileUnasked) {
+  const auto of = [](const std::string& id, const Source& source) {
+    profiles::Run run = run_of(id, {seen(SYS_bind)});
+    run.source = source;
+    return run;
+  };
+  const Source cart = {"k8s.io", "shop", "cart-1", "app", "docker.io/shop/cart:1", "a"};
+  Source replica = cart, other_image = cart, other_namespace = cart, other_layers = cart;
+  replica.pod = "cart-2";
+  other_image.image = "docker.io/shop/payment:1";
+  other_namespace.kubernetes_namespace = "tests";
+  other_layers.layers = "b";
+  Observations observations{"app", "ebpf", {of("a", cart), of("b", replica), of("c", {})}};
+  EXPECT_TRUE(generate(observations, {})) << "replicas, and a run of an older version, of which nothing is known";
+  for (const Source& stranger : {other_image, other_namespace, other_layers}) {
+    observations.runs[1] = of("b", stranger);
+    const auto refused = generate(observations, {});
+    ASSERT_FALSE(refused) << kind_of(stranger);
+    EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+    EXPECT_THAT(refused.error().message, HasSubstr("different images or namespaces"));
+    GenerateOptions together;
+    together.allow_mixed = true;
+    const auto asked = generate(observations, together);
+    ASSERT_TRUE(asked);
+    EXPECT_THAT(asked->warnings, Contains(HasSubstr("several things")));
+  }
+}
+
 }  // namespace
 }  // namespace ward::profiles

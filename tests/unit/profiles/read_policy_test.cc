@@ -110,9 +110,9 @@ TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {
   const auto read = read_policy(policy("    - {mode: learn}\n    - {mode: off}\n"), "p.yaml");
   ASSERT_TRUE(read);
   const auto findings = validate(*read);
-  ASSERT_EQ(findings.size(), 2U);  // H09: and that its recordings go by the container's name
-  EXPECT_EQ(findings[1].severity, Finding::Severity::kWarning);
-  EXPECT_EQ(findings[1].subject, "rules.0");
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].severity, Finding::Severity::kWarning);
+  EXPECT_EQ(findings[0].subject, "rules.0");
 }
 
 TEST(ReadPolicy, H09_TwoValuesThatCouldRunIntoEachOtherAreRefused) {
@@ -137,8 +137,8 @@ TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: [k8s.io, moby]}"), profile);
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: ['k8s*']}"), profile);
   EXPECT_EQ(warnings_of("mode: enforce, profile: web, workload: '{container}'"), workload);
-  EXPECT_EQ(warnings_of("mode: learn"), workload) << "recordings go by the container's name";
-  EXPECT_EQ(warnings_of("mode: enforce, profile: web, missing: learn"), workload);
+  EXPECT_EQ(warnings_of("mode: learn"), none) << "F26: each has recordings of its own";
+  EXPECT_EQ(warnings_of("mode: enforce, profile: web, missing: learn"), none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: web"), none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}', match: {kubernetesNamespaces: [shop, web]}"), none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{namespace}_{container}'"), none);
@@ -176,6 +176,13 @@ TEST(ReadPolicy, F25_ASelectorSaysWhereItCannotWork) {
               testing::ElementsAre("rules.0.match.pods"));
   EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], kubernetesNamespaces: [web]}"),
               testing::ElementsAre("rules.0.match.kubernetesNamespaces"));
+}
+
+TEST(ReadPolicy, F25_ARuleKnowsWhereItStands) {
+  const auto read = read_policy(policy("    - {mode: learn}\n\n    - {mode: \"off\"}\n"), "p.yaml");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->rules[0].place.file, "p.yaml");
+  EXPECT_EQ(read->rules[1].place.line, read->rules[0].place.line + 2);
 }
 
 }  // namespace

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "compiled/governed.h"
+#include "compiled/treatment.h"
 #include "lib/oci/bundle.h"
 #include "shim/admission/index.h"
-#include "shim/admission/match.h"
 #include "tests/unit/shim_admission/compiled_node.h"
 
 namespace ward::shim::admission {
@@ -455,9 +455,9 @@ TEST(Match, TemplatesCannotLeaveTheirPlace) {
   Identity identity;
   identity.set_container_name("../../Etc/x");
   identity.set_kubernetes_namespace("{container}");
-  EXPECT_EQ(expand("{container}", identity).find('/'), std::string::npos);
-  EXPECT_NE(expand("{container}", identity)[0], '.');
-  EXPECT_EQ(expand("n-{namespace}", identity).rfind("n--container-__", 0), 0U)
+  EXPECT_EQ(compiled::expand("{container}", identity).find('/'), std::string::npos);
+  EXPECT_NE(compiled::expand("{container}", identity)[0], '.');
+  EXPECT_EQ(compiled::expand("n-{namespace}", identity).rfind("n--container-__", 0), 0U)
       << "what was inserted is not expanded again";
 }
 

@@ -9,12 +9,12 @@
 #include <string_view>
 
 #include "compiled/index_writer.h"
+#include "compiled/treatment.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/places.h"
 #include "lib/oci/seccomp.h"
 #include "shim/admission/admission.h"
-#include "shim/admission/match.h"
 
 namespace ward::shim::admission {
 
@@ -104,15 +104,16 @@ inline node::v1::CompiledIndex index_of(node::v1::Mode mode, const std::string& 
 }
 
 // Through the file, as a shim reads it.
-inline Result<Treatment> decide_treatment(const node::v1::CompiledIndex& index, const node::v1::Identity& identity,
-                                          const std::map<std::string, std::string>& annotations) {
+inline Result<compiled::Treatment> decide_treatment(const node::v1::CompiledIndex& index,
+                                                    const node::v1::Identity& identity,
+                                                    const std::map<std::string, std::string>& annotations) {
   const CompiledNode node;
   auto complete = index;
   complete.set_format(1);
   node.put_index(complete);
   auto reader = compiled::IndexReader::open(node.places().compiled_index());
   if (!reader) return tl::unexpected<Error>(reader.error());
-  return decide_treatment(*reader, identity, annotations);
+  return compiled::decide_treatment(*reader, identity, annotations);
 }
 
 }  // namespace ward::shim::admission

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/admission/match.h"
+#include "compiled/treatment.h"
 
 #include <algorithm>
 #include <optional>
 
 #include "lib/base/escape.h"
 
-namespace ward::shim::admission {
+namespace ward::compiled {
 namespace {
 
 using node::v1::Action;
@@ -16,7 +16,7 @@ using node::v1::ProfileRef;
 using node::v1::Rule;
 
 // For a container that no rule selects: the first that would, were it not exempt, is what a person wonders about.
-void note_exemption(const compiled::Governing& governing, std::vector<std::string>& notes) {
+void note_exemption(const Governing& governing, std::vector<std::string>& notes) {
   const auto& rule = governing.left_alone_by;
   if (!rule || rule->mode() <= node::v1::MODE_OFF) return;
   notes.push_back("left alone: " + governing.exempt_as + ", and policy '" + rule->policy() + "' does not include that");
@@ -74,8 +74,7 @@ node::v1::Actions default_actions() {
   return actions;
 }
 
-Result<std::optional<ProfileRef>> find_profile(compiled::IndexReader& index, const Rule& rule,
-                                               const std::string& name) {
+Result<std::optional<ProfileRef>> find_profile(IndexReader& index, const Rule& rule, const std::string& name) {
   if (name.empty()) return std::optional<ProfileRef>();
   if (rule.compiled_sha256().empty()) return index.find_profile(name);
   ProfileRef ref;
@@ -84,8 +83,7 @@ Result<std::optional<ProfileRef>> find_profile(compiled::IndexReader& index, con
   return std::optional<ProfileRef>(std::move(ref));
 }
 
-Result<void> use_profile(compiled::IndexReader& index, const Rule& rule, const Identity& identity,
-                         Treatment& treatment) {
+Result<void> use_profile(IndexReader& index, const Rule& rule, const Identity& identity, Treatment& treatment) {
   const std::string name = expand(rule.profile_name(), identity);
   auto found = find_profile(index, rule, name);
   if (!found) return fail_with("compiled index", found.error());
@@ -114,7 +112,7 @@ Result<void> use_profile(compiled::IndexReader& index, const Rule& rule, const I
 
 }  // namespace
 
-Result<Treatment> decide_treatment(compiled::IndexReader& index, const Identity& identity,
+Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
                                    const std::map<std::string, std::string>& annotations) {
   Treatment treatment;
   const auto governing = index.find_governing(identity);
@@ -128,7 +126,7 @@ Result<Treatment> decide_treatment(compiled::IndexReader& index, const Identity&
   treatment.actions = rule->actions();
   const Mode by_policy = rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();
   treatment.mode = stricter(by_policy, kModeAnnotation, annotations, find_mode, treatment.notes);
-  treatment.workload = expand(rule->workload().empty() ? "{container}" : rule->workload(), identity);
+  treatment.workload = rule->workload().empty() ? default_workload(identity) : expand(rule->workload(), identity);
   // A pod cannot choose a profile: where the policy names none, there is none to enforce.
   if (treatment.mode > by_policy && treatment.mode > node::v1::MODE_LEARN && rule->profile_name().empty()) {
     treatment.notes.push_back("annotation " + std::string(kModeAnnotation) + " is ignored: policy '" + rule->policy() +
@@ -143,4 +141,4 @@ Result<Treatment> decide_treatment(compiled::IndexReader& index, const Identity&
   return treatment;
 }
 
-}  // namespace ward::shim::admission
+}  // namespace ward::compiled

@@ -5,9 +5,9 @@
 #include <map>
 #include <set>
 
-#include "shim/admission/match.h"
+#include "compiled/treatment.h"
 
-namespace ward::shim::admission {
+namespace ward::compiled {
 namespace {
 
 node::v1::Identity named(const std::string& kubernetes_namespace, const std::string& pod,
@@ -85,5 +85,63 @@ TEST(Expand, H09_NoTwoListsOfValuesShareAName) {
   }
 }
 
+node::v1::Identity of_image(node::v1::Identity identity, const std::string& image) {
+  identity.set_containerd_namespace("k8s.io");
+  identity.set_image(image);
+  return identity;
+}
+
+TEST(DefaultWorkload, F26_TwoPodsWithAContainerOfOneNameAreTwoWorkloads) {
+  const auto cart = of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1");
+  EXPECT_EQ(default_workload(cart).rfind("shop_cart_app__", 0), 0U) << default_workload(cart);
+  EXPECT_EQ(default_workload(cart), default_workload(of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1")));
+  const std::vector<node::v1::Identity> strangers = {of_image(named("shop", "payment", "app"), "docker.io/shop/cart:1"),
+                                                     of_image(named("tests", "cart", "app"), "docker.io/shop/cart:1"),
+                                                     of_image(named("shop", "cart", "proxy"), "docker.io/shop/cart:1"),
+                                                     of_image(named("shop", "cart", "app"), "docker.io/shop/cart:2"),
+                                                     of_image(named("shop", "cart", "app"), "")};
+  for (const auto& stranger : strangers) EXPECT_NE(default_workload(stranger), default_workload(cart));
+}
+
+// A pod may be called anything that Kubernetes takes, and a client of CRI's anything at all.
+TEST(DefaultWorkload, F26_NoNameOfAPodMeetsAnothersWorkload) {
+  const auto victim = of_image(named("shop", "cart-5d8f7c9b4-x2x4z", "app"), "docker.io/shop/cart:1");
+  const std::string name = default_workload(victim);
+  std::set<std::string> names = {name};
+  std::size_t attempts = 0;
+  const auto attempt = [&](const node::v1::Identity& attacker) {
+    names.insert(default_workload(attacker));
+    ++attempts;
+  };
+  // As a controller would name its pods, as what becomes of the victim, and with values that run into each other.
+  attempt(of_image(named("shop", "cart-5d8f7c9b4-x2x4y", "app"), "docker.io/shop/cart:1"));
+  attempt(of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1"));
+  attempt(of_image(named("shop", name, "app"), "docker.io/shop/cart:1"));
+  attempt(of_image(named("shop", "cart-5d8f7c9b4-x2x4z_app", ""), "docker.io/shop/cart:1"));
+  attempt(of_image(named("shop_cart-5d8f7c9b4-x2x4z", "app", ""), "docker.io/shop/cart:1"));
+  attempt(of_image(named("shop", "cart-5d8f7c9b4-x2x4z", "app\n21:docker.io/shop/cart:1"), ""));
+  attempt(of_image(named("shop", "", "cart-5d8f7c9b4-x2x4z"), "app"));
+  EXPECT_EQ(names.size(), attempts + 1);
+  // Nor does what a template makes of them.
+  for (const char* name_template : {"{pod}", "{container}", "{namespace}_{pod}"})
+    EXPECT_NE(expand(name_template, named(name, name, name)), name);
+}
+
+TEST(DefaultWorkload, F26_OutsideOfKubernetesItIsContainerdsNamespaceAndTheId) {
+  const auto of = [](const std::string& space, const std::string& id) {
+    node::v1::Identity identity;
+    identity.set_containerd_namespace(space);
+    identity.set_container_id(id);
+    identity.set_container_name(id);
+    return default_workload(identity);
+  };
+  EXPECT_EQ(of("default", "web-1"), "default_web-1");
+  EXPECT_NE(of("default", "web-1"), of("moby", "web-1"));
+  EXPECT_NE(of("a_b", "c"), of("a", "b_c"));
+  EXPECT_NE(of("default", "Web"), of("default", "web"));
+  for (const auto& [space, id] : {std::pair{"default", "Web"}, {"a_b", "c"}, {"", ""}, {"x", "a/b"}})
+    EXPECT_TRUE(is_name(of(space, id))) << of(space, id);
+}
+
 }  // namespace
-}  // namespace ward::shim::admission
+}  // namespace ward::compiled

@@ -3,12 +3,13 @@
 // with one between two values, what was put in can be read back. Everything else goes by a digest, and a name that
 // looks like one is never made of the values alone.
 #include <algorithm>
+#include <initializer_list>
 #include <vector>
 
+#include "compiled/treatment.h"
 #include "lib/base/digest.h"
-#include "shim/admission/match.h"
 
-namespace ward::shim::admission {
+namespace ward::compiled {
 namespace {
 
 using node::v1::Identity;
@@ -88,6 +89,23 @@ std::string readable(std::string text) {
   return text.empty() ? "x" : text;
 }
 
+// A length before each value: no two lists of values are the same text.
+std::string put_exactly(std::initializer_list<const std::string*> values) {
+  std::string exact;
+  for (const std::string* value : values) exact += "\n" + std::to_string(value->size()) + ":" + *value;
+  return exact;
+}
+
+std::string with_digest(const std::string& out, const std::string& exact) {
+  return readable(out) + std::string(kMark) + sha256_hex(exact).substr(0, kDigestDigits);
+}
+
+// The first character is a letter or a digit (profile-format.md): "..", "-" and hidden names cannot arise.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxNameBytes && is_lower_or_digit(name.front()) && !looks_digested(name) &&
+         std::all_of(name.begin(), name.end(), is_name_character);
+}
+
 }  // namespace
 
 std::string expand(std::string_view name_template, const Identity& identity) {
@@ -96,14 +114,25 @@ std::string expand(std::string_view name_template, const Identity& identity) {
   std::string out, exact(name_template);
   for (const Part& part : parts) {
     out += part.value == nullptr ? std::string(part.text) : *part.value;
-    // A length before each value: no two lists of values are the same text.
-    if (part.value != nullptr) exact += "\n" + std::to_string(part.value->size()) + ":" + *part.value;
+    if (part.value != nullptr) exact += put_exactly({part.value});
   }
-  // The first character is a letter or a digit (profile-format.md): "..", "-" and hidden names cannot arise.
-  const bool is_plain = out.size() <= kMaxNameBytes && is_lower_or_digit(out.front()) && tells_values_apart(parts) &&
-                        !looks_digested(out);
-  if (is_plain) return out;
-  return readable(out) + std::string(kMark) + sha256_hex(exact).substr(0, kDigestDigits);
+  if (is_plain_name(out) && tells_values_apart(parts)) return out;
+  return with_digest(out, exact);
 }
 
-}  // namespace ward::shim::admission
+std::string default_workload(const Identity& identity) {
+  const bool in_kubernetes = !identity.kubernetes_namespace().empty() || !identity.sandbox_id().empty();
+  if (!in_kubernetes) {
+    const std::string plain = identity.containerd_namespace() + "_" + identity.container_id();
+    // Without '_' in the namespace the two can be read back.
+    const bool tells_apart = identity.containerd_namespace().find('_') == std::string::npos;
+    return tells_apart && is_plain_name(plain)
+               ? plain
+               : with_digest(plain, put_exactly({&identity.containerd_namespace(), &identity.container_id()}));
+  }
+  return with_digest(
+      identity.kubernetes_namespace() + "_" + identity.pod() + "_" + identity.container_name(),
+      put_exactly({&identity.kubernetes_namespace(), &identity.pod(), &identity.container_name(), &identity.image()}));
+}
+
+}  // namespace ward::compiled
