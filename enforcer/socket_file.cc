@@ -19,7 +19,7 @@ SocketFile::SocketFile(std::filesystem::path path) : path_(std::move(path)) {
 bool SocketFile::is_there() const {
   struct stat status {};
   return !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
-                    status.st_dev == device_ && status.st_ino == inode_;
+         status.st_dev == device_ && status.st_ino == inode_;
 }
 
 void SocketFile::remove() {

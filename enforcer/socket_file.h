@@ -14,7 +14,7 @@ class SocketFile {
   explicit SocketFile(std::filesystem::path path);  // just bound
 
   [[nodiscard]] bool is_there() const;  // the path still is the same socket
-  void remove();  // only where the path still is the same socket; once
+  void remove();                        // only where the path still is the same socket; once
 
  private:
   std::filesystem::path path_;

@@ -45,7 +45,8 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& profile) {
     if (!name || std::find(plain.names.begin(), plain.names.end(), *name) != plain.names.end()) continue;
     if (rule.alternatives().empty()) plain.names.push_back(*name);
     for (const auto& alternative : rule.alternatives()) {
-      filter.rules.push_back({{*name}, oci::SeccompAction::kAllow, std::nullopt, compiled::to_conjunction(alternative)});
+      filter.rules.push_back(
+          {{*name}, oci::SeccompAction::kAllow, std::nullopt, compiled::to_conjunction(alternative)});
     }
   }
   std::sort(plain.names.begin(), plain.names.end());

@@ -203,8 +203,9 @@ void Journal::keep(JournalEntry entry) {
   append({entry}, [this, entry](const Result<void>& result) {
     if (result) return;
     if (unwritten_.empty()) {
-      log::error("event not journalled yet",
-                 {{"kind", std::string(event_kind_name(entry.kind))}, {"reason", entry.body.reason()}, {"error", result.error().message}});
+      log::error("event not journalled yet", {{"kind", std::string(event_kind_name(entry.kind))},
+                                              {"reason", entry.body.reason()},
+                                              {"error", result.error().message}});
     }
     if (unwritten_.size() < kMostUnwritten) {
       unwritten_.push_back(entry);

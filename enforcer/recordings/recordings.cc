@@ -129,7 +129,8 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   entry.run.started_wall_ns = wall_ns();
   entry.run.runtime_sha256 = request.runtime_sha256();
   entry.run.no_new_privileges = request.no_new_privileges();
-  journal_.note(event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run, "recording of " + entry.workload));
+  journal_.note(
+      event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run, "recording of " + entry.workload));
   store(run_id, entry, nullptr);
   open_[run_id] = std::move(entry);
   return {};

@@ -212,7 +212,7 @@ Result<Run> read_run_json(std::string_view text) {
       run.life = life_from(in.at("life"));
       if (!run.life) return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
     }
-    if (in.contains("source")) run.source = source_from(in.at("source"));       // likewise
+    if (in.contains("source")) run.source = source_from(in.at("source"));  // likewise
     return run;
   } catch (const json::exception& error) {
     return fail(Code::kInternal, std::string("damaged record of a run: ") + error.what());
