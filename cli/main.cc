@@ -108,6 +108,7 @@ int run(int argc, char** argv, Session& session) {
   ward::cli::add_profile(app, session, exit_code);
   ward::cli::add_policy(app, session, exit_code);
   ward::cli::add_quarantine(app, session, exit_code);
+  ward::cli::add_mode(app, session, exit_code);
   ward::cli::add_syscalls(app, session, exit_code);
   add_help(app, session, exit_code);
   add_version(app, session);

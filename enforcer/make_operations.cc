@@ -141,6 +141,19 @@ Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(Node& 
   };
 }
 
+void set_mode(Node& node, const v1::SetContainerModeRequest& request,
+              std::function<void(Result<v1::ContainerResponse>)> done) {
+  set_container_mode(
+      {request.containerd_namespace(), request.container(), parse_mode(request.mode()), request.reason()},
+      node.containers, node.shims, [done = std::move(done)](const Result<ModeSet>& set) {
+        if (!set) return done(tl::unexpected<Error>(set.error()));
+        v1::ContainerResponse response;
+        *response.mutable_container() = to_api(set->container);
+        response.set_unchanged(set->unchanged);
+        done(std::move(response));
+      });
+}
+
 // One that has ended is known by its id alone; an id that two namespaces have means both, as before.
 Result<Operations::EventsOf> events_of(const Node& node, const std::string& name) {
   const std::size_t slash = name.find('/');
@@ -197,6 +210,7 @@ Operations make_operations(Node& node) {
   out.release = command(node, ContainerCommandKind::kRelease);
   out.kill = command(node, ContainerCommandKind::kKill);
   out.test_policy = [&node](const v1::TestPolicyRequest& request) { return test_policy(node, request); };
+  out.set_mode = [&node](const auto& request, auto done) { set_mode(node, request, std::move(done)); };
   out.events_of = [&node](const std::string& name) { return events_of(node, name); };
   return out;
 }

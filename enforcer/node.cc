@@ -68,14 +68,16 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
   return event;
 }
 
-JournalEntry mode_changed_event(const node::v1::ContainerStatus& before, const node::v1::ContainerStatus& after) {
+JournalEntry mode_changed_event(const node::v1::ContainerStatus& before, const ContainerEntry& entry) {
+  const node::v1::ContainerStatus& after = entry.status;
   JournalEntry event{EventKind::kModeChanged, {}};
   *event.body.mutable_identity() = after.identity();
   event.body.set_mode(after.mode());
   event.body.set_profile_name(after.profile_name());
   event.body.set_profile_digest(after.profile_digest());
   event.body.set_reason("from " + mode_name(before.mode()) + " to " + mode_name(after.mode()) +
-                        (after.partly().empty() ? "" : "; " + after.partly()));
+                        (after.partly().empty() ? "" : "; " + after.partly()) +
+                        (entry.asked.empty() ? "" : "; " + entry.asked));
   return event;
 }
 
@@ -377,7 +379,7 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
     journal.note(quarantined_event(*after));
   }
   if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode()) {
-    journal.note(mode_changed_event(before->status, after->status));
+    journal.note(mode_changed_event(before->status, *after));
   }
 }
 

@@ -221,7 +221,7 @@ struct Guard::State {
     done({});
   }
 
-  Result<void> set_mode(const std::string& id, node::v1::Mode mode) {
+  Result<node::v1::ContainerStatus> set_mode(const std::string& id, node::v1::Mode mode) {
     auto container = running(id);
     if (!container) return tl::unexpected(container.error());
     const bool switchable = mode == node::v1::MODE_SUPERVISE || mode == node::v1::MODE_ENFORCE;
@@ -230,7 +230,7 @@ struct Guard::State {
                   "a running container is switched between supervise and enforce only; other modes need a restart");
     }
     (*container)->supervisor->set_mode(mode == node::v1::MODE_ENFORCE ? Mode::kEnforce : Mode::kSupervise);
-    return {};
+    return (*container)->status();
   }
 
   // What the kernel saw. The first processes are our own children: their ends we see ourselves.

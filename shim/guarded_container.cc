@@ -90,7 +90,9 @@ node::v1::ContainerStatus GuardedContainer::status() const {
       status.set_since_wall_ns(supervisor->quarantined_wall_ns());
     }
   }
-  if (!status.partly().empty()) note = status.partly() + (note.empty() ? "" : "; ") + note;
+  const bool softened = admitted.mode == node::v1::MODE_ENFORCE && status.mode() == node::v1::MODE_SUPERVISE;
+  const std::string kept = softened ? "what was cut at its start stays cut until the next one" : status.partly();
+  if (!kept.empty()) note = kept + (note.empty() ? "" : "; ") + note;
   status.set_note(note);
   return status;
 }

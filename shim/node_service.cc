@@ -60,7 +60,11 @@ void serve_node_service(ttrpc::Server& server, NodeServiceCalls given) {
   server.add(kService, "SetMode", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
     auto command = parse_command<node::v1::SetModeRequest>(request, calls->containerd_namespace);
     if (!command) return responder.error(command.error());
-    reply_to(responder, calls->set_mode(command->container_id(), command->mode()));
+    auto status = calls->set_mode(command->container_id(), command->mode());
+    if (!status) return responder.error(status.error());
+    node::v1::SetModeResponse response;
+    *response.mutable_container() = std::move(*status);
+    responder.reply(response);
   });
   server.add(kService, "Tell", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
     auto seen = parse_command<node::v1::Seen>(request, calls->containerd_namespace);

@@ -32,6 +32,7 @@ struct Operations {
   LongCall<v1::ContainerRequest, v1::ContainerResponse> release;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
   Call<v1::TestPolicyRequest, v1::PolicyVerdict> test_policy;
+  LongCall<v1::SetContainerModeRequest, v1::ContainerResponse> set_mode;
 
   // The container whose events a person means by a name; it may run or not.
   struct EventsOf {

@@ -37,16 +37,6 @@ std::string state_name(node::v1::ContainerState state) {
   }
 }
 
-std::string mode_name(node::v1::Mode mode) {
-  switch (mode) {
-    case node::v1::MODE_OFF: return "off";
-    case node::v1::MODE_LEARN: return "learn";
-    case node::v1::MODE_SUPERVISE: return "supervise";
-    case node::v1::MODE_ENFORCE: return "enforce";
-    default: return "";
-  }
-}
-
 std::string action_name(node::v1::Action action) {
   switch (action) {
     case node::v1::ACTION_LOG: return "log";

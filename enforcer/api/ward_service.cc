@@ -89,6 +89,10 @@ class WardService final : public v1::Ward::CallbackService {
   Unary* TestPolicy(Context* context, const v1::TestPolicyRequest* in, v1::PolicyVerdict* out) override {
     return answer(context, operations_.test_policy, in, out);
   }
+  Unary* SetContainerMode(Context* context, const v1::SetContainerModeRequest* in,
+                          v1::ContainerResponse* out) override {
+    return answer(context, operations_.set_mode, in, out);
+  }
 
  private:
   template <typename Operation, typename Request, typename Response>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person can do to a running container: release it from quarantine, or kill it. The shim does it; the journal
-// says who asked for what. Core loop only.
+// What a person can do to a running container: release it from quarantine, kill it, or switch it between supervise and
+// enforce. The shim does it; the journal says who asked for what. Core loop only.
 #pragma once
 
 #include <functional>
@@ -25,5 +25,21 @@ struct ContainerCommandRequest {
 // nobody can take back the end of a healthy container.
 void command_container(const ContainerCommandRequest& request, ContainerTable& containers, ShimLinks& shims,
                        Journal& journal, std::function<void(Result<ContainerEntry>)> done);
+
+struct ModeRequest {
+  std::string containerd_namespace;  // as above
+  std::string container;
+  node::v1::Mode mode = node::v1::MODE_UNSPECIFIED;
+  std::string reason;
+};
+struct ModeSet {
+  ContainerEntry container;
+  bool unchanged = false;
+};
+
+// Also where it is in that mode already: then nothing is done. kFailedPrecondition: it has no filter of Ward, or has
+// ended.
+void set_container_mode(const ModeRequest& request, ContainerTable& containers, ShimLinks& shims,
+                        std::function<void(Result<ModeSet>)> done);
 
 }  // namespace ward::enforcer

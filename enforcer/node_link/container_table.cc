@@ -23,8 +23,15 @@ void ContainerTable::put(ContainerEntry entry) {
     if (observer_) observer_(nullptr, &added->second);
     return;
   }
+  const bool waits = entry.status.mode() == found->second.status.mode();
+  entry.asked = found->second.asked;
   std::swap(found->second, entry);
   if (observer_) observer_(&entry, &found->second);
+  if (!waits) found->second.asked.clear();
+}
+
+void ContainerTable::expect_mode(const Key& key, const std::string& asked) {
+  if (const auto found = entries_.find(key); found != entries_.end()) found->second.asked = asked;
 }
 
 void ContainerTable::erase(const Key& key) {

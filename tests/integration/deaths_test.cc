@@ -20,9 +20,7 @@ class Deaths : public GuardedTest {
  protected:
   void SetUp() override {
     GuardedTest::SetUp();
-    ASSERT_TRUE(await([] { return ward_json({"status"})["processes"] != ""; }));
-    const std::string watch = ward_json({"status"})["processes"];
-    if (watch != "ebpf") GTEST_SKIP() << "nothing is watched in the kernel: " << watch;
+    if (const std::string why = why_not_watched(); !why.empty()) GTEST_SKIP() << why;
   }
   // As a 32-bit program would, or not at all on this kernel.
   static std::string foreign() {

@@ -72,6 +72,13 @@ class GuardedTest : public NodeTest {
     }));
   }
 
+  // Empty where the kernel tells of deaths by the filter and of uses of capabilities; else why it does not.
+  static std::string why_not_watched() {
+    std::string watch;
+    EXPECT_TRUE(await([&] { return !(watch = ward_json({"status"})["processes"].get<std::string>()).empty(); }));
+    return watch == "ebpf" ? "" : "nothing is watched in the kernel: " + watch;
+  }
+
   static std::string box_profile() {
     std::string text = kBoxProfile;
     const std::string calls[] = {

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mode supervise: a rehearsal that takes nothing from the container, and what becomes of it when it is switched to
 // enforce while it runs.
-#include "lib/ttrpc/client.h"
 #include "tests/integration/guarded_test_base.h"
-#include "ward/node/v1/node.pb.h"
 
 namespace ward::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class Supervise : public GuardedTest {
- protected:
-  // As wardd would ask the shim.
-  static Result<void> switch_to(const std::string& id, node::v1::Mode mode) {
-    asio::io_context loop{1};
-    ttrpc::Client client(loop, node().shim_socket(id));
-    node::v1::SetModeRequest request;
-    request.set_containerd_namespace(node().containerd_namespace());
-    request.set_container_id(id);
-    request.set_mode(mode);
-    std::optional<Result<std::string>> answer;
-    client.call("ward.node.v1.Shim", "SetMode", request.SerializeAsString(), kPatience,
-                [&](Result<std::string> bytes) { answer = std::move(bytes); });
-    while (!answer && loop.run_one_for(kPatience) > 0) continue;
-    if (!answer) return fail(Code::kDeadlineExceeded, "the shim does not answer");
-    if (!*answer) return tl::unexpected(answer->error());
-    return {};
-  }
-};
+class Supervise : public GuardedTest {};
 
 TEST_F(Supervise, F08_AContainerKeepsWhatItHas) {
   const Output stock =
@@ -47,9 +28,11 @@ TEST_F(Supervise, F08_ASwitchToEnforceSaysThatCapabilitiesAreTheContainersOwnUnt
   ASSERT_TRUE(await([&] { return row(id)["mode"] == "supervise"; }));
   EXPECT_EQ(row(id)["partly"], "");
   EXPECT_EQ(ward_json({"status"})["partly_enforced"], 0);
-  const auto switched = switch_to(id, node::v1::MODE_ENFORCE);
-  ASSERT_TRUE(switched) << switched.error().message;
-  ASSERT_TRUE(await([&] { return row(id)["mode"] == "enforce"; }));
+  const Output switched = node().ward({"mode", id, "enforce", "--reason", "rehearsed long enough"});
+  ASSERT_EQ(switched.status, 0) << switched.err;
+  EXPECT_THAT(switched.out, AllOf(HasSubstr(node().containerd_namespace() + "/" + id), HasSubstr("mode enforce"),
+                                  HasSubstr("capabilities")));
+  EXPECT_EQ(row(id)["mode"], "enforce") << "when it is answered it is so";
   EXPECT_THAT(row(id)["partly"].get<std::string>(), HasSubstr("capabilities"));
   EXPECT_THAT(node().ward({"ps"}).out, HasSubstr("capabilities: own until the next start"));
   EXPECT_EQ(ward_json({"status"})["partly_enforced"], 1) << "whoever gates on it must not take it for enforced";
@@ -57,14 +40,75 @@ TEST_F(Supervise, F08_ASwitchToEnforceSaysThatCapabilitiesAreTheContainersOwnUnt
   std::vector<Json> changes;
   ASSERT_TRUE(await([&] { return !(changes = events(id, "mode-changed")).empty(); }));
   EXPECT_THAT(changes.front()["reason"].get<std::string>(),
-              HasSubstr("from supervise to enforce; capabilities: own until the next start"));
+              AllOf(HasSubstr("from supervise to enforce; capabilities"), HasSubstr(": own until the next start"),
+                    HasSubstr("rehearsed long enough")));
   // What starts now starts enforced.
   const Output session = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "status"});
   EXPECT_THAT(session.out, HasSubstr("CapBnd:\t0000000000000021\n"));
   EXPECT_THAT(session.out, HasSubstr("NoNewPrivs:\t1\n"));
-  ASSERT_TRUE(switch_to(id, node::v1::MODE_SUPERVISE));
-  EXPECT_TRUE(await([&] { return row(id)["partly"] == "" && row(id)["mode"] == "supervise"; }));
+  ASSERT_EQ(node().ward({"mode", id, "supervise"}).status, 0);
+  EXPECT_TRUE(row(id)["partly"] == "" && row(id)["mode"] == "supervise");
   node().remove(id);
+}
+
+TEST_F(Supervise, F08_NetRawWorksAfterTheSwitchAndIsTold) {
+  if (const std::string why = why_not_watched(); !why.empty()) GTEST_SKIP() << why;
+  std::string text = box_profile();
+  text.replace(text.find("name: box"), 9, "name: raw");
+  text.replace(text.find("      - write"), 13,
+               "      - {name: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}]}\n"
+               "      - write");
+  text += "  accept: [{syscall: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}], "
+          "reason: the test opens one}]\n";
+  node().write_profile("raw", text);
+  node().write_policy("raw", R"(apiVersion: ward.dev/v1alpha1
+kind: Policy
+metadata: {name: raw}
+spec:
+  rules:
+    - {match: {containers: ["rawly-*"]}, mode: supervise, profile: raw}
+)");
+  ASSERT_TRUE(await([] { return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") != std::string::npos; }));
+  const std::string id = start_watched("rawly");
+  ASSERT_EQ(row(id)["mode"], "supervise");
+  ASSERT_EQ(node().ward({"mode", id, "enforce"}).status, 0);
+  node().poke(id, "raw");
+  const Json used = await_violation(id);
+  EXPECT_EQ(used["capability"], "CAP_NET_RAW") << used;
+  EXPECT_EQ(used["outcome"], "continued") << "its own until the next start";
+  EXPECT_EQ(row(id)["state"], "RUNNING");
+  EXPECT_THAT(row(id)["partly"].get<std::string>(), HasSubstr("capabilities"));
+  // A session that starts now has it no more, and neither has the container after its next start.
+  const Output session = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "raw"});
+  EXPECT_THAT(session.out, HasSubstr("raw -1 1\n"));
+  node().remove(id);
+}
+
+TEST_F(Supervise, F08_OnlyWhatHasAFilterOfWardIsSwitchedAndTwiceIsOnce) {
+  const std::string off = start_watched("off");
+  const std::string learns = start_watched("learn");
+  ASSERT_TRUE(await([&] { return row(off)["mode"] == "off" && row(learns)["mode"] == "learn"; }));
+  for (const std::string& id : {off, learns}) {
+    const Output refused = node().ward({"mode", id, "enforce"});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("has no filter of Ward"), HasSubstr("start it anew")));
+  }
+  const Output nobody = node().ward({"mode", "nobody", "enforce"});
+  EXPECT_EQ(nobody.status, 1);
+  EXPECT_THAT(nobody.err, AllOf(HasSubstr("no container 'nobody'"), HasSubstr("ward ps")));
+  EXPECT_EQ(node().ward({"mode", off, "learn"}).status, 2);
+  const std::string id = start_watched("deny");
+  for (int i = 0; i < 2; ++i) {
+    const Json again = ward_json({"mode", node().containerd_namespace() + "/" + id, "enforce"});
+    EXPECT_EQ(again["unchanged"], true);
+    EXPECT_EQ(again["container"]["mode"], "enforce");
+  }
+  EXPECT_TRUE(events(id, "mode-changed").empty());
+  ASSERT_EQ(node().ward({"mode", id, "supervise"}).status, 0);
+  EXPECT_THAT(row(id)["note"].get<std::string>(), HasSubstr("what was cut at its start stays cut"));
+  node().poke(id, "unshare");
+  EXPECT_EQ(await_violation(id)["outcome"], "denied") << "the danger set is denied in supervise, too";
+  for (const std::string& one : {off, learns, id}) node().remove(one);
 }
 
 TEST_F(Supervise, F08_AContainerThatBeganInEnforceIsWhollyEnforced) {

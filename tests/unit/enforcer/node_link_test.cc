@@ -213,6 +213,104 @@ TEST_F(NodeLinkTest, AReleaseReachesTheShimAndTheJournal) {
   EXPECT_EQ(release("c").error().code, Code::kNotFound);
 }
 
+class ModeTest : public NodeLinkTest {
+ protected:
+  ModeTest() {
+    auto socket = listen_unix(shim_address());
+    EXPECT_TRUE(socket);
+    server_.emplace(loop_, std::move(*socket));
+    server_->add("ward.node.v1.Shim", "SetMode", [this](const ttrpc::Request& request, ttrpc::Responder responder) {
+      node::v1::SetModeRequest command;
+      EXPECT_TRUE(command.ParseFromString(request.payload));
+      ++commands_;
+      if (command.container_id() == "refuses") return responder.error({Code::kInternal, "the disk is full", 0});
+      if (command.container_id() == "old") return responder.reply(node::v1::Ack());
+      node::v1::SetModeResponse response;
+      *response.mutable_container() = in_mode(command.container_id(), command.mode());
+      response.mutable_container()->set_partly("capabilities: own until the next start");
+      responder.reply(response);
+    });
+    server_->start();
+    EXPECT_TRUE(register_shim(shim_, {in_mode("a", node::v1::MODE_SUPERVISE), in_mode("old", node::v1::MODE_SUPERVISE),
+                                      in_mode("refuses", node::v1::MODE_SUPERVISE), in_mode("b", node::v1::MODE_LEARN),
+                                      in_mode("c", node::v1::MODE_OFF)}));
+    containers_.observe([this](const ContainerEntry* before, const ContainerEntry* after) {
+      if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode())
+        journalled_.push_back(after->asked);
+    });
+  }
+  static node::v1::ContainerStatus in_mode(const std::string& id, node::v1::Mode mode) {
+    auto status = container(id);
+    status.set_mode(mode);
+    return status;
+  }
+  Result<ModeSet> set(const std::string& id, node::v1::Mode mode) {
+    std::optional<Result<ModeSet>> done;
+    set_container_mode({"", id, mode, "looked at it"}, containers_, shims_,
+                       [&](Result<ModeSet> set) { done = std::move(set); });
+    EXPECT_TRUE(test::run_until(loop_, [&] { return done.has_value(); }));
+    return *done;
+  }
+
+  const Process shim_;
+  std::optional<ttrpc::Server> server_;
+  int commands_ = 0;
+  std::vector<std::string> journalled_;  // the reasons
+};
+
+TEST_F(ModeTest, F08_AModeReachesTheShimAndTheJournalOnceWithItsReason) {
+  const auto set_once = set("a", node::v1::MODE_ENFORCE);
+  ASSERT_TRUE(set_once) << set_once.error().message;
+  EXPECT_FALSE(set_once->unchanged);
+  EXPECT_EQ(set_once->container.status.partly(), "capabilities: own until the next start");
+  EXPECT_EQ(containers_.find("", "a")->status.mode(), node::v1::MODE_ENFORCE) << "at once, and not when the shim tells";
+  const auto set_twice = set("a", node::v1::MODE_ENFORCE);
+  ASSERT_TRUE(set_twice);
+  EXPECT_TRUE(set_twice->unchanged);
+  EXPECT_EQ(commands_, 1);
+  // What the shim tells by itself is no second change, and a later one of its own is nobody's wish.
+  containers_.update(shim_.pid(), shim_address(), in_mode("a", node::v1::MODE_ENFORCE));
+  containers_.update(shim_.pid(), shim_address(), in_mode("a", node::v1::MODE_SUPERVISE));
+  EXPECT_THAT(journalled_, testing::ElementsAre("looked at it", ""));
+}
+
+TEST_F(ModeTest, F08_TheReasonIsKeptWhereTheShimsOwnWordComesFirst) {
+  server_->add("ward.node.v1.Shim", "SetMode", [this](const ttrpc::Request&, ttrpc::Responder responder) {
+    auto told = in_mode("a", node::v1::MODE_SUPERVISE);
+    told.set_violations(7);
+    containers_.update(shim_.pid(), shim_address(), told);  // of before
+    containers_.update(shim_.pid(), shim_address(), in_mode("a", node::v1::MODE_ENFORCE));
+    responder.reply(node::v1::Ack());
+  });
+  ASSERT_TRUE(set("a", node::v1::MODE_ENFORCE));
+  EXPECT_THAT(journalled_, testing::ElementsAre("looked at it"));
+}
+
+TEST_F(ModeTest, F08_AnOlderShimAndOneThatRefuses) {
+  const auto old = set("old", node::v1::MODE_ENFORCE);
+  ASSERT_TRUE(old);
+  EXPECT_EQ(old->container.status.mode(), node::v1::MODE_ENFORCE);
+  const auto refused = set("refuses", node::v1::MODE_ENFORCE);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, testing::AllOf(testing::HasSubstr("default/refuses"), testing::HasSubstr("disk")));
+  containers_.update(shim_.pid(), shim_address(), in_mode("refuses", node::v1::MODE_ENFORCE));
+  EXPECT_THAT(journalled_, testing::ElementsAre("")) << "what was refused is not what happened later";
+}
+
+TEST_F(ModeTest, F08_WhatHasNoFilterOfWardCannotBeSwitched) {
+  for (const char* id : {"b", "c"}) {
+    const auto refused = set(id, node::v1::MODE_ENFORCE);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("has no filter of Ward"));
+  }
+  EXPECT_EQ(set("nobody", node::v1::MODE_ENFORCE).error().code, Code::kNotFound);
+  EXPECT_EQ(set("a", node::v1::MODE_LEARN).error().code, Code::kInvalidArgument);
+  containers_.update(shim_.pid(), shim_address(), container("a", node::v1::CONTAINER_STATE_STOPPED));
+  EXPECT_THAT(set("a", node::v1::MODE_ENFORCE).error().message, testing::HasSubstr("stopped"));
+  EXPECT_EQ(commands_, 0);
+}
+
 TEST_F(NodeLinkTest, ANewWarddAsksTheShimsOfTheOneBefore) {
   const Process shim;
   auto socket = listen_unix(shim_address());

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include "cli/ask.h"
+#include "cli/present/containers.h"
+#include "cli/verbs.h"
+#include "lib/base/printable.h"
+
+namespace ward::cli {
+namespace {
+
+using Request = ward::v1::SetContainerModeRequest;
+
+int run(Session& session, const Request& request) {
+  return ask(session, "mode " + request.container(), &ward::v1::Ward::Stub::SetContainerMode, request,
+             [&](const ward::v1::ContainerResponse& answer) {
+               const auto& container = answer.container();
+               session.print(full_name(container) + ": mode " + container.mode() +
+                             (answer.unchanged() ? " already" : "") +
+                             (container.note().empty() ? "" : "; " + printable(container.note())) + "\n");
+             });
+}
+
+}  // namespace
+
+void add_mode(CLI::App& app, Session& session, int& exit_code) {
+  auto* verb = app.add_subcommand("mode", "Switch a running container between supervise and enforce");
+  const auto request = std::make_shared<Request>();
+  verb->add_option_function<std::string>(
+          "container", [request](const std::string& id) { request->set_container(id); },
+          "its id, namespace/id, or as `ward ps` shows it")
+      ->required();
+  verb->add_option_function<std::string>(
+          "mode", [request](const std::string& mode) { request->set_mode(mode); },
+          "what a policy sets holds again from the next start on")
+      ->required()
+      ->check(CLI::IsMember({"supervise", "enforce"}));
+  verb->add_option_function<std::string>(
+      "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
+      "containerd namespace, where two have the id");
+  verb->add_option_function<std::string>(
+      "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
+  verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
+}
+
+}  // namespace ward::cli
