@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/recording_text.h"
 #include "cli/present/table.h"
@@ -50,11 +51,13 @@ int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {
   auto* verb =
       learn.add_subcommand("forget", "Remove ended runs: a lossy one, or one that saw what it should not have");
+  verb->footer(examples({"ward learn forget web", "ward learn forget web --run 3f2a"}));
   const auto request = std::make_shared<ward::v1::ForgetRecordingRequest>();
   verb->add_option_function<std::string>(
           "workload", [request](const std::string& name) { request->set_workload(name); },
           "a name from `ward learn list`")
-      ->required();
+      ->required()
+      ->type_name(kWorkloadValue);
   verb->add_option_function<std::string>(
       "--run", [request](const std::string& id) { request->set_run_id(id); },
       "only this run, by its id or the beginning of it; all without");
@@ -66,10 +69,14 @@ void add_forget(CLI::App& learn, Session& session, int& exit_code) {
 void add_learn(CLI::App& app, Session& session, int& exit_code) {
   auto* learn = app.add_subcommand("learn", "What was recorded in mode learn");
   learn->require_subcommand(1);
-  learn->add_subcommand("list", "Recorded workloads")->callback([&] { exit_code = list(session); });
+  learn->footer(examples({"ward learn list"}));
+  learn->add_subcommand("list", "Recorded workloads")
+      ->footer(examples({"ward learn list", "ward learn list -o json"}))
+      ->callback([&] { exit_code = list(session); });
   auto* verb = learn->add_subcommand("show", "What a workload did, and how much of it is probably still unseen");
   const auto workload = std::make_shared<std::string>();
-  verb->add_option("workload", *workload, "a name from `ward learn list`")->required();
+  verb->footer(examples({"ward learn show web", "ward learn show web -o json"}));
+  verb->add_option("workload", *workload, "a name from `ward learn list`")->required()->type_name(kWorkloadValue);
   add_forget(*learn, session, exit_code);
   verb->callback([&session, &exit_code, workload] { exit_code = show(session, *workload); });
 }

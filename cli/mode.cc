@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
@@ -25,11 +26,13 @@ int run(Session& session, const Request& request) {
 
 void add_mode(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = app.add_subcommand("mode", "Switch a running container between supervise and enforce");
+  verb->footer(examples({"ward mode web-1 enforce", "ward mode shop/cart/app supervise --reason 'a false alarm'"}));
   const auto request = std::make_shared<Request>();
   verb->add_option_function<std::string>(
           "container", [request](const std::string& id) { request->set_container(id); },
           "its id, namespace/id, or as `ward ps` shows it")
-      ->required();
+      ->required()
+      ->type_name(kContainerValue);
   verb->add_option_function<std::string>(
           "mode", [request](const std::string& mode) { request->set_mode(mode); },
           "what a policy sets holds again from the next start on")

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/app.h"
 #include "cli/session.h"
 
 namespace ward::cli {
@@ -25,7 +26,8 @@ inline void add_out_option(CLI::App& verb, Session& session, std::function<void(
             }
           },
           "the file to write, standard output without; json or text: the form of the answer")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name(kFileValue);
 }
 
 }  // namespace ward::cli

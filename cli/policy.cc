@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/policy_text.h"
 #include "cli/verbs.h"
@@ -70,6 +71,7 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
       ->check([](const std::string& text) {
         return text.find('=') == std::string::npos ? "not KEY=VALUE: " + text : std::string();
       });
+  verb->footer(examples({"ward policy test web-1", "ward policy test --namespace shop --pod cart-1 --container app"}));
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 
@@ -78,6 +80,7 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
 void add_policy(CLI::App& app, Session& session, int& exit_code) {
   auto* policy = app.add_subcommand("policy", "Policies: which rule decides over which container");
   policy->require_subcommand(1);
+  policy->footer(examples({"ward policy test web-1"}));
   add_test(*policy, session, exit_code);
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
 #include "cli/verbs.h"
 
 namespace ward::cli {
@@ -6,6 +7,7 @@ namespace ward::cli {
 void add_profile(CLI::App& app, Session& session, int& exit_code) {
   auto* profile = app.add_subcommand("profile", "Profiles: from a recording to what is in force (security as code)");
   profile->require_subcommand(1);
+  profile->footer(examples({"ward profile list", "ward help profile generate"}));
   add_profile_list(*profile, session, exit_code);
   add_profile_show(*profile, session, exit_code);
   add_profile_generate(*profile, session, exit_code);

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
@@ -45,7 +46,8 @@ void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("apply", "Put a profile in force on this node; a bad file changes nothing");
   const auto path = std::make_shared<std::string>();
   const auto request = std::make_shared<ward::v1::ApplyProfileRequest>();
-  verb->add_option("file", *path, "profile YAML, - for standard input")->required();
+  verb->footer(examples({"ward profile apply --dry-run web.yaml", "ward profile apply web.yaml"}));
+  verb->add_option("file", *path, "profile YAML, - for standard input")->required()->type_name(kFileValue);
   verb->add_flag_callback(
       "--rollback", [request] { request->set_rollback(true); }, "allow a version below the highest one seen");
   verb->add_flag_callback(

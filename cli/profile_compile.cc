@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/out_option.h"
 #include "cli/present/json_text.h"
 #include "cli/profile_file.h"
@@ -68,7 +69,9 @@ int run(Session& session, const Request& request) {
 void add_profile_compile(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("compile", "Print the filter a profile becomes; needs no wardd");
   const auto request = std::make_shared<Request>();
-  verb->add_option("file", request->path, "profile YAML, - for standard input")->required();
+  verb->footer(examples(
+      {"ward profile compile web.yaml -o seccomp.json", "ward profile compile --format ward web.yaml -o web.profile"}));
+  verb->add_option("file", request->path, "profile YAML, - for standard input")->required()->type_name(kFileValue);
   add_out_option(*verb, session, [request](const std::string& file) { request->output = file; });
   verb->add_option("--format", request->format,
                    "oci: linux.seccomp as JSON for use without Ward (EPERM); supervised: as Ward installs it (NOTIFY); "

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
@@ -74,8 +75,9 @@ void add_profile_diff(CLI::App& profile, Session& session, int& exit_code) {
       "diff", "What a second profile allows that a first does not, and the reverse; needs no wardd");
   const auto before = std::make_shared<std::string>();
   const auto after = std::make_shared<std::string>();
-  verb->add_option("before", *before, "profile YAML")->required();
-  verb->add_option("after", *after, "profile YAML, - for standard input")->required();
+  verb->footer(examples({"ward profile diff old.yaml new.yaml"}));
+  verb->add_option("before", *before, "profile YAML")->required()->type_name(kFileValue);
+  verb->add_option("after", *after, "profile YAML, - for standard input")->required()->type_name(kFileValue);
   verb->callback([&session, &exit_code, before, after] { exit_code = run(session, *before, *after); });
 }
 

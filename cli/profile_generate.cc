@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/out_option.h"
 #include "cli/present/json.h"
 #include "cli/profile_compare.h"
@@ -64,10 +65,13 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("generate", "Write the profile of a recorded workload, ready for review in git");
   const auto request = std::make_shared<ward::v1::GenerateProfileRequest>();
+  verb->footer(examples({"ward profile generate web", "ward profile generate web -o web.yaml",
+                         "ward profile generate web --name shop-web --profile-version 8 -o web.yaml --force"}));
   const auto output = std::make_shared<std::string>();
   verb->add_option_function<std::string>(
           "workload", [request](const std::string& w) { request->set_workload(w); }, "a name from `ward learn list`")
-      ->required();
+      ->required()
+      ->type_name(kWorkloadValue);
   add_out_option(*verb, session, [output](const std::string& file) { *output = file; });
   const auto force = std::make_shared<bool>(false);
   verb->add_flag("--force", *force, "also over a file that is there already");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
@@ -23,7 +24,9 @@ int run(Session& session) {
 }  // namespace
 
 void add_profile_list(CLI::App& profile, Session& session, int& exit_code) {
-  profile.add_subcommand("list", "Profiles in force on this node")->callback([&] { exit_code = run(session); });
+  profile.add_subcommand("list", "Profiles in force on this node")
+      ->footer(examples({"ward profile list", "ward profile list -o json"}))
+      ->callback([&] { exit_code = run(session); });
 }
 
 }  // namespace ward::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/verbs.h"
 
@@ -23,7 +24,8 @@ int run(Session& session, const std::string& name) {
 void add_profile_show(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("show", "A profile in force, as YAML");
   const auto name = std::make_shared<std::string>();
-  verb->add_option("name", *name, "a name from `ward profile list`")->required();
+  verb->footer(examples({"ward profile show web", "ward profile show web -o json"}));
+  verb->add_option("name", *name, "a name from `ward profile list`")->required()->type_name(kProfileValue);
   verb->callback([&session, &exit_code, name] { exit_code = run(session, *name); });
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
@@ -14,9 +15,9 @@ int run(Session& session) {
 }  // namespace
 
 void add_ps(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand("ps", "Containers under Ward: mode, profile, phase, and why one is quarantined")->callback([&] {
-    exit_code = run(session);
-  });
+  app.add_subcommand("ps", "Containers under Ward: mode, profile, phase, and why one is quarantined")
+      ->footer(examples({"ward ps", "ward ps -o json"}))
+      ->callback([&] { exit_code = run(session); });
 }
 
 }  // namespace ward::cli

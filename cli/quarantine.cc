@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
@@ -25,11 +26,14 @@ int list(Session& session) {
 void add_command(CLI::App& app, Session& session, int& exit_code, const char* name, const char* help, const char* done,
                  Command command) {
   auto* verb = app.add_subcommand(name, help);
+  const std::string example = std::string("ward quarantine ") + name;
+  verb->footer(examples({(example + " web-1").c_str(), (example + " shop/cart/app --reason 'looked at it'").c_str()}));
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   verb->add_option_function<std::string>(
           "container", [request](const std::string& id) { request->set_container(id); },
           "its id, namespace/id, or as `ward ps` shows it")
-      ->required();
+      ->required()
+      ->type_name(kContainerValue);
   verb->add_option_function<std::string>(
       "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
       "containerd namespace, where two have the id");
@@ -47,7 +51,10 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
 void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
   auto* quarantine = app.add_subcommand("quarantine", "Containers that were cut off and frozen");
   quarantine->require_subcommand(1);
-  quarantine->add_subcommand("list", "Which ones, and why")->callback([&] { exit_code = list(session); });
+  quarantine->footer(examples({"ward quarantine list"}));
+  quarantine->add_subcommand("list", "Which ones, and why")
+      ->footer(examples({"ward quarantine list", "ward quarantine list -o json"}))
+      ->callback([&] { exit_code = list(session); });
   add_command(*quarantine, session, exit_code, "release", "Thaw it, give it its network back, go on enforcing",
               "released, and enforced as before", &Stub::ReleaseContainer);
   add_command(*quarantine, session, exit_code, "kill", "Kill every process of it; containerd sees an ordinary exit",

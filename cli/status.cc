@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
@@ -77,6 +78,7 @@ int run(Session& session) {
 
 void add_status(CLI::App& app, Session& session, int& exit_code) {
   app.add_subcommand("status", "What wardd is doing, and what it refused; ends with 6 where there is a problem")
+      ->footer(examples({"ward status", "ward status -o json"}))
       ->callback([&] { exit_code = run(session); });
 }
 

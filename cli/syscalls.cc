@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <memory>
 
+#include "cli/app.h"
 #include "cli/present/harm_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -49,6 +50,8 @@ int run(Session& session, const Options& options) {
 
 void add_syscalls(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = app.add_subcommand("syscalls", "Harm classes of system calls, and why; needs no wardd");
+  verb->footer(
+      examples({"ward syscalls openat keyctl", "ward syscalls --class danger", "ward syscalls --holes -o json"}));
   const auto options = std::make_shared<Options>();
   verb->add_option("calls", options->calls, "names such as openat; none: all");
   const std::vector<std::string> words(profiles::harm_class_names().begin(), profiles::harm_class_names().end());

@@ -35,7 +35,8 @@ class ContainerTable {
   void replace_shim(int shim_pid, const std::string& address, const std::vector<node::v1::ContainerStatus>& containers);
   void update(int shim_pid, const std::string& address, const node::v1::ContainerStatus& container);
   void remove_shim(const std::string& address);
-  // A change of mode that a person asked for: the observer finds it in the entry in which it has happened. Empty: no more.
+  // A change of mode that a person asked for: the observer finds it in the entry in which it has happened. Empty: no
+  // more.
   void expect_mode(const Key& key, const std::string& asked);
 
   // By its id or a name (container_name.h). An empty namespace matches any: kNotFound where there is none,

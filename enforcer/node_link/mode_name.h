@@ -9,7 +9,7 @@
 
 namespace ward::enforcer {
 
-std::string mode_name(node::v1::Mode mode);     // "enforce"; empty: unspecified
+std::string mode_name(node::v1::Mode mode);        // "enforce"; empty: unspecified
 node::v1::Mode parse_mode(std::string_view name);  // MODE_UNSPECIFIED: there is none
 
 }  // namespace ward::enforcer

@@ -50,6 +50,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kNothing, {"profile", "compile", "{box}", "--format", "ward", "-o", "{out}"}},
       {Needs::kWardd, {"quarantine", "list"}},
       {Needs::kWardd, {"quarantine", "release", "{container}", "--reason", "seen"}},
+      {Needs::kWardd, {"mode", "{container}", "enforce"}},
       {Needs::kWardd, {"quarantine", "kill", "{victim}"}},
       {Needs::kWardd, {"learn", "forget", "{workload}"}}};
   return all;
@@ -381,7 +382,7 @@ TEST_F(Cli, F22_AnAnswerThatAFullDiskCutsShortEndsWith1) {
   for (const std::string arguments :
        {"status", "status -o json", "ps", "events", "events -o json", "profile list", "profile show box",
         "profile show box -o json", "profile lint $BOX", "profile compile $BOX", "--help", "help", "profile --help",
-        "version", "--version", "quarantine list"}) {
+        "version", "--version", "quarantine list", "completion bash", "complete profile ''"}) {
     Child::Options options = node().environment();
     options.environment.push_back("BOX=" + (node().directory() / "box.yaml").string());
     const Output output = run({"sh", "-c", ward + " " + arguments + " > /dev/full"}, options);

@@ -58,8 +58,9 @@ TEST_F(Supervise, F08_NetRawWorksAfterTheSwitchAndIsTold) {
   text.replace(text.find("      - write"), 13,
                "      - {name: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}]}\n"
                "      - write");
-  text += "  accept: [{syscall: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}], "
-          "reason: the test opens one}]\n";
+  text +=
+      "  accept: [{syscall: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}], "
+      "reason: the test opens one}]\n";
   node().write_profile("raw", text);
   node().write_policy("raw", R"(apiVersion: ward.dev/v1alpha1
 kind: Policy
@@ -68,7 +69,9 @@ spec:
   rules:
     - {match: {containers: ["rawly-*"]}, mode: supervise, profile: raw}
 )");
-  ASSERT_TRUE(await([] { return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") != std::string::npos; }));
+  ASSERT_TRUE(await([] {
+    return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") != std::string::npos;
+  }));
   const std::string id = start_watched("rawly");
   ASSERT_EQ(row(id)["mode"], "supervise");
   ASSERT_EQ(node().ward({"mode", id, "enforce"}).status, 0);

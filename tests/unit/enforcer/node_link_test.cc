@@ -292,7 +292,8 @@ TEST_F(ModeTest, F08_AnOlderShimAndOneThatRefuses) {
   EXPECT_EQ(old->container.status.mode(), node::v1::MODE_ENFORCE);
   const auto refused = set("refuses", node::v1::MODE_ENFORCE);
   ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, testing::AllOf(testing::HasSubstr("default/refuses"), testing::HasSubstr("disk")));
+  EXPECT_THAT(refused.error().message,
+              testing::AllOf(testing::HasSubstr("default/refuses"), testing::HasSubstr("disk")));
   containers_.update(shim_.pid(), shim_address(), in_mode("refuses", node::v1::MODE_ENFORCE));
   EXPECT_THAT(journalled_, testing::ElementsAre("")) << "what was refused is not what happened later";
 }

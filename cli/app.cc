@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/app.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/present/json_text.h"
+#include "cli/verbs.h"
+#include "lib/base/escape.h"
+
+namespace ward::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 wardd does not answer,
+            4 a file is not a valid profile or policy, 5 `profile diff` found differences,
+            6 `status` shows a problem, 7 `policy test` found no rule.
+A node's places: WARD_CONFIG_DIR (/etc/ward), WARD_STATE_DIR (/var/lib/ward), WARD_RUN_DIR (/run/ward).
+Colours only on a terminal; NO_COLOR turns them off. What the JSON holds: docs/json.md.)";
+
+// `ward help profile lint` is `ward profile lint --help`.
+void add_help(CLI::App& app, Session& session, int& exit_code) {
+  auto* verb = app.add_subcommand("help", "What a verb does and takes");
+  verb->footer(examples({"ward help profile lint"}));
+  const auto words = std::make_shared<std::vector<std::string>>();
+  verb->add_option("verb", *words, "a verb, with those below it")->type_name(kVerbValue);
+  verb->callback([&app, &session, &exit_code, words] {
+    const CLI::App* of = &app;
+    std::string above;
+    for (const std::string& word : *words) {
+      const auto below = of->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
+      if (below.empty()) {
+        exit_code = session.refuse("no verb '" + escape(word) + "' here: see `ward help`", kExitUsage);
+        return;
+      }
+      above += (above.empty() ? "" : " ") + of->get_name();
+      of = below.front();
+    }
+    // Not CLI::App::help(), which goes on to the verb that was given: this one.
+    const std::string name = (above.empty() ? "" : above + " ") + of->get_name();
+    session.print(of->get_formatter()->make_help(of, name, CLI::AppFormatMode::Normal));
+  });
+}
+
+void add_version(CLI::App& app, Session& session) {
+  auto* verb = app.add_subcommand("version", "The version of this program; `ward status` shows wardd's");
+  verb->footer(examples({"ward version", "ward version -o json"}));
+  verb->callback([&session] {
+    const nlohmann::ordered_json document = {{"schema", schema("Version")}, {"version", WARD_VERSION}};
+    session.print(session.json ? json_text(document) : "ward " WARD_VERSION "\n");
+  });
+}
+
+}  // namespace
+
+std::string examples(std::initializer_list<const char*> lines) {
+  std::string text = kExamples;
+  for (const char* line : lines) text += "\n  " + std::string(line);
+  return text;
+}
+
+std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
+  auto app = std::make_unique<CLI::App>("Ward: learn what a container does, enforce it, contain what breaks it.");
+  app->name("ward");
+  app->footer(kFooter);
+  app->require_subcommand(1);
+  app->fallthrough();
+  app->set_version_flag("-v,--version", std::string("ward ") + WARD_VERSION);
+  app->add_option_function<std::string>(
+         "-o,--output", [&session](const std::string& form) { session.json = form == "json"; },
+         "text, or json for programs; also behind a verb")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->take_last();
+  const auto run_dir = std::make_shared<std::string>();
+  app->add_option("--run-dir", *run_dir, "where wardd's socket is (WARD_RUN_DIR)")->type_name(kFileValue);
+  app->parse_complete_callback([&session, run_dir] {
+    if (!run_dir->empty()) session.places.run = *run_dir;
+  });
+  add_status(*app, session, exit_code);
+  add_ps(*app, session, exit_code);
+  add_events(*app, session, exit_code);
+  add_learn(*app, session, exit_code);
+  add_profile(*app, session, exit_code);
+  add_policy(*app, session, exit_code);
+  add_quarantine(*app, session, exit_code);
+  add_mode(*app, session, exit_code);
+  add_syscalls(*app, session, exit_code);
+  add_completion(*app, session);
+  add_help(*app, session, exit_code);
+  add_version(*app, session);
+  return app;
+}
+
+}  // namespace ward::cli
