@@ -81,6 +81,40 @@ TEST_P(LogUris, AContainerOutlivesItsLogger) {
   node().remove(id);
 }
 
+// containerd hands the URI on as it is, whatever its version; the stock shim knows it from 2.3 on.
+TEST_P(LogUris, ALoggerOfTheSecondVersionSaysAByteAndGetsTheOutputToTheLastByte) {
+  if (!is_ward()) GTEST_SKIP() << "the stock shim knows binary-v2 from containerd 2.3 on only";
+  const auto logger = script(
+      "echo $CONTAINER_ID \"$@\" > who\nprintf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\necho over > "
+      "end\n");
+  const std::string id = node().unique("second");
+  const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + logger + "?key=a%20b"}, {"/box", "err"});
+  EXPECT_EQ(started.status, 0) << started.err;
+  EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
+  EXPECT_EQ(node().ctr({"task", "delete", id}).status, 0);
+  EXPECT_TRUE(await([&] { return text("end") == "over\n"; }));
+  EXPECT_EQ(text("who"), id + " key a b\n");
+  EXPECT_EQ(text("out"), "to stdout\n");
+  EXPECT_EQ(text("err"), "to stderr\n");
+  node().remove(id);
+}
+
+TEST_P(LogUris, ALoggerOfTheSecondVersionThatEndsBeforeItsByteFailsTheCreateAndLeavesNothing) {
+  if (!is_ward()) GTEST_SKIP() << "the stock shim knows binary-v2 from containerd 2.3 on only";
+  const std::pair<const char*, const char*> loggers[] = {
+      {"exit 0\n", "logger"},
+      {"exit 7\n", "status 7"},
+      {"exec 5>&-\ncat <&3\n", "closed its descriptor 5 without a byte"}};
+  for (const auto& [text, says] : loggers) {
+    const std::string id = node().unique("silent");
+    const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + script(text)}, {"/box", "wait"});
+    EXPECT_NE(started.status, 0) << text;
+    EXPECT_THAT(started.err, HasSubstr(says)) << text;
+    node().remove(id);
+    EXPECT_TRUE(await([&] { return node().shim_pid(id) == -1 && !fs::exists(node().bundle(id)); })) << text;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Runtime, LogUris, testing::ValuesIn(runtimes()), runtime_name);
 
 class Streams : public TaskApiTest {
