@@ -15,6 +15,9 @@ enum {
 
   WARD_SEEN_DEATH = 1,      /* a process was ended by SIGSYS */
   WARD_SEEN_CAPABILITY = 2, /* the first use of one by a container */
+  WARD_SEEN_GAIN = 3,       /* the first time that a program gave its process privileges (set-user-ID, of its file) */
+
+  WARD_GAIN_BY = 0x40000000,
 
   WARD_NATIVE = 0,
   WARD_FOREIGN_32 = 1, /* int 0x80, or the entry of 32-bit programs */
@@ -27,7 +30,7 @@ struct ward_watch_init {
   __u64 start_ticks;  /* of its thread group: a number is given away again */
   __u64 capabilities; /* bit by number: what enforce would have cut */
   __u32 exec;         /* 1: an exec session */
-  __u32 unused;
+  __u32 gains;        /* 1: enforce would have set no_new_privs */
 };
 
 /* watched: container -> who that is. */
@@ -44,6 +47,8 @@ struct ward_watch_tag {
   __u64 capabilities;
   __u32 exec;
   __u32 user_ns; /* the container's: grants in namespaces of the program's making are not its own */
+  __u32 gains;
+  __u32 unused;
 };
 
 struct ward_seen {
@@ -61,7 +66,7 @@ struct ward_seen {
 
 struct ward_use {
   __u64 container;
-  __u32 capability;
+  __u32 capability; /* or WARD_GAIN_BY, with the low bits of the program's inode */
   __u32 exec;
 };
 

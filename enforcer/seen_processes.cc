@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "lib/base/clock.h"
-#include "lib/base/escape.h"
 #include "lib/base/log.h"
+#include "lib/base/utf8.h"
 #include "lib/oci/capabilities.h"
 
 namespace ward::enforcer {
@@ -27,7 +27,7 @@ std::string abi_name(std::uint32_t abi) {
 
 std::string comm_of(const ward_seen& what) {
   const std::string_view field(static_cast<const char*>(what.comm), sizeof(what.comm));
-  return escape(field.substr(0, field.find('\0')));
+  return to_utf8(field.substr(0, field.find('\0')));
 }
 
 std::string capability_of(const ward_seen& what) {
@@ -46,6 +46,7 @@ node::v1::Seen to_proto(const recorder::Seen& seen) {
   out.set_capability(capability_of(seen.what));
   out.set_abi(abi_name(seen.what.abi));
   out.set_syscall_nr(seen.what.nr);
+  out.set_gained(seen.what.kind == WARD_SEEN_GAIN);
   return out;
 }
 
@@ -100,7 +101,9 @@ bool SeenProcesses::hand_over(const recorder::Seen& seen) {
 // Nobody is there any more to judge it. No violation, for every one of those is some shim's and counted there.
 void SeenProcesses::journal_it(const recorder::Seen& seen) {
   const node::v1::Seen what = to_proto(seen);
-  JournalEntry event{what.capability().empty() ? EventKind::kEndedByFilter : EventKind::kCapabilityUsed, {}};
+  JournalEntry event{EventKind::kEndedByFilter, {}};
+  if (!what.capability().empty()) event.kind = EventKind::kCapabilityUsed;
+  if (what.gained()) event.kind = EventKind::kPrivilegesGained;
   event.body.mutable_identity()->set_containerd_namespace(seen.containerd_namespace);
   event.body.mutable_identity()->set_container_id(seen.container_id);
   event.body.set_profile_name(seen.profile);
@@ -110,9 +113,10 @@ void SeenProcesses::journal_it(const recorder::Seen& seen) {
   event.body.set_comm(what.comm());
   event.body.set_capability(what.capability());
   const std::string how = what.abi().empty() ? "" : " in " + what.abi() + " call " + std::to_string(what.syscall_nr());
-  event.body.set_reason((what.capability().empty() ? "a process was ended by SIGSYS" + how
-                                                   : what.capability() + " was used, and enforce would have cut it") +
-                        "; its shim was gone before wardd could tell it");
+  std::string said = "a process was ended by SIGSYS" + how;
+  if (!what.capability().empty()) said = what.capability() + " was used, and enforce would have cut it";
+  if (what.gained()) said = "a program gave its process privileges, which enforce does not let one do";
+  event.body.set_reason(said + "; its shim was gone before wardd could tell it");
   journal_.note(std::move(event));
 }
 

@@ -245,7 +245,9 @@ struct Guard::State {
                                .comm = what.comm(),
                                .abi = what.abi(),
                                .nr = what.syscall_nr()};
-    if (!what.capability().empty()) {
+    if (what.gained()) {
+      container->supervisor->gained_privileges(process);
+    } else if (!what.capability().empty()) {
       container->supervisor->used_capability(what.capability(), process);
     } else if (!container->is_first_process(what.pid())) {
       container->supervisor->process_died(process);

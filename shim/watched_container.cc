@@ -57,6 +57,7 @@ Result<void> put_init(const GuardedContainer& container, const std::filesystem::
   entry.start_ticks = stat->start_time_ticks;
   entry.capabilities = bits_of(container.admitted.uncut_capabilities);
   entry.exec = exec ? 1 : 0;
+  entry.gains = container.admitted.uncut_privileges ? 1 : 0;
   const auto number = static_cast<std::uint32_t>(init);
   return map->put(&number, &entry);
 }

@@ -16,6 +16,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
     {EventKind::kModeChanged, "mode-changed"},
     {EventKind::kCapabilityUsed, "capability-used"},
     {EventKind::kEndedByFilter, "ended-by-filter"},
+    {EventKind::kPrivilegesGained, "privileges-gained"},
     {EventKind::kSeenLost, "seen-lost"},
     {EventKind::kViolationsLost, "violations-lost"},
     {EventKind::kSpoolDamaged, "spool-damaged"},

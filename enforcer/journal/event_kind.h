@@ -18,6 +18,7 @@ enum class EventKind : std::uint8_t {
   kModeChanged,
   kCapabilityUsed,
   kEndedByFilter,
+  kPrivilegesGained,
   kSeenLost,
   kViolationsLost,
   kSpoolDamaged,

@@ -10,6 +10,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
 #include "lib/base/file.h"
+#include "lib/base/printable.h"
 #include "lib/base/unique_fd.h"
 #include "lib/linux/process_info.h"
 #include "shim/supervisor/redaction.h"
@@ -137,8 +138,8 @@ Json describe_violation(const node::v1::Violation& v) {
   out["tid"] = v.tid();
   out["comm"] = v.comm();
   out["exe"] = v.exe();
-  out["reason"] = escape(v.reason());
-  out["outcome"] = escape(v.outcome());
+  out["reason"] = printable(v.reason());
+  out["outcome"] = printable(v.outcome());
   out["answered_ns"] = v.answered_ns();
   out["contained_ns"] = v.contained_ns();
   return out;

@@ -109,16 +109,13 @@ node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin or
   return violation;
 }
 
-node::v1::Violation make_capability_violation(const std::string& capability, Phase phase, Origin origin,
-                                              const std::string& profile) {
+node::v1::Violation make_uncut_violation(Phase phase, Origin origin) {
   node::v1::Violation violation = stamped();
   violation.set_origin(to_proto(origin));
   violation.set_phase(to_proto(origin == Origin::kExec ? Phase::kExec : phase));
   violation.set_action(node::v1::ACTION_LOG);
   violation.set_syscall_nr(-1);
-  violation.set_capability(capability);
   violation.set_outcome("continued");
-  violation.set_reason(capability + " was used and is not in profile " + profile + ": enforce cuts it at the start");
   return violation;
 }
 

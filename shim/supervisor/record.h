@@ -44,8 +44,7 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
 // A process ended by SIGSYS: the kernel itself stopped a call for which there is no notification (K4).
 node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin origin);
 
-// Mode enforce would have cut the capability that was used.
-node::v1::Violation make_capability_violation(const std::string& capability, Phase phase, Origin origin,
-                                              const std::string& profile);
+// What the container has from its start in supervise, and mode enforce would have cut; the reason is the caller's.
+node::v1::Violation make_uncut_violation(Phase phase, Origin origin);
 
 }  // namespace ward::shim

@@ -2,6 +2,7 @@
 // What comes without a notification: the ends of processes that the kernel stopped by itself, and capabilities in use.
 #include <array>
 
+#include "lib/base/escape.h"
 #include "shim/supervisor/supervisor.h"
 #include "shim/supervisor/supervisor_state.h"
 
@@ -116,16 +117,29 @@ void Supervisor::State::contain(std::optional<node::v1::Violation> record, const
 }
 
 void Supervisor::used_capability(const std::string& capability, const EndedProcess& process) {
-  State& state = *state_;
-  state.count();
-  node::v1::Violation record =
-      make_capability_violation(capability, phase(), process.origin, state.charge.profile_name);
+  auto record = make_uncut_violation(phase(), process.origin);
+  record.set_capability(capability);
+  record.set_reason(capability + " was used and is not in profile " + state_->charge.profile_name +
+                    ": enforce cuts it at the start");
+  state_->tell_uncut(std::move(record), process);
+}
+
+void Supervisor::gained_privileges(const EndedProcess& process) {
+  auto record = make_uncut_violation(phase(), process.origin);
+  record.set_reason("the program '" + escape(process.comm) +
+                    "' gave its process privileges (set-user-ID, or capabilities of its file); profile " +
+                    state_->charge.profile_name + " has noNewPrivileges: enforce forbids it from the start on");
+  state_->tell_uncut(std::move(record), process);
+}
+
+void Supervisor::State::tell_uncut(node::v1::Violation record, const EndedProcess& process) {
+  count();
   record.set_pid(process.pid);
   record.set_tid(process.pid);
   record.set_comm(process.comm);
-  ++state.continued;
-  state.callbacks.report(state.with_identity(std::move(record), {}));
-  state.callbacks.changed();
+  ++continued;
+  callbacks.report(with_identity(std::move(record), {}));
+  callbacks.changed();
 }
 
 // Two tell of one end: the reaper, and the kernel by way of wardd.

@@ -48,7 +48,7 @@ struct EndedProcess {
   pid_t pid = 0;
   std::uint64_t start_ticks = 0;  // with the pid it names the process for ever
   Origin origin = Origin::kWorkload;
-  std::string comm = {};  // escaped
+  std::string comm = {};  // UTF-8, and data: escaped where it is shown
   std::string abi = {};   // of the call it ended in, "i386" or "x32"; empty: not known, or the native one
   int nr = -1;            // in that ABI
 };
@@ -81,6 +81,9 @@ class Supervisor {
   void process_died(const EndedProcess& process);
   // Mode enforce would have cut it; the container began in supervise and has it.
   void used_capability(const std::string& capability, const EndedProcess& process);
+  // A set-user-ID program, or one with capabilities of its file: mode enforce sets no_new_privs, this one began
+  // without.
+  void gained_privileges(const EndedProcess& process);
   [[nodiscard]] bool holds(pid_t pid) const;  // in its cgroup; a zombie too
 
   Result<void> quarantine(const std::string& reason);  // by a person

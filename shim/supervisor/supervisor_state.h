@@ -364,6 +364,7 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   bool is_news(const EndedProcess& process);
   void died(const EndedProcess& process, const Verdict& verdict, Phase phase);
+  void tell_uncut(node::v1::Violation record, const EndedProcess& process);
   void contain(std::optional<node::v1::Violation> record, const Verdict& verdict, const std::string& why);
 
   [[nodiscard]] const std::string& id() const { return charge.identity.container_id(); }

@@ -71,6 +71,42 @@ TEST_F(Deaths, F07_InAnExecSessionItNeverCostsTheWorkloadItsLife) {
   node().remove(id);
 }
 
+// Enforce sets no_new_privs at the start; supervise takes nothing, so it can only say so.
+TEST_F(Deaths, F08_ASetUserIdProgramUnderSuperviseGainsAndItIsToldOncePerProgram) {
+  const std::string root = rootfs_with("grant", 04755), id = node().unique("supervise");
+  rootfs_with("box");
+  const std::string plain = rootfs_with("other", 0755);
+  const std::vector<std::string> as_user{"--user", "1000:1000"};
+  EXPECT_THAT(run_in(root, id, {"/box", "entry", "/none", "/grant", "status"}, as_user).out,
+              Not(HasSubstr("CapEff:\t0000000000000000")))
+      << "it is root now";
+  std::vector<Json> gains;
+  const auto told = [&gains](const std::string& of) {
+    gains = events(of);
+    std::erase_if(gains, [](const Json& event) {
+      return event["reason"].get<std::string>().find("gave its process privileges") == std::string::npos;
+    });
+    return !gains.empty();
+  };
+  ASSERT_TRUE(await([&] { return told(id); }));
+  EXPECT_EQ(gains.size(), 1U);
+  EXPECT_EQ(gains.front()["outcome"], "continued");
+  EXPECT_EQ(gains.front()["comm"], "grant");
+  EXPECT_EQ(gains.front()["origin"], "workload");
+  EXPECT_THAT(gains.front()["reason"].get<std::string>(), HasSubstr("noNewPrivileges"));
+  // The container's own program may be one.
+  const std::string first = node().unique("supervise");
+  run_in(root, first, {"/grant", "true"}, as_user);
+  EXPECT_TRUE(await([&] { return told(first); }));
+  // One that gives nothing is not told of, and neither is one under enforce, where it gets nothing.
+  const std::string harmless = node().unique("supervise"), enforced = node().unique("log");
+  run_in(plain, harmless, {"/box", "entry", "/none", "/other", "attack", "unshare"}, as_user);
+  EXPECT_THAT(run_in(root, enforced, {"/box", "entry", "/none", "/grant", "status"}, as_user).out,
+              HasSubstr("CapEff:\t0000000000000000"));
+  await_violation(harmless);
+  EXPECT_FALSE(told(harmless) || told(enforced));
+}
+
 TEST_F(Deaths, F07_TheFirstProcessIsToldOfOnce) {
   const std::string id = node().unique("deny");
   run_box(id, {"/box", "attack", foreign()});

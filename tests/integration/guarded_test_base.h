@@ -113,6 +113,27 @@ class GuardedTest : public NodeTest {
     return id;
   }
 
+  // A root file system in which the program of the image has this name.
+  static std::string rootfs_with(const std::string& name, unsigned mode = 0755) {
+    const std::string id = node().unique("off");
+    EXPECT_EQ(node().ctr(run_arguments(id, {"-d"}, {"/box", "wait"})).status, 0);
+    const std::filesystem::path root = node().directory() / "rootfs";
+    for (const char* part : {"proc", "dev", "sys", "tmp"}) std::filesystem::create_directories(root / part);
+    std::filesystem::copy_file("/proc/" + std::to_string(node().task_pid(id)) + "/root/box", root / name,
+                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::permissions(root / name, std::filesystem::perms{mode});
+    node().remove(id);
+    return root.string();
+  }
+  static Output run_in(const std::string& root, const std::string& id, const std::vector<std::string>& command,
+                       const std::vector<std::string>& flags = {}) {
+    std::vector<std::string> arguments{"run", "--rm", "--runtime", kWardRuntime};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    arguments.insert(arguments.end(), {"--rootfs", root, id});
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    return node().ctr(arguments);
+  }
+
   // With 64-bit integers as numbers.
   static Json parse_json(const std::string& text) { return with_numbers(Json::parse(text, nullptr, false)); }
   static Json ward_json(std::vector<std::string> arguments) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 // Watches what no seccomp notification tells: who is ended by SIGSYS, and who uses a capability that mode enforce would
-// have cut. Attached while the node governs containers, also while wardd is away. A task without a tag, and every
-// ordinary exit, leaves at the first test. No program here is at the entry or end of system calls.
+// have cut, or is given privileges by a file while enforce would have forbidden that. Attached while the node governs
+// containers, also while wardd is away. A task without a tag, and every ordinary exit, leaves at the first test. No
+// program here is at the entry or end of system calls.
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
@@ -109,10 +110,34 @@ static __always_inline struct ward_seen* make_seen(struct task_struct* task, con
   return event;
 }
 
+// True for the first time that is told of; the others are counted.
+static __always_inline bool is_first(const struct ward_watch_tag* tag, __u32 capability) {
+  struct ward_use use = {tag->container, capability, tag->exec};
+  __u64 one = 1;
+  if (bpf_map_update_elem(&used, &use, &one, BPF_NOEXIST) == 0) return true;
+  count(&used, &use);
+  return false;
+}
+
+// The kernel calls it a secure execution where identity or capabilities came with the file.
+static __always_inline void note_gain(struct task_struct* task, const struct ward_watch_tag* tag,
+                                      struct linux_binprm* bprm) {
+  if (!tag->gains || !BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec)) return;
+  __u32 inode = BPF_CORE_READ(bprm, file, f_inode, i_ino);
+  if (!is_first(tag, WARD_GAIN_BY | (inode & (WARD_GAIN_BY - 1)))) return;
+  struct ward_seen* event = make_seen(task, tag, WARD_SEEN_GAIN);
+  if (event) bpf_ringbuf_submit(event, 0);
+}
+
 // The first exec under the filter of whom the shim announced: the container's own program begins.
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ward_watch_exec, struct task_struct* task, pid_t old_pid, struct linux_binprm* bprm) {
-  if (!task->seccomp.filter_count.counter || tag_of(task)) return 0;
+  if (!task->seccomp.filter_count.counter) return 0;
+  struct ward_watch_tag* known = tag_of(task);
+  if (known) {
+    note_gain(task, known, bprm);
+    return 0;
+  }
   __u32 group = task->tgid;
   struct ward_watch_init* init = bpf_map_lookup_elem(&inits, &group);
   if (!init || task->group_leader->start_boottime / ns_per_tick != init->start_ticks) return 0;
@@ -121,8 +146,10 @@ int BPF_PROG(ward_watch_exec, struct task_struct* task, pid_t old_pid, struct li
   tag.capabilities = init->capabilities;
   tag.exec = init->exec;
   tag.user_ns = task->cred->user_ns->ns.inum;
+  tag.gains = init->gains;
   bpf_task_storage_get(&tags, task, &tag, BPF_LOCAL_STORAGE_GET_F_CREATE);
   bpf_map_delete_elem(&inits, &group);
+  note_gain(task, &tag, bprm);
   return 0;
 }
 
@@ -175,12 +202,7 @@ static __always_inline void note_capability(const struct cred* cred, int cap) {
   if (!tag || capability >= 64 || !((tag->capabilities >> capability) & 1)) return;
   if (cred != task->real_cred || !is_effective(cred, capability)) return;
   if (cred->user_ns->ns.inum != tag->user_ns) return;
-  struct ward_use use = {tag->container, capability, tag->exec};
-  __u64 one = 1;
-  if (bpf_map_update_elem(&used, &use, &one, BPF_NOEXIST) != 0) {
-    count(&used, &use);
-    return;
-  }
+  if (!is_first(tag, capability)) return;
   struct ward_seen* event = make_seen(task, tag, WARD_SEEN_CAPABILITY);
   if (!event) return;
   event->capability = cap;
