@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #include "lib/base/escape.h"
 
@@ -34,6 +35,28 @@ std::vector<std::string> problem_lines(const Error& refusal) {
   return lines;
 }
 
+namespace {
+
+// The kernel would say so at the first container only.
+std::string why_no_program(const std::string& binary) {
+  constexpr std::size_t kEnough = 256;  // as much as the kernel looks at
+  std::string text(kEnough, '\0');
+  std::ifstream file(binary, std::ios::binary);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.rfind("\x7f"
+                 "ELF",
+                 0) == 0)
+    return "";
+  if (text.rfind("#!", 0) != 0) return "it is neither a program (ELF) nor a script (#!)";
+  const std::size_t begin = std::min(text.find_first_not_of(" \t", 2), text.size());
+  const std::string interpreter = text.substr(begin, text.find_first_of(" \t\n", begin) - begin);
+  if (::access(interpreter.c_str(), X_OK) == 0) return "";
+  return "its interpreter '" + escape(interpreter) + "': " + std::strerror(errno);
+}
+
+}  // namespace
+
 Result<void> check_references(const Config& config, std::string_view file_name) {
   const std::string& binary = config.runtime_binary;
   if (binary.empty()) return {};
@@ -46,8 +69,9 @@ Result<void> check_references(const Config& config, std::string_view file_name) 
   } else if (::access(binary.c_str(), X_OK) != 0) {
     why = "it cannot be executed";
   } else {
-    return {};
+    why = why_no_program(binary);
   }
+  if (why.empty()) return {};
   return fail(Code::kInvalidArgument, profiles::format_position(file_name, config.runtime_binary_at) +
                                           ": runtime.binary '" + escape(binary) + "': " + why +
                                           "; with it no container would start: name the runc or crun of this node");

@@ -16,7 +16,9 @@ void number(Reading& reading, const Fields& fields, std::string_view key, std::u
   const auto value = read_number(reading, *node, key);
   if (!value) return;
   if (*value < least || *value > static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) {
-    return reading.complain(node->at, std::string(key) + " must be at least " + std::to_string(least) + " and fit");
+    return reading.complain(node->at,
+                            std::string(key) + " must be at least " + std::to_string(least) + ", and at most " +
+                                std::to_string(static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())));
   }
   out = static_cast<Integer>(*value);
 }
@@ -46,7 +48,11 @@ void quarantine_section(Reading& reading, const YamlNode& node, NodeConfig& out)
   const YamlNode* ttl = fields.find("ttl");
   if (ttl == nullptr) return;
   const auto value = read_duration(reading, *ttl, "ttl");
-  if (value) out.quarantine_ttl = std::chrono::duration_cast<std::chrono::seconds>(*value);
+  if (!value) return;
+  if (value->count() % 1000 != 0) {
+    return reading.complain(ttl->at, "ttl is a whole number of seconds, such as 10m; 0s: held until a person decides");
+  }
+  out.quarantine_ttl = std::chrono::duration_cast<std::chrono::seconds>(*value);
 }
 
 void evidence_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
@@ -54,6 +60,11 @@ void evidence_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
   number(reading, fields, "maxBytes", 4096, out.evidence_max_bytes);
   number(reading, fields, "maxFiles", 1, out.evidence_max_files);
   number(reading, fields, "maxTotalBytes", 1U << 20U, out.evidence_max_total_bytes);
+  if (out.evidence_max_bytes > out.evidence_max_total_bytes) {
+    reading.complain(fields.find("maxBytes")->at, "maxBytes, of one bundle, is more than maxTotalBytes (" +
+                                                      std::to_string(out.evidence_max_total_bytes) +
+                                                      "), of all: no bundle would be kept");
+  }
   if (const auto age = max_age(reading, fields)) {
     out.evidence_max_age = std::chrono::duration_cast<std::chrono::seconds>(*age);
   }

@@ -125,14 +125,12 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   return rule;
 }
 
-}  // namespace
-
-Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
+Result<Policy> read(std::string_view text, std::string_view file_name, std::map<std::string, Position>& positions) {
   const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
   Reading reading(file_name, &policy_sections());
   Policy policy;
-  std::map<std::string, Position> positions = {{"metadata.name", root->at}, {"rules", root->at}};
+  positions = {{"metadata.name", root->at}, {"rules", root->at}};
   const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
   check_document(reading, fields, "Policy");
   if (const YamlNode* metadata = fields.require("metadata")) {
@@ -161,6 +159,19 @@ Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
   }
   if (!reading.ok()) return tl::unexpected<Error>(reading.error());
   return policy;
+}
+
+}  // namespace
+
+Result<Policy> read_policy(std::string_view text, std::string_view file_name) {
+  std::map<std::string, Position> positions;
+  return read(text, file_name, positions);
+}
+
+std::map<std::string, Position> policy_places(std::string_view text) {
+  std::map<std::string, Position> positions;
+  if (!read(text, "", positions)) return {};
+  return positions;
 }
 
 }  // namespace ward::profiles

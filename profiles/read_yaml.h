@@ -4,16 +4,21 @@
 // Pure: the caller reads the file. Every limit is in yaml_tree.h.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "lib/base/result.h"
 #include "profiles/profile.h"
+#include "profiles/yaml_tree.h"
 
 namespace ward::profiles {
 
 Result<Profile> read_profile(std::string_view text, std::string_view file_name);
 Result<Policy> read_policy(std::string_view text, std::string_view file_name);
+
+// Where in a policy's text things stand: "rules.0.profile", "rules.0". Empty where it is none.
+std::map<std::string, Position> policy_places(std::string_view text);
 
 // The document's `kind`, for folders and commands that take more than one.
 Result<std::string> read_kind(std::string_view text, std::string_view file_name);

@@ -79,9 +79,9 @@ class Resolver {
     compiled.set_file(rule.place.file);
     compiled.set_number(static_cast<std::uint32_t>(number + 1));
     compiled.set_line(rule.place.line);
-    for (const std::string& text : {rule.profile, rule.workload}) {
+    for (const auto& [key, text] : {std::pair("profile", rule.profile), std::pair("workload", rule.workload)}) {
       const std::string choice = describe_tenants_choice(rule, text);
-      if (!choice.empty()) warn(policy, number, choice);
+      if (!choice.empty()) warn(policy, number, key, choice);
     }
     if (rule.profile.empty()) return;
     const auto ref = refs_.find(rule.profile);
@@ -93,7 +93,7 @@ class Resolver {
       static const Profile kUnnamed;
       const Profile& stand_in = rule.missing == Missing::kBaseline ? baseline_profile() : kUnnamed;
       *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec, stand_in.on_refused);
-      warn(policy, number,
+      warn(policy, number, "profile",
            "there is no profile '" + rule.profile +
                "'; until there is, missing: " + std::string(missing_name(rule.missing)));
     }
@@ -101,7 +101,8 @@ class Resolver {
   }
 
  private:
-  void warn(const Policy& policy, std::size_t number, const std::string& what) {
+  void warn(const Policy& policy, std::size_t number, const char* key, const std::string& what) {
+    out_.warned_of.emplace_back(policy.name, "rules." + std::to_string(number) + "." + key);
     out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) + ": " + what);
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
@@ -17,6 +18,8 @@ struct Resolved {
   std::vector<SealedBytes> files;  // compiled profiles that the index names, the baseline among them
   std::vector<std::string>
       warnings;  // "policy web, rule 2: there is no profile 'api'; until there is, missing: refuse"
+  // Of each warning: the policy, and what of it, as policy_places() names it.
+  std::vector<std::pair<std::string, std::string>> warned_of;
 };
 
 // `policies` in the order that counts (of their file names); first match wins over all of them. Two profiles, or two

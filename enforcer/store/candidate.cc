@@ -82,6 +82,24 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
                  std::to_string(candidate.policies[largest].rules.size()));
 }
 
+// A warning says where, like a refusal.
+void place_warnings(Candidate& candidate, const Sources& sources) {
+  std::map<std::string, const SourceFile*> files;
+  std::map<std::string, std::map<std::string, profiles::Position>> places;
+  for (std::size_t i = 0; i < candidate.policies.size(); ++i) files[candidate.policies[i].name] = &sources.policies[i];
+  for (std::size_t i = 0; i < candidate.resolved.warnings.size(); ++i) {
+    const auto& [policy, subject] = candidate.resolved.warned_of[i];
+    const SourceFile* file = files[policy];
+    auto [known, fresh] = places.try_emplace(policy);
+    if (fresh) known->second = profiles::policy_places(file->text);
+    auto place = known->second.find(subject);
+    if (place == known->second.end()) place = known->second.find(subject.substr(0, subject.rfind('.')));
+    const profiles::Position at = place == known->second.end() ? profiles::Position{} : place->second;
+    candidate.resolved.warnings[i] =
+        profiles::format_position(file->path.string(), at) + ": " + candidate.resolved.warnings[i];
+  }
+}
+
 }  // namespace
 
 Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& seen,
@@ -132,6 +150,7 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
   out.resolved = std::move(*resolved);
   check_limits(out, sources, complaints);
   if (!complaints.none()) return complaints.error();
+  place_warnings(out, sources);
   return out;
 }
 

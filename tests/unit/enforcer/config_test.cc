@@ -4,7 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "profiles/yaml_tree.h"
+#include "tests/unit/enforcer/scratch_directory.h"
 
 namespace ward::enforcer {
 namespace {
@@ -79,6 +83,69 @@ TEST(Config, F20_ARuntimeThatIsNotThereOrCannotBeExecutedIsNamedWithItsPlace) {
   EXPECT_THAT(reference_refused("/etc"), HasSubstr("it is no file"));
   EXPECT_THAT(reference_refused("/etc/passwd"), HasSubstr("it cannot be executed"));
   EXPECT_TRUE(check_references(Config{}, "wardd.yaml")) << "runc from PATH";
+}
+
+// A script is a runtime as well, where its interpreter is there.
+TEST(Config, F20_AScriptWithoutItsInterpreterAndAFileOfAnotherKindAreNoRuntime) {
+  const test::ScratchDirectory directory;
+  const auto made = [&](const std::string& name, const std::string& text) {
+    const std::filesystem::path path = directory.path() / name;
+    std::ofstream(path) << text;
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path.string();
+  };
+  EXPECT_EQ(reference_refused(made("wrapper", "#! /bin/sh -e\nexec runc \"$@\"\n")), "accepted");
+  EXPECT_THAT(reference_refused(made("orphan", "#!/no/such -x\n")), HasSubstr("its interpreter '/no/such': No such"));
+  EXPECT_THAT(reference_refused(made("text", "runc\n")), HasSubstr("neither a program (ELF) nor a script"));
+  EXPECT_THAT(reference_refused(made("empty", "")), HasSubstr("neither a program"));
+  std::filesystem::create_symlink("/no/such", directory.path() / "dangling");
+  EXPECT_THAT(reference_refused((directory.path() / "dangling").string()), HasSubstr("No such file"));
+}
+
+struct Value {
+  const char* body;
+  const char* says;  // with the place; nullptr: it is taken
+};
+
+// F20's kind: well formed, and refers to nothing or means nothing. One row for each key, good and bad.
+TEST(Config, F20_AValueThatRefersToNothingIsRefusedWithItsPlaceWhateverTheKey) {
+  const Value values[] = {
+      {"journal: {maxEvents: 100}\n", nullptr},
+      {"journal: {maxEvents: 0}\n", "w.yaml:3:22: maxEvents must be at least 100"},
+      {"journal: {maxAge: 1m}\n", nullptr},
+      {"journal: {maxAge: 0s}\n", "w.yaml:3:19: maxAge must be at least 1m"},
+      {"recordings: {runsPerWorkload: 1}\n", nullptr},
+      {"recordings: {runsPerWorkload: 0}\n", "w.yaml:3:31: runsPerWorkload must be at least 1"},
+      {"recordings: {runsPerWorkload: 4294967296}\n", "and at most 4294967295"},
+      {"quarantine: {ttl: 0s}\n", nullptr},
+      {"quarantine: {ttl: 1s}\n", nullptr},
+      {"quarantine: {ttl: 500ms}\n", "w.yaml:3:19: ttl is a whole number of seconds"},
+      {"evidence: {maxBytes: 4095}\n", "w.yaml:3:22: maxBytes must be at least 4096"},
+      {"evidence: {maxFiles: 0}\n", "w.yaml:3:22: maxFiles must be at least 1"},
+      {"evidence: {full: maybe}\n", "w.yaml:3:18: full must be true or false"},
+      {"evidence: {maxAge: 59s}\n", "w.yaml:3:20: maxAge must be at least 1m"},
+      {"evidence: {maxTotalBytes: 1048575}\n", "w.yaml:3:27: maxTotalBytes must be at least 1048576"},
+      {"evidence: {maxBytes: 2097152, maxTotalBytes: 1048576}\n", "w.yaml:3:22: maxBytes, of one bundle, is more than"},
+      {"evidence: {maxBytes: 1048576, maxTotalBytes: 1048576}\n", nullptr},
+      {"runtime: {binary: ''}\n", "w.yaml:3:19: binary must be an absolute path"},
+      {"runtime: {binary: bin/runc}\n", "w.yaml:3:19: binary must be an absolute path"},
+      {"runtime: {binary: /no/such}\n", "w.yaml:3:19: runtime.binary '/no/such': No such file"},
+      {"runtime: {binary: /bin/sh}\n", nullptr},
+      {"metrics: {listen: '127.0.0.1:0'}\n", "w.yaml:3:19: listen must be 127.0.0.1 and a port"},
+      {"metrics: {listen: '10.0.0.1:9464'}\n", "w.yaml:3:19: listen must be 127.0.0.1"},
+      {"metrics: {listen: 'localhost:9464'}\n", "w.yaml:3:19: listen must be 127.0.0.1"},
+      {"metrics: {listen: '127.0.0.1:9464'}\n", nullptr},
+      {"whenUngoverned: nobody\n", "w.yaml:3:17: whenUngoverned cannot be 'nobody'"}};
+  for (const Value& value : values) {
+    const auto config = parse_config(std::string(kHead) + value.body, "w.yaml");
+    const auto refers = config ? check_references(*config, "w.yaml") : tl::unexpected<Error>(config.error());
+    const std::string said = refers ? "" : refers.error().message;
+    if (value.says == nullptr) {
+      EXPECT_EQ(said, "") << value.body;
+    } else {
+      EXPECT_THAT(said, HasSubstr(value.says)) << value.body;
+    }
+  }
 }
 
 TEST(Config, MetadataWithLabelsAndAnnotationsIsAllowedAsInEveryKind) {

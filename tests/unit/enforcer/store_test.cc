@@ -169,6 +169,17 @@ TEST_F(StoreTest, I9_AllBadFilesAreNamedAtOnce) {
   }
 }
 
+TEST_F(StoreTest, F20_AProfileThatIsNotThereIsAWarningWithThePlaceOfItsName) {
+  const fs::path file = places_.policies() / "10-web.yaml";
+  write(file,
+        "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n"
+        "    - {match: {containers: [a]}, mode: \"off\"}\n"
+        "    - match: {containers: [b]}\n      mode: enforce\n      profile: nowhere\n");
+  store_->reload();
+  EXPECT_THAT(store_->problems(), ElementsAre(HasSubstr("warning: " + file.string() +
+                                                        ":9:16: policy p, rule 2: there is no profile 'nowhere'")));
+}
+
 TEST_F(StoreTest, I9_TwoFilesOfOneProfileAreRefused) {
   write(places_.profiles() / "a.yaml", profile("web", 1));
   write(places_.profiles() / "b.yaml", profile("web", 2));
