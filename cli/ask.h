@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/present/json.h"
+#include "cli/request_text.h"
 #include "cli/session.h"
 
 namespace ward::cli {
@@ -19,6 +20,7 @@ using Question = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, co
 template <typename Request, typename Response, typename PrintText>
 int ask(Session& session, const std::string& doing, Question<Request, Response> question, const Request& request,
         PrintText print_text, Response* kept = nullptr) {
+  if (const auto why = why_not_text(request)) return session.refuse(doing + ": " + *why, kExitUsage);
   grpc::ClientContext context;
   context.set_deadline(deadline());
   Response answer;

@@ -12,6 +12,7 @@
 #include "cli/present/event_text.h"
 #include "cli/present/json.h"
 #include "cli/present/since.h"
+#include "cli/request_text.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
 
@@ -118,6 +119,7 @@ int run(Session& session, const Asked& asked) {
   // Following means what happens from now on, unless something older is asked for.
   const bool asks_for_old = asked.last || !asked.since.empty() || request.after_sequence() > 0;
   request.set_only_new((asked.last && *asked.last == 0) || (request.follow() && !asks_for_old));
+  if (const auto why = why_not_text(request)) return session.refuse("events: " + *why, kExitUsage);
   return Events(session, request).run();
 }
 

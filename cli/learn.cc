@@ -32,20 +32,21 @@ int list(Session& session) {
 int show(Session& session, const std::string& workload) {
   ward::v1::GetRecordingRequest request;
   request.set_workload(workload);
-  return ask(session, "learn show " + workload, &Stub::GetRecording, request,
+  return ask(session, "learn show " + escape(workload, 80), &Stub::GetRecording, request,
              [&](const auto& recording) { session.print(recording_text(recording, session.out)); });
 }
 
 int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
-  return ask(
-      session, "learn forget " + request.workload(), &Stub::ForgetRecording, request, [&](const auto& forgotten) {
-        session.print(escape(request.workload()) + ": " + std::to_string(forgotten.forgotten()) + " runs forgotten" +
-                      (forgotten.kept_active() == 0
-                           ? ""
-                           : ", " + std::to_string(forgotten.kept_active()) + " kept because they go on") +
-                      "\n");
-        for (const std::string& id : forgotten.run_ids()) session.print("  run " + escape(id) + "\n");
-      });
+  return ask(session, "learn forget " + escape(request.workload(), 80), &Stub::ForgetRecording, request,
+             [&](const auto& forgotten) {
+               session.print(escape(request.workload()) + ": " + std::to_string(forgotten.forgotten()) +
+                             " runs forgotten" +
+                             (forgotten.kept_active() == 0
+                                  ? ""
+                                  : ", " + std::to_string(forgotten.kept_active()) + " kept because they go on") +
+                             "\n");
+               for (const std::string& id : forgotten.run_ids()) session.print("  run " + escape(id) + "\n");
+             });
 }
 
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {

@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 #include "lib/base/printable.h"
 
 namespace ward::cli {
@@ -13,7 +14,7 @@ namespace {
 using Request = ward::v1::SetContainerModeRequest;
 
 int run(Session& session, const Request& request) {
-  return ask(session, "mode " + request.container(), &ward::v1::Ward::Stub::SetContainerMode, request,
+  return ask(session, "mode " + escape(request.container(), 80), &ward::v1::Ward::Stub::SetContainerMode, request,
              [&](const ward::v1::ContainerResponse& answer) {
                const auto& container = answer.container();
                session.print(full_name(container) + ": mode " + container.mode() +

@@ -7,6 +7,7 @@
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
+#include "lib/base/utf8.h"
 #include "profiles/read_yaml.h"
 
 namespace ward::cli {
@@ -18,7 +19,7 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   // What is not even a profile is told here: text that is not UTF-8 cannot be sent.
   if (auto profile = profiles::read_profile(file->text, file->name); !profile) return session.fail(profile.error());
   request.set_yaml(file->text);
-  request.set_file_name(file->name);
+  request.set_file_name(to_utf8(file->name));
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::ApplyProfileResponse response;

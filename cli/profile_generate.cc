@@ -9,7 +9,9 @@
 #include "cli/present/json.h"
 #include "cli/profile_compare.h"
 #include "cli/profile_file.h"
+#include "cli/request_text.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 #include "lib/base/named_output.h"
 #include "lib/base/printable.h"
 
@@ -30,11 +32,12 @@ int refuse_to_overwrite(Session& session, const std::string& output) {
 }
 
 int run(Session& session, const ward::v1::GenerateProfileRequest& request, const std::string& output) {
+  if (const auto why = why_not_text(request)) return session.refuse("profile generate: " + *why, kExitUsage);
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::GenerateProfileResponse response;
   if (const auto rpc = session.api().GenerateProfile(&context, request, &response); !rpc.ok()) {
-    return session.fail("profile generate " + request.workload(), rpc);
+    return session.fail("profile generate " + escape(request.workload(), 80), rpc);
   }
   if (!output.empty()) {
     if (auto written = write_named_output(output, response.yaml(), 0644); !written)

@@ -9,6 +9,7 @@
 #include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 #include "lib/base/printable.h"
 #include "profiles/canonical.h"
 #include "profiles/node_config.h"
@@ -121,7 +122,7 @@ int run(Session& session, const std::vector<std::string>& given) {
       session.warn(path + ": " + w.subject + ": " + w.message);
     }
     if (verdict.error.empty()) {
-      session.print(printable(path) + ": " + session.out.good("ok") + " " + verdict.kind +
+      session.print(escape(path, 4096) + ": " + session.out.good("ok") + " " + verdict.kind +
                     (verdict.digest.empty() ? "" : " " + short_digest(verdict.digest)) + "\n");
     } else {
       session.say(printable(verdict.error));

@@ -4,6 +4,7 @@
 #include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
@@ -11,12 +12,13 @@ namespace {
 int run(Session& session, const std::string& name) {
   ward::v1::GetProfileRequest request;
   request.set_name(name);
-  return ask(session, "profile show " + name, &ward::v1::Ward::Stub::GetProfile, request, [&](const auto& document) {
-    const auto& s = document.summary();
-    session.print("# digest " + s.digest() + ", " + std::to_string(s.syscalls()) + " syscalls, " +
-                  std::to_string(s.capabilities()) + " capabilities, " + std::to_string(s.used_by()) + " containers\n" +
-                  document.yaml());
-  });
+  return ask(session, "profile show " + escape(name, 80), &ward::v1::Ward::Stub::GetProfile, request,
+             [&](const auto& document) {
+               const auto& s = document.summary();
+               session.print("# digest " + s.digest() + ", " + std::to_string(s.syscalls()) + " syscalls, " +
+                             std::to_string(s.capabilities()) + " capabilities, " + std::to_string(s.used_by()) +
+                             " containers\n" + document.yaml());
+             });
 }
 
 }  // namespace

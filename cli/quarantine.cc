@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
@@ -41,7 +42,7 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
       "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
   verb->callback([&session, &exit_code, request, name, done, command] {
     exit_code = ask(
-        session, std::string("quarantine ") + name + " " + request->container(), command, *request,
+        session, std::string("quarantine ") + name + " " + escape(request->container(), 80), command, *request,
         [&session, done](const auto& answer) { session.print(full_name(answer.container()) + ": " + done + "\n"); });
   });
 }

@@ -8,6 +8,7 @@
 #include "enforcer/node_link/container_commands.h"
 #include "enforcer/recordings/describe.h"
 #include "enforcer/test_policy.h"
+#include "lib/base/escape.h"
 #include "profiles/effective.h"
 #include "profiles/generate.h"
 #include "profiles/write_yaml.h"
@@ -109,7 +110,7 @@ v1::ProfileSummary summarize(const Node& node, const LoadedProfile& loaded) {
 Result<v1::ProfileDocument> get_profile(const Node& node, const std::string& name) {
   const LoadedProfile* loaded = node.store.find(name);
   if (loaded == nullptr)
-    return fail(Code::kNotFound, "there is no profile '" + name + "': `ward profile list` shows them");
+    return fail(Code::kNotFound, "there is no profile '" + escape(name, 80) + "': `ward profile list` shows them");
   v1::ProfileDocument out;
   *out.mutable_summary() = summarize(node, *loaded);
   out.set_yaml(loaded->text);

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "lib/base/utf8.h"
+
 namespace ward::profiles {
 namespace {
 
@@ -26,7 +28,7 @@ std::u32string decode(std::string_view text) {
   constexpr std::array<std::uint8_t, 5> kLeadBits = {0, 0x7F, 0x1F, 0x0F, 0x07};
   std::u32string out;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(text, i);
+    const std::size_t length = utf8_length(text.substr(i));
     if (length == 0) break;
     char32_t c = static_cast<std::uint8_t>(text[i]) & kLeadBits.at(length);
     for (std::size_t k = 1; k < length; ++k) c = (c << 6U) | (static_cast<std::uint8_t>(text[i + k]) & 0x3FU);
@@ -168,24 +170,6 @@ class Scan {
 };
 
 }  // namespace
-
-std::size_t utf8_length(std::string_view text, std::size_t i) {
-  const auto byte = [&](std::size_t k) { return static_cast<std::uint8_t>(text[k]); };
-  const std::uint8_t lead = byte(i);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  if (lead >= 0xC2 && lead <= 0xDF) length = 2;
-  if (lead >= 0xE0 && lead <= 0xEF) length = 3;
-  if (lead >= 0xF0 && lead <= 0xF4) length = 4;
-  if (length == 0 || i + length > text.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0U) != 0x80U) return 0;
-  }
-  const std::uint8_t second = byte(i + 1);
-  const bool bad = (lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) ||
-                   (lead == 0xF0 && second < 0x90) || (lead == 0xF4 && second > 0x8F);
-  return bad ? 0 : length;
-}
 
 FalseBlanks find_false_blanks(std::string_view text) { return Scan(decode(text)).run(); }
 

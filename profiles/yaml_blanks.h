@@ -28,8 +28,4 @@ struct FalseBlanks {
 // The text is valid UTF-8.
 FalseBlanks find_false_blanks(std::string_view text);
 
-// The number of bytes of the UTF-8 sequence at text[i], 0 where it is not one (overlong, surrogate, beyond U+10FFFF,
-// cut).
-std::size_t utf8_length(std::string_view text, std::size_t i);
-
 }  // namespace ward::profiles

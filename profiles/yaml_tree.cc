@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 #include "profiles/yaml_blanks.h"
 
 namespace ward::profiles {
@@ -43,7 +44,7 @@ class Lines {
     const auto line = static_cast<std::size_t>(at.line - 1);
     if (line >= begins_.size()) return text_.size();
     std::size_t i = begins_[line];
-    for (int column = 1; column < at.column && i < text_.size(); ++column) i += utf8_length(text_, i);
+    for (int column = 1; column < at.column && i < text_.size(); ++column) i += utf8_length(text_.substr(i));
     return i;
   }
 
@@ -216,7 +217,7 @@ std::optional<Refused> check_bytes(std::string_view text) {
   bool blank = true;
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<std::uint8_t>(text[i]);
-    const std::size_t length = utf8_length(text, i);
+    const std::size_t length = utf8_length(text.substr(i));
     if (length == 0)
       return Refused{at, "not UTF-8 (byte 0x" + escape(text.substr(i, 1)).substr(2) + "): save the file as UTF-8"};
     if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
@@ -254,7 +255,10 @@ bool is_closed(std::string_view text, std::size_t i) {
 }  // namespace
 
 std::string format_position(std::string_view file_name, Position at) {
-  return std::string(file_name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  std::string name(file_name);
+  // Each complaint is a line of its own, whatever a file is called.
+  for (std::size_t i = name.find('\n'); i != std::string::npos; i = name.find('\n', i)) name.replace(i, 1, "\\x0a");
+  return name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
 Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name) {

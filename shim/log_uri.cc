@@ -50,7 +50,8 @@ Result<LogUri> parse_log_uri(std::string_view text) {
   std::string_view rest = text.substr(separator + 3);
   rest = rest.substr(0, rest.find('#'));
   const auto question = std::min(rest.find('?'), rest.size());
-  if (!decode(rest.substr(0, question), false, uri.path)) return invalid("the path cannot be decoded");
+  if (!decode(rest.substr(0, question), false, uri.path))
+    return invalid("a % in the path is not followed by two hexadecimal digits (write a % as %25)");
   if (uri.path.empty() || uri.path[0] != '/') return invalid("the path must be absolute (three slashes)");
   std::string_view query = rest.substr(std::min(question + 1, rest.size()));
   while (!query.empty()) {
@@ -63,7 +64,7 @@ Result<LogUri> parse_log_uri(std::string_view text) {
     std::string value;
     if (!decode(pair.substr(0, equals), true, key) ||
         !decode(pair.substr(std::min(equals + 1, pair.size())), true, value)) {
-      return invalid("the query cannot be decoded");
+      return invalid("a % in the query is not followed by two hexadecimal digits (write a % as %25)");
     }
     uri.arguments.push_back(std::move(key));
     uri.arguments.push_back(std::move(value));

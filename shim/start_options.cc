@@ -22,7 +22,10 @@ Result<StartOptions> parse_start_options(std::string_view input, std::string_vie
   }
   containerd::Any any;
   if (!any.ParseFromArray(input.data(), size)) {
-    return fail(Code::kInvalidArgument, "the runtime options on standard input cannot be decoded");
+    return fail(Code::kInvalidArgument, "the " + std::to_string(input.size()) +
+                                            " bytes on standard input are neither runtime options nor bootstrap "
+                                            "parameters as containerd writes them: is it a version that this shim "
+                                            "knows (docs/shim-contract.md)?");
   }
   auto options = decode_options(any);
   if (!options) return tl::unexpected(options.error());

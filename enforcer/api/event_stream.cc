@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "enforcer/api/message_text.h"
 #include "enforcer/api/server.h"
 #include "enforcer/api/translate.h"
 
@@ -11,6 +12,10 @@ namespace ward::enforcer {
 namespace {
 
 constexpr std::uint32_t kPage = 128;  // events read at once; one is at most some kilobytes
+
+bool is_plain(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
 
 }  // namespace
 
@@ -37,7 +42,8 @@ void EventStream::begin(const Result<Operations::EventsOf>& of) {
   }
   // The headers tell a follower that it is subscribed, also while there is nothing to say.
   context_->AddInitialMetadata("ward-after", std::to_string(after_));
-  if (!of_.containerd_namespace.empty()) {
+  // gRPC ends the whole program for a header with other bytes; no container has such a name, so nothing is lost.
+  if (!of_.containerd_namespace.empty() && is_plain(of_.containerd_namespace) && is_plain(of_.id)) {
     context_->AddInitialMetadata("ward-container", of_.containerd_namespace + "/" + of_.id);
   }
   StartSendInitialMetadata();
@@ -79,6 +85,7 @@ void EventStream::advance() {
     return;
   }
   writing_ = to_api(page_.front());
+  make_text(writing_);
   page_.pop_front();
   write_in_flight_ = true;
   StartWrite(&writing_);

@@ -3,6 +3,7 @@
 
 #include <asio/post.hpp>
 
+#include "enforcer/api/message_text.h"
 #include "ward/v1/api.grpc.pb.h"
 
 namespace ward::enforcer {
@@ -12,6 +13,7 @@ template <typename Response>
 void finish(grpc::ServerUnaryReactor* reactor, Response* out, Result<Response> result) {
   if (!result) return reactor->Finish({static_cast<grpc::StatusCode>(result.error().code), result.error().message});
   *out = std::move(*result);
+  make_text(*out);
   reactor->Finish(grpc::Status::OK);
 }
 

@@ -25,10 +25,13 @@ Result<void> check(const node::v1::ContainerStatus& status) {
 // A request handler takes the message and returns the answer, or an error.
 template <typename Message, typename F>
 void add(ttrpc::Server& server, const char* method, F handler) {
-  server.add(std::string(kService), method, [handler](ttrpc::Request request, ttrpc::Responder responder) {
+  server.add(std::string(kService), method, [handler, method](ttrpc::Request request, ttrpc::Responder responder) {
     Message message;
     if (!message.ParseFromString(request.payload)) {
-      responder.error({Code::kInvalidArgument, "not a " + message.GetTypeName() + " message", 0});
+      responder.error({Code::kInvalidArgument,
+                       std::string(method) + ": the payload of " + std::to_string(request.payload.size()) +
+                           " bytes is no " + message.GetTypeName() + "; are wardd and the shim of one version?",
+                       0});
       return;
     }
     handler(message, std::move(responder));

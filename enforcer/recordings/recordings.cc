@@ -9,6 +9,7 @@
 
 #include "enforcer/recordings/run_json.h"
 #include "lib/base/clock.h"
+#include "lib/base/escape.h"
 #include "lib/base/log.h"
 
 namespace ward::enforcer {
@@ -303,7 +304,7 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
   }
   if (out.observations.runs.empty()) {
     return fail(Code::kNotFound,
-                "nothing was recorded for '" + workload +
+                "nothing was recorded for '" + escape(workload, 80) +
                     "': run it under a policy of mode learn; `ward learn list` shows what was recorded");
   }
   return out;
@@ -325,18 +326,20 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
   }
   if (!run_id.empty() && ids.size() + out.kept_active != 1) {
     return done(fail(ids.empty() && out.kept_active == 0 ? Code::kNotFound : Code::kInvalidArgument,
-                     (ids.empty() && out.kept_active == 0 ? "no run of '" : "more than one run of '") + workload +
-                         "' begins with '" + run_id + "': `ward learn show " + workload + "` lists them"));
+                     (ids.empty() && out.kept_active == 0 ? "no run of '" : "more than one run of '") +
+                         escape(workload, 80) + "' begins with '" + escape(run_id, 80) + "': `ward learn show " +
+                         escape(workload, 80) + "` lists them"));
   }
   if (ids.empty()) {
-    return done(fail(Code::kFailedPrecondition,
-                     "'" + workload + "' is being recorded: stop its containers, then forget what they did"));
+    return done(
+        fail(Code::kFailedPrecondition,
+             "'" + escape(workload, 80) + "' is being recorded: stop its containers, then forget what they did"));
   }
   out.runs = static_cast<std::uint32_t>(ids.size());
   out.run_ids = ids;
   for (const std::string& id : ids) closed_.erase(id);  // or persist() would write it again
   JournalEntry entry{EventKind::kRecordingForgotten, {}};
-  entry.body.set_reason(std::to_string(out.runs) + " runs of " + workload);
+  entry.body.set_reason(std::to_string(out.runs) + " runs of " + escape(workload));
   journal_.note(std::move(entry));
   writer_.submit(
       [ids](Connection& connection) -> Result<void> {

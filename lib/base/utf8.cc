@@ -4,9 +4,7 @@
 #include <algorithm>
 
 namespace ward {
-namespace {
 
-// Bytes of the well-formed UTF-8 sequence at the front (RFC 3629: no overlong forms, no surrogates), 0 where none is.
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -24,7 +22,14 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
-}  // namespace
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
 
 std::string to_utf8(std::string_view text) {
   std::string out;

@@ -42,7 +42,9 @@ class Completion : public GuardedTest {
     shell.write("\x15");
     type(shell, "file", "ward profile lint " + node().directory().string() + "/only-\t");
     EXPECT_TRUE(shell.await_output("/only-one.yaml")) << shell.out();
-    shell.write("\x15" "exit\n");
+    shell.write(
+        "\x15"
+        "exit\n");
     EXPECT_EQ(shell.wait(), 0);
   }
 };
@@ -71,8 +73,8 @@ TEST_F(Completion, FishCompletesVerbsOptionsContainersAndFiles) {
   std::ofstream(node().directory() / "only-one.yaml") << "x";
   const std::string id = start_watched("deny");
   const auto completed = [](const std::string& line) {
-    const Output output = run({"fish", "--no-config", "-c", "ward completion fish | source; complete -C '" + line + "'"},
-                              with_ward(false));
+    const Output output = run(
+        {"fish", "--no-config", "-c", "ward completion fish | source; complete -C '" + line + "'"}, with_ward(false));
     EXPECT_EQ(output.status, 0) << output.err;
     return output.out;
   };

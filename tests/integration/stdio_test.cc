@@ -105,13 +105,13 @@ TEST_P(LogUris, ALoggerOfTheSecondVersionThatEndsBeforeItsByteFailsTheCreateAndL
       {"exit 0\n", "logger"},
       {"exit 7\n", "status 7"},
       {"exec 5>&-\ncat <&3\n", "closed its descriptor 5 without a byte"}};
-  for (const auto& [text, says] : loggers) {
+  for (const auto& [body, says] : loggers) {
     const std::string id = node().unique("silent");
-    const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + script(text)}, {"/box", "wait"});
-    EXPECT_NE(started.status, 0) << text;
-    EXPECT_THAT(started.err, HasSubstr(says)) << text;
+    const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + script(body)}, {"/box", "wait"});
+    EXPECT_NE(started.status, 0) << body;
+    EXPECT_THAT(started.err, HasSubstr(says)) << body;
     node().remove(id);
-    EXPECT_TRUE(await([&] { return node().shim_pid(id) == -1 && !fs::exists(node().bundle(id)); })) << text;
+    EXPECT_TRUE(await([&] { return node().shim_pid(id) == -1 && !fs::exists(node().bundle(id)); })) << body;
   }
 }
 

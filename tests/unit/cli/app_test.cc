@@ -5,9 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
 #include <sstream>
 
 #include "cli/candidates.h"
+#include "lib/base/unique_fd.h"
 
 namespace ward::cli {
 namespace {
@@ -19,15 +25,16 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// Without anything that parsing would run.
+// What is typed runs, and finds neither a wardd nor a file.
 class Tree : public testing::Test {
  protected:
-  Tree() : app_(make_app(session_, exit_code_)) { quieten(*app_); }
-
-  static void quieten(CLI::App& app) {
-    app.callback([] {});
-    for (CLI::App* below : app.get_subcommands([](CLI::App*) { return true; })) quieten(*below);
+  Tree() : app_(make_app(session_, exit_code_)) {
+    session_.places.run = "/nowhere";
+    EXPECT_EQ(::chdir("/proc/self/fdinfo"), 0);
+    EXPECT_NE(std::freopen("/dev/null", "r", stdin), nullptr);
   }
+  ~Tree() override { EXPECT_EQ(::fchdir(here_.get()), 0); }
+
   static std::vector<const CLI::App*> all_below(const CLI::App& app) {
     std::vector<const CLI::App*> all;
     for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; })) {
@@ -72,7 +79,7 @@ class Tree : public testing::Test {
     } catch (const CLI::Error& error) {
       return error.what();
     }
-    return "";
+    return exit_code_ == kExitUsage ? "exit code 2" : "";
   }
 
   std::vector<std::string> offered(std::vector<std::string> words) {
@@ -85,6 +92,7 @@ class Tree : public testing::Test {
     return texts;
   }
 
+  const UniqueFd here_{::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC)};
   Session session_;
   int exit_code_ = 0;
   std::unique_ptr<CLI::App> app_;
@@ -147,9 +155,9 @@ TEST_F(Tree, WhatIsTypedDecidesWhatIsOffered) {
 
 TEST_F(Tree, TheValueOfAnOptionIsOfferedHoweverTheShellCutsIt) {
   EXPECT_THAT(offered({"ps", "--output", "j"}), ElementsAre("json"));
-  EXPECT_THAT(offered({"ps", "--output=j"}), ElementsAre("--output=json"));     // zsh, fish
-  EXPECT_THAT(offered({"ps", "--output", "=", "j"}), ElementsAre("json"));      // bash
-  EXPECT_THAT(offered({"ps", "--output", "="}), ElementsAre("text", "json"));   // bash, nothing typed yet
+  EXPECT_THAT(offered({"ps", "--output=j"}), ElementsAre("--output=json"));    // zsh, fish
+  EXPECT_THAT(offered({"ps", "--output", "=", "j"}), ElementsAre("json"));     // bash
+  EXPECT_THAT(offered({"ps", "--output", "="}), ElementsAre("text", "json"));  // bash, nothing typed yet
   EXPECT_THAT(offered({"-o", "json", "stat"}), ElementsAre("status"));
   EXPECT_THAT(offered({"--output=json", "stat"}), ElementsAre("status"));
   EXPECT_THAT(offered({"profile", "compile", "--format", "o"}), ElementsAre("oci"));

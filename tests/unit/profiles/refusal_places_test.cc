@@ -138,6 +138,34 @@ TEST(Hints, ComeFromTheRightListOrThereIsNone) {
   EXPECT_THAT(of_spec("  syscalls: {serving: [ALL]}\n"), AllOf(HasSubstr("list each"), Not(HasSubstr("did you mean"))));
 }
 
+struct Refers {
+  const char* spec;
+  const char* says;
+};
+
+// F20's kind in a profile: names that are well formed and name nothing.
+TEST(RefersToNothing, F20_WhatAProfileNamesAndIsNotThereIsRefusedWithItsPlace) {
+  const Refers rows[] = {
+      {"  extends: [nowhere]\n  syscalls: {serving: [read]}\n", "web.yaml:5:12: unknown baseline 'nowhere'"},
+      {"  architectures: [sparc]\n  syscalls: {serving: [read]}\n", "web.yaml:5:18: only [x86_64]"},
+      {"  knows: {number: 500, name: read}\n  syscalls: {serving: [read]}\n",
+       "web.yaml:5:10: number 500 is not 'read'"},
+      {"  syscalls: {serving: [reed]}\n", "web.yaml:5:24: unknown syscall 'reed'"},
+      {"  syscalls: {boot: [reed]}\n", "web.yaml:5:21: unknown syscall 'reed'"},
+      {"  syscalls: {exec: [reed]}\n", "web.yaml:5:21: unknown syscall 'reed'"},
+      {"  syscalls: {serving: [{name: fcntl, args: [{index: 1, oneOf: [F_NOTHING]}]}]}\n",
+       "web.yaml:5:64: unknown value 'F_NOTHING'"},
+      {"  syscalls: {serving: [read]}\n  accept: [{syscall: reed, reason: because it is}]\n",
+       "web.yaml:6:12: unknown syscall 'reed'"},
+      {"  syscalls: {serving: [read]}\n  accept: [{capability: CAP_NONE, reason: because it is}]\n",
+       "web.yaml:6:12: unknown capability 'CAP_NONE'"},
+      {"  syscalls: {serving: [read]}\n  capabilities: [CAP_NONE]\n", "web.yaml:6:18: unknown capability 'CAP_NONE'"},
+      {"  syscalls: {serving: [read]}\n  refused: [reed]\n", "web.yaml:6:13: unknown syscall 'reed'"},
+      {"  syscalls: {serving: [read]}\n  onViolation: {workload: {action: none}}\n",
+       "web.yaml:6:36: action cannot be"}};
+  for (const Refers& row : rows) EXPECT_THAT(of_spec(row.spec), StartsWith(row.says)) << row.spec;
+}
+
 TEST(ForeignDocuments, AreRecognisedAndSaidWithWhatToDo) {
   const std::string docker = R"({"defaultAction": "SCMP_ACT_ERRNO", "archMap": [], "syscalls": [{"names": ["read"]}]})";
   EXPECT_THAT(refusal(docker), AllOf(StartsWith("web.yaml:1:2: this is a seccomp profile as Docker"),
