@@ -57,7 +57,7 @@ class CompiledNode {
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
   [[nodiscard]] Result<Admitted> admit_container(std::optional<node::v1::NodeSettings> seen = {}) const {
-    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), runtime, std::move(seen)});
+    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), runtime, "", std::move(seen)});
   }
   std::filesystem::path runtime;  // the binary that admission asks for its version; empty: none
 
