@@ -378,9 +378,12 @@ void Guard::exited(const std::string& id, const std::string& exec_id, const Exit
   auto* const container = state_->find(id);
   if (container == nullptr) return;
   // Tell a caller that still waits for its listener: none will come, and a create or exec would wait for ever.
-  State::give_up(
-      *container, exec_id,
-      fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value());
+  if (container->starts.contains(exec_id)) {
+    Error ended =
+        fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value();
+    const std::string closed = admission::why_the_runtime_may_fail(container->admitted, container->bundle);
+    State::give_up(*container, exec_id, closed.empty() ? ended : with_context(closed, std::move(ended)));
+  }
   if (container->supervisor && WIFSIGNALED(exit.wait_status) && WTERMSIG(exit.wait_status) == SIGSYS) {
     container->supervisor->foreign_abi(exec_id, {.pid = exit.pid,
                                                  .start_ticks = exit.start_ticks,

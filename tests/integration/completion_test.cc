@@ -63,7 +63,8 @@ TEST_F(Completion, ZshCompletesVerbsOptionsContainersAndFiles) {
   std::ofstream(node().directory() / "only-one.yaml") << "x";
   const std::string id = start_watched("deny");
   Child shell({"zsh", "-f", "-i"}, with_ward(true));
-  shell.write("PS1='> '; autoload -U compinit; compinit -u -D; source <(ward completion zsh)\n");
+  shell.write(
+      "PS1='> '; unsetopt beep list_beep; autoload -U compinit; compinit -u -D; source <(ward completion zsh)\n");
   ask_as_a_person(shell, id);
   node().remove(id);
 }

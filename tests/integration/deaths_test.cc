@@ -42,9 +42,11 @@ class Deaths : public GuardedTest {
 };
 
 TEST_F(Deaths, F07_AChildOfAnEnforcedShellThatCallsThroughAForeignAbiIsSeen) {
-  const std::string id = node().unique("log"), attack = foreign();
-  const Output output = run_box(id, {"/box", "child", attack});
+  const std::string attack = foreign();
+  const Output output = run_box(node().unique("log"), {"/box", "child", attack});
   EXPECT_THAT(output.out, HasSubstr(attack + " ended by 31\n")) << output.err;
+  const std::string id = start_watched("log");  // its shim is there to be told
+  node().poke(id, attack);
   const Json event = await_death(id);
   EXPECT_EQ(event["syscall"], "foreign-abi");
   EXPECT_EQ(event["outcome"], "killed");
@@ -52,6 +54,7 @@ TEST_F(Deaths, F07_AChildOfAnEnforcedShellThatCallsThroughAForeignAbiIsSeen) {
   EXPECT_EQ(event["comm"], "box");
   EXPECT_GT(event["pid"], 0);
   EXPECT_THAT(event["reason"].get<std::string>(), HasSubstr(attack == "int80" ? "in i386 call 20" : "in x32 call 39"));
+  node().remove(id);
 }
 
 TEST_F(Deaths, F07_TheProfilesActionIsTakenForIt) {
@@ -158,22 +161,25 @@ class OwnKill : public Deaths {
 
 TEST_F(OwnKill, F07_InAChildIsSeenOnceWithEachOfItsActions) {
   for (const char* action : {"SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS"}) {
-    const std::string id = node().unique("log");
-    const Output output = run_box(id, {"/box", "child", "novel"}, killing(action));
+    const Output output = run_box(node().unique("log"), {"/box", "child", "novel"}, killing(action));
     EXPECT_EQ(output.out, "novel ended by 31\n") << output.err;
+    // The shim of one that lives on is there to be told.
+    const std::string id = start_watched("log", killing(action));
+    node().poke(id, "novel");
     const Json event = await_death(id);
     EXPECT_EQ(event["syscall"], "sigsys") << action;
     EXPECT_EQ(event["outcome"], "killed");
     EXPECT_EQ(event["origin"], "workload");
     EXPECT_EQ(deaths(id).size(), 1U);
+    node().remove(id);
   }
 }
 
 TEST_F(OwnKill, F07_InAChildOfASupervisedOneToo) {
-  const std::string id = node().unique("supervise");
-  const Output output = run_box(id, {"/box", "child", "novel"}, killing("SCMP_ACT_KILL_PROCESS"));
-  EXPECT_EQ(output.out, "novel ended by 31\n") << output.err;
-  EXPECT_EQ(await_death(id)["mode"], "supervise");
+  const std::string id = start_watched("supervise", killing("SCMP_ACT_KILL_PROCESS"));
+  node().poke(id, "novel");
+  EXPECT_EQ(await_death(id).value("mode", ""), "supervise");
+  node().remove(id);
 }
 
 TEST_F(Deaths, F07_AnOrphanThatTheFirstProcessInheritedIsSeen) {

@@ -106,9 +106,10 @@ class GuardedTest : public NodeTest {
     return node().ctr(run_arguments(id, flags, command));
   }
   // In the background, with the watcher that node().poke() reaches.
-  static std::string start_watched(const std::string& prefix) {
+  static std::string start_watched(const std::string& prefix, std::vector<std::string> flags = {}) {
     std::string id = node().unique(prefix);
-    const Output started = node().ctr(run_arguments(id, {"-d"}, {"/box", "entry", "/trigger", "/box", "wait"}));
+    flags.insert(flags.begin(), "-d");
+    const Output started = node().ctr(run_arguments(id, flags, {"/box", "entry", "/trigger", "/box", "wait"}));
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }

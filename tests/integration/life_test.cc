@@ -174,12 +174,13 @@ TEST_F(Lives, F24_ARecordingOverARestartOfWarddKnowsItsEnd) {
 
 TEST_F(Lives, F24_OfNginxThatWasStoppedByQuitItIsSaidThatTermNeverCame) {
   node().import_image("nginx");
+  std::size_t lives = 0;
   for (const char* stop : {"QUIT", "QUIT", "TERM"}) {
     const std::string id = start_nginx();
     signal(id, stop);
     await_end(id);
     if (std::string(stop) == "TERM") break;
-    const Json quit = ward_json({"learn", "show", "life-nginx"});
+    const Json quit = ended("life-nginx", ++lives);
     EXPECT_THAT(missing(quit), Contains("stop by TERM"));
     EXPECT_THAT(missing(quit), Contains("signal WINCH")) << "it has a handler for it";
   }
