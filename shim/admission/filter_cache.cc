@@ -73,30 +73,38 @@ bool FilterCache::is_ours() const {
          is_roots_alone(status);
 }
 
-std::optional<oci::FilterProgram> FilterCache::find(const std::string& key) const {
+std::optional<std::string> FilterCache::find_bytes(const std::string& key) const {
   if (!is_ours()) return std::nullopt;
   const auto content = read_own_file(directory_ / key);
-  if (!content || content->size() <= kDigestBytes) return std::nullopt;
-  const std::string bytes = content->substr(kDigestBytes);
-  // Of the key too: a program under another's name is no entry.
+  if (!content || content->size() < kDigestBytes) return std::nullopt;
+  std::string bytes = content->substr(kDigestBytes);
+  // Of the key too: what stands under another's name is no entry.
   if (sha256_hex(key + bytes) != content->substr(0, kDigestBytes)) return std::nullopt;
-  if (bytes.size() % sizeof(sock_filter) != 0) return std::nullopt;
-  std::vector<sock_filter> instructions(bytes.size() / sizeof(sock_filter));
-  std::memcpy(instructions.data(), bytes.data(), bytes.size());
+  return bytes;
+}
+
+std::optional<oci::FilterProgram> FilterCache::find(const std::string& key) const {
+  const auto bytes = find_bytes(key);
+  if (!bytes || bytes->empty() || bytes->size() % sizeof(sock_filter) != 0) return std::nullopt;
+  std::vector<sock_filter> instructions(bytes->size() / sizeof(sock_filter));
+  std::memcpy(instructions.data(), bytes->data(), bytes->size());
   auto program = oci::FilterProgram::check(std::move(instructions));
   if (!program) return std::nullopt;
   return *std::move(program);
 }
 
 void FilterCache::keep(const std::string& key, const oci::FilterProgram& program) const {
+  const auto& instructions = program.instructions();
+  keep_bytes(
+      key, std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter)));
+}
+
+void FilterCache::keep_bytes(const std::string& key, const std::string& bytes) const {
   if (directory_.empty()) return;
   std::error_code error;
   fs::create_directories(directory_.parent_path(), error);
   if (::mkdir(directory_.c_str(), 0700) != 0 && !is_ours()) return;
   remove_the_oldest(directory_);
-  const auto& instructions = program.instructions();
-  const std::string bytes(reinterpret_cast<const char*>(instructions.data()),
-                          instructions.size() * sizeof(sock_filter));
   const auto written =
       write_file_atomically(directory_ / key, sha256_hex(key + bytes) + bytes, 0600, Durability::kNone);
   if (!written) log::warn("a compiled filter is not kept", {{"error", written.error().message}});

@@ -25,6 +25,10 @@ class FilterCache {
   // At most 64; the oldest gives way. What cannot be written is not kept.
   void keep(const std::string& key, const oci::FilterProgram& program) const;
 
+  // What else was found out of a document, under a key of its own; bytes.
+  [[nodiscard]] std::optional<std::string> find_bytes(const std::string& key) const;
+  void keep_bytes(const std::string& key, const std::string& bytes) const;
+
  private:
   [[nodiscard]] bool is_ours() const;
 

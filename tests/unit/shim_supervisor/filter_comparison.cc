@@ -9,7 +9,9 @@
 #include <cerrno>
 
 #include "lib/linux/bounded_child.h"
+#include "lib/oci/runtime_filter.h"
 #include "lib/oci/seccomp_intersect.h"
+#include "lib/oci/written_filter.h"
 #include "shim/supervisor/verdict.h"
 
 namespace ward::shim {
@@ -92,6 +94,13 @@ std::string exception_of(const oci::Seccomp& filter, const Probe& probe, const M
   return {};
 }
 
+// What admission writes for it.
+oci::Seccomp as_admitted(const oci::OwnFilter& own) {
+  oci::Seccomp filter = oci::complement_form(everything(), own);
+  (void)oci::notify_what_is_written_wrong(filter, {});
+  return filter;
+}
+
 class Comparison {
  public:
   Comparison(const Asked& asked, Differences& found) : asked_(asked), found_(found) {}
@@ -110,7 +119,7 @@ class Comparison {
     const auto stock = SeccompEvaluator::compile(asked_.filter, asked_.runtime);
     const auto own = oci::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
     const auto ward = own && !oci::notifies(asked_.filter)
-                          ? SeccompEvaluator::compile(oci::complement_form(everything(), *own), asked_.runtime)
+                          ? SeccompEvaluator::compile(as_admitted(*own), asked_.runtime)
                           : fail(Code::kInvalidArgument, own ? "it notifies" : own.error().message);
     if (!stock || !ward) {
       const bool both = !ward && (!stock || oci::notifies(asked_.filter));

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// What libseccomp makes of a filter of ours, where that is not what the filter says.
+#include "lib/oci/written_filter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+
+#include "lib/oci/bundle.h"
+#include "lib/oci/runtime_filter.h"
+#include "lib/oci/seccomp_intersect.h"
+
+namespace ward::oci {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Under a profile that allows everything.
+Seccomp form_of(std::string_view own_json) {
+  const auto own = OwnFilter::make(seccomp_from_json(own_json).value(), {});
+  std::vector<CallRule> rules;
+  for (const auto& [name, nr] : known_syscalls()) rules.push_back({static_cast<std::uint32_t>(nr), kLayerServing, {}});
+  return complement_form(CallTable(std::move(rules), {}), own.value());
+}
+
+FilterProgram written(const Seccomp& filter) { return make_runtime_filter(filter, {}).value(); }
+
+// A program of another filter stands for a libseccomp that writes something else.
+TEST(WrittenFilter, I2_WhatIsWrittenOtherwiseIsFoundAndNotified) {
+  const char* const text = R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["socket"],
+      "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": %s, "op": "SCMP_CMP_EQ"}]}]})";
+  const auto of = [&](const char* value) {
+    std::string filled = text;
+    return form_of(filled.replace(filled.find("%s"), 2, value));
+  };
+  for (const char* value : {"5", "7", "4294967296", "18446744073709551615"}) {
+    Seccomp filter = of("6");
+    const auto wrong = find_written_wrong(filter, written(of(value)));
+    EXPECT_THAT(wrong, ElementsAre("socket")) << value;
+    notify_whole(filter, wrong);
+    for (const CallArgs& args : {CallArgs{4, 6, 0}, CallArgs{1, 2, 3}}) {
+      EXPECT_EQ(written(filter).answer(native_audit_arch(), SYS_socket, args).action, SeccompAction::kNotify);
+    }
+    EXPECT_THAT(notify_what_is_written_wrong(filter, {}).value(), IsEmpty());
+  }
+}
+
+TEST(WrittenFilter, WhatIsWrittenRightStays) {
+  for (const char* own : {
+           R"({"defaultAction": "SCMP_ACT_ALLOW"})",
+           R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+               "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]})",
+           R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ERRNO",
+               "args": [{"index": 0, "value": 2114060288, "valueTwo": 268435456, "op": "SCMP_CMP_MASKED_EQ"}]}]})"}) {
+    const Seccomp filter = form_of(own);
+    EXPECT_THAT(find_written_wrong(filter, written(filter)), IsEmpty()) << own;
+  }
+}
+
+TEST(WrittenFilter, WriteCannotBeNotified) {
+  Seccomp filter;
+  filter.rules = {{{"write", "read"}, SeccompAction::kAllow, std::nullopt, {{0, 1, 0, CompareOp::kEq}}}};
+  notify_whole(filter, {"write"});
+  ASSERT_EQ(filter.rules.size(), 2U);
+  EXPECT_THAT(filter.rules[0].names, ElementsAre("read"));
+  EXPECT_EQ(filter.rules[1].action, SeccompAction::kErrno);
+  EXPECT_EQ(filter.rules[1].errno_ret, std::uint32_t{EPERM});
+}
+
+}  // namespace
+}  // namespace ward::oci
