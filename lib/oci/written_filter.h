@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A filter of ours, held against the program that libseccomp makes of it. Of some sets of rules of one call libseccomp
-// makes another answer than they say (K8 has how that was found), and it may be a wider one. Pure.
+// makes another answer than they say, and it may be a wider one (K70). Pure.
 #pragma once
 
 #include <string>
