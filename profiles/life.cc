@@ -123,7 +123,7 @@ std::optional<Stop> stop_of(const Run& run) {
 }
 
 std::string describe(const Stop& stop) {
-  const std::string by = stop.by.empty() ? "by itself" : "by " + stop.by;
+  std::string by = stop.by.empty() ? "by itself" : "by " + stop.by;
   if (stop.last.empty()) return by;
   constexpr std::int64_t kMillisecond_ns = 1'000'000, kSecond_ns = 1'000'000'000;
   const bool long_ago = stop.after_ns >= 10 * kSecond_ns;

@@ -115,7 +115,7 @@ struct SeenSignal {
   std::uint64_t delivered = 0;
   std::uint64_t ignored = 0;  // the receiver ignores it, as the first process does without a handler; or was dying
   std::int64_t last_ns = 0;   // when one was last delivered, since the first exec
-  auto operator<=>(const SeenSignal&) const = default;
+  auto operator<=>(const SeenSignal&) const = default;  // NOLINT(modernize-use-nullptr): of the compiler's making
 };
 
 struct ProcessEnd {

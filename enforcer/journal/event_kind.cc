@@ -45,6 +45,7 @@ EventKind parse_event_kind(std::string_view name) {
 
 std::vector<EventKind> event_kinds() {
   std::vector<EventKind> kinds;
+  kinds.reserve(kWords.size());
   for (const auto& [kind, word] : kWords) kinds.push_back(kind);
   return kinds;
 }

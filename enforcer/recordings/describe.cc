@@ -170,6 +170,7 @@ std::vector<v1::SeenSignal> signals_of(const std::vector<Run>& runs) {
     }
   }
   std::vector<v1::SeenSignal> out;
+  out.reserve(all.size());
   for (auto& [key, signal] : all) out.push_back(std::move(signal));
   return out;
 }

@@ -264,8 +264,10 @@ std::vector<std::string> Recordings::problems() const {
     of_it.erase("");
     const std::string mixture = profiles::describe_mixture({of_it.begin(), of_it.end()});
     if (workload.empty() || mixture.empty()) continue;
-    out.push_back("warning: recording '" + workload + "': " + mixture +
-                  "; no profile is generated of it (`ward learn show " + workload + "`)");
+    std::string warning = "warning: recording '";
+    warning.append(workload).append("': ").append(mixture);
+    warning.append("; no profile is generated of it (`ward learn show ").append(workload).append("`)");
+    out.push_back(std::move(warning));
   }
   return out;
 }

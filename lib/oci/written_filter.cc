@@ -21,8 +21,9 @@ Answer answer_of(SeccompAction action, const std::optional<std::uint32_t>& errno
 
 Answer expected(const Seccomp& filter, const Rules& rules, const CallArgs& args) {
   for (const SeccompRule* rule : rules) {
-    const bool all = std::all_of(rule->args.begin(), rule->args.end(),
-                                 [&](const SeccompArg& one) { return one.index < 6 && holds(one, args.at(one.index)); });
+    const bool all = std::all_of(rule->args.begin(), rule->args.end(), [&](const SeccompArg& one) {
+      return one.index < 6 && holds(one, args.at(one.index));
+    });
     if (all) return answer_of(rule->action, rule->errno_ret);
   }
   return answer_of(filter.default_action, filter.default_errno_ret);

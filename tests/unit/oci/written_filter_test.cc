@@ -49,11 +49,11 @@ TEST(WrittenFilter, I2_WhatIsWrittenOtherwiseIsFoundAndNotified) {
 }
 
 TEST(WrittenFilter, WhatIsWrittenRightStays) {
-  for (const char* own : {
-           R"({"defaultAction": "SCMP_ACT_ALLOW"})",
-           R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+  for (const char* own :
+       {R"({"defaultAction": "SCMP_ACT_ALLOW"})",
+        R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
                "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]})",
-           R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ERRNO",
+        R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ERRNO",
                "args": [{"index": 0, "value": 2114060288, "valueTwo": 268435456, "op": "SCMP_CMP_MASKED_EQ"}]}]})"}) {
     const Seccomp filter = form_of(own);
     EXPECT_THAT(find_written_wrong(filter, written(filter)), IsEmpty()) << own;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random filters, and filters as real clients send them: Ward's answer is that of the runtime's own program. The ten
-// thousand random ones are a kept result; else as many as take some seconds, others
-// every day.
+// Random filters, and filters as real clients send them: Ward's answer is that of the runtime's own program. Ten
+// thousand random ones with WARD_TEST_LONG; else as many as take some seconds.
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 
