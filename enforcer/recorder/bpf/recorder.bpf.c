@@ -267,7 +267,10 @@ static __always_inline void note_handler(struct task_struct* task, struct ward_t
   __u32 index = (__u32)argument(regs, 0) - 1;
   struct ward_run* run = run_of(tag);
   if (!run || index >= SIGNALS || is_foreign(task, number_of(regs))) return;
-  const void* action = (const void*)task->sighand->action + index * bpf_core_type_size(struct k_sigaction);
+  // Read as a number: kernels before 6.2 let no index be added to a pointer that they know.
+  const char* sighand = (const char*)BPF_CORE_READ(task, sighand);
+  const char* action =
+      sighand + bpf_core_field_offset(struct sighand_struct, action) + index * bpf_core_type_size(struct k_sigaction);
   unsigned long handler = 0;  // the first field, SIG_DFL (0) or SIG_IGN (1) where there is none
   if (bpf_probe_read_kernel(&handler, sizeof(handler), action)) return;
   if (handler > 1) __sync_fetch_and_or(&run->handled, 1ULL << index);
