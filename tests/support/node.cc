@@ -229,7 +229,9 @@ pid_t Node::task_pid(const std::string& id) const {
 pid_t Node::shim_pid(const std::string& id) const { return find_shim(containerd_namespace_, id); }
 
 void Node::poke(const std::string& id, const std::string& attack) const {
-  std::ofstream fifo("/proc/" + std::to_string(task_pid(id)) + "/root/trigger");
+  const fs::path trigger = "/proc/" + std::to_string(task_pid(id)) + "/root/trigger";
+  await([&] { return fs::is_fifo(trigger); });  // its program makes it when it begins
+  std::ofstream fifo(trigger);
   fifo << attack << std::endl;
   if (!fifo) ADD_FAILURE() << "cannot poke " << id;
 }
