@@ -238,7 +238,7 @@ TEST_F(OwnFilterRuntime, I12_F02_F03_F04_F05_ARandomFilterAnswersAsUnderTheRunti
   std::printf("result: through %s, seeds from %llu: %s\n", version.substr(0, version.find('\n')).c_str(),
               static_cast<unsigned long long>(first), found.text().c_str());
   EXPECT_LE(found.narrower, all ? kFilters / 100 : 1);
-  EXPECT_LT(found.refused * 2, found.filters) << "a comparison of what is refused compares little";
+  EXPECT_LE(found.refused * 2, found.filters) << "a comparison of what is refused compares little";
 }
 
 // What a runtime refuses it refuses under Ward too, in its own words or in Ward's, and what it takes means the same.
