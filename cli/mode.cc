@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/container_options.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -29,21 +30,12 @@ void add_mode(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = app.add_subcommand("mode", "Switch a running container between supervise and enforce");
   verb->footer(examples({"ward mode web-1 enforce", "ward mode shop/cart/app supervise --reason 'a false alarm'"}));
   const auto request = std::make_shared<Request>();
-  verb->add_option_function<std::string>(
-          "container", [request](const std::string& id) { request->set_container(id); },
-          "its id, namespace/id, or as `ward ps` shows it")
-      ->required()
-      ->type_name(kContainerValue);
+  add_container_options(*verb, request);
   verb->add_option_function<std::string>(
           "mode", [request](const std::string& mode) { request->set_mode(mode); },
           "what a policy sets holds again from the next start on")
       ->required()
       ->check(CLI::IsMember({"supervise", "enforce"}));
-  verb->add_option_function<std::string>(
-      "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
-      "containerd namespace, where two have the id");
-  verb->add_option_function<std::string>(
-      "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 

@@ -5,6 +5,7 @@
 #include "cli/ask.h"
 #include "cli/present/policy_text.h"
 #include "cli/verbs.h"
+#include "lib/base/escape.h"
 
 namespace ward::cli {
 namespace {
@@ -25,7 +26,7 @@ int run(Session& session, const Request& request) {
   }
   ward::v1::PolicyVerdict verdict;
   const int asked = ask(
-      session, "policy test " + request.container(), &ward::v1::Ward::Stub::TestPolicy, request,
+      session, "policy test " + escape(request.container(), 80), &ward::v1::Ward::Stub::TestPolicy, request,
       [&](const auto& answer) { session.print(policy_text(answer, session.out)); }, &verdict);
   if (asked != kExitOk) return asked;
   if (!verdict.refused().empty()) return kExitFailed;
@@ -57,6 +58,7 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
           "--privileged", [request] { request->set_privileged(true); }, "it is privileged"),
       verb->add_flag_callback(
           "--sandbox", [request] { request->set_sandbox(true); }, "it is a pod's pause container")};
+  known->type_name(kContainerValue);
   for (CLI::Option* option : described) option->excludes(known);
   verb->add_option_function<std::vector<std::string>>(
           "--annotation",

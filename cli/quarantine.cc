@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/container_options.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -30,16 +31,7 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
   const std::string example = std::string("ward quarantine ") + name;
   verb->footer(examples({(example + " web-1").c_str(), (example + " shop/cart/app --reason 'looked at it'").c_str()}));
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
-  verb->add_option_function<std::string>(
-          "container", [request](const std::string& id) { request->set_container(id); },
-          "its id, namespace/id, or as `ward ps` shows it")
-      ->required()
-      ->type_name(kContainerValue);
-  verb->add_option_function<std::string>(
-      "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
-      "containerd namespace, where two have the id");
-  verb->add_option_function<std::string>(
-      "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
+  add_container_options(*verb, request);
   verb->callback([&session, &exit_code, request, name, done, command] {
     exit_code = ask(
         session, std::string("quarantine ") + name + " " + escape(request->container(), 80), command, *request,

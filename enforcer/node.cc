@@ -14,7 +14,6 @@
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
-#include "lib/linux/unix_socket.h"
 #include "lib/spool/locked_file.h"
 #include "profiles/yaml_tree.h"
 
@@ -149,12 +148,10 @@ Result<void> Node::serve() {
   // A shim that ends closes its files. Where they cannot be watched, they are looked at every few seconds.
   spool_watch = Watch::start(core, {places.spool(), tallies_below(places.run)}, [this] { take_what_shims_left(); });
 
-  auto node_socket = listen_unix(places.node_socket(), StaleSocket::kReplace);
+  auto node_socket = node_socket_.listen();
   if (!node_socket) return tl::unexpected<Error>(node_socket.error());
-  node_socket_ = SocketFile(places.node_socket());
-  auto api_socket = listen_unix(places.api_socket(), StaleSocket::kReplace);
+  auto api_socket = api_socket_.listen();
   if (!api_socket) return tl::unexpected<Error>(api_socket.error());
-  api_socket_ = SocketFile(places.api_socket());
   RecordingCalls calls;
   calls.begin = [this](const auto& request) { return recordings.begin(request); };
   calls.end = [this](const auto& request) { return recordings.end(request); };
@@ -279,22 +276,23 @@ void Node::keep_claim() {
 
 // A path that was removed, or the directory with it, leaves us listening where nobody comes.
 void Node::keep_sockets() {
-  const auto listen_again = [this](const std::filesystem::path& path, SocketFile& file, const auto& listen_on) {
-    if (file.is_there() || !claim_problem_.empty()) return;
-    auto socket = listen_unix(path, StaleSocket::kReplace);
-    Result<void> served;
-    if (socket) file = SocketFile(path), served = listen_on(std::move(*socket));
-    if (!socket) served = tl::unexpected<Error>(socket.error());
-    const std::string problem = served ? "" : served.error().message;
-    if (std::exchange(socket_problem_, problem) == problem && !served) return;
-    if (served) log::warn("a socket of ours was removed, and is made again", {{"path", path.string()}});
-    if (!served) log::error("a socket of ours was removed", {{"path", path.string()}, {"error", problem}});
+  if (!claim_problem_.empty()) return;
+  std::string problems;
+  const auto keep = [&problems](SocketFile& file, const auto& listen_on) {
+    if (file.is_there()) return;
+    auto socket = file.listen();
+    const Result<void> served = socket ? listen_on(std::move(*socket)) : tl::unexpected<Error>(socket.error());
+    if (served) return log::warn("a socket of ours was removed, and is made again", {{"path", file.path().string()}});
+    file.remove();  // it is tried again
+    problems += (problems.empty() ? "" : "; ") + served.error().message;
   };
-  listen_again(places.node_socket(), node_socket_, [this](UniqueFd socket) -> Result<void> {
+  keep(node_socket_, [this](UniqueFd socket) -> Result<void> {
     node_service->listen_on(std::move(socket));
     return make_spool_directory(tallies_below(places.run));  // it was below the same directory
   });
-  listen_again(places.api_socket(), api_socket_, [this](UniqueFd socket) { return api->listen_on(std::move(socket)); });
+  keep(api_socket_, [this](UniqueFd socket) { return api->listen_on(std::move(socket)); });
+  if (!problems.empty() && problems != socket_problem_) log::error("sockets are gone", {{"error", problems}});
+  socket_problem_ = std::move(problems);
 }
 
 // While compiled files are gone, shims refuse new containers: soon, and by asking, because a directory that is removed

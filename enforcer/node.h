@@ -104,8 +104,8 @@ struct Node {
   std::string claim_problem_;
   std::string socket_problem_;
   std::string evidence_problem_;
-  SocketFile node_socket_;
-  SocketFile api_socket_;
+  SocketFile node_socket_{places.node_socket()};
+  SocketFile api_socket_{places.api_socket()};
   std::string config_text_;  // of the last attempt
   bool config_read_ = false;
   bool config_awaits_ = false;    // it refers to what is not there (yet)

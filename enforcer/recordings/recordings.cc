@@ -196,7 +196,7 @@ void Recordings::store(const std::string& run_id, const Entry& entry, std::funct
             " (SELECT run_id FROM runs WHERE workload = ?1 ORDER BY started_wall_ns DESC LIMIT ?2)");
         if (!old) return tl::unexpected<Error>(old.error());
         if (auto removed = old->bind(workload).bind(std::int64_t{keep}).run(); !removed) return removed;
-        return connection.execute(kForgetKinds);
+        return connection.changes() == 0 ? Result<void>() : connection.execute(kForgetKinds);
       },
       std::move(done));
 }

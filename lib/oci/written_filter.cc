@@ -86,15 +86,16 @@ std::vector<std::string> find_written_wrong(const Seccomp& filter, const FilterP
   std::vector<std::string> wrong;
   if (calls.empty()) return wrong;
   const std::size_t most = std::min(kMostQuestionsOfOneCall, most_questions / calls.size());
-  for (const auto& [name, rules] : calls) {
-    const auto nr = find_syscall(name);
+  for (const auto& call : calls) {
+    const Rules& rules = call.second;
+    const auto nr = find_syscall(call.first);
     if (!nr) continue;
     bool right = true;
     ask_at_edges(edges_of(rules), most, [&](const CallArgs& args) {
       right = written.answer(native_audit_arch(), *nr, args) == expected(filter, rules, args);
       return right;
     });
-    if (!right) wrong.push_back(name);
+    if (!right) wrong.push_back(call.first);
   }
   return wrong;
 }

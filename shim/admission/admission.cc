@@ -19,6 +19,7 @@
 #include "shim/admission/own_filter.h"
 #include "shim/admission/runtime_calls.h"
 #include "shim/admission/runtime_habits.h"
+#include "shim/admission/written_filter.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -150,8 +151,8 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   return config.write(request.bundle);
 }
 
-Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Places& places, const Request& request,
-                                       const std::string& policy) {
+Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& request, const std::string& policy,
+                                       const FilterCache& cache) {
   // Nobody listens at a path that no rule asks for.
   if (oci::notifies(own)) {
     if (own.listener_path.empty()) {
@@ -167,7 +168,7 @@ Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Places& pl
   const auto habits = oci::depends_on_habits(own) ? read_runtime_habits(request.runtime)
                                                   : Result<oci::RuntimeHabits>(oci::RuntimeHabits{});
   if (!habits) return tl::unexpected(habits.error());
-  return make_own_filter(own, *habits, FilterCache(places.run / "filters"));
+  return make_own_filter(own, *habits, cache);
 }
 
 Result<void> carry_out(oci::Config& config, const Places& places, const compiled::Treatment& treatment,
@@ -176,8 +177,9 @@ Result<void> carry_out(oci::Config& config, const Places& places, const compiled
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
   if (admitted.mode == node::v1::MODE_LEARN) return own->has_value() ? Result<void>() : learn(config, request.bundle);
+  const FilterCache cache(places.run / "filters");
   if (own->has_value()) {
-    auto made = read_own_filter(**own, places, request, admitted.policy);
+    auto made = read_own_filter(**own, request, admitted.policy, cache);
     if (!made) return fail_with("the container's own seccomp profile", std::move(made).error());
     admitted.own = *std::move(made);
   }
@@ -185,7 +187,7 @@ Result<void> carry_out(oci::Config& config, const Places& places, const compiled
   auto profile = read_profile_in_force(places, treatment.compiled_sha256);
   if (!profile) return tl::unexpected<Error>(profile.error());
   admitted.profile = std::move(*profile);
-  return enforce(config, admitted, request, FilterCache(places.run / "filters"), patience);
+  return enforce(config, admitted, request, cache, patience);
 }
 
 // The markers may go together with the index; what this process has seen does not.

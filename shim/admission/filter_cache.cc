@@ -20,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raise it when lib/oci/runtime_filter.cc makes another program of the same document.
+// Raise it when lib/oci/runtime_filter.cc makes another program of the same document, or lib/oci/written_filter.cc
+// finds something else in it.
 constexpr int kFormat = 1;
 constexpr std::size_t kMostFiles = 64;
 constexpr std::size_t kDigestBytes = 64;

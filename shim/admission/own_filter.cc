@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "lib/base/digest.h"
 #include "lib/base/fault.h"
 #include "lib/linux/bounded_child.h"
-#include "lib/oci/written_filter.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -18,10 +15,6 @@ namespace {
 // What the child hands back: a program, or why there is none.
 constexpr char kProgram = 'p';
 constexpr char kRefused = 'r';
-
-// To compile a filter of ours some times and ask it; once for each filter, for the answer is kept.
-constexpr Bounds kForOurOwn{.processor_time = std::chrono::milliseconds(1000),
-                            .wall_time = std::chrono::milliseconds(1500)};
 
 std::string compile(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
   const auto program = oci::make_runtime_filter(seccomp, habits);
@@ -57,38 +50,7 @@ bool is_worth_keeping(const oci::Seccomp& seccomp) {
   return parts <= kMostParts;
 }
 
-std::string list_written_wrong(oci::Seccomp filter) {
-  const auto wrong = oci::notify_what_is_written_wrong(filter, oci::RuntimeHabits{});
-  if (!wrong) return kRefused + wrong.error().message;
-  std::string list(1, kProgram);
-  for (const std::string& name : *wrong) list += name + "\n";
-  return list;
-}
-
 }  // namespace
-
-Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache& cache) {
-  const bool conditional =
-      std::any_of(filter.rules.begin(), filter.rules.end(), [](const auto& rule) { return !rule.args.empty(); });
-  if (!conditional) return {};
-  const std::string key = sha256_hex("written " + FilterCache::key(filter, oci::RuntimeHabits{}));
-  auto list = cache.find_bytes(key);
-  if (!list) {
-    auto found = run_in_bounded_child([&] { return list_written_wrong(filter); }, kForOurOwn);
-    if (!found) return tl::unexpected(found.error());
-    if (found->empty() || found->front() != kProgram) {
-      return fail(Code::kInvalidArgument,
-                  "the container's filter: " + found->substr(std::min<std::size_t>(1, found->size())));
-    }
-    list = found->substr(1);
-    cache.keep_bytes(key, *list);
-  }
-  std::vector<std::string> calls;
-  std::istringstream lines(*list);
-  for (std::string name; std::getline(lines, name);) calls.push_back(name);
-  oci::notify_whole(filter, calls);
-  return {};
-}
 
 Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
                                        const FilterCache& cache) {

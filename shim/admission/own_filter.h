@@ -16,9 +16,4 @@ namespace ward::shim::admission {
 Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
                                        const FilterCache& cache = FilterCache({}));
 
-// A filter of ours of which libseccomp would make something else than it says is changed, so that it says less and is
-// meant (lib/oci/written_filter.h). kUnavailable where the node is too busy to say, kDeadlineExceeded where it takes
-// longer than a second.
-Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache& cache);
-
 }  // namespace ward::shim::admission

@@ -134,7 +134,6 @@ TEST_F(RefusedListener, F18_AnExecWithoutADescriptorForItFailsWithTheReasonAndNo
 
 // Each session leaves a process behind, and with it its listener.
 TEST_F(RefusedListener, F18_OneSessionTooManyWithProcessesLeftBehindFailsWithTheReason) {
-  if (!long_forms()) GTEST_SKIP() << "256 sessions take minutes: WARD_TEST_LONG=1";
   int left = 0;
   Result<void> ran;
   for (; left <= kMostSessions; ++left) {

@@ -15,6 +15,8 @@
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp_intersect.h"
+#include "lib/oci/written_filter.h"
+#include "shim/admission/written_filter.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -201,6 +203,26 @@ TEST_F(KeptFilters, OfManyTheOldestGiveWay) {
   const auto files = std::distance(fs::directory_iterator(directory()), fs::directory_iterator());
   EXPECT_LE(files, 64);
   EXPECT_TRUE(is_kept(denying(69)));
+}
+
+TEST_F(KeptFilters, I2_WhatWasFoundWrittenWrongIsKeptAndBelieved) {
+  const auto own = make_own_filter(filter_of(1, [](std::size_t) { return allow("socket", {on(0, 2)}); }), {}, cache());
+  const Seccomp form = complement_form(everything_allowed(), own.value());
+  Seccomp mended = form;
+  ASSERT_TRUE(mend_what_is_written_wrong(mended, cache()));
+  EXPECT_EQ(mended, form) << "nothing of it is written wrong";
+  // The one file that is not the own filter's program: it says so of socket from now on.
+  for (const auto& file : fs::directory_iterator(directory())) {
+    const std::string key = file.path().filename();
+    if (!cache().find(key)) cache().keep_bytes(key, "socket\n");
+  }
+  ASSERT_TRUE(mend_what_is_written_wrong(mended, cache()));
+  Seccomp expected = form;
+  notify_whole(expected, {"socket"});
+  EXPECT_EQ(mended, expected);
+  EXPECT_NE(mended, form);
+  ASSERT_TRUE(mend_what_is_written_wrong(mended = form, FilterCache({})));
+  EXPECT_EQ(mended, form) << "asked anew where nothing is kept";
 }
 
 TEST(OwnFilter, H03_I12_ManyRulesAreJudgedOneByOne) {
