@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "compiled/watch_pins.h"
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
 #include "enforcer/recorder/calibration.h"
@@ -15,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/spool/locked_file.h"
+#include "profiles/filter/watch_pins.h"
 #include "profiles/yaml_tree.h"
 
 namespace ward::enforcer {
@@ -109,7 +109,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::functio
       lost(loop, journal, tallies_below(places.run), places.spool()),
       evidence(places.evidence()),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
-      seen(loop, compiled::watch_pins(places), containers, shims, journal),
+      seen(loop, filter::watch_pins(places), containers, shims, journal),
       recorder(recorder::Recorder::open(pin_directory(places))),
       run_recorder(std::make_unique<BpfRuns>(*recorder)),
       recordings(*run_recorder, writer, journal, places.database(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/test_policy.h"
 
-#include "compiled/selector.h"
-#include "compiled/treatment.h"
 #include "enforcer/api/translate.h"
+#include "profiles/filter/selector.h"
+#include "profiles/filter/treatment.h"
 
 namespace ward::enforcer {
 namespace {
@@ -36,7 +36,7 @@ void list_rules(const node::v1::CompiledIndex& index, const Identity& identity, 
     tried.set_rule(rule.number());
     tried.set_line(rule.line());
     tried.set_mode(mode_name(rule.mode()));
-    tried.set_why_not(compiled::why_not(rule.selector(), identity));
+    tried.set_why_not(filter::why_not(rule.selector(), identity));
     if (!tried.why_not().empty()) continue;
     out.set_matches(true);
     out.set_policy(rule.policy());
@@ -47,10 +47,10 @@ void list_rules(const node::v1::CompiledIndex& index, const Identity& identity, 
   }
 }
 
-void decide(compiled::IndexReader& reader, const node::v1::CompiledIndex& index, const Identity& identity,
+void decide(filter::IndexReader& reader, const node::v1::CompiledIndex& index, const Identity& identity,
             const v1::TestPolicyRequest& request, v1::PolicyVerdict& out) {
   const auto treatment =
-      compiled::decide_treatment(reader, identity, {request.annotations().begin(), request.annotations().end()});
+      filter::decide_treatment(reader, identity, {request.annotations().begin(), request.annotations().end()});
   if (!treatment) {
     out.set_refused(treatment.error().message);
     return;

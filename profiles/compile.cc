@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "lib/base/digest.h"
-#include "lib/oci/seccomp_intersect.h"
 #include "profiles/argument_choices.h"
 #include "profiles/canonical.h"
 #include "profiles/constants.h"
 #include "profiles/danger.h"
 #include "profiles/effective.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "profiles/merge.h"
 #include "profiles/validate.h"
 
@@ -24,10 +24,10 @@ using node::v1::SyscallRule;
 // An exec session may do what the workload may, at any time (docs/architecture.md, "who continues what").
 std::uint32_t layers_of(Layer layer) {
   switch (layer) {
-    case Layer::kRuntime: return oci::kLayerRuntime;
-    case Layer::kBoot: return oci::kLayerBoot | oci::kLayerExec;
-    case Layer::kServing: return oci::kLayerBoot | oci::kLayerServing | oci::kLayerExec;
-    case Layer::kExec: return oci::kLayerExec;
+    case Layer::kRuntime: return filter::kLayerRuntime;
+    case Layer::kBoot: return filter::kLayerBoot | filter::kLayerExec;
+    case Layer::kServing: return filter::kLayerBoot | filter::kLayerServing | filter::kLayerExec;
+    case Layer::kExec: return filter::kLayerExec;
   }
   return 0;
 }

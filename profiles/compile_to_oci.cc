@@ -3,9 +3,9 @@
 #include <cerrno>
 #include <set>
 
-#include "compiled/call_tables.h"
-#include "lib/oci/seccomp_intersect.h"
 #include "profiles/compile.h"
+#include "profiles/filter/call_tables.h"
+#include "profiles/filter/seccomp_intersect.h"
 
 namespace ward::profiles {
 namespace {
@@ -45,8 +45,7 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& profile) {
     if (!name || std::find(plain.names.begin(), plain.names.end(), *name) != plain.names.end()) continue;
     if (rule.alternatives().empty()) plain.names.push_back(*name);
     for (const auto& alternative : rule.alternatives()) {
-      filter.rules.push_back(
-          {{*name}, oci::SeccompAction::kAllow, std::nullopt, compiled::to_conjunction(alternative)});
+      filter.rules.push_back({{*name}, oci::SeccompAction::kAllow, std::nullopt, filter::to_conjunction(alternative)});
     }
   }
   std::sort(plain.names.begin(), plain.names.end());
@@ -66,7 +65,7 @@ Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervis
   const auto message = compile(profile);
   if (!message) return tl::unexpected<Error>(message.error());
   if (supervision == Supervision::kUnsupervised) return allow_list(*message);
-  return oci::complement_form(compiled::to_table(*message), oci::OwnFilter());
+  return filter::complement_form(filter::to_table(*message), filter::OwnFilter());
 }
 
 }  // namespace ward::profiles

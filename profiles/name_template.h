@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates of names in a policy's rule: profile: "{namespace}_{container}". What is wrong with one, and who chooses
-// what it becomes. The shim puts the values in (compiled/treatment.h, expand).
+// what it becomes. The shim puts the values in (profiles/filter/treatment.h, expand).
 #pragma once
 
 #include <string>

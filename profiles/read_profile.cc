@@ -4,8 +4,8 @@
 
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
-#include "lib/oci/seccomp_intersect.h"
 #include "profiles/constants.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "profiles/read_yaml.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
@@ -117,7 +117,7 @@ class ProfileReader {
     NewestKnown known;
     if (const YamlNode* found = fields.require("number")) {
       const auto number = read_number(reading_, *found, "number").value_or(0);
-      known.number = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, oci::kSyscallSearchEnd));
+      known.number = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, filter::kSyscallSearchEnd));
     }
     if (const YamlNode* found = fields.require("name")) known.name = read_text(reading_, *found, "name").value_or("");
     profile_.knows = std::move(known);

@@ -7,11 +7,11 @@
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
-#include "lib/oci/seccomp_intersect.h"
 #include "profiles/argument_choices.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/danger.h"
 #include "profiles/effective.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "profiles/left_out.h"
 #include "profiles/name_template.h"
 #include "profiles/words.h"
@@ -241,7 +241,7 @@ void check_known(Findings& findings, const Profile& profile) {
   constexpr std::uint32_t kRseq = 334;
   if (!profile.knows) return;
   const std::string here = newest_known_here().name + " (" + std::to_string(newest_known_here().number) + ")";
-  if (profile.knows->number < kRseq || profile.knows->number >= oci::kSyscallSearchEnd) {
+  if (profile.knows->number < kRseq || profile.knows->number >= filter::kSyscallSearchEnd) {
     findings.error("knows", "knows names the newest call that the profile's maker knew, with its number on x86_64: " +
                                 std::to_string(kRseq) + " (rseq) or more; here it is " + here);
     return;

@@ -47,7 +47,7 @@ struct GuardedContainer {
   bool was_quarantined = false;
   pid_t pid = 0;
   std::map<std::string, pid_t> sessions;  // first processes of exec sessions that run
-  std::uint64_t watch_key = 0;            // in the maps of compiled/watch_maps.h; 0: not announced there
+  std::uint64_t watch_key = 0;            // in the maps of profiles/filter/watch_maps.h; 0: not announced there
   std::string run_id;                     // mode learn
   bool recording = false;
   std::string unrecorded;                                      // why not

@@ -5,12 +5,12 @@
 
 #include <algorithm>
 
-#include "compiled/watch_maps.h"
-#include "compiled/watch_pins.h"
 #include "lib/base/log.h"
 #include "lib/linux/bpf_map.h"
 #include "lib/linux/process_info.h"
 #include "lib/oci/capabilities.h"
+#include "profiles/filter/watch_maps.h"
+#include "profiles/filter/watch_pins.h"
 
 namespace ward::shim {
 namespace {
@@ -66,7 +66,7 @@ Result<void> put_init(const GuardedContainer& container, const std::filesystem::
 
 void announce_for_watching(GuardedContainer& container, const Places& places, const std::string& exec_id, pid_t init) {
   if (!container.admitted.profile) return;
-  const std::filesystem::path pins = compiled::watch_pins(places);
+  const std::filesystem::path pins = filter::watch_pins(places);
   Result<void> announced;
   if (container.watch_key == 0) {
     const std::uint64_t key = random_key();

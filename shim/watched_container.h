@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Announces a container to the programs by which wardd watches processes in the kernel (compiled/watch_maps.h), before
-// its own program begins. No request to wardd, and nothing to wait for: where nothing is pinned, nobody watches.
+// Announces a container to the programs by which wardd watches processes in the kernel (profiles/filter/watch_maps.h),
+// before its own program begins. No request to wardd, and nothing to wait for: where nothing is pinned, nobody watches.
 #pragma once
 
 #include <sys/types.h>

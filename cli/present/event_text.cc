@@ -7,7 +7,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/base/printable.h"
-#include "lib/oci/syscall_arity.h"
+#include "profiles/filter/syscall_arity.h"
 
 namespace ward::cli {
 namespace {
@@ -25,7 +25,7 @@ std::string call_text(const ward::v1::Event& event) {
   if (event.args_text_size() > 0) {
     for (int i = 0; i < event.args_text_size(); ++i) out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
   } else {
-    int last = std::min(event.args_size(), oci::syscall_arity(event.syscall()).value_or(event.args_size()));
+    int last = std::min(event.args_size(), filter::syscall_arity(event.syscall()).value_or(event.args_size()));
     while (last > 0 && event.args(last - 1) == 0) --last;
     for (int i = 0; i < last; ++i) out += (i == 0 ? "" : ", ") + hex_number(event.args(i));
   }

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "lib/oci/syscall_arity.h"
+#include "profiles/filter/syscall_arity.h"
 
 namespace ward::enforcer {
 namespace {
@@ -125,7 +125,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_syscall_nr(body.syscall_nr());
   out.set_syscall(body.syscall());
   for (const std::uint64_t value : body.args()) out.add_args(value);
-  const int most = oci::syscall_arity(body.syscall()).value_or(body.args_text_size());
+  const int most = filter::syscall_arity(body.syscall()).value_or(body.args_text_size());
   for (int i = 0; i < std::min(most, body.args_text_size()); ++i) out.add_args_text(body.args_text(i));
   out.set_pid(body.pid());
   out.set_tid(body.tid());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is seen in the kernel of governed containers besides their notifications: processes that are ended by SIGSYS,
 // and the first use of a capability that mode enforce would have cut. Programs and maps are pinned, so that nothing is
-// missed while wardd is away, and shims announce their containers in the maps (compiled/watch_maps.h). wardd's core
-// loop only.
+// missed while wardd is away, and shims announce their containers in the maps (profiles/filter/watch_maps.h). wardd's
+// core loop only.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "compiled/watch_maps.h"
 #include "lib/base/result.h"
+#include "profiles/filter/watch_maps.h"
 
 namespace ward::recorder {
 

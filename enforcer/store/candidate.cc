@@ -5,10 +5,10 @@
 #include <set>
 #include <utility>
 
-#include "compiled/index_writer.h"
-#include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "profiles/canonical.h"
+#include "profiles/filter/index_writer.h"
+#include "profiles/filter/limits.h"
 #include "profiles/read_yaml.h"
 
 namespace ward::enforcer {
@@ -51,7 +51,7 @@ void check_version(const SourceFile& file, const profiles::Profile& profile, con
 void check_limits(const Candidate& candidate, const Sources& sources, Complaints& complaints) {
   std::set<std::string> too_large;
   for (const auto& file : candidate.resolved.files) {
-    if (file.bytes.size() > compiled::kMaxProfileBytes) too_large.insert(file.sha256);
+    if (file.bytes.size() > filter::kMaxProfileBytes) too_large.insert(file.sha256);
   }
   std::map<std::string, bool> unreadable;
   for (const auto& ref : candidate.resolved.index.profiles()) {
@@ -60,22 +60,22 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
   for (const LoadedProfile& loaded : candidate.profiles) {
     if (!unreadable[loaded.profile.name]) continue;
     complaints.add(loaded.path.string() + ":1:1: compiled, profile '" + loaded.profile.name + "' has more than the " +
-                   std::to_string(compiled::kMaxProfileBytes) + " bytes that shims read: filter fewer arguments");
+                   std::to_string(filter::kMaxProfileBytes) + " bytes that shims read: filter fewer arguments");
   }
   std::size_t rules = 0;
   std::size_t largest = 0;
   for (std::size_t i = 0; i < candidate.policies.size(); ++i) {
     const std::size_t here = candidate.policies[i].rules.size();
     if (here > candidate.policies[largest].rules.size()) largest = i;
-    if (rules <= compiled::kMaxRules && rules + here > compiled::kMaxRules) {
+    if (rules <= filter::kMaxRules && rules + here > filter::kMaxRules) {
       complaints.add(position_of(sources.policies[i], "rules:") + ": with this file the policies have more than " +
-                     std::to_string(compiled::kMaxRules) +
+                     std::to_string(filter::kMaxRules) +
                      " rules, and shims read no more: take rules together (lists, '*', templates), or remove some");
     }
     rules += here;
   }
   if (!complaints.none() || rules == 0) return;
-  const auto bytes = compiled::write_index(candidate.resolved.index);
+  const auto bytes = filter::write_index(candidate.resolved.index);
   if (bytes) return;
   complaints.add(position_of(sources.policies[largest], "rules:") + ": " + bytes.error().message +
                  ": take rules together (lists, '*', templates), or remove some; this file has most of them, " +

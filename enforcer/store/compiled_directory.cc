@@ -8,17 +8,17 @@
 
 #include <chrono>
 
-#include "compiled/index_of_before.h"
-#include "compiled/index_writer.h"
-#include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "profiles/filter/index_of_before.h"
+#include "profiles/filter/index_writer.h"
+#include "profiles/filter/limits.h"
 
 namespace ward::enforcer {
 namespace {
 
-using compiled::Governed;
+using filter::Governed;
 
 // A shim that has read the old index may open the file of it a moment later.
 constexpr std::chrono::minutes kKeepUnreferenced{10};
@@ -52,7 +52,7 @@ Result<void> check_readable(const InForce& in_force) {
     if (n < 0) return fail_errno("write to memory");
     rest.remove_prefix(static_cast<std::size_t>(n));
   }
-  auto reader = compiled::IndexReader::open(std::move(fd));
+  auto reader = filter::IndexReader::open(std::move(fd));
   if (!reader) return tl::unexpected<Error>(reader.error());
   const auto again = reader->read_all();
   if (!again) return tl::unexpected<Error>(again.error());
@@ -81,15 +81,15 @@ Result<InForce> make_in_force(profiles::Resolved resolved, std::uint64_t generat
   out.index = std::move(resolved.index);
   out.index.set_generation(generation);
   out.files = std::move(resolved.files);
-  auto bytes = compiled::write_index(out.index);
+  auto bytes = filter::write_index(out.index);
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   out.index_bytes = std::move(*bytes);
   if (auto readable = check_readable(out); !readable) return tl::unexpected<Error>(readable.error());
   return out;
 }
 
-Result<compiled::IndexReader> CompiledDirectory::open_index() const {
-  return compiled::IndexReader::open(places_.compiled_index());
+Result<filter::IndexReader> CompiledDirectory::open_index() const {
+  return filter::IndexReader::open(places_.compiled_index());
 }
 
 std::optional<InForce> CompiledDirectory::read() const {
@@ -106,20 +106,20 @@ std::optional<InForce> CompiledDirectory::read() const {
 
 std::optional<InForce> CompiledDirectory::read_of_before() const {
   // With a mark, or an index under the newer name, that one is old news, and may say less than was in force last.
-  if (compiled::read_mark(places_)) return std::nullopt;
+  if (filter::read_mark(places_)) return std::nullopt;
   if (const auto newer = open_index(); newer || newer.error().code != Code::kNotFound) return std::nullopt;
-  auto index = compiled::read_index_of_before(places_);
+  auto index = filter::read_index_of_before(places_);
   return index ? complete(std::move(*index)) : std::nullopt;
 }
 
 std::optional<InForce> CompiledDirectory::complete(node::v1::CompiledIndex index) const {
   InForce out;
   out.index = std::move(index);
-  auto bytes = compiled::write_index(out.index);
+  auto bytes = filter::write_index(out.index);
   if (!bytes) return std::nullopt;
   out.index_bytes = std::move(*bytes);
   for (const std::string& name : named_files(out.index)) {
-    auto content = read_regular_file(file(name), compiled::kMaxProfileBytes);
+    auto content = read_regular_file(file(name), filter::kMaxProfileBytes);
     if (content && sha256_hex(*content) == name) out.files.push_back({std::move(*content), name});
   }
   return out;
@@ -137,17 +137,17 @@ Result<void> CompiledDirectory::make_directories(std::vector<std::string>& made)
 }
 
 Result<void> CompiledDirectory::mark(const InForce& in_force) const {
-  const auto there = compiled::read_mark(places_);
+  const auto there = filter::read_mark(places_);
   const node::v1::NodeSettings& settings = in_force.index.settings();
-  compiled::GovernedMark mark;
+  filter::GovernedMark mark;
   if (in_force.index.rules_size() > 0 || (there && there->how != Governed::kNever)) {
     mark.how = settings.open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
   }
   mark.had_profiles = in_force.index.profiles_size() > 0;
   mark.runtime_binary = settings.runtime_binary();
   // Nothing has to be remembered of a node that nobody ever configured.
-  if (!there && mark == compiled::GovernedMark()) return {};
-  return compiled::write_mark(places_, mark);
+  if (!there && mark == filter::GovernedMark()) return {};
+  return filter::write_mark(places_, mark);
 }
 
 Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_force, const InForce* before) {
@@ -160,7 +160,7 @@ Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_forc
   std::size_t profiles = 0;
   for (const profiles::SealedBytes& compiled : in_force.files) {
     // Content-addressed: a file of that name with other content is a damaged one.
-    const auto there = read_regular_file(file(compiled.sha256), compiled::kMaxProfileBytes);
+    const auto there = read_regular_file(file(compiled.sha256), filter::kMaxProfileBytes);
     if (there && *there == compiled.bytes) continue;
     if (auto done = write_file_atomically(file(compiled.sha256), compiled.bytes); !done) {
       return tl::unexpected<Error>(done.error());
@@ -168,7 +168,7 @@ Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_forc
     ++profiles;
   }
   if (profiles > 0) written.push_back(std::to_string(profiles) + " compiled profiles");
-  const auto there = read_regular_file(places_.compiled_index(), compiled::kMaxIndexBytes);
+  const auto there = read_regular_file(places_.compiled_index(), filter::kMaxIndexBytes);
   if (!there || *there != in_force.index_bytes) {
     if (auto done = write_file_atomically(places_.compiled_index(), in_force.index_bytes); !done) {
       return tl::unexpected<Error>(done.error());
@@ -203,7 +203,7 @@ Result<std::set<std::string>> CompiledDirectory::find_named() const {
   if (!index) return tl::unexpected<Error>(index.error());
   std::set<std::string> named = named_files(*index);
   // A shim of an older version, which lives as long as its pod, starts containers by this one.
-  const auto before = compiled::read_index_of_before(places_);
+  const auto before = filter::read_index_of_before(places_);
   if (!before && before.error().code != Code::kNotFound) return tl::unexpected<Error>(before.error());
   if (before) named.merge(named_files(*before));
   return named;

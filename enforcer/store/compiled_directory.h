@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // <state>/compiled: what shims read at every start (I1). Profiles first, then the index that names them, each
 // atomically and on disk before it counts; what is there already is not written again. Directories that are gone are
-// made again, and the marker of a governed node (compiled/governed.h) comes before the first rule. The index of an
-// older version (compiled/index_of_before.h) is left as it is, with the profiles that it names.
+// made again, and the marker of a governed node (profiles/filter/governed.h) comes before the first rule. The index of
+// an older version (profiles/filter/index_of_before.h) is left as it is, with the profiles that it names.
 #pragma once
 
 #include <sys/stat.h>
@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "compiled/governed.h"
-#include "compiled/index_reader.h"
 #include "lib/base/places.h"
 #include "lib/base/result.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/index_reader.h"
 #include "profiles/resolve.h"
 
 namespace ward::enforcer {
@@ -37,7 +37,7 @@ class CompiledDirectory {
   explicit CompiledDirectory(Places places) : places_(std::move(places)) {}
 
   // The index as a shim would open it: kNotFound where there is none.
-  [[nodiscard]] Result<compiled::IndexReader> open_index() const;
+  [[nodiscard]] Result<filter::IndexReader> open_index() const;
 
   // All of it, with those compiled profiles that are whole; absent where the index is not there or damaged.
   [[nodiscard]] std::optional<InForce> read() const;

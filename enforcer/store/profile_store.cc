@@ -79,13 +79,13 @@ bool ProfileStore::take_over() {
 
 // Where there is no index that can be read, what else says what there was.
 void ProfileStore::remember() {
-  had_policies_ = compiled::read_governed(places_) != compiled::Governed::kNever;
-  const auto mark = compiled::read_mark(places_);
+  had_policies_ = filter::read_governed(places_) != filter::Governed::kNever;
+  const auto mark = filter::read_mark(places_);
   // Without a mark: an index of an older version that is damaged, or never a profile.
   had_profiles_ = mark ? mark->had_profiles : had_policies_;
   if (!mark) return;
   settings_.set_runtime_binary(mark->runtime_binary);
-  settings_.set_open_when_ungoverned(mark->how == compiled::Governed::kOpen);
+  settings_.set_open_when_ungoverned(mark->how == filter::Governed::kOpen);
 }
 
 void ProfileStore::set_settings(node::v1::NodeSettings settings) { settings_ = std::move(settings); }
@@ -369,10 +369,10 @@ std::string ProfileStore::read_back() const {
   const int number = index.error().sys_errno;
   if (number == EMFILE || number == ENFILE) return "";  // ours; a shim has descriptors of its own
   if (index.error().code != Code::kNotFound) return index.error().message + ": new containers are refused";
-  const auto governed = compiled::read_governed(places_);
-  if (governed == compiled::Governed::kNever) return in_force_ ? "the compiled index is gone" : "";
+  const auto governed = filter::read_governed(places_);
+  if (governed == filter::Governed::kNever) return in_force_ ? "the compiled index is gone" : "";
   return std::string("the compiled index is gone: new containers ") +
-         (governed == compiled::Governed::kOpen ? "run without a policy (whenUngoverned: open)" : "are refused");
+         (governed == filter::Governed::kOpen ? "run without a policy (whenUngoverned: open)" : "are refused");
 }
 
 std::vector<std::string> ProfileStore::problems() const {
@@ -392,7 +392,7 @@ std::vector<std::string> ProfileStore::problems() const {
   return out;
 }
 
-std::string ProfileStore::ungoverned(compiled::IndexReader& index, const node::v1::ContainerStatus& container) {
+std::string ProfileStore::ungoverned(filter::IndexReader& index, const node::v1::ContainerStatus& container) {
   if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0) return "";
   // The shim did not even ask who it is where the node had no policy.
   if (container.identity().container_name().empty()) {

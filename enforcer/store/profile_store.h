@@ -65,8 +65,8 @@ class ProfileStore {
 
   // What of a policy reaches this container now, for people; empty where it is governed, or nothing would govern it.
   // `index` is that of open_index(): one for many containers.
-  [[nodiscard]] Result<compiled::IndexReader> open_index() const { return compiled_.open_index(); }
-  static std::string ungoverned(compiled::IndexReader& index, const node::v1::ContainerStatus& container);
+  [[nodiscard]] Result<filter::IndexReader> open_index() const { return compiled_.open_index(); }
+  static std::string ungoverned(filter::IndexReader& index, const node::v1::ContainerStatus& container);
 
   [[nodiscard]] bool governed() const { return in_force_ && in_force_->index.rules_size() > 0; }
 

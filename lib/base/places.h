@@ -16,7 +16,7 @@ struct Places {
   [[nodiscard]] std::filesystem::path profiles() const { return config / "profiles"; }
   [[nodiscard]] std::filesystem::path policies() const { return config / "policies"; }
   [[nodiscard]] std::filesystem::path compiled() const { return state / "compiled"; }
-  // The number is that of the content (compiled/index_layout.h): a shim lives as long as its pod, so
+  // The number is that of the content (profiles/filter/index_layout.h): a shim lives as long as its pod, so
   // what an older one reads, under the older name, stays beside it.
   [[nodiscard]] std::filesystem::path compiled_index() const { return compiled() / "index.2"; }
   [[nodiscard]] std::filesystem::path compiled_index_of_before() const { return compiled() / "index"; }

@@ -8,12 +8,12 @@
 #include <iterator>
 #include <set>
 
-#include "compiled/call_tables.h"
-#include "compiled/governed.h"
-#include "compiled/treatment.h"
 #include "lib/base/digest.h"
 #include "lib/base/log.h"
 #include "lib/oci/bundle.h"
+#include "profiles/filter/call_tables.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/treatment.h"
 #include "shim/admission/identity.h"
 #include "shim/admission/index.h"
 #include "shim/admission/own_filter.h"
@@ -24,7 +24,7 @@
 namespace ward::shim::admission {
 namespace {
 
-using compiled::Governed;
+using filter::Governed;
 
 constexpr std::size_t kNonceBytes = 16;
 
@@ -60,10 +60,10 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   profile.version = message.version();
   profile.digest = message.digest();
   profile.compiled_sha256 = sha256;
-  profile.calls = compiled::to_table(message);
-  profile.danger = compiled::to_danger(message);
+  profile.calls = filter::to_table(message);
+  profile.danger = filter::to_danger(message);
   profile.knows_up_to = message.knows_up_to();
-  profile.refused = compiled::to_refused(message);
+  profile.refused = filter::to_refused(message);
   profile.boundary_quiet_ms = message.boundary_quiet_ms();
   profile.boundary_latest_ms = message.boundary_latest_ms();
   profile.no_new_privileges = message.no_new_privileges();
@@ -124,8 +124,8 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   admitted.nonce = random_hex(kNonceBytes);
   admitted.supervised = true;
   const bool acts = admitted.actions.refused() == node::v1::REFUSED_ACT;
-  const oci::Unseen unseen{.listed = profile.refused, .dangerous = profile.danger, .signals = !acts};
-  oci::Seccomp filter = oci::complement_form(profile.calls, admitted.own, unseen);
+  const filter::Unseen unseen{.listed = profile.refused, .dangerous = profile.danger, .signals = !acts};
+  oci::Seccomp filter = filter::complement_form(profile.calls, admitted.own, unseen);
   if (auto ok = mend_what_is_written_wrong(filter, cache); !ok) {
     const auto own = config.seccomp();
     const bool tenants = own && own->has_value();
@@ -151,10 +151,10 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   return config.write(request.bundle);
 }
 
-Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& request, const std::string& policy,
-                                       const FilterCache& cache) {
+Result<filter::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& request, const std::string& policy,
+                                          const FilterCache& cache) {
   // Nobody listens at a path that no rule asks for.
-  if (oci::notifies(own)) {
+  if (filter::notifies(own)) {
     if (own.listener_path.empty()) {
       return fail(Code::kInvalidArgument,
                   "it has rules with SCMP_ACT_NOTIFY, and seccomp listenerPath is not set: no runtime starts such a "
@@ -165,13 +165,13 @@ Result<oci::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& r
                 "SCMP_ACT_NOTIFY, or leave the container out of policy '" +
                     policy + "'");
   }
-  const auto habits = oci::depends_on_habits(own) ? read_runtime_habits(request.runtime)
-                                                  : Result<oci::RuntimeHabits>(oci::RuntimeHabits{});
+  const auto habits = filter::depends_on_habits(own) ? read_runtime_habits(request.runtime)
+                                                     : Result<filter::RuntimeHabits>(filter::RuntimeHabits{});
   if (!habits) return tl::unexpected(habits.error());
   return make_own_filter(own, *habits, cache);
 }
 
-Result<void> carry_out(oci::Config& config, const Places& places, const compiled::Treatment& treatment,
+Result<void> carry_out(oci::Config& config, const Places& places, const filter::Treatment& treatment,
                        const Request& request, const Patience& patience, Admitted& admitted) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto own = config.seccomp();
@@ -192,7 +192,7 @@ Result<void> carry_out(oci::Config& config, const Places& places, const compiled
 
 // The markers may go together with the index; what this process has seen does not.
 Governed how_governed(const Places& places, const Request& request) {
-  const Governed marked = compiled::read_governed(places);
+  const Governed marked = filter::read_governed(places);
   if (marked != Governed::kNever || !request.seen) return marked;
   return request.seen->open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
 }
@@ -256,7 +256,7 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   admitted.identity.set_layers(request.layers);
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) return without_policy(std::move(admitted), index.error());
-  auto treatment = compiled::decide_treatment(**index, admitted.identity, config->annotations());
+  auto treatment = filter::decide_treatment(**index, admitted.identity, config->annotations());
   // A policy refuses what it selects; every other error is of the index, damaged or not to be read where this
   // container is looked up.
   if (!treatment && treatment.error().code != Code::kFailedPrecondition) {

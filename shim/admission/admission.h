@@ -13,7 +13,7 @@
 #include "lib/base/places.h"
 #include "lib/base/result.h"
 #include "lib/oci/capabilities.h"
-#include "lib/oci/seccomp_intersect.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "ward/node/v1/compiled.pb.h"
 #include "ward/node/v1/types.pb.h"
 
@@ -36,9 +36,9 @@ struct ProfileInForce {
   std::uint64_t version = 0;
   std::string digest;  // of the source profile: on every event
   std::string compiled_sha256;
-  oci::CallTable calls;
-  oci::CallTable danger;   // names what is never continued in mode supervise: calls, and calls with certain arguments
-  oci::CallTable refused;  // what the own filter may refuse without anybody being told; allows nothing
+  filter::CallTable calls;
+  filter::CallTable danger;  // names what is never continued in mode supervise: calls, and calls with certain arguments
+  filter::CallTable refused;      // what the own filter may refuse without anybody being told; allows nothing
   std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
@@ -58,7 +58,7 @@ struct Admitted {
   // In mode supervise nothing is taken from the container. What enforce would cut, should it be switched:
   oci::CapabilitySet uncut_capabilities;
   bool uncut_privileges = false;  // the profile has noNewPrivileges, the container has not
-  oci::OwnFilter own;             // the filter the container asked for; own.verdict(nr, args) judges a notified call
+  filter::OwnFilter own;          // the filter the container asked for; own.verdict(nr, args) judges a notified call
   bool supervised = false;        // runc must deliver a listener at listener_path, with nonce as its metadata
   std::filesystem::path listener_path;
   std::string nonce;

@@ -20,8 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raise it when lib/oci/runtime_filter.cc makes another program of the same document, or lib/oci/written_filter.cc
-// finds something else in it.
+// Raise it when profiles/filter/runtime_filter.cc makes another program of the same document, or
+// profiles/filter/written_filter.cc finds something else in it.
 constexpr int kFormat = 1;
 constexpr std::size_t kMostFiles = 64;
 constexpr std::size_t kDigestBytes = 64;
@@ -60,7 +60,7 @@ void remove_the_oldest(const fs::path& directory) {
 
 }  // namespace
 
-std::string FilterCache::key(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
+std::string FilterCache::key(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits) {
   const scmp_version* const library = ::seccomp_version();
   std::string made_of = std::to_string(kFormat) + " " WARD_VERSION " " + std::to_string(library->major) + "." +
                         std::to_string(library->minor) + "." + std::to_string(library->micro) + " " +
@@ -84,17 +84,17 @@ std::optional<std::string> FilterCache::find_bytes(const std::string& key) const
   return bytes;
 }
 
-std::optional<oci::FilterProgram> FilterCache::find(const std::string& key) const {
+std::optional<filter::FilterProgram> FilterCache::find(const std::string& key) const {
   const auto bytes = find_bytes(key);
   if (!bytes || bytes->empty() || bytes->size() % sizeof(sock_filter) != 0) return std::nullopt;
   std::vector<sock_filter> instructions(bytes->size() / sizeof(sock_filter));
   std::memcpy(instructions.data(), bytes->data(), bytes->size());
-  auto program = oci::FilterProgram::check(std::move(instructions));
+  auto program = filter::FilterProgram::check(std::move(instructions));
   if (!program) return std::nullopt;
   return *std::move(program);
 }
 
-void FilterCache::keep(const std::string& key, const oci::FilterProgram& program) const {
+void FilterCache::keep(const std::string& key, const filter::FilterProgram& program) const {
   const auto& instructions = program.instructions();
   keep_bytes(
       key, std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter)));

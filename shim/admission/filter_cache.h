@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "lib/oci/filter_program.h"
-#include "lib/oci/runtime_filter.h"
+#include "profiles/filter/filter_program.h"
+#include "profiles/filter/runtime_filter.h"
 
 namespace ward::shim::admission {
 
@@ -19,11 +19,11 @@ class FilterCache {
   explicit FilterCache(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
   // Of the document, the runtime's habits, and the version of libseccomp and of Ward.
-  static std::string key(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits);
+  static std::string key(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits);
 
-  [[nodiscard]] std::optional<oci::FilterProgram> find(const std::string& key) const;
+  [[nodiscard]] std::optional<filter::FilterProgram> find(const std::string& key) const;
   // At most 64; the oldest gives way. What cannot be written is not kept.
-  void keep(const std::string& key, const oci::FilterProgram& program) const;
+  void keep(const std::string& key, const filter::FilterProgram& program) const;
 
   // What else was found out of a document, under a key of its own; bytes.
   [[nodiscard]] std::optional<std::string> find_bytes(const std::string& key) const;

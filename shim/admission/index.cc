@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <string_view>
 
-#include "compiled/governed.h"
-#include "compiled/limits.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/limits.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -25,7 +25,7 @@ Result<Message> open_seal(const std::string& bytes, std::string_view magic) {
   Message message;
   if (!message.ParseFromString(file.payload()))
     return fail(Code::kInvalidArgument, "damaged: the content cannot be read");
-  if (message.format() != compiled::kFormat) {
+  if (message.format() != filter::kFormat) {
     return fail(Code::kInvalidArgument, "format " + std::to_string(message.format()) +
                                             " is not one this shim knows; restart wardd and the shim of one version");
   }
@@ -40,10 +40,10 @@ bool is_sha256(std::string_view text) {
 
 }  // namespace
 
-Result<std::optional<compiled::IndexReader>> read_index(const Places& places) {
-  auto index = compiled::IndexReader::open(places.compiled_index());
-  if (index) return std::optional<compiled::IndexReader>(std::move(*index));
-  if (index.error().code == Code::kNotFound) return std::optional<compiled::IndexReader>();
+Result<std::optional<filter::IndexReader>> read_index(const Places& places) {
+  auto index = filter::IndexReader::open(places.compiled_index());
+  if (index) return std::optional<filter::IndexReader>(std::move(*index));
+  if (index.error().code == Code::kNotFound) return std::optional<filter::IndexReader>();
   return tl::unexpected<Error>(index.error());
 }
 
@@ -51,14 +51,14 @@ std::string read_node_runtime(const Places& places, const std::optional<node::v1
   const auto index = read_index(places);
   if (index && *index) return (*index)->settings().runtime_binary();
   if (seen) return seen->runtime_binary();
-  const auto mark = compiled::read_mark(places);
+  const auto mark = filter::read_mark(places);
   return mark ? mark->runtime_binary : "";
 }
 
 Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256) {
   if (!is_sha256(sha256)) return fail(Code::kInvalidArgument, "compiled profile: the index names no valid digest");
   const auto path = places.compiled() / (sha256 + ".profile");
-  const auto bytes = read_regular_file(path, compiled::kMaxProfileBytes);
+  const auto bytes = read_regular_file(path, filter::kMaxProfileBytes);
   if (!bytes) return fail_with("compiled profile", bytes.error());
   if (sha256_hex(*bytes) != sha256) {
     return fail(Code::kInvalidArgument,

@@ -5,16 +5,16 @@
 #include <optional>
 #include <string>
 
-#include "compiled/index_reader.h"
 #include "lib/base/places.h"
 #include "lib/base/result.h"
+#include "profiles/filter/index_reader.h"
 #include "ward/node/v1/compiled.pb.h"
 
 namespace ward::shim::admission {
 
-// Absent where the node has no index: whether that means anything, compiled/governed.h knows. kInvalidArgument where
-// the file is damaged; damage of a part that is not read yet is an error of what reads it.
-Result<std::optional<compiled::IndexReader>> read_index(const Places& places);
+// Absent where the node has no index: whether that means anything, profiles/filter/governed.h knows. kInvalidArgument
+// where the file is damaged; damage of a part that is not read yet is an error of what reads it.
+Result<std::optional<filter::IndexReader>> read_index(const Places& places);
 
 // The runtime that the node chose (wardd.yaml), also while the index cannot be read: then `seen`, of the last index
 // that this process has read, or the mark says it. Empty: the client's choice holds.

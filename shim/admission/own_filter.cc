@@ -16,15 +16,15 @@ namespace {
 constexpr char kProgram = 'p';
 constexpr char kRefused = 'r';
 
-std::string compile(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
-  const auto program = oci::make_runtime_filter(seccomp, habits);
+std::string compile(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits) {
+  const auto program = filter::make_runtime_filter(seccomp, habits);
   if (!program) return kRefused + program.error().message;
   const auto& instructions = program->instructions();
   return kProgram +
          std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter));
 }
 
-Result<oci::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits) {
+Result<filter::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits) {
   if (auto ok = fault::point("own-filter.compile"); !ok) return tl::unexpected(ok.error());
   const auto made = run_in_bounded_child([&] { return compile(seccomp, habits); }, Bounds{});
   if (!made && made.error().code == Code::kUnavailable) return tl::unexpected(made.error());
@@ -39,7 +39,7 @@ Result<oci::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, co
   }
   std::vector<sock_filter> instructions((made->size() - 1) / sizeof(sock_filter));
   std::memcpy(instructions.data(), made->data() + 1, instructions.size() * sizeof(sock_filter));
-  return oci::FilterProgram::check(std::move(instructions));
+  return filter::FilterProgram::check(std::move(instructions));
 }
 
 // Beyond what clients send a digest costs as much as it may save.
@@ -52,19 +52,19 @@ bool is_worth_keeping(const oci::Seccomp& seccomp) {
 
 }  // namespace
 
-Result<oci::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const oci::RuntimeHabits& habits,
-                                       const FilterCache& cache) {
+Result<filter::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits,
+                                          const FilterCache& cache) {
   if (!is_worth_keeping(seccomp)) {
     auto program = compile_under_a_bound(seccomp, habits);
     if (!program) return tl::unexpected(std::move(program).error());
-    return oci::OwnFilter(*std::move(program), seccomp);
+    return filter::OwnFilter(*std::move(program), seccomp);
   }
   const std::string key = FilterCache::key(seccomp, habits);
-  if (auto found = cache.find(key)) return oci::OwnFilter(*std::move(found), seccomp);
+  if (auto found = cache.find(key)) return filter::OwnFilter(*std::move(found), seccomp);
   auto program = compile_under_a_bound(seccomp, habits);
   if (!program) return tl::unexpected(std::move(program).error());
   cache.keep(key, *program);
-  return oci::OwnFilter(*std::move(program), seccomp);
+  return filter::OwnFilter(*std::move(program), seccomp);
 }
 
 }  // namespace ward::shim::admission

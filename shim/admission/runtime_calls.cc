@@ -18,18 +18,18 @@ constexpr std::array<std::string_view, 4> kUnlessSignals = {"read", "getpid", "e
 
 enum class Breaks { kAnyRefusal, kSignalsOnly };
 
-bool refuses(const oci::OwnFilter& own, std::string_view call, Breaks breaks) {
+bool refuses(const filter::OwnFilter& own, std::string_view call, Breaks breaks) {
   const auto nr = oci::find_syscall(call);
   const auto rules = nr ? own.rules_of(*nr) : std::nullopt;
   if (!rules) return false;
-  return std::all_of(rules->begin(), rules->end(), [&](const oci::OwnFilter::Rule& rule) {
+  return std::all_of(rules->begin(), rules->end(), [&](const filter::OwnFilter::Rule& rule) {
     return breaks == Breaks::kAnyRefusal ? !rule.answer.executes() : rule.answer.signals();
   });
 }
 
 }  // namespace
 
-std::string refused_to_the_runtime(const oci::OwnFilter& own, bool no_new_privileges) {
+std::string refused_to_the_runtime(const filter::OwnFilter& own, bool no_new_privileges) {
   std::string names;
   const auto look = [&](const auto& calls, Breaks breaks) {
     for (const std::string_view call : calls) {

@@ -5,12 +5,12 @@
 
 #include <string>
 
-#include "lib/oci/own_filter.h"
+#include "profiles/filter/own_filter.h"
 
 namespace ward::shim::admission {
 
 // For people, where the own filter refuses such calls whatever their arguments: which, and what to do; else empty.
 // Without `no_new_privileges` the filter is in force earlier, and the runtime needs more.
-std::string refused_to_the_runtime(const oci::OwnFilter& own, bool no_new_privileges);
+std::string refused_to_the_runtime(const filter::OwnFilter& own, bool no_new_privileges);
 
 }  // namespace ward::shim::admission

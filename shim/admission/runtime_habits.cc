@@ -53,10 +53,10 @@ std::string ask_version(const std::string& binary) {
 
 }  // namespace
 
-Result<oci::RuntimeHabits> read_runtime_habits(const std::filesystem::path& binary) {
-  static std::map<Identity, oci::RuntimeHabits> known;
+Result<filter::RuntimeHabits> read_runtime_habits(const std::filesystem::path& binary) {
+  static std::map<Identity, filter::RuntimeHabits> known;
   struct stat status {};
-  if (binary.empty() || ::stat(binary.c_str(), &status) != 0) return oci::RuntimeHabits{};
+  if (binary.empty() || ::stat(binary.c_str(), &status) != 0) return filter::RuntimeHabits{};
   const Identity identity{status.st_dev, status.st_ino, status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
   if (const auto found = known.find(identity); found != known.end()) return found->second;
   const auto said = run_in_bounded_child([&] { return ask_version(binary.string()); }, Bounds{});
@@ -65,10 +65,10 @@ Result<oci::RuntimeHabits> read_runtime_habits(const std::filesystem::path& bina
   }
   if (!said) {
     log::warn("the runtime does not say its version", {{"binary", binary.string()}, {"error", said.error().message}});
-    return oci::RuntimeHabits{};
+    return filter::RuntimeHabits{};
   }
   if (known.size() >= kMostRemembered) known.clear();
-  return known[identity] = oci::habits_of_version(*said);
+  return known[identity] = filter::habits_of_version(*said);
 }
 
 }  // namespace ward::shim::admission

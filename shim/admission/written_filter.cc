@@ -9,7 +9,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/fault.h"
 #include "lib/linux/bounded_child.h"
-#include "lib/oci/written_filter.h"
+#include "profiles/filter/written_filter.h"
 
 namespace ward::shim::admission {
 namespace {
@@ -23,7 +23,7 @@ constexpr Bounds kBounds{.processor_time = std::chrono::milliseconds(1000),
                          .wall_time = std::chrono::milliseconds(1500)};
 
 std::string list_written_wrong(oci::Seccomp filter) {
-  const auto wrong = oci::notify_what_is_written_wrong(filter, oci::RuntimeHabits{});
+  const auto wrong = filter::notify_what_is_written_wrong(filter, filter::RuntimeHabits{});
   if (!wrong) return kRefused + wrong.error().message;
   std::string list(1, kList);
   for (const std::string& name : *wrong) list += name + "\n";
@@ -47,7 +47,7 @@ Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache&
   const bool conditional =
       std::any_of(filter.rules.begin(), filter.rules.end(), [](const auto& rule) { return !rule.args.empty(); });
   if (!conditional) return {};
-  const std::string key = sha256_hex("written " + FilterCache::key(filter, oci::RuntimeHabits{}));
+  const std::string key = sha256_hex("written " + FilterCache::key(filter, filter::RuntimeHabits{}));
   auto list = cache.find_bytes(key);
   if (!list) {
     auto found = list_under_a_bound(filter);
@@ -58,7 +58,7 @@ Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache&
   std::vector<std::string> calls;
   std::istringstream lines(*list);
   for (std::string name; std::getline(lines, name);) calls.push_back(name);
-  oci::notify_whole(filter, calls);
+  filter::notify_whole(filter, calls);
   return {};
 }
 

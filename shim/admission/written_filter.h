@@ -9,8 +9,9 @@
 namespace ward::shim::admission {
 
 // A filter of which libseccomp would make something else than it says is changed, so that it says less and is meant
-// (lib/oci/written_filter.h). What was found is kept in `cache`, and found there. kUnavailable where the node is too
-// busy to say, kDeadlineExceeded where it takes longer than a second, kInvalidArgument where there is no program of it.
+// (profiles/filter/written_filter.h). What was found is kept in `cache`, and found there. kUnavailable where the node
+// is too busy to say, kDeadlineExceeded where it takes longer than a second, kInvalidArgument where there is no program
+// of it.
 Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache& cache);
 
 }  // namespace ward::shim::admission

@@ -166,7 +166,7 @@ std::string descriptor(std::uint64_t value) {
 
 }  // namespace
 
-std::vector<std::string> decode_args(int nr, const oci::CallArgs& a) {
+std::vector<std::string> decode_args(int nr, const filter::CallArgs& a) {
   const auto hex = hexadecimal;
   switch (nr) {
     case SYS_clone: return {clone_flags(a[0]), hex(a[1]), hex(a[2]), hex(a[3]), hex(a[4])};

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "lib/oci/seccomp_intersect.h"
+#include "profiles/filter/seccomp_intersect.h"
 
 namespace ward::shim {
 
 // One text per argument the call has ("0x7f.." for a pointer or a plain number); six for a call that is not known here.
-std::vector<std::string> decode_args(int nr, const oci::CallArgs& args);
+std::vector<std::string> decode_args(int nr, const filter::CallArgs& args);
 
 }  // namespace ward::shim

@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "lib/oci/seccomp_intersect.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/verdict.h"
 
 namespace ward::shim {
@@ -19,7 +19,7 @@ namespace ward::shim {
 struct CallKey {
   pid_t tid = 0;
   int nr = 0;
-  oci::CallArgs args{};
+  filter::CallArgs args{};
   bool operator==(const CallKey&) const = default;
 };
 

@@ -54,7 +54,7 @@ void Supervisor::process_died(const EndedProcess& process) {
     question.origin = process.origin;
     question.arch = kSomeForeignArch;
     question.nr = kForeignCall;
-    const oci::OwnFilter none;
+    const filter::OwnFilter none;
     verdict = decide(question, {state.charge.calls, none, state.charge.danger, state.charge.actions});
   }
   if (news) {

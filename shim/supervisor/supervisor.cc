@@ -90,7 +90,7 @@ void Supervisor::set_mode(Mode mode) {
   state_->callbacks.changed();
 }
 
-void Supervisor::set_law(oci::CallTable calls, oci::CallTable danger, std::string profile_digest) {
+void Supervisor::set_law(filter::CallTable calls, filter::CallTable danger, std::string profile_digest) {
   state_->charge.calls = std::move(calls);
   state_->charge.danger = std::move(danger);
   state_->charge.profile_digest = std::move(profile_digest);

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/oci/seccomp_intersect.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/evidence_bundle.h"
 #include "shim/supervisor/listener_socket.h"
 #include "shim/supervisor/verdict.h"
@@ -30,10 +30,10 @@ struct Charge {
   Mode mode = Mode::kEnforce;
   std::string profile_name;
   std::string profile_digest;
-  oci::CallTable calls;
-  oci::OwnFilter own;
-  oci::CallTable danger;          // what it names is never let run unless `calls` allows it
-  oci::CallTable refused;         // what of it the own filter refuses is no violation
+  filter::CallTable calls;
+  filter::OwnFilter own;
+  filter::CallTable danger;       // what it names is never let run unless `calls` allows it
+  filter::CallTable refused;      // what of it the own filter refuses is no violation
   std::uint32_t knows_up_to = 0;  // Law::knows_up_to
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};
@@ -91,7 +91,7 @@ class Supervisor {
   Result<void> kill(std::function<void(Result<void>)> done = {});
   void set_mode(Mode mode);
   // A wider version of the profile for the running container; what the installed filter never asks about stays allowed.
-  void set_law(oci::CallTable calls, oci::CallTable danger, std::string profile_digest);
+  void set_law(filter::CallTable calls, filter::CallTable danger, std::string profile_digest);
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
   [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began

@@ -13,17 +13,17 @@ constexpr std::uint32_t kAnyLayer = ~0U;
 std::uint32_t layers_of(Phase phase) {
   switch (phase) {
     case Phase::kRuntime: return kAnyLayer;
-    case Phase::kBoot: return oci::kAllowedInBoot;
-    case Phase::kServing: return oci::kAllowedInServing;
-    case Phase::kExec: return oci::kAllowedInExec;
+    case Phase::kBoot: return filter::kAllowedInBoot;
+    case Phase::kServing: return filter::kAllowedInServing;
+    case Phase::kExec: return filter::kAllowedInExec;
   }
   return 0;
 }
 
-bool names(const oci::CallTable& calls, Phase phase, int nr) {
+bool names(const filter::CallTable& calls, Phase phase, int nr) {
   const auto rules = calls.rules_of(nr);
   return std::any_of(rules.begin(), rules.end(),
-                     [&](const oci::CallRule& rule) { return (rule.layers & layers_of(phase)) != 0; });
+                     [&](const filter::CallRule& rule) { return (rule.layers & layers_of(phase)) != 0; });
 }
 
 std::string_view phase_word(Phase phase) {
@@ -79,7 +79,7 @@ void judge_newer(const Question& question, Verdict& verdict) {
 
 Verdict decide(const Question& question, const Law& law) {
   Verdict verdict;
-  const oci::Answer own = law.own.verdict(question.nr, question.args);
+  const filter::Answer own = law.own.verdict(question.nr, question.args);
   const bool own_denies = !own.executes();
   verdict.own_filter_denies = own_denies;
   if (own_denies) verdict.error_number = own.error_number();
@@ -107,7 +107,7 @@ Verdict decide(const Question& question, const Law& law) {
     // Record it, so that people find the reason of such a death: the kernel would have logged it.
     verdict.violation = !runtime && verdict.own_signal == OwnSignal::kKill;
     verdict.boot_call = !own_denies && !runtime && question.phase == Phase::kBoot &&
-                        !law.calls.allows(question.nr, question.args, oci::kAllowedInServing);
+                        !law.calls.allows(question.nr, question.args, filter::kAllowedInServing);
     return verdict;
   }
   if (own_denies && law.refused != nullptr && law.refused->allows(question.nr, question.args, kAnyLayer)) {
@@ -119,7 +119,7 @@ Verdict decide(const Question& question, const Law& law) {
     judge_newer(question, verdict);
     return verdict;
   }
-  if (law.calls.allows(question.nr, question.args, oci::kAllowedInExec)) {
+  if (law.calls.allows(question.nr, question.args, filter::kAllowedInExec)) {
     verdict.why = Why::kNotInPhase;
   } else if (names(law.calls, question.phase, question.nr)) {
     verdict.why = Why::kArguments;

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "lib/oci/seccomp_intersect.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/phase.h"
 
 namespace ward::shim {
@@ -30,18 +30,18 @@ struct ActionSet {
 
 // What a container is judged by. Borrowed.
 struct Law {
-  const oci::CallTable& calls;
-  const oci::OwnFilter& own;
+  const filter::CallTable& calls;
+  const filter::OwnFilter& own;
   // The danger set, as the profile brings it: whole calls, and the arguments that make an everyday call
   // one of them (namespace flags of clone, odd socket families). What it names is never let run unless `calls` allows
   // it.
-  const oci::CallTable& danger;
+  const filter::CallTable& danger;
   const ActionSet& actions;
   // A call that is newer than this (oci::order_of_appearance) was not left out of the profile on purpose: nobody knew
   // of it. 0: all were known.
   std::uint32_t knows_up_to = 0;
   // What the program is known to try in vain: no violation where the own filter refuses it. Allows nothing.
-  const oci::CallTable* refused = nullptr;
+  const filter::CallTable* refused = nullptr;
 };
 
 struct Question {
@@ -54,7 +54,7 @@ struct Question {
   bool contained = false;
   std::uint32_t arch = 0;
   int nr = 0;
-  oci::CallArgs args{};
+  filter::CallArgs args{};
   // Denials of the workload in the present window, this one not counted.
   std::uint32_t recent_denials = 0;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of how many arguments calls have, beside what the running kernel's types say of those that they name.
-#include "lib/oci/syscall_arity.h"
+#include "profiles/filter/syscall_arity.h"
 
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ TEST(SyscallArity, IsWhatTheKernelsTypesSay) {
     if (!btf_is_func(function)) continue;
     const std::string name = btf__name_by_offset(types.get(), function->name_off);
     if (name.rfind("__do_sys_", 0) != 0) continue;
-    const auto ours = syscall_arity(name.substr(9));
+    const auto ours = filter::syscall_arity(name.substr(9));
     if (!ours) continue;  // of another name there ("newstat"), or of no table of ours
     ++compared;
     EXPECT_EQ(*ours, arguments_of(types.get(), btf__type_by_id(types.get(), function->type))) << name;

@@ -10,9 +10,9 @@
 #include <cstring>
 #include <string>
 
-#include "compiled/index_reader.h"
-#include "compiled/index_writer.h"
-#include "compiled/limits.h"
+#include "profiles/filter/index_reader.h"
+#include "profiles/filter/index_writer.h"
+#include "profiles/filter/limits.h"
 
 namespace {
 
@@ -20,7 +20,7 @@ using namespace ward;
 
 node::v1::CompiledIndex sample() {
   node::v1::CompiledIndex index;
-  index.set_format(compiled::kFormat);
+  index.set_format(filter::kFormat);
   for (const char* glob : {"web-*", "db", "*", "a*b"}) {
     auto& rule = *index.add_rules();
     rule.set_policy(glob);
@@ -34,7 +34,7 @@ node::v1::CompiledIndex sample() {
 // The content of a good one: what is between the checksums and the end.
 std::string content_of(const std::string& file) {
   std::uint64_t bytes = 0;
-  std::memcpy(&bytes, file.data() + compiled::kMagicBytes, sizeof bytes);
+  std::memcpy(&bytes, file.data() + filter::kMagicBytes, sizeof bytes);
   return file.substr(file.size() - bytes);
 }
 
@@ -45,17 +45,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string input(reinterpret_cast<const char*>(data) + 2, size - 2);
   std::string file = input;
   if (data[0] % 8 != 0) {
-    static const std::string kGood = content_of(compiled::write_index(sample()).value());
+    static const std::string kGood = content_of(filter::write_index(sample()).value());
     std::string content = input;
     if (data[0] % 8 != 1) {
       content = kGood;
       content.replace(data[1] * kGood.size() / 256, std::min(input.size(), kGood.size() / 2), input);
     }
-    file = compiled::seal_blocks(compiled::kIndexMagic, content);
+    file = filter::seal_blocks(filter::kIndexMagic, content);
   }
   UniqueFd fd(::memfd_create("index", MFD_CLOEXEC));
   if (::write(fd.get(), file.data(), file.size()) != static_cast<ssize_t>(file.size())) std::abort();
-  auto reader = compiled::IndexReader::open(std::move(fd));
+  auto reader = filter::IndexReader::open(std::move(fd));
   if (!reader) return 0;
   node::v1::Identity identity;
   identity.set_container_name("web-1");

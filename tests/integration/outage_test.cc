@@ -120,7 +120,7 @@ TEST_F(Outage, WhileContainerdStandsStillNothingIsLostAndAFullLogHoldsNobodyUp) 
   for (int i = 0; i < 3; ++i) ids.push_back(start_box("still", {"/box", "wait"}));
   for (const auto& id : ids) pids.push_back(node().task_pid(id));
   for (const pid_t pid : pids) ASSERT_GT(pid, 0);
-  ::kill(node().containerd_pid(), SIGSTOP);
+  ASSERT_TRUE(signal_process(node().containerd_pid(), SIGSTOP));
   for (const auto& id : ids) {  // what a shim has to say finds no room
     const UniqueFd log(::open((node().bundle(id) / "log").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
     const std::string line(1023, 'x');

@@ -12,7 +12,7 @@
 
 #include "lib/base/file.h"
 #include "lib/oci/bundle.h"
-#include "lib/oci/own_filter.h"
+#include "profiles/filter/own_filter.h"
 #include "tests/integration/guarded_test_base.h"
 #include "tests/support/random_filters.h"
 #include "tests/support/task_client.h"
@@ -150,7 +150,7 @@ oci::Seccomp random_filter(RandomFilters& random) {
 
 struct Question {
   int nr = 0;
-  oci::CallArgs args{};
+  filter::CallArgs args{};
 };
 
 std::vector<Question> random_questions(RandomFilters& random) {
@@ -228,7 +228,7 @@ TEST_F(OwnFilterRuntime, I12_F02_F03_F04_F05_ARandomFilterAnswersAsUnderTheRunti
     for (std::size_t q = 0; q < questions.size(); ++q) {
       if (is_answered_alike(questions[q].nr, stock.answers[q], ours.answers[q], found)) continue;
       // What the filter lets run and the kernel does not: libseccomp made something else of Ward's rules.
-      const auto own = oci::OwnFilter::make(filter);
+      const auto own = filter::OwnFilter::make(filter);
       narrower = narrower || (own && own->verdict(questions[q].nr, questions[q].args).executes());
       if (narrower) continue;
       ++found.wrong;

@@ -90,7 +90,7 @@ TEST_F(WarddState, N10_AStateDirectoryThatIsRemovedAltogetherIsClaimedAgain) {
 
 TEST_F(WarddState, N10_WhoseStateDirectoryAnotherHasClaimedEnds) {
   const pid_t first = node().wardd_pid();
-  ASSERT_EQ(::kill(first, SIGSTOP), 0);
+  ASSERT_TRUE(signal_process(first, SIGSTOP));
   std::filesystem::rename(node().state(), node().directory() / "taken-over");
   const auto other = node().directory() / "fourth-run";
   auto quiet = node().environment();

@@ -91,7 +91,7 @@ def wrong():
     made = set(re.findall(r'JournalEntry\w* \w+\{"([a-z-]+)"', enforcer))
     yield from differences("events.md", kinds, kinds | made)
     ours = {name for name in first_cells("annotations.md") if name.startswith("ward.dev/")}
-    yield from differences("annotations.md", ours, {name for name in re.findall(r'"(ward\.dev/[a-z.-]+)"', sources("compiled/*.h"))})
+    yield from differences("annotations.md", ours, {name for name in re.findall(r'"(ward\.dev/[a-z.-]+)"', sources("profiles/filter/*.h"))})
     others = {name for name in first_cells("annotations.md") if name.startswith("io.")}
     yield from differences("annotations.md", others, {name for name in re.findall(r'"(io\.[a-z.]+/?[a-z0-9.-]+)"', shim)
                                                      if name.startswith(("io.kubernetes.cri.", "io.containerd.runc.v2.group"))})

@@ -58,8 +58,8 @@ TEST_F(Denial, WhatOnlyBootAllowsIsAViolationOnceQuiet) {
   const auto mkdir = static_cast<std::uint32_t>(*oci::find_syscall("mkdir"));
   const auto rmdir = static_cast<std::uint32_t>(*oci::find_syscall("rmdir"));
   const auto execve = static_cast<std::uint32_t>(*oci::find_syscall("execve"));
-  with_boot.calls = oci::CallTable(
-      {{execve, oci::kLayerBoot, {}}, {mkdir, oci::kLayerBoot, {}}, {rmdir, oci::kLayerServing, {}}}, {});
+  with_boot.calls = filter::CallTable(
+      {{execve, filter::kLayerBoot, {}}, {mkdir, filter::kLayerBoot, {}}, {rmdir, filter::kLayerServing, {}}}, {});
   with_boot.boundary_quiet = std::chrono::milliseconds(100);
   start(with_boot, {"mkdir", "nap", "rmdir", "mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until_out("ready"));
@@ -96,7 +96,7 @@ TEST_F(Denial, LogLetsTheCallRunAndSuperviseDeniesTheDangerSet) {
   Charge supervised = charge(kQuarantineAll);
   supervised.mode = Mode::kSupervise;
   supervised.danger =
-      oci::CallTable({{static_cast<std::uint32_t>(*oci::find_syscall("unshare")), oci::kLayerRuntime, {}}}, {});
+      filter::CallTable({{static_cast<std::uint32_t>(*oci::find_syscall("unshare")), filter::kLayerRuntime, {}}}, {});
   start(supervised, {"mkdir", "unshare", "ready", "hold"});
   ASSERT_TRUE(run_until_out("ready"));
   EXPECT_EQ(out(), "mkdir 0 0\nunshare -1 1\nready 0 0\n");

@@ -58,8 +58,8 @@ class SupervisedContainer : public testing::Test {
     charge.identity.set_container_id(id_);
     charge.profile_name = "test";
     charge.profile_digest = std::string(64, 'd');
-    charge.calls = oci::CallTable(
-        {{nr("execve"), oci::kLayerBoot | oci::kLayerExec, {}}, {nr("rmdir"), oci::kLayerServing, {}}}, {});
+    charge.calls = filter::CallTable(
+        {{nr("execve"), filter::kLayerBoot | filter::kLayerExec, {}}, {nr("rmdir"), filter::kLayerServing, {}}}, {});
     charge.actions = actions;
     charge.evidence_root = root_ / "evidence";
     return charge;

@@ -10,9 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <sstream>
 
@@ -22,6 +26,20 @@ namespace {
 struct Pipe {
   UniqueFd read, write;
 };
+
+bool is_stopped(const std::filesystem::path& task) {
+  std::ifstream file(task / "stat");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::size_t name_end = text.rfind(") ");
+  return name_end == std::string::npos || text[name_end + 2] == 'T' || text[name_end + 2] == 'Z';
+}
+
+// Each thread stops by itself, and one that slept in read(2) may still take what arrives meanwhile.
+bool has_stopped(pid_t pid) {
+  std::error_code ignored;
+  const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", ignored), none;
+  return std::all_of(tasks, none, [](const auto& entry) { return is_stopped(entry.path()); });
+}
 
 Pipe make_pipe() {
   int fds[2];
@@ -208,7 +226,8 @@ bool signal_process(pid_t pid, int number) {
     ADD_FAILURE() << "signal " << number << " to pid " << pid << ": there is no such process";
     return false;
   }
-  return ::kill(pid, number) == 0;
+  if (::kill(pid, number) != 0) return false;
+  return number != SIGSTOP || await([&] { return has_stopped(pid); });
 }
 
 }  // namespace ward::test

@@ -71,7 +71,8 @@ template <typename Predicate>
 bool await(Predicate predicate, std::chrono::milliseconds patience = kPatience);
 
 // kill(2), but only of a process: a look-up that found none says -1, which kill(2) takes for every process of the
-// machine, and 0 is everyone in our own group. False, and a failure of the test, for those.
+// machine, and 0 is everyone in our own group. False, and a failure of the test, for those. After SIGSTOP it returns
+// when every thread stands still.
 bool signal_process(pid_t pid, int number);
 
 void short_pause();  // the 5 ms between two questions of await()

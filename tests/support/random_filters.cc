@@ -67,8 +67,8 @@ oci::Seccomp RandomFilters::filter(const std::vector<std::string>& calls) {
   return seccomp;
 }
 
-oci::CallArgs RandomFilters::arguments() {
-  oci::CallArgs args{};
+filter::CallArgs RandomFilters::arguments() {
+  filter::CallArgs args{};
   for (std::uint64_t& arg : args) {
     arg = value();
     if (one_in(3)) arg += below(3) - 1;

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/oci/answer.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/filter/answer.h"
 
 namespace ward::testing {
 
@@ -20,7 +20,7 @@ class RandomFilters {
   // `calls`: the names that its rules are about; a rule may name others as well.
   oci::Seccomp filter(const std::vector<std::string>& calls);
   // Where conditions of such filters change.
-  oci::CallArgs arguments();
+  filter::CallArgs arguments();
   std::uint64_t below(std::uint64_t n) { return engine_() % n; }
 
  private:

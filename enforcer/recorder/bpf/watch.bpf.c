@@ -9,8 +9,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "compiled/watch_maps.h"
 #include "enforcer/recorder/bpf/task.bpf.h"
+#include "profiles/filter/watch_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <functional>
 
-#include "compiled/governed.h"
-#include "compiled/index_reader.h"
 #include "lib/base/clock.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/index_reader.h"
 #include "profiles/yaml_tree.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
@@ -42,7 +42,7 @@ class NodeTest : public testing::Test {
           "runtime: {binary: /usr/sbin/runc}\nquarantine: {ttl: 7m}\n");
   }
   [[nodiscard]] node::v1::NodeSettings settings_in_force() const {
-    const auto index = compiled::IndexReader::open(places_.compiled_index());
+    const auto index = filter::IndexReader::open(places_.compiled_index());
     EXPECT_TRUE(index) << index.error().message;
     return index ? index->settings() : node::v1::NodeSettings();
   }

@@ -13,13 +13,13 @@
 #include <fstream>
 #include <optional>
 
-#include "compiled/governed.h"
-#include "compiled/index_reader.h"
 #include "enforcer/store/inotify_use.h"
 #include "enforcer/store/watch.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/index_reader.h"
 #include "profiles/read_yaml.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
@@ -67,7 +67,7 @@ class StoreTest : public testing::Test {
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
   node::v1::CompiledIndex index() {
-    auto reader = compiled::IndexReader::open(places_.compiled_index());
+    auto reader = filter::IndexReader::open(places_.compiled_index());
     const auto all = reader ? reader->read_all() : Result<node::v1::CompiledIndex>();
     EXPECT_TRUE(all) << all.error().message;
     return all.value_or(node::v1::CompiledIndex());
@@ -253,7 +253,7 @@ TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
     EXPECT_EQ(index().rules_size(), 2) << what;
     EXPECT_EQ(index().generation(), 2U) << what;
     EXPECT_EQ(sha256_hex(*read_file(places_.compiled() / file)) + ".profile", file) << what;
-    EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << what;
+    EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse) << what;
     EXPECT_TRUE(fs::is_directory(places_.spool())) << what;
     EXPECT_TRUE(fs::is_directory(places_.evidence())) << what;
     if (what != "the mark") {
@@ -336,22 +336,22 @@ TEST_F(StoreTest, N02_WhatCannotBeWrittenAgainStaysAProblemUntilItCan) {
 
 TEST_F(StoreTest, N02_TheMarkSaysWhatTheNodeChoseAndIsNeverTakenBack) {
   store_->reload();
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kNever);
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kNever);
   write(places_.policies() / "web.yaml", policy("web", "web"));
   store_->reload();
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse);
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse);
   node::v1::NodeSettings settings;
   settings.set_open_when_ungoverned(true);
   store_->set_settings(settings);
   store_->reload();
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kOpen);
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kOpen);
   write(places_.run / "governed", "rubbish");
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << "the strictest counts";
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse) << "the strictest counts";
   fs::remove(places_.policies() / "web.yaml");
   store_->set_settings({});
   store_->reload();
   EXPECT_EQ(index().rules_size(), 0);
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse);
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse);
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("no policy is in force any more")));
   EXPECT_THAT(kinds(), Contains("policies-removed"));
 }
@@ -518,12 +518,12 @@ TEST_F(StoreTest, I9_N03_WhatAnOlderWarddHadInForceIsTakenOverAndItsIndexLeftAsI
     fs::remove(places_.run / "governed");
     write(places_.compiled_index_of_before(), old);
     spoil();
-    EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << what << ": before the newer wardd";
+    EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse) << what << ": before the newer wardd";
     open();
     store_->reload();
     store_->look_after_files(true);
     EXPECT_EQ(index().SerializeAsString(), in_force.SerializeAsString()) << what;
-    EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kRefuse) << what;
+    EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse) << what;
     EXPECT_EQ(*read_file(places_.compiled_index_of_before()), old) << what;
     mend();
     store_->reload();
@@ -556,7 +556,7 @@ TEST_F(StoreTest, N03_AnOlderIndexThatIsDamagedMakesNobodyThinkThatTheNodeWasNev
           empty.set_format(1);
           return empty;
         }()));
-  EXPECT_EQ(compiled::read_governed(places_), compiled::Governed::kNever) << "it had no policy";
+  EXPECT_EQ(filter::read_governed(places_), filter::Governed::kNever) << "it had no policy";
 }
 
 TEST_F(StoreTest, N03_ProfilesThatAnOlderIndexNamesAreKeptAsLongAsItIsThere) {
@@ -587,7 +587,7 @@ TEST_F(StoreTest, N03_FortyFilesOfAThousandRulesAreReadByTheShimsReader) {
   store_->reload();
   const auto problems = store_->problems();
   EXPECT_EQ(std::count_if(problems.begin(), problems.end(), [](auto& p) { return p.rfind("warning: ", 0) != 0; }), 0);
-  auto reader = compiled::IndexReader::open(places_.compiled_index());
+  auto reader = filter::IndexReader::open(places_.compiled_index());
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(reader->rules(), 40'000U);
   node::v1::Identity identity;

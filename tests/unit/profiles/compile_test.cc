@@ -8,9 +8,9 @@
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
 
-#include "lib/oci/seccomp_intersect.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/effective.h"
+#include "profiles/filter/seccomp_intersect.h"
 #include "tests/support/seccomp_evaluator.h"
 
 namespace ward::profiles {

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "compiled/governed.h"
-#include "compiled/treatment.h"
 #include "lib/oci/bundle.h"
+#include "profiles/filter/governed.h"
+#include "profiles/filter/treatment.h"
 #include "shim/admission/index.h"
 #include "tests/unit/shim_admission/compiled_node.h"
 
@@ -62,8 +62,8 @@ TEST(Admission, I2_EnforcingCutsEverythingAndLoosensNothing) {
   EXPECT_EQ((*seccomp)->listener_metadata, admitted->nonce);
   EXPECT_EQ(admitted->nonce.size(), 32U);
   EXPECT_EQ(read_file(node.bundle() / "config.json.orig").value(), kConfig);
-  EXPECT_TRUE(admitted->profile->danger.allows(SYS_unshare, {}, oci::kLayerRuntime));
-  EXPECT_FALSE(admitted->profile->danger.allows(SYS_read, {}, oci::kLayerRuntime));
+  EXPECT_TRUE(admitted->profile->danger.allows(SYS_unshare, {}, filter::kLayerRuntime));
+  EXPECT_FALSE(admitted->profile->danger.allows(SYS_read, {}, filter::kLayerRuntime));
 }
 
 TEST(Admission, I3_TheDangerousArgumentsOfTheCompiledProfileReachTheVerdict) {
@@ -77,9 +77,9 @@ TEST(Admission, I3_TheDangerousArgumentsOfTheCompiledProfileReachTheVerdict) {
   condition->set_value_two(PR_SET_SECCOMP);
   const auto profile = read_profile_in_force(node.places(), node.put_profile(compiled));
   ASSERT_TRUE(profile);
-  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {PR_SET_SECCOMP}, oci::kLayerRuntime));
-  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {(1ULL << 32U) | PR_SET_SECCOMP}, oci::kLayerRuntime));
-  EXPECT_FALSE(profile->danger.allows(SYS_prctl, {PR_SET_NAME}, oci::kLayerRuntime));
+  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {PR_SET_SECCOMP}, filter::kLayerRuntime));
+  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {(1ULL << 32U) | PR_SET_SECCOMP}, filter::kLayerRuntime));
+  EXPECT_FALSE(profile->danger.allows(SYS_prctl, {PR_SET_NAME}, filter::kLayerRuntime));
 }
 
 TEST(Admission, F01_WhatTheProfileKnowsToBeRefusedReachesVerdictAndFilter) {
@@ -91,7 +91,7 @@ TEST(Admission, F01_WhatTheProfileKnowsToBeRefusedReachesVerdictAndFilter) {
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(compiled)));
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
-  EXPECT_TRUE(admitted->profile->refused.allows(SYS_unshare, {}, oci::kLayerRuntime));
+  EXPECT_TRUE(admitted->profile->refused.allows(SYS_unshare, {}, filter::kLayerRuntime));
   EXPECT_EQ(admitted->actions.refused(), node::v1::REFUSED_LOG) << "where neither policy nor profile says anything";
   const auto seccomp = oci::Config::read(node.bundle())->seccomp();
   ASSERT_TRUE(seccomp && seccomp->has_value());
@@ -166,15 +166,15 @@ TEST(Admission, I9_ADamagedOrMissingFileRefusesWithTheBundleUntouched) {
 
 // --- N02: an index that is gone on a node that was governed
 
-void mark(const CompiledNode& node, compiled::Governed how) {
-  ASSERT_TRUE(compiled::write_mark(node.places(), {.how = how}));
+void mark(const CompiledNode& node, filter::Governed how) {
+  ASSERT_TRUE(filter::write_mark(node.places(), {.how = how}));
 }
 
 TEST(Admission, N02_WhereTheNodeWasGovernedAnIndexThatIsGoneRefuses) {
   const CompiledNode node;
   node.put_config(kConfig);
   EXPECT_TRUE(node.admit_container()) << "nobody ever governed this node";
-  mark(node, compiled::Governed::kRefuse);
+  mark(node, filter::Governed::kRefuse);
   const auto refused = node.admit_container();
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("is gone"), std::string::npos) << refused.error().message;
@@ -189,7 +189,7 @@ TEST(Admission, N02_EachMarkIsEnoughAndADamagedOneIsStrict) {
   for (const char* lost : {"state", "run"}) {
     const CompiledNode node;
     node.put_config(kConfig);
-    mark(node, compiled::Governed::kRefuse);
+    mark(node, filter::Governed::kRefuse);
     const auto& places = node.places();
     std::filesystem::remove((std::string(lost) == "state" ? places.state : places.run) / "governed");
     EXPECT_FALSE(node.admit_container()) << lost;
@@ -217,7 +217,7 @@ TEST(Admission, N02_AShimThatLivesOnKnowsItWithoutAnyMark) {
 TEST(Admission, N02_TheNodeMayChooseToStayOpenAndTheContainerSaysSo) {
   const CompiledNode node;
   node.put_config(kConfig);
-  mark(node, compiled::Governed::kOpen);
+  mark(node, filter::Governed::kOpen);
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
   EXPECT_EQ(admitted->mode, node::v1::MODE_OFF);
@@ -229,7 +229,7 @@ TEST(Admission, N02_TheNodeMayChooseToStayOpenAndTheContainerSaysSo) {
 
 TEST(Admission, N02_I10_WhatNoPolicyReachesStartsAlsoWithoutAnIndexAndSaysSo) {
   const CompiledNode node;
-  mark(node, compiled::Governed::kRefuse);
+  mark(node, filter::Governed::kRefuse);
   for (const char* annotation :
        {R"("io.kubernetes.cri.container-type":"sandbox")", R"("io.kubernetes.cri.sandbox-namespace":"kube-system")"}) {
     node.put_config(R"({"annotations":{)" + std::string(annotation) + R"(},"process":{"args":["x"]},"linux":{}})");
@@ -307,11 +307,11 @@ TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBe
     index.mutable_settings()->set_runtime_binary(runtime);
     node.put_index(index);
     EXPECT_EQ(read_node_runtime(node.places(), {}), runtime);
-    for (const auto how : {compiled::Governed::kRefuse, compiled::Governed::kOpen, compiled::Governed::kNever}) {
-      const compiled::GovernedMark said{how, how == compiled::Governed::kOpen, runtime};
-      ASSERT_TRUE(compiled::write_mark(node.places(), said));
-      EXPECT_EQ(compiled::read_mark(node.places()), said);
-      EXPECT_EQ(compiled::read_governed(node.places()), how);
+    for (const auto how : {filter::Governed::kRefuse, filter::Governed::kOpen, filter::Governed::kNever}) {
+      const filter::GovernedMark said{how, how == filter::Governed::kOpen, runtime};
+      ASSERT_TRUE(filter::write_mark(node.places(), said));
+      EXPECT_EQ(filter::read_mark(node.places()), said);
+      EXPECT_EQ(filter::read_governed(node.places()), how);
     }
     CompiledNode::put(node.places().compiled_index(), "rubbish");
     EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "damaged";
@@ -326,7 +326,7 @@ TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBe
 TEST(Admission, N02_AnIndexWithoutRulesIsSomebodysWillAndNotALoss) {
   const CompiledNode node;
   node.put_config(kConfig);
-  mark(node, compiled::Governed::kRefuse);
+  mark(node, filter::Governed::kRefuse);
   node::v1::CompiledIndex empty;
   empty.set_format(1);
   node.put_index(empty);
@@ -413,7 +413,7 @@ TEST(Admission, F02_TheStubOfTheVeryRuntimeIsWhatTheOwnFilterMeans) {
   const auto answer = [&] {
     node.put_config(own_filter_config(unlisted));
     const auto admitted = node.admit_container();
-    return admitted ? admitted->own.verdict(SYS_faccessat2, {}) : oci::Answer{};
+    return admitted ? admitted->own.verdict(SYS_faccessat2, {}) : filter::Answer{};
   };
   node.runtime = runtime_that_says(node, "runc version 1.1.5+ds1\\ncommit: x\\n");
   EXPECT_EQ(answer().action, oci::SeccompAction::kKillProcess);
@@ -455,9 +455,9 @@ TEST(Match, TemplatesCannotLeaveTheirPlace) {
   Identity identity;
   identity.set_container_name("../../Etc/x");
   identity.set_kubernetes_namespace("{container}");
-  EXPECT_EQ(compiled::expand("{container}", identity).find('/'), std::string::npos);
-  EXPECT_NE(compiled::expand("{container}", identity)[0], '.');
-  EXPECT_EQ(compiled::expand("n-{namespace}", identity).rfind("n--container-__", 0), 0U)
+  EXPECT_EQ(filter::expand("{container}", identity).find('/'), std::string::npos);
+  EXPECT_NE(filter::expand("{container}", identity)[0], '.');
+  EXPECT_EQ(filter::expand("n-{namespace}", identity).rfind("n--container-__", 0), 0U)
       << "what was inserted is not expanded again";
 }
 

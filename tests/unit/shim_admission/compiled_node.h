@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "compiled/index_writer.h"
-#include "compiled/treatment.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/places.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/filter/index_writer.h"
+#include "profiles/filter/treatment.h"
 #include "shim/admission/admission.h"
 
 namespace ward::shim::admission {
@@ -52,7 +52,7 @@ class CompiledNode {
     return sha256;
   }
   void put_index(const node::v1::CompiledIndex& index) const {
-    put(places_.compiled_index(), compiled::write_index(index).value());
+    put(places_.compiled_index(), filter::write_index(index).value());
   }
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
@@ -84,7 +84,7 @@ inline node::v1::CompiledProfile everything_but_unshare() {
     if (nr == SYS_unshare) continue;
     auto* rule = profile.add_syscalls();
     rule->set_nr(static_cast<std::uint32_t>(nr));
-    rule->set_layers(oci::kLayerServing);
+    rule->set_layers(filter::kLayerServing);
   }
   profile.add_danger(SYS_unshare);
   return profile;
@@ -104,16 +104,16 @@ inline node::v1::CompiledIndex index_of(node::v1::Mode mode, const std::string& 
 }
 
 // Through the file, as a shim reads it.
-inline Result<compiled::Treatment> decide_treatment(const node::v1::CompiledIndex& index,
-                                                    const node::v1::Identity& identity,
-                                                    const std::map<std::string, std::string>& annotations) {
+inline Result<filter::Treatment> decide_treatment(const node::v1::CompiledIndex& index,
+                                                  const node::v1::Identity& identity,
+                                                  const std::map<std::string, std::string>& annotations) {
   const CompiledNode node;
   auto complete = index;
   complete.set_format(1);
   node.put_index(complete);
-  auto reader = compiled::IndexReader::open(node.places().compiled_index());
+  auto reader = filter::IndexReader::open(node.places().compiled_index());
   if (!reader) return tl::unexpected<Error>(reader.error());
-  return compiled::decide_treatment(*reader, identity, annotations);
+  return filter::decide_treatment(*reader, identity, annotations);
 }
 
 }  // namespace ward::shim::admission

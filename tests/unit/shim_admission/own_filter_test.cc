@@ -14,15 +14,16 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
-#include "lib/oci/seccomp_intersect.h"
-#include "lib/oci/written_filter.h"
+#include "profiles/filter/seccomp_intersect.h"
+#include "profiles/filter/written_filter.h"
 #include "shim/admission/written_filter.h"
 
 namespace ward::shim::admission {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace oci;  // NOLINT(google-build-using-namespace): filters are all that this is about
+using namespace filter;  // NOLINT(google-build-using-namespace): filters are all that this is about
+using namespace oci;     // NOLINT(google-build-using-namespace): the same
 
 // Room for a slow machine and a sanitizer.
 constexpr double kEnough_s = 8;

@@ -9,9 +9,9 @@
 #include <cerrno>
 
 #include "lib/linux/bounded_child.h"
-#include "lib/oci/runtime_filter.h"
-#include "lib/oci/seccomp_intersect.h"
-#include "lib/oci/written_filter.h"
+#include "profiles/filter/runtime_filter.h"
+#include "profiles/filter/seccomp_intersect.h"
+#include "profiles/filter/written_filter.h"
 #include "shim/supervisor/verdict.h"
 
 namespace ward::shim {
@@ -46,19 +46,19 @@ Met met(const Verdict& verdict) {
   return {'e', verdict.error_number};
 }
 
-const oci::CallTable& everything() {
-  static const oci::CallTable kAll = [] {
-    std::vector<oci::CallRule> rules;
+const filter::CallTable& everything() {
+  static const filter::CallTable kAll = [] {
+    std::vector<filter::CallRule> rules;
     for (const auto& [name, nr] : oci::known_syscalls()) {
-      rules.push_back({static_cast<std::uint32_t>(nr), oci::kLayerServing, {}});
+      rules.push_back({static_cast<std::uint32_t>(nr), filter::kLayerServing, {}});
     }
-    return oci::CallTable(std::move(rules), {});
+    return filter::CallTable(std::move(rules), {});
   }();
   return kAll;
 }
 
-Met judged(const oci::OwnFilter& own, const Probe& probe) {
-  const oci::CallTable none;
+Met judged(const filter::OwnFilter& own, const Probe& probe) {
+  const filter::CallTable none;
   const ActionSet actions;
   Question question;
   question.phase = Phase::kServing;
@@ -95,9 +95,9 @@ std::string exception_of(const oci::Seccomp& filter, const Probe& probe, const M
 }
 
 // What admission writes for it.
-oci::Seccomp as_admitted(const oci::OwnFilter& own) {
-  oci::Seccomp filter = oci::complement_form(everything(), own);
-  (void)oci::notify_what_is_written_wrong(filter, {});
+oci::Seccomp as_admitted(const filter::OwnFilter& own) {
+  oci::Seccomp filter = filter::complement_form(everything(), own);
+  (void)filter::notify_what_is_written_wrong(filter, {});
   return filter;
 }
 
@@ -117,12 +117,13 @@ class Comparison {
       return;
     }
     const auto stock = SeccompEvaluator::compile(asked_.filter, asked_.runtime);
-    const auto own = oci::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
-    const auto ward = own && !oci::notifies(asked_.filter)
+    const auto own =
+        filter::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
+    const auto ward = own && !filter::notifies(asked_.filter)
                           ? SeccompEvaluator::compile(as_admitted(*own), asked_.runtime)
                           : fail(Code::kInvalidArgument, own ? "it notifies" : own.error().message);
     if (!stock || !ward) {
-      const bool both = !ward && (!stock || oci::notifies(asked_.filter));
+      const bool both = !ward && (!stock || filter::notifies(asked_.filter));
       if (!both) fail_with_words(stock ? "refused: " + ward.error().message : "taken, and this runtime refuses it");
       ++found_.refused;
       return;
@@ -135,7 +136,8 @@ class Comparison {
 
  private:
   // True where libseccomp made something narrower of what Ward wrote.
-  bool ask(const Probe& probe, const oci::OwnFilter& own, const SeccompEvaluator& stock, const SeccompEvaluator& ward) {
+  bool ask(const Probe& probe, const filter::OwnFilter& own, const SeccompEvaluator& stock,
+           const SeccompEvaluator& ward) {
     const std::uint32_t stock_raw = stock.evaluate(probe.nr, probe.args, probe.arch);
     const std::uint32_t raw = ward.evaluate(probe.nr, probe.args, probe.arch);
     const bool notified = (raw & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF;

@@ -38,7 +38,7 @@ struct Asked {
 struct Probe {
   std::uint32_t arch = 0;
   int nr = 0;
-  oci::CallArgs args{};
+  filter::CallArgs args{};
 };
 
 // Adds to `found`. `probe` is asked `probes` times. Prints what differs and is not listed.

@@ -14,31 +14,31 @@ namespace ward::shim {
 namespace {
 
 // read: serving; bind: boot; fork: exec; socket: serving with AF_INET; nothing else.
-const oci::CallTable kCalls({{SYS_read, oci::kLayerServing, {}},
-                             {SYS_bind, oci::kLayerBoot, {}},
-                             {SYS_fork, oci::kLayerExec, {}},
-                             {SYS_execve, oci::kLayerBoot, {}},
-                             {SYS_socket, oci::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
-                            {SYS_clone3});
-oci::Conjunction low_half_is(std::uint64_t value) { return {{0, 0xFFFFFFFF, value, oci::CompareOp::kMaskedEq}}; }
-const oci::CallTable kDanger(
-    {{SYS_unshare, oci::kLayerRuntime, {}},
-     {SYS_prctl, oci::kLayerRuntime, {low_half_is(PR_SET_SECCOMP)}},
-     {SYS_socket, oci::kLayerRuntime, {low_half_is(AF_ALG), low_half_is(AF_NETLINK)}},
-     {SYS_clone, oci::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+const filter::CallTable kCalls({{SYS_read, filter::kLayerServing, {}},
+                                {SYS_bind, filter::kLayerBoot, {}},
+                                {SYS_fork, filter::kLayerExec, {}},
+                                {SYS_execve, filter::kLayerBoot, {}},
+                                {SYS_socket, filter::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
+                               {SYS_clone3});
+filter::Conjunction low_half_is(std::uint64_t value) { return {{0, 0xFFFFFFFF, value, oci::CompareOp::kMaskedEq}}; }
+const filter::CallTable kDanger(
+    {{SYS_unshare, filter::kLayerRuntime, {}},
+     {SYS_prctl, filter::kLayerRuntime, {low_half_is(PR_SET_SECCOMP)}},
+     {SYS_socket, filter::kLayerRuntime, {low_half_is(AF_ALG), low_half_is(AF_NETLINK)}},
+     {SYS_clone, filter::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
     {});
 
-oci::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t error) {
+filter::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t error) {
   oci::Seccomp seccomp;
   seccomp.default_action = oci::SeccompAction::kAllow;
   seccomp.rules.push_back({std::move(names), oci::SeccompAction::kErrno, error, {}});
-  return oci::OwnFilter::make(seccomp).value();
+  return filter::OwnFilter::make(seccomp).value();
 }
 
 // Known to be tried in vain: the keyring, and a namespace of users.
-const oci::CallTable kTriedInVain(
-    {{SYS_unshare, oci::kLayerRuntime, {}},
-     {SYS_clone, oci::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+const filter::CallTable kTriedInVain(
+    {{SYS_unshare, filter::kLayerRuntime, {}},
+     {SYS_clone, filter::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
     {});
 
 struct Ask {
@@ -46,14 +46,14 @@ struct Ask {
   Phase phase = Phase::kServing;
   Origin origin = Origin::kWorkload;
   ActionSet actions{};
-  oci::OwnFilter own{};
+  filter::OwnFilter own{};
   std::uint32_t recent_denials = 0;
   bool dying_runtime_thread = false;
   bool contained = false;
   std::uint32_t knows_up_to = 0;
-  oci::CallTable refused{};
+  filter::CallTable refused{};
 
-  Verdict operator()(int nr, oci::CallArgs args = {}) const {
+  Verdict operator()(int nr, filter::CallArgs args = {}) const {
     return decide({.mode = mode,
                    .phase = phase,
                    .origin = origin,
@@ -174,7 +174,7 @@ TEST(Verdict, F01_WhatTheOwnFilterRefusesIsActedUponWhereTheProfileSaysSo) {
 
 TEST(Verdict, F01_TheDangerSetIsActedUponThoughTheOwnFilterRefusesItUnlessItIsKnownToBeTried) {
   const auto own = own_filter_denying({"unshare", "clone", "prctl", "socket"}, ENOSYS);
-  const std::vector<std::pair<int, oci::CallArgs>> calls = {
+  const std::vector<std::pair<int, filter::CallArgs>> calls = {
       {SYS_unshare, {}}, {SYS_clone, {CLONE_NEWUSER}}, {SYS_prctl, {PR_SET_SECCOMP}}, {SYS_socket, {AF_NETLINK}}};
   for (const auto& [nr, args] : calls) {
     const Verdict verdict = Ask{.own = own}(nr, args);
@@ -232,12 +232,12 @@ TEST(Verdict, I3_SuperviseContinuesAndRecordsButNeverTheDangerSet) {
   EXPECT_EQ(proposal.effect, Effect::kContinue);
   EXPECT_TRUE(proposal.violation);
   EXPECT_EQ(proposal.action, Action::kLog);
-  for (const auto& [nr, args] : std::vector<std::pair<int, oci::CallArgs>>{{SYS_unshare, {}},
-                                                                           {SYS_socket, {AF_ALG}},
-                                                                           {SYS_socket, {(1ULL << 32U) | AF_ALG}},
-                                                                           {SYS_socket, {AF_NETLINK}},
-                                                                           {SYS_prctl, {PR_SET_SECCOMP}},
-                                                                           {SYS_clone, {CLONE_NEWUSER}}}) {
+  for (const auto& [nr, args] : std::vector<std::pair<int, filter::CallArgs>>{{SYS_unshare, {}},
+                                                                              {SYS_socket, {AF_ALG}},
+                                                                              {SYS_socket, {(1ULL << 32U) | AF_ALG}},
+                                                                              {SYS_socket, {AF_NETLINK}},
+                                                                              {SYS_prctl, {PR_SET_SECCOMP}},
+                                                                              {SYS_clone, {CLONE_NEWUSER}}}) {
     const Verdict verdict = supervise(nr, args);
     EXPECT_EQ(verdict.effect, Effect::kDeny) << nr;
     EXPECT_EQ(verdict.action, Action::kDeny) << nr;
@@ -277,7 +277,7 @@ TEST(Verdict, AContainedContainerGetsNothingButDenials) {
 
 TEST(Verdict, A02_AForeignAbiIsNeverLetRun) {
   const ActionSet log{.workload = Action::kLog, .exec = Action::kLog};
-  const oci::OwnFilter none;
+  const filter::OwnFilter none;
   const Verdict verdict =
       decide({.phase = Phase::kServing, .arch = 0x40000003, .nr = SYS_read}, {kCalls, none, kDanger, log});
   EXPECT_NE(verdict.effect, Effect::kContinue);
