@@ -9,7 +9,7 @@
 #include <cstdio>
 
 #include "lib/base/standard_streams.h"
-#include "shim/invocation.h"
+#include "shim/command/invocation.h"
 
 int main(int argc, char** argv) {
   ward::open_standard_streams();
@@ -23,17 +23,20 @@ int main(int argc, char** argv) {
   // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with what containerd
   // reads.
   google::protobuf::SetLogHandler(nullptr);
-  const auto invocation = ward::shim::parse_invocation({argv + 1, argv + argc});
+  const auto invocation = ward::shim::command::parse_invocation({argv + 1, argv + argc});
   if (!invocation) {
     std::fprintf(stderr, "containerd-shim-ward-v1: %s\n", invocation.error().message.c_str());
     return 1;
   }
   switch (invocation->action) {
-    case ward::shim::Action::kStart: return ward::shim::run_start(*invocation, argv[1 + invocation->action_at]);
-    case ward::shim::Action::kDelete: return ward::shim::run_delete(*invocation);
-    case ward::shim::Action::kServe: return ward::shim::run_serve(*invocation);
-    case ward::shim::Action::kInfo: return ward::shim::run_info();
-    case ward::shim::Action::kVersion: std::printf("containerd-shim-ward-v1:\n  Version: %s\n", WARD_VERSION); return 0;
+    case ward::shim::command::Action::kStart:
+      return ward::shim::command::run_start(*invocation, argv[1 + invocation->action_at]);
+    case ward::shim::command::Action::kDelete: return ward::shim::command::run_delete(*invocation);
+    case ward::shim::command::Action::kServe: return ward::shim::command::run_serve(*invocation);
+    case ward::shim::command::Action::kInfo: return ward::shim::command::run_info();
+    case ward::shim::command::Action::kVersion:
+      std::printf("containerd-shim-ward-v1:\n  Version: %s\n", WARD_VERSION);
+      return 0;
   }
   return 1;
 }

@@ -15,7 +15,7 @@
 #include "lib/linux/cgroup_paths.h"
 #include "lib/linux/pidfd.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::int64_t kFirstPoll_ns = 200'000;
@@ -267,4 +267,4 @@ Result<void> Containment::release() {
   return state_->freezer().request_freeze(false);
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

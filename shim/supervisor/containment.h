@@ -21,7 +21,7 @@ namespace ward {
 struct TaskCgroups;
 }
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 enum class ContainmentState { kFree, kFreezing, kQuarantined, kKilling, kDead };
 
@@ -66,4 +66,4 @@ class Containment {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -17,7 +17,7 @@
 #include <span>
 #include <string_view>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 struct Name {
@@ -204,4 +204,4 @@ std::vector<std::string> decode_args(int nr, const filter::CallArgs& a) {
   return texts;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

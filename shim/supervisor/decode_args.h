@@ -8,9 +8,9 @@
 
 #include "profiles/filter/seccomp_intersect.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 // One text per argument the call has ("0x7f.." for a pointer or a plain number); six for a call that is not known here.
 std::vector<std::string> decode_args(int nr, const filter::CallArgs& args);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::size_t kMostThreads = 1024;  // a runtime has about ten
@@ -30,4 +30,4 @@ bool DyingThreads::includes(pid_t tid, std::int64_t now_ns, const std::filesyste
   return stat && ThreadIdentity{tid, stat->start_time_ticks} == *known;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

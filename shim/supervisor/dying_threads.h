@@ -11,7 +11,7 @@
 
 #include "lib/linux/process_info.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 class DyingThreads {
  public:
@@ -32,4 +32,4 @@ class DyingThreads {
   std::int64_t until_ns_ = 0;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -21,7 +21,7 @@
 
 #include "lib/linux/pidfd.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr rlim_t kCollectorMemoryBytes = 256U << 20U;
@@ -178,4 +178,4 @@ void collect_evidence(asio::io_context& loop, EvidenceRequest request, std::chro
   std::make_shared<Collector>(loop, UniqueFd(pidfd), request.directory, std::move(done))->wait(deadline);
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

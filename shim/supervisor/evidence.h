@@ -11,7 +11,7 @@
 #include "lib/base/result.h"
 #include "shim/supervisor/evidence_bundle.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 inline constexpr std::chrono::seconds kEvidenceDeadline{5};
 inline constexpr std::size_t kMaxEvidenceDirectories = 1000;
@@ -26,4 +26,4 @@ Result<std::filesystem::path> make_evidence_directory(const std::filesystem::pat
 void collect_evidence(asio::io_context& loop, EvidenceRequest request, std::chrono::nanoseconds deadline,
                       std::function<void(Result<void>)> done);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

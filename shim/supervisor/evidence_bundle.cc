@@ -15,7 +15,7 @@
 #include "lib/linux/process_info.h"
 #include "shim/supervisor/redaction.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -232,4 +232,4 @@ Result<void> write_evidence(const EvidenceRequest& request) {
   return bundle.seal();
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

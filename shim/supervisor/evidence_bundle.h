@@ -14,7 +14,7 @@
 #include "lib/base/result.h"
 #include "ward/node/v1/types.pb.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 struct EvidenceLimits {
   std::size_t max_bytes = 8U << 20U;
@@ -35,4 +35,4 @@ struct EvidenceRequest {
 // Writes evidence.json, mounts.txt, sockets.txt and, last, SHA256SUMS: a directory without it is incomplete.
 Result<void> write_evidence(const EvidenceRequest& request);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

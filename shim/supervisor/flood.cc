@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 bool DetailLimiter::count_number(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
   const auto found = numbers_.find(call.nr);
@@ -142,4 +142,4 @@ void DenialWindow::add(std::int64_t now_ns, std::uint32_t keep) {
   if (times_.size() > keep) times_.erase(times_.begin());
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

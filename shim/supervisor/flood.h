@@ -14,7 +14,7 @@
 #include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/verdict.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 struct CallKey {
   pid_t tid = 0;
@@ -128,4 +128,4 @@ class DenialWindow {
   std::vector<std::int64_t> times_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::size_t kMaxDepth = 16;  // a genuine message has three levels
@@ -142,4 +142,4 @@ Result<ContainerProcessState> parse_process_state(std::string_view json) {
   return parsed;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -13,7 +13,7 @@
 #include "lib/base/result.h"
 #include "lib/oci/bundle.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 // The runtime's message carries the container's annotations. They come from a config.json that
 // admission has read, so they are no larger than that; Go writes some bytes ('<', '&') as six.
@@ -44,4 +44,4 @@ class MessageEnd {
 // kInvalidArgument with the reason. Exactly one descriptor, named "seccompFd", must be announced.
 Result<ContainerProcessState> parse_process_state(std::string_view json);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -17,7 +17,7 @@
 #include "lib/linux/process_info.h"
 #include "lib/linux/unix_socket.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(2);
@@ -222,4 +222,4 @@ void remove_dead_private_directories(const std::filesystem::path& run) {
   }
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -15,7 +15,7 @@
 #include "lib/linux/seccomp_listener.h"
 #include "shim/supervisor/listener_offer.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 struct ListenerOffer {
   ContainerProcessState state;
@@ -52,4 +52,4 @@ Result<void> make_private_directory(const std::filesystem::path& directory);
 // A shim that was killed could not tidy up after itself.
 void remove_dead_private_directories(const std::filesystem::path& run);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -10,7 +10,7 @@
 
 #include "lib/base/log.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 // Well inside of the second that I5 gives: a pause only ever delays notifications that were not fetched yet.
@@ -80,4 +80,4 @@ NotificationLoop::NotificationLoop(asio::io_context& loop, SeccompListener liste
 
 NotificationLoop::~NotificationLoop() { state_->closed = true; }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

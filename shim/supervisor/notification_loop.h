@@ -12,7 +12,7 @@
 
 #include "lib/linux/seccomp_listener.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 class NotificationLoop {
  public:
@@ -34,4 +34,4 @@ class NotificationLoop {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

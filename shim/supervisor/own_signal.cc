@@ -11,7 +11,7 @@
 #include "lib/linux/pidfd.h"
 #include "lib/linux/process_info.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 void send_own_signal(const SeccompListener& listener, const Notification& call, OwnSignal signal) {
   if (signal == OwnSignal::kNone) return;
@@ -30,4 +30,4 @@ void send_own_signal(const SeccompListener& listener, const Notification& call, 
   }
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

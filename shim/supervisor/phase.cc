@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::chrono::nanoseconds kDefaultQuiet = std::chrono::seconds(10);
@@ -41,4 +41,4 @@ bool PhaseTracker::advance(std::int64_t now_ns) {
   return true;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

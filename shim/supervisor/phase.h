@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 enum class Origin { kWorkload, kExec };
 enum class Phase { kRuntime, kBoot, kServing, kExec };
@@ -40,4 +40,4 @@ class PhaseTracker {
   std::int64_t last_boot_call_ns_ = 0;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -8,7 +8,7 @@
 #include "lib/oci/seccomp.h"
 #include "shim/supervisor/decode_args.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::size_t kMaxExeBytes = 1024;
@@ -119,4 +119,4 @@ node::v1::Violation make_uncut_violation(Phase phase, Origin origin) {
   return violation;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

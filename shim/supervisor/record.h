@@ -12,7 +12,7 @@
 #include "shim/supervisor/verdict.h"
 #include "ward/node/v1/types.pb.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 // The task that asked, while it is parked in its call. Empty where /proc had nothing any more.
 struct Offender {
@@ -47,4 +47,4 @@ node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin or
 // What the container has from its start in supervise, and mode enforce would have cut; the reason is the caller's.
 node::v1::Violation make_uncut_violation(Phase phase, Origin origin);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

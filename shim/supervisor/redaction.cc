@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::size_t kMaxOptionBytes = 32;
@@ -86,4 +86,4 @@ std::string redact_variable(std::string_view variable) {
   return redacted(variable);
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -16,10 +16,10 @@
 #include <string>
 #include <string_view>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 std::string redact_program(std::string_view argument, std::string_view exe, std::string_view comm);  // argv[0]
 std::string redact_argument(std::string_view argument);                                              // the others
 std::string redact_variable(std::string_view variable);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

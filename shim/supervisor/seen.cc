@@ -6,7 +6,7 @@
 #include "shim/supervisor/supervisor.h"
 #include "shim/supervisor/supervisor_state.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::uint32_t kSomeForeignArch = 0;
@@ -151,4 +151,4 @@ bool Supervisor::State::is_news(const EndedProcess& process) {
   return true;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

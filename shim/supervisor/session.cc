@@ -7,7 +7,7 @@
 #include "lib/base/log.h"
 #include "shim/supervisor/own_signal.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 bool is_execve(int nr) { return nr == SYS_execve || nr == SYS_execveat; }
@@ -96,4 +96,4 @@ void Session::watch_phase() {
   });
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

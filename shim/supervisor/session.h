@@ -16,7 +16,7 @@
 #include "shim/supervisor/notification_loop.h"
 #include "shim/supervisor/verdict.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 // A violation on its way from the verdict to what is done about it.
 struct Violated {
@@ -68,4 +68,4 @@ class Session {
   NotificationLoop notifications_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

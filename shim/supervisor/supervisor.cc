@@ -6,7 +6,7 @@
 
 #include "shim/supervisor/supervisor_state.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 Supervisor::Supervisor(asio::io_context& loop, Charge charge, Callbacks callbacks)
     : state_(std::make_shared<State>(loop, std::move(charge), std::move(callbacks))) {}
@@ -121,4 +121,4 @@ void Supervisor::flush() {
   state_->report_summaries(true);
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -22,7 +22,7 @@
 #include "shim/supervisor/verdict.h"
 #include "ward/node/v1/types.pb.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 // What admission decided, as the supervisor needs it.
 struct Charge {
@@ -109,4 +109,4 @@ class Supervisor {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -23,7 +23,7 @@
 #include "shim/supervisor/session.h"
 #include "shim/supervisor/supervisor.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 inline constexpr double kLetRunPerSecond = 1000;
 inline constexpr double kLetRunBurst = 200;
@@ -397,4 +397,4 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   asio::steady_timer ttl_timer;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

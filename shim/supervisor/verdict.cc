@@ -5,7 +5,7 @@
 #include <cerrno>
 #include <string_view>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::uint32_t kAnyLayer = ~0U;
@@ -158,4 +158,4 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
   return text;
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -10,7 +10,7 @@
 #include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/phase.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 enum class Mode { kSupervise, kEnforce };
 
@@ -97,4 +97,4 @@ Verdict decide(const Question& question, const Law& law);
 // For people: "unshare is not in profile nginx".
 std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

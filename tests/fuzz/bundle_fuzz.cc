@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 
-#include "shim/runtime_options.h"
-#include "shim/runtime_record.h"
-#include "shim/shim_address.h"
+#include "shim/command/shim_address.h"
+#include "shim/runtime/runtime_options.h"
+#include "shim/runtime/runtime_record.h"
 
 namespace {
 
@@ -42,25 +42,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   switch (data[0] % 4) {
     case 0: {
       write(bundle / "config.json", text);
-      const auto grouping = ward::shim::read_grouping(bundle, "c1");
+      const auto grouping = ward::shim::command::read_grouping(bundle, "c1");
       if (!grouping) break;
       if (grouping->empty()) std::abort();
-      const auto socket = ward::shim::shim_socket_path("/run/containerd/s", "/a.sock", "ns", *grouping);
+      const auto socket = ward::shim::command::shim_socket_path("/run/containerd/s", "/a.sock", "ns", *grouping);
       if (socket.size() > kLongestSocketPath) std::abort();
       break;
     }
     case 1:
       write(bundle / "options.json", text);
-      (void)ward::shim::load_options(bundle);
+      (void)ward::shim::runtime::load_options(bundle);
       break;
     case 2:
       write(bundle / "runtime", text);
-      if (ward::shim::load_options(bundle).binary != text) std::abort();
+      if (ward::shim::runtime::load_options(bundle).binary != text) std::abort();
       break;
     default:
       write(bundle / "state.json", text);
       // What is no absolute path below a cgroup file system is nothing that a delete may touch.
-      for (const auto& directory : ward::shim::read_runtime_record(scratch.directory, "c1").cgroups.all) {
+      for (const auto& directory : ward::shim::runtime::read_runtime_record(scratch.directory, "c1").cgroups.all) {
         if (!directory.is_absolute()) std::abort();
       }
   }

@@ -12,8 +12,8 @@
 
 #include "containerd/options.pb.h"
 #include "containerd/types.pb.h"
-#include "shim/runtime_options.h"
-#include "shim/start_options.h"
+#include "shim/command/start_options.h"
+#include "shim/runtime/runtime_options.h"
 
 namespace {
 
@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::size_t choice = data[0] % (std::size(kTypes) + 2);
   if (choice == std::size(kTypes)) {
-    (void)ward::shim::parse_start_options(bytes, "k8s.io", "c1");
+    (void)ward::shim::command::parse_start_options(bytes, "k8s.io", "c1");
     return 0;
   }
   ward::containerd::Any any;
@@ -53,13 +53,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     any.set_value(bytes);
   }
   if (names_a_file(any)) return 0;
-  const auto options = ward::shim::decode_options(any);
+  const auto options = ward::shim::runtime::decode_options(any);
   if (!options) {
     if (options.error().code != ward::Code::kInvalidArgument) std::abort();
     return 0;
   }
-  if (!ward::shim::save_options(scratch.directory, *options, "/usr/bin/runc")) std::abort();
-  const auto saved = ward::shim::load_options(scratch.directory);
+  if (!ward::shim::runtime::save_options(scratch.directory, *options, "/usr/bin/runc")) std::abort();
+  const auto saved = ward::shim::runtime::load_options(scratch.directory);
   if (saved.binary != "/usr/bin/runc" || saved.options.systemd_cgroup != options->systemd_cgroup) std::abort();
   return 0;
 }

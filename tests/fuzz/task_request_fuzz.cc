@@ -11,10 +11,10 @@
 #include "lib/linux/cgroup_controllers.h"
 #include "lib/linux/mount.h"
 #include "lib/oci/resources.h"
-#include "shim/checkpoint.h"
-#include "shim/log_uri.h"
-#include "shim/runtime_options.h"
-#include "shim/start_options.h"
+#include "shim/command/start_options.h"
+#include "shim/runtime/checkpoint.h"
+#include "shim/runtime/runtime_options.h"
+#include "shim/streams/log_uri.h"
 
 namespace {
 
@@ -30,16 +30,16 @@ containerd::Any any_of(const char* type, std::string_view bytes) {
 
 void options(std::string_view bytes) {
   for (const char* type : {"containerd.runc.v1.Options", "containerd.linux.runc.CreateOptions"}) {
-    (void)decode_options(any_of(type, bytes));
+    (void)runtime::decode_options(any_of(type, bytes));
   }
   for (const char* type : {"containerd.runc.v1.CheckpointOptions", "containerd.linux.runc.CheckpointOptions"}) {
-    (void)decode_checkpoint_options(any_of(type, bytes));
+    (void)runtime::decode_checkpoint_options(any_of(type, bytes));
   }
   // Not as bytes of the message: a path in it would be opened.
-  (void)parse_options_table(bytes);
+  (void)runtime::parse_options_table(bytes);
   containerd::Any any;
   if (any.ParseFromString(std::string(bytes)) && any.type_url().find("runtimeoptions") == std::string::npos) {
-    (void)parse_start_options(bytes, "namespace", "id");
+    (void)command::parse_start_options(bytes, "namespace", "id");
   }
 }
 
@@ -51,7 +51,7 @@ void resources(std::string_view bytes) {
 }
 
 void log_uri(std::string_view bytes) {
-  const auto uri = parse_log_uri(bytes);
+  const auto uri = streams::parse_log_uri(bytes);
   if (!uri) return;
   if (uri->scheme != "fifo" && (uri->path.empty() || uri->path[0] != '/')) std::abort();
   if (uri->arguments.size() % 2 != 0) std::abort();
@@ -87,7 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)hierarchies.find("memory", cut == std::string_view::npos ? bytes : bytes.substr(cut + 1));
       break;
     }
-    default: (void)find_criu_error(bytes); break;
+    default: (void)runtime::find_criu_error(bytes); break;
   }
   return 0;
 }

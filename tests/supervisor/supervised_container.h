@@ -52,9 +52,9 @@ class SupervisedContainer : public testing::Test {
     std::filesystem::remove_all(root_);
   }
 
-  Charge charge(ActionSet actions) {
+  supervisor::Charge charge(supervisor::ActionSet actions) {
     const auto nr = [](const char* name) { return static_cast<std::uint32_t>(*oci::find_syscall(name)); };
-    Charge charge;
+    supervisor::Charge charge;
     charge.identity.set_container_id(id_);
     charge.profile_name = "test";
     charge.profile_digest = std::string(64, 'd');
@@ -65,23 +65,25 @@ class SupervisedContainer : public testing::Test {
     return charge;
   }
 
-  void start(Charge charge, const std::vector<std::string>& verbs) {
-    Supervisor::Callbacks callbacks;
+  void start(supervisor::Charge charge, const std::vector<std::string>& verbs) {
+    supervisor::Supervisor::Callbacks callbacks;
     callbacks.report = [this](node::v1::Violation violation) { violations_.push_back(std::move(violation)); };
     callbacks.count = [this] { ++counted_; };
     callbacks.frozen_changed = [this](bool frozen) { frozen_.push_back(frozen); };
     callbacks.changed = [] {};
     callbacks.kill_all = [this] { killed_by_callback_ = true; };
-    supervisor_ = std::make_unique<Supervisor>(loop_, std::move(charge), std::move(callbacks));
-    auto socket = ListenerSocket::open(loop_, root_ / "s", [this](ListenerOffer offer) -> Result<void> {
-      if (offer.state.metadata != "nonce") return fail(Code::kPermissionDenied, "the nonce is wrong");
-      const std::string exec_id = supervisor_->sessions() > 0 ? "exec" : "";
-      pid_ = exec_id.empty() ? offer.state.pid : pid_;
-      // Here, while it certainly lives: a container that breaks its profile at once may be dead before start() is back.
-      if (exec_id.empty()) cgroups_ = open_cgroups_of(pid_);
-      supervisor_->adopt(exec_id, offer.state.pid, std::move(offer.listener));
-      return {};
-    });
+    supervisor_ = std::make_unique<supervisor::Supervisor>(loop_, std::move(charge), std::move(callbacks));
+    auto socket =
+        supervisor::ListenerSocket::open(loop_, root_ / "s", [this](supervisor::ListenerOffer offer) -> Result<void> {
+          if (offer.state.metadata != "nonce") return fail(Code::kPermissionDenied, "the nonce is wrong");
+          const std::string exec_id = supervisor_->sessions() > 0 ? "exec" : "";
+          pid_ = exec_id.empty() ? offer.state.pid : pid_;
+          // Here, while it certainly lives: a container that breaks its profile at once may be dead before start() is
+          // back.
+          if (exec_id.empty()) cgroups_ = open_cgroups_of(pid_);
+          supervisor_->adopt(exec_id, offer.state.pid, std::move(offer.listener));
+          return {};
+        });
     ASSERT_TRUE(socket) << socket.error().message;
     socket_ = std::move(*socket);
     write_config(verbs);
@@ -143,8 +145,8 @@ class SupervisedContainer : public testing::Test {
   std::string runc_;
   std::string id_;
   std::filesystem::path root_;
-  std::unique_ptr<Supervisor> supervisor_;
-  std::unique_ptr<ListenerSocket> socket_;
+  std::unique_ptr<supervisor::Supervisor> supervisor_;
+  std::unique_ptr<supervisor::ListenerSocket> socket_;
   std::uint64_t counted_ = 0;
   std::vector<node::v1::Violation> violations_;
   std::vector<bool> frozen_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/event_publisher.h"
+#include "shim/links/event_publisher.h"
 
 #include <algorithm>
 #include <vector>
@@ -10,7 +10,7 @@
 #include "lib/ttrpc/server.h"
 #include "tests/support/loop_test.h"
 
-namespace ward::shim {
+namespace ward::shim::links {
 namespace {
 
 class Publishing : public test::LoopTest {
@@ -192,4 +192,4 @@ TEST_F(Publishing, WithoutAnAddressEventsAreCounted) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::links

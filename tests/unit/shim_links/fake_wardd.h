@@ -15,7 +15,7 @@
 #include "tests/support/loop_test.h"
 #include "ward/node/v1/node.pb.h"
 
-namespace ward::shim {
+namespace ward::shim::links {
 
 class FakeWardd {
  public:
@@ -97,4 +97,4 @@ class FakeWardd {
   std::optional<ttrpc::Server> server_;
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::links

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/node_link.h"
+#include "shim/links/node_link.h"
 
 #include <fstream>
 #include <memory>
@@ -8,10 +8,10 @@
 #include "lib/spool/room.h"
 #include "lib/spool/spool.h"
 #include "lib/spool/tally.h"
-#include "shim/violation_count.h"
+#include "shim/links/violation_count.h"
 #include "tests/unit/shim_links/fake_wardd.h"
 
-namespace ward::shim {
+namespace ward::shim::links {
 namespace {
 
 using std::chrono::milliseconds;
@@ -564,4 +564,4 @@ TEST_F(Linked, TheLoopRunsDryAfterStop) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::links

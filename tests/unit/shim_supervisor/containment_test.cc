@@ -14,7 +14,7 @@
 #include "lib/linux/cgroup_paths.h"
 #include "tests/support/loop_test.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 class GoneContainer : public test::LoopTest {
@@ -65,4 +65,4 @@ TEST_F(GoneContainer, AKillAnswersOnceWhateverTheFirstPassMeets) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -8,7 +8,7 @@
 
 #include <csignal>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 using testing::ElementsAre;
@@ -44,4 +44,4 @@ TEST(DecodeArgs, EveryNumberGivesSomething) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -9,7 +9,7 @@
 #include <future>
 #include <thread>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 TEST(DyingThreads, H01_TheOthersOfTheGroupAreNamedUntilTheDeadline) {
@@ -69,4 +69,4 @@ TEST_F(DyingThreadsInFiles, H01_TheFirstThreadIsLeftOutWhereAnotherExecutes) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

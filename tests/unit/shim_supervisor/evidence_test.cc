@@ -17,7 +17,7 @@
 #include "lib/base/file.h"
 #include "shim/supervisor/record.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 class EvidenceTest : public testing::Test {
@@ -209,4 +209,4 @@ TEST_F(EvidenceTest, LimitsHold) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -14,7 +14,7 @@
 #include "profiles/filter/written_filter.h"
 #include "shim/supervisor/verdict.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 using testing::SeccompEvaluator;
@@ -211,4 +211,4 @@ void compare(const Asked& asked, const std::function<Probe()>& probe, int probes
   Comparison(asked, found).run(probe, probes);
 }
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

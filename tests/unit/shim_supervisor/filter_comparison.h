@@ -12,7 +12,7 @@
 #include "tests/support/random_filters.h"
 #include "tests/support/seccomp_evaluator.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 struct Differences {
   int filters = 0;
@@ -44,4 +44,4 @@ struct Probe {
 // Adds to `found`. `probe` is asked `probes` times. Prints what differs and is not listed.
 void compare(const Asked& asked, const std::function<Probe()>& probe, int probes, Differences& found);
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -102,4 +102,4 @@ TEST(DenialWindow, ForgetsWhatIsOlderThanTheWindow) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

@@ -23,7 +23,7 @@
 #include "lib/linux/pidfd.h"
 #include "lib/linux/unix_socket.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr const char* kGood =
@@ -337,4 +337,4 @@ TEST_F(ListenerSocketTest, TheDirectoryIsPrivateAndThoseOfDeadShimsAreRemoved) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

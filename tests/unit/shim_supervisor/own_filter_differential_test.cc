@@ -15,7 +15,7 @@
 extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
 extern "C" const char* __lsan_default_suppressions() { return "leak:libseccomp.so"; }
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr int kFilters = 10'000;
@@ -111,4 +111,4 @@ INSTANTIATE_TEST_SUITE_P(Golden, RealFilters,
                                            "spo-deny-like.json", "spo-fine-grained.json"));
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

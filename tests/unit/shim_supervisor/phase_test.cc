@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 using std::chrono::milliseconds;
@@ -56,4 +56,4 @@ TEST(Phase, AnExecSessionHasItsOwnPhaseForGood) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

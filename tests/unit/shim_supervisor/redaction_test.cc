@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 struct Row {
@@ -134,4 +134,4 @@ TEST(Redaction, H06_TheFirstArgumentIsKeptWhereTheKernelSaysTheSame) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

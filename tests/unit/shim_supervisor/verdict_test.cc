@@ -10,7 +10,7 @@
 
 #include <cerrno>
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 // read: serving; bind: boot; fork: exec; socket: serving with AF_INET; nothing else.
@@ -327,4 +327,4 @@ TEST(Verdict, F08_SuperviseStopsNothingButTheDangerSet) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

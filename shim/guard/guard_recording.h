@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mode learn: the Guard's conversation with the recorder about one run. The container never waits longer than 300 ms
+// for it and is never refused because of it (I8); a run without a recording says so.
+#pragma once
+
+#include <sys/types.h>
+
+#include <asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+namespace ward::shim::links {
+class NodeLink;
+}
+
+namespace ward::shim::guard {
+
+struct GuardedContainer;
+
+// Asks wardd to tag the waiting runtime process; then calls `go`, exactly once.
+void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedContainer& container,
+                     const std::filesystem::path& node_socket, const std::string& exec_id, pid_t runtime_pid,
+                     const std::string& runtime_name, std::function<void()> go);
+
+void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_status);
+
+}  // namespace ward::shim::guard
