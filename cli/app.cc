@@ -28,9 +28,11 @@ void add_help(CLI::App& app, Session& session, int& exit_code) {
     const CLI::App* of = &app;
     std::string above;
     for (const std::string& word : *words) {
-      const auto below = of->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
+      const auto below =
+          of->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
       if (below.empty()) {
-        exit_code = session.refuse("no verb '" + escape(word) + "' here: see `ward help`", kExitUsage);
+        exit_code =
+            session.refuse("no verb '" + escape(word) + "' here: see `ward help`", kExitUsage);
         return;
       }
       above += (above.empty() ? "" : " ") + of->get_name();
@@ -43,10 +45,12 @@ void add_help(CLI::App& app, Session& session, int& exit_code) {
 }
 
 void add_version(CLI::App& app, Session& session) {
-  auto* verb = app.add_subcommand("version", "The version of this program; `ward status` shows wardd's");
+  auto* verb =
+      app.add_subcommand("version", "The version of this program; `ward status` shows wardd's");
   verb->footer(examples({"ward version", "ward version -o json"}));
   verb->callback([&session] {
-    const nlohmann::ordered_json document = {{"schema", schema("Version")}, {"version", WARD_VERSION}};
+    const nlohmann::ordered_json document = {{"schema", schema("Version")},
+                                             {"version", WARD_VERSION}};
     session.print(session.json ? json_text(document) : "ward " WARD_VERSION "\n");
   });
 }
@@ -60,7 +64,8 @@ std::string examples(std::initializer_list<const char*> lines) {
 }
 
 std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
-  auto app = std::make_unique<CLI::App>("Ward: learn what a container does, enforce it, contain what breaks it.");
+  auto app = std::make_unique<CLI::App>(
+      "Ward: learn what a container does, enforce it, contain what breaks it.");
   app->name("ward");
   app->footer(kFooter);
   app->require_subcommand(1);
@@ -72,7 +77,8 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
       ->check(CLI::IsMember({"text", "json"}))
       ->take_last();
   const auto run_dir = std::make_shared<std::string>();
-  app->add_option("--run-dir", *run_dir, "where wardd's socket is (WARD_RUN_DIR)")->type_name(kFileValue);
+  app->add_option("--run-dir", *run_dir, "where wardd's socket is (WARD_RUN_DIR)")
+      ->type_name(kFileValue);
   app->parse_complete_callback([&session, run_dir] {
     if (!run_dir->empty()) session.places.run = *run_dir;
   });

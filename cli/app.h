@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line of `ward` as one tree: verbs, their options, what each takes, an example. Parsing, help and the
-// shells' completion all come from it.
+// The command line of `ward` as one tree: verbs, their options, what each takes, an example.
+// Parsing, help and the shells' completion all come from it.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One question of a verb to wardd: an error is printed, and so is the answer as JSON where that was asked for. What an
-// answer looks like as text is the verb's own.
+// One question of a verb to wardd: an error is printed, and so is the answer as JSON where that was
+// asked for. What an answer looks like as text is the verb's own.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -14,13 +14,15 @@
 namespace ward::cli {
 
 template <typename Request, typename Response>
-using Question = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+using Question = grpc::Status (ward::v1::Ward::Stub::*)(grpc::ClientContext*, const Request&,
+                                                        Response*);
 
 // `doing` is for the error; `kept`, where it is given, gets the answer. Gives the exit code.
 template <typename Request, typename Response, typename PrintText>
-int ask(Session& session, const std::string& doing, Question<Request, Response> question, const Request& request,
-        PrintText print_text, Response* kept = nullptr) {
-  if (const auto why = why_not_text(request)) return session.refuse(doing + ": " + *why, kExitUsage);
+int ask(Session& session, const std::string& doing, Question<Request, Response> question,
+        const Request& request, PrintText print_text, Response* kept = nullptr) {
+  if (const auto why = why_not_text(request))
+    return session.refuse(doing + ": " + *why, kExitUsage);
   grpc::ClientContext context;
   context.set_deadline(deadline());
   Response answer;

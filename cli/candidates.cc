@@ -30,7 +30,8 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 bool takes_value(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
 
 const CLI::App* find_verb(const CLI::App& app, std::string_view name) {
-  const auto found = app.get_subcommands([&](const CLI::App* one) { return one->get_name() == name; });
+  const auto found =
+      app.get_subcommands([&](const CLI::App* one) { return one->get_name() == name; });
   return found.empty() ? nullptr : found.front();
 }
 
@@ -47,7 +48,8 @@ class Walk {
       only_values_ = true;
     } else if (!only_values_ && word.size() > 1 && word.front() == '-') {
       const CLI::Option* option = find_option(word.substr(0, word.find('=')));
-      const bool has_value = word.find('=') != std::string::npos || (word[1] != '-' && word.size() > 2);
+      const bool has_value =
+          word.find('=') != std::string::npos || (word[1] != '-' && word.size() > 2);
       if (option != nullptr && takes_value(*option) && !has_value) pending_ = option;
     } else if (const CLI::App* verb = values_ == 0 ? find_verb(*at_, word) : nullptr) {
       at_ = verb;
@@ -79,7 +81,8 @@ class Walk {
   [[nodiscard]] const CLI::Option* find_option(const std::string& name) const {
     for (const CLI::App* app = at_; app != nullptr; app = app->get_parent()) {
       for (const CLI::Option* option : app->get_options()) {
-        if (option->check_name(name.substr(0, name.size() > 1 && name[1] != '-' ? 2 : name.size()))) return option;
+        if (option->check_name(name.substr(0, name.size() > 1 && name[1] != '-' ? 2 : name.size())))
+          return option;
       }
     }
     return nullptr;
@@ -98,28 +101,32 @@ class Walk {
 
   static void add_verbs(Candidates& found, const CLI::App& of, const std::string& typed) {
     for (const CLI::App* verb : of.get_subcommands([](const CLI::App*) { return true; })) {
-      if (starts_with(verb->get_name(), typed)) found.words.push_back({verb->get_name(), verb->get_description()});
+      if (starts_with(verb->get_name(), typed))
+        found.words.push_back({verb->get_name(), verb->get_description()});
     }
   }
 
   void add_options(Candidates& found, const std::string& typed) const {
     for (const CLI::App* app = at_; app != nullptr; app = app->get_parent()) {
       for (const CLI::Option* option : app->get_options()) {
-        for (const std::string& name : option->get_lnames()) add_option(found, typed, "--" + name, *option);
-        for (const std::string& name : option->get_snames()) add_option(found, typed, "-" + name, *option);
+        for (const std::string& name : option->get_lnames())
+          add_option(found, typed, "--" + name, *option);
+        for (const std::string& name : option->get_snames())
+          add_option(found, typed, "-" + name, *option);
       }
     }
   }
 
   static void add_option(Candidates& found, const std::string& typed, const std::string& name,
                          const CLI::Option& option) {
-    const bool there = std::any_of(found.words.begin(), found.words.end(),
-                                   [&](const Candidate& candidate) { return candidate.text == name; });
+    const bool there =
+        std::any_of(found.words.begin(), found.words.end(),
+                    [&](const Candidate& candidate) { return candidate.text == name; });
     if (!there && starts_with(name, typed)) found.words.push_back({name, option.get_description()});
   }
 
-  void add_values(Candidates& found, const CLI::Option& option, const std::string& typed, const std::string& before,
-                  const NamesOf& names_of) const {
+  void add_values(Candidates& found, const CLI::Option& option, const std::string& typed,
+                  const std::string& before, const NamesOf& names_of) const {
     const std::string type = option.get_type_name();
     if (type == kFileValue) found.files = true;
     if (type == kVerbValue) return add_verbs_below(found, typed);
@@ -150,7 +157,8 @@ class Walk {
 
 }  // namespace
 
-Candidates complete(const CLI::App& app, const std::vector<std::string>& words, const NamesOf& names_of) {
+Candidates complete(const CLI::App& app, const std::vector<std::string>& words,
+                    const NamesOf& names_of) {
   Walk walk(app);
   for (std::size_t i = 0; i + 1 < words.size(); ++i) walk.word(words[i]);
   return walk.end(words.empty() ? "" : words.back(), names_of);

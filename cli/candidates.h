@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What may stand where a command line ends, from the tree of verbs alone. Pure: names of containers and files are asked
-// of the caller.
+// What may stand where a command line ends, from the tree of verbs alone. Pure: names of containers
+// and files are asked of the caller.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -25,6 +25,7 @@ struct Candidates {
 using NamesOf = std::function<std::vector<std::string>(std::string_view value)>;
 
 // `words` behind `ward`; the last one is what is being typed, and may be empty.
-Candidates complete(const CLI::App& app, const std::vector<std::string>& words, const NamesOf& names_of);
+Candidates complete(const CLI::App& app, const std::vector<std::string>& words,
+                    const NamesOf& names_of);
 
 }  // namespace ward::cli

@@ -12,7 +12,8 @@
 namespace ward::cli {
 namespace {
 
-constexpr const char* kBash = R"(# bash completion of ward. In ~/.bashrc: source <(ward completion bash)
+constexpr const char* kBash =
+    R"(# bash completion of ward. In ~/.bashrc: source <(ward completion bash)
 _ward() {
   local current=${COMP_WORDS[COMP_CWORD]} line
   COMPREPLY=()
@@ -47,7 +48,8 @@ _ward() {
 (( $+functions[compdef] )) && compdef _ward ward
 )";
 
-constexpr const char* kFish = R"(# fish completion of ward. Put it into ~/.config/fish/completions/ward.fish
+constexpr const char* kFish =
+    R"(# fish completion of ward. Put it into ~/.config/fish/completions/ward.fish
 function __ward_candidates
     set -l before (commandline -opc)
     set -l current (commandline -ct)
@@ -66,14 +68,16 @@ constexpr std::chrono::seconds kPatienceOfATypist{1};
 
 // Whoever named it: what a shell would have to quote is not offered.
 bool is_plain(const std::string& name) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@:";
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/@:";
   return !name.empty() && name.front() != '-' && name.front() != ':' &&
          name.find_first_not_of(kPlain) == std::string::npos;
 }
 
 template <typename Request, typename Response>
 Response asked(Session& session,
-               grpc::Status (ward::v1::Ward::Stub::*question)(grpc::ClientContext*, const Request&, Response*)) {
+               grpc::Status (ward::v1::Ward::Stub::*question)(grpc::ClientContext*, const Request&,
+                                                              Response*)) {
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceOfATypist));
   Response answer;
@@ -90,7 +94,9 @@ std::vector<std::string> names_of(Session& session, std::string_view value) {
   if (value == kContainerValue) {
     const auto all = asked(session, &Stub::ListContainers);
     for (const auto& c : all.containers()) {
-      add(c.kubernetes_namespace().empty() ? c.id() : c.kubernetes_namespace() + "/" + c.pod() + "/" + c.name());
+      add(c.kubernetes_namespace().empty()
+              ? c.id()
+              : c.kubernetes_namespace() + "/" + c.pod() + "/" + c.name());
     }
   } else if (value == kWorkloadValue) {
     const auto all = asked(session, &Stub::ListRecordings);
@@ -104,22 +110,30 @@ std::vector<std::string> names_of(Session& session, std::string_view value) {
 
 }  // namespace
 
-void print_candidates(const CLI::App& app, const std::vector<std::string>& words, Session& session) {
+void print_candidates(const CLI::App& app, const std::vector<std::string>& words,
+                      Session& session) {
   // As the command line will have it.
   for (std::size_t i = 0; i + 2 < words.size(); ++i) {
     if (words[i] == "--run-dir") session.places.run = words[i + 1];
   }
-  const auto found = complete(app, words, [&](std::string_view value) { return names_of(session, value); });
-  for (const Candidate& candidate : found.words) session.print(candidate.text + "\t" + candidate.description + "\n");
+  const auto found =
+      complete(app, words, [&](std::string_view value) { return names_of(session, value); });
+  for (const Candidate& candidate : found.words)
+    session.print(candidate.text + "\t" + candidate.description + "\n");
   if (found.files) session.print(":files\n");
 }
 
 void add_completion(CLI::App& app, Session& session) {
-  auto* verb = app.add_subcommand("completion", "Print a script that lets a shell complete what ward takes");
+  auto* verb =
+      app.add_subcommand("completion", "Print a script that lets a shell complete what ward takes");
   verb->footer(examples({"ward completion bash", "ward completion zsh", "ward completion fish"}));
   const auto shell = std::make_shared<std::string>();
-  verb->add_option("shell", *shell, "whose")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  verb->callback([&session, shell] { session.print(*shell == "bash" ? kBash : *shell == "zsh" ? kZsh : kFish); });
+  verb->add_option("shell", *shell, "whose")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  verb->callback([&session, shell] {
+    session.print(*shell == "bash" ? kBash : *shell == "zsh" ? kZsh : kFish);
+  });
 }
 
 }  // namespace ward::cli

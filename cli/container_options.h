@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every verb that does something to one container takes: which one, in which of containerd's namespaces, and why.
+// What every verb that does something to one container takes: which one, in which of containerd's
+// namespaces, and why.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -21,7 +22,8 @@ void add_container_options(CLI::App& verb, const std::shared_ptr<Request>& reque
       "-n,--namespace", [request](const std::string& ns) { request->set_containerd_namespace(ns); },
       "containerd namespace, where two have the id");
   verb.add_option_function<std::string>(
-      "--reason", [request](const std::string& why) { request->set_reason(why); }, "goes into the journal");
+      "--reason", [request](const std::string& why) { request->set_reason(why); },
+      "goes into the journal");
 }
 
 }  // namespace ward::cli

@@ -22,7 +22,8 @@ namespace {
 constexpr std::chrono::seconds kLongestSilence{10};
 constexpr int kBetweenAttempts_ms = 250;
 
-// Following ends when somebody ends it: that is no failure. Every event is one write, so that none is cut in two.
+// Following ends when somebody ends it: that is no failure. Every event is one write, so that none
+// is cut in two.
 void end_on_signal() {
   for (const int number : {SIGINT, SIGTERM}) std::signal(number, [](int) { ::_exit(kExitOk); });
 }
@@ -30,7 +31,8 @@ void end_on_signal() {
 // One stream after the other, where wardd restarts meanwhile.
 class Events {
  public:
-  Events(Session& session, ward::v1::ListEventsRequest request) : session_(session), request_(std::move(request)) {}
+  Events(Session& session, ward::v1::ListEventsRequest request)
+      : session_(session), request_(std::move(request)) {}
 
   int run() {
     if (request_.follow()) end_on_signal();
@@ -79,7 +81,8 @@ class Events {
 
   // From here on only what comes behind it, also in the next stream.
   void begin_behind(std::uint64_t sequence) {
-    if (subscribed_ && sequence < request_.after_sequence()) session_.warn("events: wardd's journal was begun anew");
+    if (subscribed_ && sequence < request_.after_sequence())
+      session_.warn("events: wardd's journal was begun anew");
     subscribed_ = true;
     said_ = false;
     request_.set_only_new(false);
@@ -89,7 +92,8 @@ class Events {
   }
 
   void show(const ward::v1::Event& event) {
-    session_.print(session_.json ? to_json(event, JsonForm::kLine) : event_text(event, session_.out));
+    session_.print(session_.json ? to_json(event, JsonForm::kLine)
+                                 : event_text(event, session_.out));
     request_.set_after_sequence(event.sequence());
     if (!request_.follow()) return;
     if (auto written = session_.output.flush(); !written) unwritten_ = written.error();
@@ -126,19 +130,23 @@ int run(Session& session, const Asked& asked) {
 }  // namespace
 
 void add_events(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("events", "Violations and what was done about them; json: one object per line");
-  verb->footer(examples({"ward events -n 20", "ward events -f -c web-1", "ward events --since 10m -c shop/cart/app",
+  auto* verb = app.add_subcommand(
+      "events", "Violations and what was done about them; json: one object per line");
+  verb->footer(examples({"ward events -n 20", "ward events -f -c web-1",
+                         "ward events --since 10m -c shop/cart/app",
                          "ward events --since 2026-11-23T18:43:01Z -o json"}));
   const auto asked = std::make_shared<Asked>();
   verb->add_flag_callback(
       "-f,--follow", [asked] { asked->request.set_follow(true); },
       "print new ones as they come, also over a restart of wardd");
   verb->add_option_function<std::string>(
-          "-c,--container", [asked](const std::string& name) { asked->request.set_container(name); },
+          "-c,--container",
+          [asked](const std::string& name) { asked->request.set_container(name); },
           "only this container: its id, namespace/id, or as `ward ps` shows it")
       ->type_name(kContainerValue);
   verb->add_option("-n,--last", asked->last, "the newest N; with -f these, then new ones");
-  verb->add_option("--since", asked->since, "what happened then or later: 10m ago, or 2026-11-23T18:43:01Z");
+  verb->add_option("--since", asked->since,
+                   "what happened then or later: 10m ago, or 2026-11-23T18:43:01Z");
   verb->add_option_function<std::uint64_t>(
       "--after", [asked](std::uint64_t n) { asked->request.set_after_sequence(n); },
       "only events after this sequence number");

@@ -15,11 +15,12 @@ namespace {
 using Stub = ward::v1::Ward::Stub;
 
 void print_list(Session& session, const ward::v1::ListRecordingsResponse& recordings) {
-  Table table({"WORKLOAD", "RUNS", "ACTIVE", "SYSCALLS", "CAPABILITIES", "LOST", "LAST", "RECORDER"});
+  Table table(
+      {"WORKLOAD", "RUNS", "ACTIVE", "SYSCALLS", "CAPABILITIES", "LOST", "LAST", "RECORDER"});
   for (const auto& r : recordings.recordings()) {
-    table.add({r.workload(), std::to_string(r.runs()), std::to_string(r.active_runs()), std::to_string(r.syscalls()),
-               std::to_string(r.capabilities()), std::to_string(r.lost_events()), age(r.last_wall_ns(), wall_ns()),
-               r.recorder()});
+    table.add({r.workload(), std::to_string(r.runs()), std::to_string(r.active_runs()),
+               std::to_string(r.syscalls()), std::to_string(r.capabilities()),
+               std::to_string(r.lost_events()), age(r.last_wall_ns(), wall_ns()), r.recorder()});
   }
   session.print(table.text(session.out));
 }
@@ -37,21 +38,23 @@ int show(Session& session, const std::string& workload) {
 }
 
 int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
-  return ask(session, "learn forget " + escape(request.workload(), 80), &Stub::ForgetRecording, request,
-             [&](const auto& forgotten) {
-               session.print(escape(request.workload()) + ": " + std::to_string(forgotten.forgotten()) +
-                             " runs forgotten" +
+  return ask(session, "learn forget " + escape(request.workload(), 80), &Stub::ForgetRecording,
+             request, [&](const auto& forgotten) {
+               session.print(escape(request.workload()) + ": " +
+                             std::to_string(forgotten.forgotten()) + " runs forgotten" +
                              (forgotten.kept_active() == 0
                                   ? ""
-                                  : ", " + std::to_string(forgotten.kept_active()) + " kept because they go on") +
+                                  : ", " + std::to_string(forgotten.kept_active()) +
+                                        " kept because they go on") +
                              "\n");
-               for (const std::string& id : forgotten.run_ids()) session.print("  run " + escape(id) + "\n");
+               for (const std::string& id : forgotten.run_ids())
+                 session.print("  run " + escape(id) + "\n");
              });
 }
 
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {
-  auto* verb =
-      learn.add_subcommand("forget", "Remove ended runs: a lossy one, or one that saw what it should not have");
+  auto* verb = learn.add_subcommand(
+      "forget", "Remove ended runs: a lossy one, or one that saw what it should not have");
   verb->footer(examples({"ward learn forget web", "ward learn forget web --run 3f2a"}));
   const auto request = std::make_shared<ward::v1::ForgetRecordingRequest>();
   verb->add_option_function<std::string>(
@@ -74,10 +77,13 @@ void add_learn(CLI::App& app, Session& session, int& exit_code) {
   learn->add_subcommand("list", "Recorded workloads")
       ->footer(examples({"ward learn list", "ward learn list -o json"}))
       ->callback([&] { exit_code = list(session); });
-  auto* verb = learn->add_subcommand("show", "What a workload did, and how much of it is probably still unseen");
+  auto* verb = learn->add_subcommand(
+      "show", "What a workload did, and how much of it is probably still unseen");
   const auto workload = std::make_shared<std::string>();
   verb->footer(examples({"ward learn show web", "ward learn show web -o json"}));
-  verb->add_option("workload", *workload, "a name from `ward learn list`")->required()->type_name(kWorkloadValue);
+  verb->add_option("workload", *workload, "a name from `ward learn list`")
+      ->required()
+      ->type_name(kWorkloadValue);
   add_forget(*learn, session, exit_code);
   verb->callback([&session, &exit_code, workload] { exit_code = show(session, *workload); });
 }

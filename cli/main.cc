@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `ward`: the command line of a node's wardd, and of profiles as files (lint, diff and compile need no wardd).
+// `ward`: the command line of a node's wardd, and of profiles as files (lint, diff and compile need
+// no wardd).
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -22,7 +23,8 @@ bool asks_for_json(int argc, char** argv) {
     const std::string_view word = argv[i];
     const std::string_view next = i + 1 < argc ? argv[i + 1] : "";
     if (word == "-ojson" || word == "--output=json") json = true;
-    if ((word == "-o" || word == "--output") && (next == "json" || next == "text")) json = next == "json";
+    if ((word == "-o" || word == "--output") && (next == "json" || next == "text"))
+      json = next == "json";
   }
   return json;
 }
@@ -31,7 +33,8 @@ int wrong_command_line(const CLI::App& app, const CLI::ParseError& error, Sessio
   const auto words = app.remaining(true);
   // CLI11 would only say that a verb is required, also for one that is misspelt.
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !words.empty()) {
-    return session.refuse("no verb '" + ward::escape(words.front()) + "' here: see --help", ward::cli::kExitUsage);
+    return session.refuse("no verb '" + ward::escape(words.front()) + "' here: see --help",
+                          ward::cli::kExitUsage);
   }
   if (session.json) return session.refuse(error.what(), ward::cli::kExitUsage);
   std::ostringstream out;

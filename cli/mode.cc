@@ -15,20 +15,23 @@ namespace {
 using Request = ward::v1::SetContainerModeRequest;
 
 int run(Session& session, const Request& request) {
-  return ask(session, "mode " + escape(request.container(), 80), &ward::v1::Ward::Stub::SetContainerMode, request,
-             [&](const ward::v1::ContainerResponse& answer) {
-               const auto& container = answer.container();
-               session.print(full_name(container) + ": mode " + container.mode() +
-                             (answer.unchanged() ? " already" : "") +
-                             (container.note().empty() ? "" : "; " + printable(container.note())) + "\n");
-             });
+  return ask(
+      session, "mode " + escape(request.container(), 80), &ward::v1::Ward::Stub::SetContainerMode,
+      request, [&](const ward::v1::ContainerResponse& answer) {
+        const auto& container = answer.container();
+        session.print(full_name(container) + ": mode " + container.mode() +
+                      (answer.unchanged() ? " already" : "") +
+                      (container.note().empty() ? "" : "; " + printable(container.note())) + "\n");
+      });
 }
 
 }  // namespace
 
 void add_mode(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("mode", "Switch a running container between supervise and enforce");
-  verb->footer(examples({"ward mode web-1 enforce", "ward mode shop/cart/app supervise --reason 'a false alarm'"}));
+  auto* verb =
+      app.add_subcommand("mode", "Switch a running container between supervise and enforce");
+  verb->footer(examples(
+      {"ward mode web-1 enforce", "ward mode shop/cart/app supervise --reason 'a false alarm'"}));
   const auto request = std::make_shared<Request>();
   add_container_options(*verb, request);
   verb->add_option_function<std::string>(

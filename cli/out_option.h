@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where `profile generate` and `profile compile` write. There -o is a file, as in compilers; only the words json and
-// text mean the form of the answer, as they do everywhere else (a file of that name: -o ./json).
+// Where `profile generate` and `profile compile` write. There -o is a file, as in compilers; only
+// the words json and text mean the form of the answer, as they do everywhere else (a file of that
+// name: -o ./json).
 #pragma once
 
 #include <CLI/App.hpp>
@@ -13,7 +14,8 @@
 
 namespace ward::cli {
 
-inline void add_out_option(CLI::App& verb, Session& session, std::function<void(const std::string&)> set_file) {
+inline void add_out_option(CLI::App& verb, Session& session,
+                           std::function<void(const std::string&)> set_file) {
   verb.add_option_function<std::vector<std::string>>(
           "-o,--out",
           [&session, set_file = std::move(set_file)](const std::vector<std::string>& words) {

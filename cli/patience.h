@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ends a streaming call in which nothing has come for too long: a deadline would be of the call as a whole, and a
-// stream may rightly be long. Has a thread of its own; it is over when the object goes.
+// Ends a streaming call in which nothing has come for too long: a deadline would be of the call as
+// a whole, and a stream may rightly be long. Has a thread of its own; it is over when the object
+// goes.
 #pragma once
 
 #include <chrono>

@@ -20,36 +20,43 @@ bool names_nothing(const Request& request) {
 int run(Session& session, const Request& request) {
   if (names_nothing(request)) {
     return session.refuse(
-        "policy test: which container? Name one that runs, or describe one with --container, --namespace, --pod, "
+        "policy test: which container? Name one that runs, or describe one with --container, "
+        "--namespace, --pod, "
         "--image",
         kExitUsage);
   }
   ward::v1::PolicyVerdict verdict;
   const int asked = ask(
-      session, "policy test " + escape(request.container(), 80), &ward::v1::Ward::Stub::TestPolicy, request,
-      [&](const auto& answer) { session.print(policy_text(answer, session.out)); }, &verdict);
+      session, "policy test " + escape(request.container(), 80), &ward::v1::Ward::Stub::TestPolicy,
+      request, [&](const auto& answer) { session.print(policy_text(answer, session.out)); },
+      &verdict);
   if (asked != kExitOk) return asked;
   if (!verdict.refused().empty()) return kExitFailed;
   return verdict.matches() ? kExitOk : kExitUngoverned;
 }
 
 void add_test(CLI::App& policy, Session& session, int& exit_code) {
-  auto* verb = policy.add_subcommand(
-      "test",
-      "Which rule decides over a container that starts now, and why none before it; ends with 7 where none does");
+  auto* verb = policy.add_subcommand("test",
+                                     "Which rule decides over a container that starts now, and why "
+                                     "none before it; ends with 7 where none does");
   const auto request = std::make_shared<Request>();
-  const auto text = [&](const char* flags, const char* help, void (*set)(Request&, const std::string&)) {
+  const auto text = [&](const char* flags, const char* help,
+                        void (*set)(Request&, const std::string&)) {
     return verb->add_option_function<std::string>(
         flags, [request, set](const std::string& value) { set(*request, value); }, help);
   };
-  auto* known = text("id", "a container that runs, in whichever mode: its id, namespace/id, or as `ward ps` shows it",
-                     [](Request& r, const std::string& value) { r.set_container(value); });
-  text("--containerd-namespace", "containerd's namespace (k8s.io with --namespace or --pod, else default)",
+  auto* known = text(
+      "id",
+      "a container that runs, in whichever mode: its id, namespace/id, or as `ward ps` shows it",
+      [](Request& r, const std::string& value) { r.set_container(value); });
+  text("--containerd-namespace",
+       "containerd's namespace (k8s.io with --namespace or --pod, else default)",
        [](Request& r, const std::string& value) { r.set_containerd_namespace(value); });
   CLI::Option* const described[] = {
       text("--namespace", "namespace of Kubernetes",
            [](Request& r, const std::string& value) { r.set_kubernetes_namespace(value); }),
-      text("--pod", "the pod's name", [](Request& r, const std::string& value) { r.set_pod(value); }),
+      text("--pod", "the pod's name",
+           [](Request& r, const std::string& value) { r.set_pod(value); }),
       text("--container", "the container's name in its pod; outside of Kubernetes its id",
            [](Request& r, const std::string& value) { r.set_name(value); }),
       text("--image", "the image, as CRI names it; not known outside of Kubernetes",
@@ -73,7 +80,8 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
       ->check([](const std::string& text) {
         return text.find('=') == std::string::npos ? "not KEY=VALUE: " + text : std::string();
       });
-  verb->footer(examples({"ward policy test web-1", "ward policy test --namespace shop --pod cart-1 --container app"}));
+  verb->footer(examples({"ward policy test web-1",
+                         "ward policy test --namespace shop --pod cart-1 --container app"}));
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 

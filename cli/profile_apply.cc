@@ -17,7 +17,8 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   auto file = read_profile_text(path);
   if (!file) return session.fail(file.error());
   // What is not even a profile is told here: text that is not UTF-8 cannot be sent.
-  if (auto profile = profiles::read_profile(file->text, file->name); !profile) return session.fail(profile.error());
+  if (auto profile = profiles::read_profile(file->text, file->name); !profile)
+    return session.fail(profile.error());
   request.set_yaml(file->text);
   request.set_file_name(to_utf8(file->name));
   grpc::ClientContext context;
@@ -36,24 +37,30 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
                 (request.dry_run()      ? "would be applied"
                  : response.unchanged() ? "is in force already"
                                         : "is in force for new containers") +
-                ": " + std::to_string(p.syscalls()) + " syscalls, " + std::to_string(p.capabilities()) +
-                " capabilities, digest " + short_digest(p.digest()) + "\n");
+                ": " + std::to_string(p.syscalls()) + " syscalls, " +
+                std::to_string(p.capabilities()) + " capabilities, digest " +
+                short_digest(p.digest()) + "\n");
   return kExitOk;
 }
 
 }  // namespace
 
 void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("apply", "Put a profile in force on this node; a bad file changes nothing");
+  auto* verb = profile.add_subcommand(
+      "apply", "Put a profile in force on this node; a bad file changes nothing");
   const auto path = std::make_shared<std::string>();
   const auto request = std::make_shared<ward::v1::ApplyProfileRequest>();
   verb->footer(examples({"ward profile apply --dry-run web.yaml", "ward profile apply web.yaml"}));
-  verb->add_option("file", *path, "profile YAML, - for standard input")->required()->type_name(kFileValue);
+  verb->add_option("file", *path, "profile YAML, - for standard input")
+      ->required()
+      ->type_name(kFileValue);
   verb->add_flag_callback(
-      "--rollback", [request] { request->set_rollback(true); }, "allow a version below the highest one seen");
+      "--rollback", [request] { request->set_rollback(true); },
+      "allow a version below the highest one seen");
   verb->add_flag_callback(
       "--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
-  verb->callback([&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });
+  verb->callback(
+      [&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });
 }
 
 }  // namespace ward::cli

@@ -15,17 +15,21 @@ std::string comparison_with_docker(std::string_view profile_yaml) {
   if (!profile) return {};
   const auto rules = profiles::compile(*profile);
   if (!rules) return {};
-  // What counts is what would be in force: the calls of all layers, and those that every profile gets.
+  // What counts is what would be in force: the calls of all layers, and those that every profile
+  // gets.
   std::set<std::string> allowed;
   for (const auto& rule : rules->syscalls()) {
-    if (const auto name = oci::find_syscall_name(static_cast<int>(rule.nr()))) allowed.insert(*name);
+    if (const auto name = oci::find_syscall_name(static_cast<int>(rule.nr())))
+      allowed.insert(*name);
   }
   const auto& docker = profiles::docker_default_unconditional();
-  const auto closed =
-      std::count_if(docker.begin(), docker.end(), [&](const std::string& name) { return !allowed.contains(name); });
+  const auto closed = std::count_if(docker.begin(), docker.end(), [&](const std::string& name) {
+    return !allowed.contains(name);
+  });
   return "in force: " + std::to_string(allowed.size()) +
-         " calls with those every program gets; Docker's default allows " + std::to_string(docker.size()) + "\n" +
-         std::to_string(closed) + " calls that Docker's default allows are closed by this profile";
+         " calls with those every program gets; Docker's default allows " +
+         std::to_string(docker.size()) + "\n" + std::to_string(closed) +
+         " calls that Docker's default allows are closed by this profile";
 }
 
 }  // namespace ward::cli

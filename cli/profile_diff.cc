@@ -27,7 +27,8 @@ nlohmann::ordered_json changes(const std::vector<profiles::SyscallChange>& list)
 }
 
 std::vector<std::string> dangerous(std::vector<std::string> capabilities) {
-  std::erase_if(capabilities, [](const std::string& name) { return !profiles::is_dangerous_capability(name); });
+  std::erase_if(capabilities,
+                [](const std::string& name) { return !profiles::is_dangerous_capability(name); });
   return capabilities;
 }
 
@@ -38,14 +39,15 @@ int run(Session& session, const std::string& before, const std::string& after) {
   if (!b) return session.fail(b.error());
   const profiles::ProfileDiff difference = profiles::diff(*a, *b);
   if (session.json) {
-    const nlohmann::ordered_json out = {{"schema", schema("ProfileDiff")},
-                                        {"widens", difference.widens()},
-                                        {"widened", changes(difference.widened)},
-                                        {"narrowed", changes(difference.narrowed)},
-                                        {"capabilities_added", difference.capabilities_added},
-                                        {"dangerous_capabilities_added", dangerous(difference.capabilities_added)},
-                                        {"capabilities_removed", difference.capabilities_removed},
-                                        {"settings", difference.settings}};
+    const nlohmann::ordered_json out = {
+        {"schema", schema("ProfileDiff")},
+        {"widens", difference.widens()},
+        {"widened", changes(difference.widened)},
+        {"narrowed", changes(difference.narrowed)},
+        {"capabilities_added", difference.capabilities_added},
+        {"dangerous_capabilities_added", dangerous(difference.capabilities_added)},
+        {"capabilities_removed", difference.capabilities_removed},
+        {"settings", difference.settings}};
     session.print(json_text(out));
     return difference.empty() ? kExitOk : kExitDifferent;
   }
@@ -59,7 +61,10 @@ int run(Session& session, const std::string& before, const std::string& after) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string line = escape(text.substr(begin, end - begin), 1000);
     const char first = line.empty() ? ' ' : line[0];
-    session.print((first == '+' ? session.out.bad(line) : first == '-' ? session.out.good(line) : line) + "\n");
+    session.print((first == '+'   ? session.out.bad(line)
+                   : first == '-' ? session.out.good(line)
+                                  : line) +
+                  "\n");
     begin = end + 1;
   }
   session.print((difference.widens() ? session.out.warn("the second allows more than the first")
@@ -72,13 +77,17 @@ int run(Session& session, const std::string& before, const std::string& after) {
 
 void add_profile_diff(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand(
-      "diff", "What a second profile allows that a first does not, and the reverse; needs no wardd");
+      "diff",
+      "What a second profile allows that a first does not, and the reverse; needs no wardd");
   const auto before = std::make_shared<std::string>();
   const auto after = std::make_shared<std::string>();
   verb->footer(examples({"ward profile diff old.yaml new.yaml"}));
   verb->add_option("before", *before, "profile YAML")->required()->type_name(kFileValue);
-  verb->add_option("after", *after, "profile YAML, - for standard input")->required()->type_name(kFileValue);
-  verb->callback([&session, &exit_code, before, after] { exit_code = run(session, *before, *after); });
+  verb->add_option("after", *after, "profile YAML, - for standard input")
+      ->required()
+      ->type_name(kFileValue);
+  verb->callback(
+      [&session, &exit_code, before, after] { exit_code = run(session, *before, *after); });
 }
 
 }  // namespace ward::cli

@@ -22,7 +22,8 @@ Result<std::string> read_standard_input() {
     if (n < 0) return fail_errno("read standard input");
     if (n == 0) return text;
     text.append(chunk.data(), static_cast<std::size_t>(n));
-    if (text.size() > kMaxBytes) return fail(Code::kInvalidArgument, "standard input is larger than 1 MiB");
+    if (text.size() > kMaxBytes)
+      return fail(Code::kInvalidArgument, "standard input is larger than 1 MiB");
   }
 }
 

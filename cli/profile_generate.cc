@@ -21,18 +21,22 @@ namespace {
 // A device, a pipe or an empty file has nothing to lose.
 bool is_in_the_way(const std::string& output) {
   std::error_code error;
-  return std::filesystem::is_regular_file(output, error) && std::filesystem::file_size(output, error) > 0;
+  return std::filesystem::is_regular_file(output, error) &&
+         std::filesystem::file_size(output, error) > 0;
 }
 
 int refuse_to_overwrite(Session& session, const std::string& output) {
   return session.refuse("profile generate: '" + output +
-                            "' is there already, and may hold signatures and changes of people: write to another file "
+                            "' is there already, and may hold signatures and changes of people: "
+                            "write to another file "
                             "and look at `ward profile diff`, or --force",
                         kExitFailed);
 }
 
-int run(Session& session, const ward::v1::GenerateProfileRequest& request, const std::string& output) {
-  if (const auto why = why_not_text(request)) return session.refuse("profile generate: " + *why, kExitUsage);
+int run(Session& session, const ward::v1::GenerateProfileRequest& request,
+        const std::string& output) {
+  if (const auto why = why_not_text(request))
+    return session.refuse("profile generate: " + *why, kExitUsage);
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::GenerateProfileResponse response;
@@ -49,15 +53,20 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
   }
   if (output.empty()) session.print(response.yaml());
   // Everything else goes to standard error, so that the document alone can be redirected.
-  session.say((output.empty() ? "" : "wrote " + printable(output) + ": ") + std::to_string(response.syscalls()) +
-              " syscalls, " + std::to_string(response.capabilities()) + " capabilities");
-  if (const auto compared = comparison_with_docker(response.yaml()); !compared.empty()) session.say(compared);
-  for (const auto& call : response.left_out()) session.say(session.err.warn("left out: ") + printable(call));
+  session.say((output.empty() ? "" : "wrote " + printable(output) + ": ") +
+              std::to_string(response.syscalls()) + " syscalls, " +
+              std::to_string(response.capabilities()) + " capabilities");
+  if (const auto compared = comparison_with_docker(response.yaml()); !compared.empty())
+    session.say(compared);
+  for (const auto& call : response.left_out())
+    session.say(session.err.warn("left out: ") + printable(call));
   if (response.left_out_size() > 0) {
     session.say(
-        "  these belong to the danger set, or came with it: learning alone never allows them. To allow one, take the "
+        "  these belong to the danger set, or came with it: learning alone never allows them. To "
+        "allow one, take the "
         "`# `\n"
-        "  off its lines in the document (under syscalls and under accept), and write the reason in the place of WHY");
+        "  off its lines in the document (under syscalls and under accept), and write the reason "
+        "in the place of WHY");
   }
   session.warn_all(response.warnings());
   return kExitOk;
@@ -66,13 +75,16 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request, const
 }  // namespace
 
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("generate", "Write the profile of a recorded workload, ready for review in git");
+  auto* verb = profile.add_subcommand(
+      "generate", "Write the profile of a recorded workload, ready for review in git");
   const auto request = std::make_shared<ward::v1::GenerateProfileRequest>();
-  verb->footer(examples({"ward profile generate web", "ward profile generate web -o web.yaml",
-                         "ward profile generate web --name shop-web --profile-version 8 -o web.yaml --force"}));
+  verb->footer(examples(
+      {"ward profile generate web", "ward profile generate web -o web.yaml",
+       "ward profile generate web --name shop-web --profile-version 8 -o web.yaml --force"}));
   const auto output = std::make_shared<std::string>();
   verb->add_option_function<std::string>(
-          "workload", [request](const std::string& w) { request->set_workload(w); }, "a name from `ward learn list`")
+          "workload", [request](const std::string& w) { request->set_workload(w); },
+          "a name from `ward learn list`")
       ->required()
       ->type_name(kWorkloadValue);
   add_out_option(*verb, session, [output](const std::string& file) { *output = file; });
@@ -91,8 +103,8 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
       "--allow-mixed", [request] { request->set_allow_mixed(true); },
       "also from runs of different images or namespaces");
   verb->callback([&session, &exit_code, request, output, force] {
-    exit_code =
-        is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output) : run(session, *request, *output);
+    exit_code = is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output)
+                                                  : run(session, *request, *output);
   });
 }
 

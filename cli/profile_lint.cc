@@ -67,7 +67,8 @@ Verdict lint(const std::string& path) {
 
 nlohmann::ordered_json as_json(const std::string& path, const Verdict& verdict) {
   nlohmann::ordered_json warnings = nlohmann::ordered_json::array();
-  for (const auto& w : verdict.warnings) warnings.push_back({{"subject", w.subject}, {"message", w.message}});
+  for (const auto& w : verdict.warnings)
+    warnings.push_back({{"subject", w.subject}, {"message", w.message}});
   return {{"schema", schema("LintVerdict")},
           {"file", path},
           {"valid", verdict.error.empty()},
@@ -77,22 +78,27 @@ nlohmann::ordered_json as_json(const std::string& path, const Verdict& verdict) 
           {"warnings", warnings}};
 }
 
-// A folder is read as wardd reads /etc/ward: every .yaml and .yml below it but hidden ones, in the order of names.
+// A folder is read as wardd reads /etc/ward: every .yaml and .yml below it but hidden ones, in the
+// order of names.
 Result<std::vector<std::string>> files_of(const std::string& path) {
   std::error_code error;
-  if (path == "-" || !std::filesystem::is_directory(path, error)) return std::vector<std::string>{path};
+  if (path == "-" || !std::filesystem::is_directory(path, error))
+    return std::vector<std::string>{path};
   std::vector<std::string> found;
   std::filesystem::recursive_directory_iterator entries(path, error);
-  for (; !error && entries != std::filesystem::recursive_directory_iterator(); entries.increment(error)) {
+  for (; !error && entries != std::filesystem::recursive_directory_iterator();
+       entries.increment(error)) {
     const std::filesystem::path& entry = entries->path();
     if (entry.filename().string().front() == '.') {
       entries.disable_recursion_pending();
-    } else if (!entries->is_directory(error) && (entry.extension() == ".yaml" || entry.extension() == ".yml")) {
+    } else if (!entries->is_directory(error) &&
+               (entry.extension() == ".yaml" || entry.extension() == ".yml")) {
       found.push_back(entry.string());
     }
   }
   if (error) return fail_errno("read folder '" + path + "'", error.value());
-  if (found.empty()) return fail(Code::kNotFound, "no .yaml or .yml file is in the folder '" + path + "'");
+  if (found.empty())
+    return fail(Code::kNotFound, "no .yaml or .yml file is in the folder '" + path + "'");
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -137,9 +143,11 @@ int run(Session& session, const std::vector<std::string>& given) {
 }  // namespace
 
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("lint", "Check profiles, policies and wardd.yaml; needs no wardd");
+  auto* verb =
+      profile.add_subcommand("lint", "Check profiles, policies and wardd.yaml; needs no wardd");
   const auto paths = std::make_shared<std::vector<std::string>>();
-  verb->footer(examples({"ward profile lint web.yaml", "ward profile lint /etc/ward", "ward profile lint - -o json"}));
+  verb->footer(examples({"ward profile lint web.yaml", "ward profile lint /etc/ward",
+                         "ward profile lint - -o json"}));
   verb->add_option("files", *paths, "YAML files or folders of them, - for standard input")
       ->required()
       ->type_name(kFileValue);

@@ -10,8 +10,9 @@ namespace {
 void print(Session& session, const ward::v1::ListProfilesResponse& profiles) {
   Table table({"PROFILE", "VERSION", "DIGEST", "SYSCALLS", "CAPABILITIES", "CONTAINERS", "FILE"});
   for (const auto& p : profiles.profiles()) {
-    table.add({p.name(), std::to_string(p.version()), short_digest(p.digest()), std::to_string(p.syscalls()),
-               std::to_string(p.capabilities()), std::to_string(p.used_by()), p.file()});
+    table.add({p.name(), std::to_string(p.version()), short_digest(p.digest()),
+               std::to_string(p.syscalls()), std::to_string(p.capabilities()),
+               std::to_string(p.used_by()), p.file()});
   }
   session.print(table.text(session.out));
 }

@@ -12,12 +12,12 @@ namespace {
 int run(Session& session, const std::string& name) {
   ward::v1::GetProfileRequest request;
   request.set_name(name);
-  return ask(session, "profile show " + escape(name, 80), &ward::v1::Ward::Stub::GetProfile, request,
-             [&](const auto& document) {
+  return ask(session, "profile show " + escape(name, 80), &ward::v1::Ward::Stub::GetProfile,
+             request, [&](const auto& document) {
                const auto& s = document.summary();
-               session.print("# digest " + s.digest() + ", " + std::to_string(s.syscalls()) + " syscalls, " +
-                             std::to_string(s.capabilities()) + " capabilities, " + std::to_string(s.used_by()) +
-                             " containers\n" + document.yaml());
+               session.print("# digest " + s.digest() + ", " + std::to_string(s.syscalls()) +
+                             " syscalls, " + std::to_string(s.capabilities()) + " capabilities, " +
+                             std::to_string(s.used_by()) + " containers\n" + document.yaml());
              });
 }
 
@@ -27,7 +27,9 @@ void add_profile_show(CLI::App& profile, Session& session, int& exit_code) {
   auto* verb = profile.add_subcommand("show", "A profile in force, as YAML");
   const auto name = std::make_shared<std::string>();
   verb->footer(examples({"ward profile show web", "ward profile show web -o json"}));
-  verb->add_option("name", *name, "a name from `ward profile list`")->required()->type_name(kProfileValue);
+  verb->add_option("name", *name, "a name from `ward profile list`")
+      ->required()
+      ->type_name(kProfileValue);
   verb->callback([&session, &exit_code, name] { exit_code = run(session, *name); });
 }
 

@@ -8,14 +8,16 @@ namespace ward::cli {
 namespace {
 
 int run(Session& session) {
-  return ask(session, "ps", &ward::v1::Ward::Stub::ListContainers, {},
-             [&](const auto& containers) { session.print(container_table(containers, session.out)); });
+  return ask(session, "ps", &ward::v1::Ward::Stub::ListContainers, {}, [&](const auto& containers) {
+    session.print(container_table(containers, session.out));
+  });
 }
 
 }  // namespace
 
 void add_ps(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand("ps", "Containers under Ward: mode, profile, phase, and why one is quarantined")
+  app.add_subcommand("ps",
+                     "Containers under Ward: mode, profile, phase, and why one is quarantined")
       ->footer(examples({"ward ps", "ward ps -o json"}))
       ->callback([&] { exit_code = run(session); });
 }

@@ -25,17 +25,20 @@ int list(Session& session) {
   });
 }
 
-void add_command(CLI::App& app, Session& session, int& exit_code, const char* name, const char* help, const char* done,
-                 Command command) {
+void add_command(CLI::App& app, Session& session, int& exit_code, const char* name,
+                 const char* help, const char* done, Command command) {
   auto* verb = app.add_subcommand(name, help);
   const std::string example = std::string("ward quarantine ") + name;
-  verb->footer(examples({(example + " web-1").c_str(), (example + " shop/cart/app --reason 'looked at it'").c_str()}));
+  verb->footer(examples({(example + " web-1").c_str(),
+                         (example + " shop/cart/app --reason 'looked at it'").c_str()}));
   const auto request = std::make_shared<ward::v1::ContainerRequest>();
   add_container_options(*verb, request);
   verb->callback([&session, &exit_code, request, name, done, command] {
-    exit_code = ask(
-        session, std::string("quarantine ") + name + " " + escape(request->container(), 80), command, *request,
-        [&session, done](const auto& answer) { session.print(full_name(answer.container()) + ": " + done + "\n"); });
+    exit_code =
+        ask(session, std::string("quarantine ") + name + " " + escape(request->container(), 80),
+            command, *request, [&session, done](const auto& answer) {
+              session.print(full_name(answer.container()) + ": " + done + "\n");
+            });
   });
 }
 
@@ -48,10 +51,12 @@ void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
   quarantine->add_subcommand("list", "Which ones, and why")
       ->footer(examples({"ward quarantine list", "ward quarantine list -o json"}))
       ->callback([&] { exit_code = list(session); });
-  add_command(*quarantine, session, exit_code, "release", "Thaw it, give it its network back, go on enforcing",
+  add_command(*quarantine, session, exit_code, "release",
+              "Thaw it, give it its network back, go on enforcing",
               "released, and enforced as before", &Stub::ReleaseContainer);
-  add_command(*quarantine, session, exit_code, "kill", "Kill every process of it; containerd sees an ordinary exit",
-              "killed", &Stub::KillContainer);
+  add_command(*quarantine, session, exit_code, "kill",
+              "Kill every process of it; containerd sees an ordinary exit", "killed",
+              &Stub::KillContainer);
 }
 
 }  // namespace ward::cli

@@ -12,9 +12,11 @@ std::optional<std::string> why_not_text(const google::protobuf::Message& request
   const auto& descriptor = *request.GetDescriptor();
   for (int i = 0; i < descriptor.field_count(); ++i) {
     const auto& field = *descriptor.field(i);
-    if (field.type() != google::protobuf::FieldDescriptor::TYPE_STRING || field.is_repeated()) continue;
+    if (field.type() != google::protobuf::FieldDescriptor::TYPE_STRING || field.is_repeated())
+      continue;
     const std::string value = request.GetReflection()->GetString(request, &field);
-    if (!is_utf8(value)) return "'" + escape(value, 80) + "' is not UTF-8, and no " + field.name() + " is called that";
+    if (!is_utf8(value))
+      return "'" + escape(value, 80) + "' is not UTF-8, and no " + field.name() + " is called that";
   }
   return std::nullopt;
 }

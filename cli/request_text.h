@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Words of the command line on their way to wardd: its protobuf takes UTF-8 only, and would refuse the whole message
-// with an error that names nothing.
+// Words of the command line on their way to wardd: its protobuf takes UTF-8 only, and would refuse
+// the whole message with an error that names nothing.
 #pragma once
 
 #include <google/protobuf/message.h>

@@ -15,11 +15,12 @@ namespace ward::cli {
 
 ward::v1::Ward::Stub& Session::api() {
   if (!stub_) {
-    // A pool of its own, so that connect_again() does not get the old connection with its growing pauses.
+    // A pool of its own, so that connect_again() does not get the old connection with its growing
+    // pauses.
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    stub_ = ward::v1::Ward::NewStub(grpc::CreateCustomChannel("unix:" + places.api_socket().string(),
-                                                              grpc::InsecureChannelCredentials(), arguments));
+    stub_ = ward::v1::Ward::NewStub(grpc::CreateCustomChannel(
+        "unix:" + places.api_socket().string(), grpc::InsecureChannelCredentials(), arguments));
   }
   return *stub_;
 }
@@ -34,10 +35,12 @@ int Session::fail(std::string_view doing, const grpc::Status& status) const {
   }
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
     if (::geteuid() != 0) {
-      return refuse(what + "wardd cannot be reached at " + socket + ": only root may talk to it", kExitUnreachable);
+      return refuse(what + "wardd cannot be reached at " + socket + ": only root may talk to it",
+                    kExitUnreachable);
     }
     return refuse(what + "wardd does not answer at " + socket +
-                      " (is it running? containers stay enforced without it; another node's socket: --run-dir or "
+                      " (is it running? containers stay enforced without it; another node's "
+                      "socket: --run-dir or "
                       "WARD_RUN_DIR)",
                   kExitUnreachable);
   }
@@ -51,8 +54,9 @@ int Session::fail(const Error& error) const {
 
 int Session::refuse(const std::string& message, ExitCode exit_code) const {
   if (json) {
-    const nlohmann::ordered_json object = {
-        {"schema", schema("Error")}, {"error", message}, {"exit_code", static_cast<int>(exit_code)}};
+    const nlohmann::ordered_json object = {{"schema", schema("Error")},
+                                           {"error", message},
+                                           {"exit_code", static_cast<int>(exit_code)}};
     std::fputs(json_text(object, JsonForm::kLine).c_str(), stderr);
   } else {
     say(err.bad("ward: ") + printable(message));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every verb shares: the global options and the connection to wardd, made when a verb first needs it. A verb
-// returns its exit code; errors it meets are printed by fail(), to standard error, with what to do about them: as text,
-// or with --output json as one object {"error", "exit_code"} on a line.
+// What every verb shares: the global options and the connection to wardd, made when a verb first
+// needs it. A verb returns its exit code; errors it meets are printed by fail(), to standard error,
+// with what to do about them: as text, or with --output json as one object {"error", "exit_code"}
+// on a line.
 #pragma once
 
 #include <chrono>
@@ -66,7 +67,8 @@ struct Session {
 };
 
 // For a call that begins now: a wardd that stands still would keep its caller for ever.
-inline std::chrono::system_clock::time_point deadline(std::chrono::seconds patience = std::chrono::seconds(10)) {
+inline std::chrono::system_clock::time_point deadline(
+    std::chrono::seconds patience = std::chrono::seconds(10)) {
   return std::chrono::system_clock::now() + patience;
 }
 // wardd reads and compiles every file of the node for an `apply`.

@@ -29,47 +29,53 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
   if (!status.processes().empty()) {
     const bool seen = status.processes().rfind("none", 0) != 0;
     const std::string what = "deaths by the filter and use of capabilities in every process";
-    line("watch",
-         seen ? style.good(what + ", reaction while wardd runs") : style.warn(what + ": " + status.processes()));
+    line("watch", seen ? style.good(what + ", reaction while wardd runs")
+                       : style.warn(what + ": " + status.processes()));
   }
   if (!status.newest_call().empty()) {
     line("calls", "named to " + status.newest_call() + "; newer ones are answered ENOSYS, and " +
                       (records ? "seen in mode learn only" : style.warn("not seen by anybody")));
   }
   line("containers",
-       std::to_string(status.containers()) + " under " + std::to_string(status.shims()) + " shims, " +
-           std::to_string(status.recording()) + " recording, " +
+       std::to_string(status.containers()) + " under " + std::to_string(status.shims()) +
+           " shims, " + std::to_string(status.recording()) + " recording, " +
            (status.partly_enforced() == 0
                 ? ""
-                : style.warn(std::to_string(status.partly_enforced()) + " only partly enforced") + ", ") +
-           (status.quarantined() == 0 ? "0 quarantined"
-                                      : style.bad(std::to_string(status.quarantined()) + " quarantined")));
-  line("profiles", std::to_string(status.profiles()) + ", policies " + std::to_string(status.policies()) +
-                       ", index generation " + std::to_string(status.index_generation()));
-  line("events",
-       std::to_string(status.events()) +
-           (status.dropped() == 0 ? "" : style.warn(", details dropped " + std::to_string(status.dropped()))));
+                : style.warn(std::to_string(status.partly_enforced()) + " only partly enforced") +
+                      ", ") +
+           (status.quarantined() == 0
+                ? "0 quarantined"
+                : style.bad(std::to_string(status.quarantined()) + " quarantined")));
+  line("profiles", std::to_string(status.profiles()) + ", policies " +
+                       std::to_string(status.policies()) + ", index generation " +
+                       std::to_string(status.index_generation()));
+  line("events", std::to_string(status.events()) +
+                     (status.dropped() == 0
+                          ? ""
+                          : style.warn(", details dropped " + std::to_string(status.dropped()))));
   const auto expired = [&](const char* why) {
     const auto found = status.expired().find(why);
     return found == status.expired().end() ? std::uint64_t{0} : found->second;
   };
   if (expired("age") + expired("share") + expired("number") > 0) {
-    line("expired", std::to_string(expired("age")) + " events of age, " + std::to_string(expired("share")) +
-                        " of the workloads that held most, " + std::to_string(expired("number")) + " of all");
+    line("expired", std::to_string(expired("age")) + " events of age, " +
+                        std::to_string(expired("share")) + " of the workloads that held most, " +
+                        std::to_string(expired("number")) + " of all");
   }
   for (const auto& runtime : status.runtimes()) line("runtime", runtime);
   for (const auto& problem : status.problems()) {
     const bool warning = is_warning(problem);
-    line(warning ? "warning" : "problem", warning ? style.warn(printable(problem.substr(kWarning.size()), kMaxBytes))
-                                                  : style.bad(printable(problem, kMaxBytes)));
+    line(warning ? "warning" : "problem",
+         warning ? style.warn(printable(problem.substr(kWarning.size()), kMaxBytes))
+                 : style.bad(printable(problem, kMaxBytes)));
   }
 }
 
 int run(Session& session) {
   ward::v1::NodeStatus answer;
   const int exit_code = ask(
-      session, "status", &ward::v1::Ward::Stub::GetStatus, {}, [&](const auto& status) { print(session, status); },
-      &answer);
+      session, "status", &ward::v1::Ward::Stub::GetStatus, {},
+      [&](const auto& status) { print(session, status); }, &answer);
   const bool well = std::all_of(answer.problems().begin(), answer.problems().end(), is_warning);
   return exit_code == kExitOk && !well ? int{kExitProblems} : exit_code;
 }
@@ -77,7 +83,8 @@ int run(Session& session) {
 }  // namespace
 
 void add_status(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand("status", "What wardd is doing, and what it refused; ends with 6 where there is a problem")
+  app.add_subcommand(
+         "status", "What wardd is doing, and what it refused; ends with 6 where there is a problem")
       ->footer(examples({"ward status", "ward status -o json"}))
       ->callback([&] { exit_code = run(session); });
 }

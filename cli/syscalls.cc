@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Ward thinks of every system call (docs/harm-classes.md). Needs no wardd: the classes are part of the program.
+// What Ward thinks of every system call (docs/harm-classes.md). Needs no wardd: the classes are
+// part of the program.
 #include <CLI/App.hpp>
 #include <memory>
 
@@ -28,8 +29,8 @@ int run(Session& session, const Options& options) {
   HarmSelection selection{options.calls, std::nullopt, options.holes};
   for (const std::string& name : options.calls) {
     if (profiles::find_harm_call(name) != nullptr) continue;
-    return session.refuse("no class for '" + escape(name, 60) + "'" + profiles::hint(name, known_names()) +
-                              ": a call without one is reach",
+    return session.refuse("no class for '" + escape(name, 60) + "'" +
+                              profiles::hint(name, known_names()) + ": a call without one is reach",
                           kExitFailed);
   }
   const auto& words = profiles::harm_class_names();
@@ -49,12 +50,14 @@ int run(Session& session, const Options& options) {
 }  // namespace
 
 void add_syscalls(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("syscalls", "Harm classes of system calls, and why; needs no wardd");
-  verb->footer(
-      examples({"ward syscalls openat keyctl", "ward syscalls --class danger", "ward syscalls --holes -o json"}));
+  auto* verb =
+      app.add_subcommand("syscalls", "Harm classes of system calls, and why; needs no wardd");
+  verb->footer(examples({"ward syscalls openat keyctl", "ward syscalls --class danger",
+                         "ward syscalls --holes -o json"}));
   const auto options = std::make_shared<Options>();
   verb->add_option("calls", options->calls, "names such as openat; none: all");
-  const std::vector<std::string> words(profiles::harm_class_names().begin(), profiles::harm_class_names().end());
+  const std::vector<std::string> words(profiles::harm_class_names().begin(),
+                                       profiles::harm_class_names().end());
   verb->add_option("--class", options->harm, "only this class")->check(CLI::IsMember(words));
   verb->add_flag("--holes", options->holes, "only what a known hole is named for");
   verb->callback([&session, &exit_code, options] { exit_code = run(session, *options); });

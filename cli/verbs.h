@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs of `ward`, one file each. An adder declares its options and what to run; the exit code goes to `exit_code`.
+// The verbs of `ward`, one file each. An adder declares its options and what to run; the exit code
+// goes to `exit_code`.
 #pragma once
 
 #include <CLI/App.hpp>

@@ -72,9 +72,10 @@ Result<void> check_references(const Config& config, std::string_view file_name) 
     why = why_no_program(binary);
   }
   if (why.empty()) return {};
-  return fail(Code::kInvalidArgument, profiles::format_position(file_name, config.runtime_binary_at) +
-                                          ": runtime.binary '" + escape(binary) + "': " + why +
-                                          "; with it no container would start: name the runc or crun of this node");
+  return fail(Code::kInvalidArgument,
+              profiles::format_position(file_name, config.runtime_binary_at) +
+                  ": runtime.binary '" + escape(binary) + "': " + why +
+                  "; with it no container would start: name the runc or crun of this node");
 }
 
 node::v1::NodeSettings node_settings(const Config& config) {

@@ -20,9 +20,11 @@ struct Config : profiles::NodeConfig {
 };
 
 Result<Config> parse_config(std::string_view text, std::string_view file_name);
-std::vector<std::string> problem_lines(const Error& refusal);  // of parse_config: one for each thing that is wrong
+std::vector<std::string> problem_lines(
+    const Error& refusal);  // of parse_config: one for each thing that is wrong
 
-// What is well formed and refers to nothing on this node, as file:line:column: what. Looks at the node.
+// What is well formed and refers to nothing on this node, as file:line:column: what. Looks at the
+// node.
 Result<void> check_references(const Config& config, std::string_view file_name);
 
 // The part that shims obey.

@@ -25,9 +25,12 @@ constexpr int kExitUsage = 2;
 constexpr int kExitSecondInstance = 3;
 
 constexpr const char* kFooter =
-    "Signals: SIGTERM and SIGINT stop it, SIGHUP reads configuration, profiles and policies again.\n"
-    "Containers that are enforced stay so while wardd is away; their violations are journalled when it is back.\n"
-    "Exit status: 0 stopped by a signal, 1 it could not start or go on, 2 wrong usage, 3 another wardd serves this run "
+    "Signals: SIGTERM and SIGINT stop it, SIGHUP reads configuration, profiles and policies "
+    "again.\n"
+    "Containers that are enforced stay so while wardd is away; their violations are journalled "
+    "when it is back.\n"
+    "Exit status: 0 stopped by a signal, 1 it could not start or go on, 2 wrong usage, 3 another "
+    "wardd serves this run "
     "or state directory.";
 
 constexpr std::size_t kWantedDescriptors = 65'536;  // every shim is a connection and a pidfd
@@ -46,7 +49,8 @@ int serve(const ward::Places& places, int ready_fd) {
     return claim.error().code == ward::Code::kAlreadyExists ? kExitSecondInstance : kExitFailure;
   }
   asio::io_context core(1);
-  // Before there are sockets: whoever finds them may want it to stop, or to read its files again, in the next moment.
+  // Before there are sockets: whoever finds them may want it to stop, or to read its files again,
+  // in the next moment.
   asio::signal_set signals(core, SIGTERM, SIGINT, SIGHUP);
   int status = 0;
   bool stopping = false;
@@ -73,7 +77,9 @@ int serve(const ward::Places& places, int ready_fd) {
     });
   };
   await_signal();
-  ward::log::info("ready", {{"version", WARD_VERSION}, {"run", places.run.string()}, {"state", places.state.string()}});
+  ward::log::info(
+      "ready",
+      {{"version", WARD_VERSION}, {"run", places.run.string()}, {"state", places.state.string()}});
   tell_ready(ready_fd);
   core.run();
   return status;
@@ -86,7 +92,9 @@ int main(int argc, char** argv) {
   ward::Places places = ward::places_from_environment();
   int ready_fd = -1;
   bool verbose = false;
-  CLI::App app{"wardd: the node daemon of Ward. Records, compiles profiles, keeps the journal, serves the API."};
+  CLI::App app{
+      "wardd: the node daemon of Ward. Records, compiles profiles, keeps the journal, serves the "
+      "API."};
   app.footer(kFooter);
   app.add_option("--config-dir", places.config, "profiles/, policies/ and wardd.yaml are here")
       ->capture_default_str()
@@ -94,8 +102,11 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", places.state, "journal, compiled profiles, spool and evidence")
       ->capture_default_str()
       ->envname("WARD_STATE_DIR");
-  app.add_option("--run-dir", places.run, "sockets")->capture_default_str()->envname("WARD_RUN_DIR");
-  app.add_option("--ready-fd", ready_fd, "write \"ready\" and a newline to this descriptor when the sockets are served")
+  app.add_option("--run-dir", places.run, "sockets")
+      ->capture_default_str()
+      ->envname("WARD_RUN_DIR");
+  app.add_option("--ready-fd", ready_fd,
+                 "write \"ready\" and a newline to this descriptor when the sockets are served")
       ->check(CLI::Range(3, 1 << 20));
   app.add_flag("-v,--verbose", verbose, "log more");
   app.set_version_flag("--version", "wardd " WARD_VERSION);
@@ -106,7 +117,8 @@ int main(int argc, char** argv) {
     if (!std::cout.flush()) return kExitFailure;
     return helped ? 0 : kExitUsage;
   }
-  for (auto* path : {&places.config, &places.state, &places.run}) *path = std::filesystem::absolute(*path);
+  for (auto* path : {&places.config, &places.state, &places.run})
+    *path = std::filesystem::absolute(*path);
   if (verbose) ward::log::set_level(ward::log::Level::kDebug);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);

@@ -26,7 +26,8 @@ v1::NodeStatus status(const Node& node) {
   out.set_newest_call(newest.name + " (" + std::to_string(newest.number) + ")");
   out.set_shims(static_cast<std::uint32_t>(node.shims.size()));
   out.set_containers(static_cast<std::uint32_t>(node.containers.size()));
-  out.set_quarantined(static_cast<std::uint32_t>(node.containers.count(node::v1::CONTAINER_STATE_QUARANTINED)));
+  out.set_quarantined(
+      static_cast<std::uint32_t>(node.containers.count(node::v1::CONTAINER_STATE_QUARANTINED)));
   out.set_partly_enforced(static_cast<std::uint32_t>(node.containers.partly_enforced()));
   out.set_recording(static_cast<std::uint32_t>(node.recordings.open_runs()));
   out.set_events(node.journal.counts().events);
@@ -68,7 +69,8 @@ Result<v1::ListRecordingsResponse> list_recordings(Node& node) {
   return out;
 }
 
-Result<v1::GenerateProfileResponse> generate_profile(Node& node, const v1::GenerateProfileRequest& request) {
+Result<v1::GenerateProfileResponse> generate_profile(Node& node,
+                                                     const v1::GenerateProfileRequest& request) {
   const auto recording = node.recordings.find(request.workload());
   if (!recording) return tl::unexpected<Error>(recording.error());
   profiles::GenerateOptions options;
@@ -77,7 +79,8 @@ Result<v1::GenerateProfileResponse> generate_profile(Node& node, const v1::Gener
   options.allow_lossy = request.allow_lossy();
   options.allow_mixed = request.allow_mixed();
   if (options.version == 0)
-    options.version = node.store.next_version(request.name().empty() ? request.workload() : request.name());
+    options.version =
+        node.store.next_version(request.name().empty() ? request.workload() : request.name());
   const auto generated = profiles::generate(recording->observations, options);
   if (!generated) return tl::unexpected<Error>(generated.error());
   v1::GenerateProfileResponse out;
@@ -100,7 +103,8 @@ v1::ProfileSummary summarize(const Node& node, const LoadedProfile& loaded) {
   out.set_capabilities(static_cast<std::uint32_t>(loaded.profile.capabilities.size()));
   std::uint32_t used_by = 0;
   for (const ContainerEntry& entry : node.containers.list()) {
-    if (entry.status.profile_digest() == loaded.digest && entry.status.state() != node::v1::CONTAINER_STATE_STOPPED)
+    if (entry.status.profile_digest() == loaded.digest &&
+        entry.status.state() != node::v1::CONTAINER_STATE_STOPPED)
       ++used_by;
   }
   out.set_used_by(used_by);
@@ -110,7 +114,8 @@ v1::ProfileSummary summarize(const Node& node, const LoadedProfile& loaded) {
 Result<v1::ProfileDocument> get_profile(const Node& node, const std::string& name) {
   const LoadedProfile* loaded = node.store.find(name);
   if (loaded == nullptr)
-    return fail(Code::kNotFound, "there is no profile '" + escape(name, 80) + "': `ward profile list` shows them");
+    return fail(Code::kNotFound,
+                "there is no profile '" + escape(name, 80) + "': `ward profile list` shows them");
   v1::ProfileDocument out;
   *out.mutable_summary() = summarize(node, *loaded);
   out.set_yaml(loaded->text);
@@ -125,15 +130,19 @@ void apply_profile(Node& node, const v1::ApplyProfileRequest& request,
                      v1::ApplyProfileResponse response;
                      *response.mutable_profile() = summarize(node, applied->profile);
                      response.set_unchanged(applied->unchanged);
-                     for (const std::string& warning : applied->warnings) response.add_warnings(warning);
+                     for (const std::string& warning : applied->warnings)
+                       response.add_warnings(warning);
                      done(std::move(response));
                    });
 }
 
-Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(Node& node, ContainerCommandKind kind) {
-  return [&node, kind](const v1::ContainerRequest& request, std::function<void(Result<v1::ContainerResponse>)> done) {
-    command_container({kind, request.containerd_namespace(), request.container(), request.reason()}, node.containers,
-                      node.shims, node.journal, [done = std::move(done)](const Result<ContainerEntry>& entry) {
+Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(
+    Node& node, ContainerCommandKind kind) {
+  return [&node, kind](const v1::ContainerRequest& request,
+                       std::function<void(Result<v1::ContainerResponse>)> done) {
+    command_container({kind, request.containerd_namespace(), request.container(), request.reason()},
+                      node.containers, node.shims, node.journal,
+                      [done = std::move(done)](const Result<ContainerEntry>& entry) {
                         if (!entry) return done(tl::unexpected<Error>(entry.error()));
                         v1::ContainerResponse response;
                         *response.mutable_container() = to_api(*entry);
@@ -144,28 +153,32 @@ Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(Node& 
 
 void set_mode(Node& node, const v1::SetContainerModeRequest& request,
               std::function<void(Result<v1::ContainerResponse>)> done) {
-  set_container_mode(
-      {request.containerd_namespace(), request.container(), parse_mode(request.mode()), request.reason()},
-      node.containers, node.shims, [done = std::move(done)](const Result<ModeSet>& set) {
-        if (!set) return done(tl::unexpected<Error>(set.error()));
-        v1::ContainerResponse response;
-        *response.mutable_container() = to_api(set->container);
-        response.set_unchanged(set->unchanged);
-        done(std::move(response));
-      });
+  set_container_mode({request.containerd_namespace(), request.container(),
+                      parse_mode(request.mode()), request.reason()},
+                     node.containers, node.shims,
+                     [done = std::move(done)](const Result<ModeSet>& set) {
+                       if (!set) return done(tl::unexpected<Error>(set.error()));
+                       v1::ContainerResponse response;
+                       *response.mutable_container() = to_api(set->container);
+                       response.set_unchanged(set->unchanged);
+                       done(std::move(response));
+                     });
 }
 
-// One that has ended is known by its id alone; an id that two namespaces have means both, as before.
+// One that has ended is known by its id alone; an id that two namespaces have means both, as
+// before.
 Result<Operations::EventsOf> events_of(const Node& node, const std::string& name) {
   const std::size_t slash = name.find('/');
   const auto running = node.containers.find("", name);
   if (running) {
     const node::v1::Identity& who = running->status.identity();
-    return Operations::EventsOf{slash == std::string::npos ? "" : who.containerd_namespace(), who.container_id()};
+    return Operations::EventsOf{slash == std::string::npos ? "" : who.containerd_namespace(),
+                                who.container_id()};
   }
   if (running.error().code == Code::kNotFound) {
     if (slash == std::string::npos) return Operations::EventsOf{"", name};
-    if (name.find('/', slash + 1) != std::string::npos) return tl::unexpected<Error>(running.error());
+    if (name.find('/', slash + 1) != std::string::npos)
+      return tl::unexpected<Error>(running.error());
     return Operations::EventsOf{name.substr(0, slash), name.substr(slash + 1)};
   }
   const auto all = node.containers.list();
@@ -181,8 +194,12 @@ Result<Operations::EventsOf> events_of(const Node& node, const std::string& name
 Operations make_operations(Node& node) {
   Operations out;
   out.status = [&node](const auto&) -> Result<v1::NodeStatus> { return status(node); };
-  out.containers = [&node](const auto&) -> Result<v1::ListContainersResponse> { return list_containers(node, false); };
-  out.quarantine = [&node](const auto&) -> Result<v1::ListContainersResponse> { return list_containers(node, true); };
+  out.containers = [&node](const auto&) -> Result<v1::ListContainersResponse> {
+    return list_containers(node, false);
+  };
+  out.quarantine = [&node](const auto&) -> Result<v1::ListContainersResponse> {
+    return list_containers(node, true);
+  };
   out.recordings = [&node](const auto&) { return list_recordings(node); };
   out.recording = [&node](const v1::GetRecordingRequest& request) -> Result<v1::Recording> {
     const auto recording = node.recordings.find(request.workload());
@@ -191,27 +208,38 @@ Operations make_operations(Node& node) {
   };
   out.forget = [&node](const v1::ForgetRecordingRequest& request,
                        std::function<void(Result<v1::ForgetRecordingResponse>)> done) {
-    node.recordings.forget(request.workload(), request.run_id(), [done = std::move(done)](Result<Forgotten> forgotten) {
-      if (!forgotten) return done(tl::unexpected<Error>(forgotten.error()));
-      v1::ForgetRecordingResponse response;
-      response.set_forgotten(forgotten->runs);
-      for (const std::string& id : forgotten->run_ids) response.add_run_ids(id);
-      response.set_kept_active(forgotten->kept_active);
-      done(std::move(response));
-    });
+    node.recordings.forget(request.workload(), request.run_id(),
+                           [done = std::move(done)](Result<Forgotten> forgotten) {
+                             if (!forgotten) return done(tl::unexpected<Error>(forgotten.error()));
+                             v1::ForgetRecordingResponse response;
+                             response.set_forgotten(forgotten->runs);
+                             for (const std::string& id : forgotten->run_ids)
+                               response.add_run_ids(id);
+                             response.set_kept_active(forgotten->kept_active);
+                             done(std::move(response));
+                           });
   };
   out.generate = [&node](const auto& request) { return generate_profile(node, request); };
   out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
     v1::ListProfilesResponse response;
-    for (const LoadedProfile& loaded : node.store.profiles()) *response.add_profiles() = summarize(node, loaded);
+    for (const LoadedProfile& loaded : node.store.profiles())
+      *response.add_profiles() = summarize(node, loaded);
     return response;
   };
-  out.profile = [&node](const v1::GetProfileRequest& request) { return get_profile(node, request.name()); };
-  out.apply = [&node](const auto& request, auto done) { apply_profile(node, request, std::move(done)); };
+  out.profile = [&node](const v1::GetProfileRequest& request) {
+    return get_profile(node, request.name());
+  };
+  out.apply = [&node](const auto& request, auto done) {
+    apply_profile(node, request, std::move(done));
+  };
   out.release = command(node, ContainerCommandKind::kRelease);
   out.kill = command(node, ContainerCommandKind::kKill);
-  out.test_policy = [&node](const v1::TestPolicyRequest& request) { return test_policy(node, request); };
-  out.set_mode = [&node](const auto& request, auto done) { set_mode(node, request, std::move(done)); };
+  out.test_policy = [&node](const v1::TestPolicyRequest& request) {
+    return test_policy(node, request);
+  };
+  out.set_mode = [&node](const auto& request, auto done) {
+    set_mode(node, request, std::move(done));
+  };
   out.events_of = [&node](const std::string& name) { return events_of(node, name); };
   return out;
 }

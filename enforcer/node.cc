@@ -20,14 +20,21 @@
 namespace ward::enforcer {
 namespace {
 
-constexpr std::int64_t kShimsAreBack_ns = 60'000'000'000;  // after a start; a shim that is not known looks every 30 s
+constexpr std::int64_t kShimsAreBack_ns =
+    60'000'000'000;  // after a start; a shim that is not known looks every 30 s
 
 class BpfRuns final : public RunRecorder {
  public:
   explicit BpfRuns(recorder::Recorder& recorder) : recorder_(recorder) {}
-  Result<void> begin(const std::string& run_id, pid_t pid) override { return recorder_.begin(run_id, pid); }
-  Result<void> add_exec(const std::string& run_id, pid_t pid) override { return recorder_.add_exec(run_id, pid); }
-  Result<profiles::Run> snapshot(const std::string& run_id) override { return recorder_.snapshot(run_id); }
+  Result<void> begin(const std::string& run_id, pid_t pid) override {
+    return recorder_.begin(run_id, pid);
+  }
+  Result<void> add_exec(const std::string& run_id, pid_t pid) override {
+    return recorder_.add_exec(run_id, pid);
+  }
+  Result<profiles::Run> snapshot(const std::string& run_id) override {
+    return recorder_.snapshot(run_id);
+  }
   Result<profiles::Run> end(const std::string& run_id) override { return recorder_.end(run_id); }
 
  private:
@@ -36,27 +43,30 @@ class BpfRuns final : public RunRecorder {
 
 // Two nodes of one machine (tests) must not share pins; the state directory is what makes a node.
 std::filesystem::path pin_directory(const Places& places) {
-  return std::filesystem::path("/sys/fs/bpf") / ("ward-" + sha256_hex(places.state.string()).substr(0, 12));
+  return std::filesystem::path("/sys/fs/bpf") /
+         ("ward-" + sha256_hex(places.state.string()).substr(0, 12));
 }
 
 // No document is this: whatever is read next is new.
 constexpr const char* kUnread = "\x01";
 
 Measure measure_below(const std::filesystem::path& directory) {
-  return
-      [directory](const std::filesystem::path& runtime, bool no_new_privileges, int stop) -> Result<MeasuredRuntime> {
-        auto layer = recorder::calibrate({runtime, directory, no_new_privileges, stop});
-        if (!layer) return tl::unexpected<Error>(layer.error());
-        return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
-      };
+  return [directory](const std::filesystem::path& runtime, bool no_new_privileges,
+                     int stop) -> Result<MeasuredRuntime> {
+    auto layer = recorder::calibrate({runtime, directory, no_new_privileges, stop});
+    if (!layer) return tl::unexpected<Error>(layer.error());
+    return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
+  };
 }
 
-// A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made of what it is.
+// A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made
+// of what it is.
 JournalEntry quarantined_event(const ContainerEntry& entry) {
   const node::v1::ContainerStatus& status = entry.status;
   JournalEntry event{EventKind::kQuarantined, {}};
   event.body.set_event_id("quarantined-" + status.identity().containerd_namespace() + "/" +
-                          status.identity().container_id() + "-" + std::to_string(status.since_wall_ns()));
+                          status.identity().container_id() + "-" +
+                          std::to_string(status.since_wall_ns()));
   event.body.set_wall_ns(status.since_wall_ns());
   *event.body.mutable_identity() = status.identity();
   event.body.set_mode(status.mode());
@@ -67,7 +77,8 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
   return event;
 }
 
-JournalEntry mode_changed_event(const node::v1::ContainerStatus& before, const ContainerEntry& entry) {
+JournalEntry mode_changed_event(const node::v1::ContainerStatus& before,
+                                const ContainerEntry& entry) {
   const node::v1::ContainerStatus& after = entry.status;
   JournalEntry event{EventKind::kModeChanged, {}};
   *event.body.mutable_identity() = after.identity();
@@ -98,8 +109,8 @@ JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
 
 }  // namespace
 
-Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::function<void(const Error&)> claim_is_lost,
-           Moment now)
+Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
+           std::function<void(const Error&)> claim_is_lost, Moment now)
     : core(loop),
       places(std::move(where)),
       started_at(now),
@@ -130,23 +141,30 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed, std::functio
     });
   });
   journal.set_held([this] { return quarantined_containers(); });
-  containers.observe(
-      [this](const ContainerEntry* before, const ContainerEntry* after) { container_changed(before, after); });
+  containers.observe([this](const ContainerEntry* before, const ContainerEntry* after) {
+    container_changed(before, after);
+  });
 }
 
 Result<void> Node::serve() {
   if (!recorder->note().empty()) log::info("recorder", {{"note", recorder->note()}});
   recordings.adopt(recorder->open_runs());
   const auto cleared = recorder::clear_abandoned_calibrations(places.run);
-  for (const auto& id : cleared.removed) log::info("calibration of a wardd that was killed cleared away", {{"id", id}});
-  for (const auto& problem : cleared.problems) log::warn("calibration not cleared away", {{"error", problem}});
-  // Watched before it is read: what is written in between is read again, not missed until somebody looks by chance.
-  watch = Watch::start(core, {places.config, places.profiles(), places.policies()}, [this] { read_configuration(); });
+  for (const auto& id : cleared.removed)
+    log::info("calibration of a wardd that was killed cleared away", {{"id", id}});
+  for (const auto& problem : cleared.problems)
+    log::warn("calibration not cleared away", {{"error", problem}});
+  // Watched before it is read: what is written in between is read again, not missed until somebody
+  // looks by chance.
+  watch = Watch::start(core, {places.config, places.profiles(), places.policies()},
+                       [this] { read_configuration(); });
   read_configuration();
   if (auto made = make_spool_directory(tallies_below(places.run)); !made) return made;
   lost.start();
-  // A shim that ends closes its files. Where they cannot be watched, they are looked at every few seconds.
-  spool_watch = Watch::start(core, {places.spool(), tallies_below(places.run)}, [this] { take_what_shims_left(); });
+  // A shim that ends closes its files. Where they cannot be watched, they are looked at every few
+  // seconds.
+  spool_watch = Watch::start(core, {places.spool(), tallies_below(places.run)},
+                             [this] { take_what_shims_left(); });
 
   auto node_socket = node_socket_.listen();
   if (!node_socket) return tl::unexpected<Error>(node_socket.error());
@@ -155,7 +173,8 @@ Result<void> Node::serve() {
   RecordingCalls calls;
   calls.begin = [this](const auto& request) { return recordings.begin(request); };
   calls.end = [this](const auto& request) { return recordings.end(request); };
-  node_service.emplace(core, std::move(*node_socket), containers, shims, journal, writer, std::move(calls));
+  node_service.emplace(core, std::move(*node_socket), containers, shims, journal, writer,
+                       std::move(calls));
   node_service->start();
   node_service->ask_known_shims(places.database());
   api.emplace(core, std::move(*api_socket), make_operations(*this), journal);
@@ -236,7 +255,8 @@ void Node::serve_metrics() {
   metrics.reset();
   metrics_problem.clear();
   if (config.metrics_listen.empty()) return;
-  auto endpoint = MetricsEndpoint::start(core, config.metrics_listen, [this] { return metrics_snapshot(); });
+  auto endpoint =
+      MetricsEndpoint::start(core, config.metrics_listen, [this] { return metrics_snapshot(); });
   if (endpoint) {
     metrics = std::move(*endpoint);
   } else {
@@ -245,11 +265,13 @@ void Node::serve_metrics() {
 }
 
 void Node::expire_evidence() {
-  // Without an accepted wardd.yaml the limits are not known, and what is removed does not come back.
+  // Without an accepted wardd.yaml the limits are not known, and what is removed does not come
+  // back.
   if (!config_accepted_) return;
   const auto removed = evidence.expire(config.evidence, wall_ns());
   if (!removed) {
-    if (evidence_problem_.empty()) log::warn("evidence not looked at", {{"error", removed.error().message}});
+    if (evidence_problem_.empty())
+      log::warn("evidence not looked at", {{"error", removed.error().message}});
     evidence_problem_ = "evidence: " + removed.error().message;
     return;
   }
@@ -263,7 +285,8 @@ void Node::expire_evidence() {
   journal.note(evidence_removed_event(*removed));
 }
 
-// The claim of a directory that is removed goes with it: until it is claimed again, a second wardd may start on it.
+// The claim of a directory that is removed goes with it: until it is claimed again, a second wardd
+// may start on it.
 void Node::keep_claim() {
   const auto kept = claim_.keep();
   const std::string problem = kept ? "" : kept.error().message;
@@ -271,7 +294,8 @@ void Node::keep_claim() {
   claim_problem_ = problem;
   if (kept) return;
   log::error("a directory of ours is not ours", {{"error", problem}});
-  if (kept.error().code == Code::kAlreadyExists && claim_is_lost_) std::exchange(claim_is_lost_, nullptr)(kept.error());
+  if (kept.error().code == Code::kAlreadyExists && claim_is_lost_)
+    std::exchange(claim_is_lost_, nullptr)(kept.error());
 }
 
 // A path that was removed, or the directory with it, leaves us listening where nobody comes.
@@ -281,8 +305,11 @@ void Node::keep_sockets() {
   const auto keep = [&problems](SocketFile& file, const auto& listen_on) {
     if (file.is_there()) return;
     auto socket = file.listen();
-    const Result<void> served = socket ? listen_on(std::move(*socket)) : tl::unexpected<Error>(socket.error());
-    if (served) return log::warn("a socket of ours was removed, and is made again", {{"path", file.path().string()}});
+    const Result<void> served =
+        socket ? listen_on(std::move(*socket)) : tl::unexpected<Error>(socket.error());
+    if (served)
+      return log::warn("a socket of ours was removed, and is made again",
+                       {{"path", file.path().string()}});
     file.remove();  // it is tried again
     problems += (problems.empty() ? "" : "; ") + served.error().message;
   };
@@ -291,12 +318,13 @@ void Node::keep_sockets() {
     return make_spool_directory(tallies_below(places.run));  // it was below the same directory
   });
   keep(api_socket_, [this](UniqueFd socket) { return api->listen_on(std::move(socket)); });
-  if (!problems.empty() && problems != socket_problem_) log::error("sockets are gone", {{"error", problems}});
+  if (!problems.empty() && problems != socket_problem_)
+    log::error("sockets are gone", {{"error", problems}});
   socket_problem_ = std::move(problems);
 }
 
-// While compiled files are gone, shims refuse new containers: soon, and by asking, because a directory that is removed
-// with all above it is not watched any more.
+// While compiled files are gone, shims refuse new containers: soon, and by asking, because a
+// directory that is removed with all above it is not watched any more.
 void Node::every_moment() {
   keep_claim();
   keep_sockets();
@@ -335,20 +363,25 @@ void Node::every_few_minutes() {
 
 bool Node::claims_run(const std::string& run_id) const {
   for (const ContainerEntry& entry : containers.list()) {
-    if (entry.status.recording_id() == run_id && entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) return true;
+    if (entry.status.recording_id() == run_id &&
+        entry.status.state() != node::v1::CONTAINER_STATE_STOPPED)
+      return true;
   }
   return false;
 }
 
 // The first minute belongs to the shims, which have to come and tell.
-bool Node::shims_are_back() const { return monotonic_ns() - started_at.monotonic_ns > kShimsAreBack_ns; }
+bool Node::shims_are_back() const {
+  return monotonic_ns() - started_at.monotonic_ns > kShimsAreBack_ns;
+}
 
 std::optional<std::vector<HeldContainer>> Node::quarantined_containers() const {
   if (!shims_are_back()) return std::nullopt;
   std::vector<HeldContainer> out;
   for (const ContainerEntry& entry : containers.list()) {
     if (entry.status.state() != node::v1::CONTAINER_STATE_QUARANTINED) continue;
-    out.push_back({entry.status.identity().containerd_namespace(), entry.status.identity().container_id()});
+    out.push_back(
+        {entry.status.identity().containerd_namespace(), entry.status.identity().container_id()});
   }
   return out;
 }
@@ -373,7 +406,8 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
   if (after != nullptr && !after->status.recording_id().empty()) recordings.identify(after->status);
   // What waits for this container's shim need not wait any more.
   if (before == nullptr) seen.container_came();
-  if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED && state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
+  if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED &&
+      state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
     journal.note(quarantined_event(*after));
   }
   if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode()) {
@@ -383,7 +417,9 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
 
 std::vector<std::string> Node::problems() const {
   std::vector<std::string> out = config_problems;
-  const auto add = [&out](const std::vector<std::string>& more) { out.insert(out.end(), more.begin(), more.end()); };
+  const auto add = [&out](const std::vector<std::string>& more) {
+    out.insert(out.end(), more.begin(), more.end());
+  };
   if (!claim_problem_.empty()) out.push_back(claim_problem_);
   if (!socket_problem_.empty()) out.push_back(socket_problem_);
   add(store.problems());
@@ -400,7 +436,8 @@ std::vector<std::string> Node::problems() const {
     if (const auto problem = node_service->problem()) out.push_back(*problem);
   }
   // What was there when wardd.yaml was taken may be gone since.
-  if (const auto refers = check_references(config, (places.config / "wardd.yaml").string()); !refers) {
+  if (const auto refers = check_references(config, (places.config / "wardd.yaml").string());
+      !refers) {
     add(problem_lines(refers.error()));
   }
   std::error_code error;
@@ -424,8 +461,10 @@ std::map<std::string, std::uint64_t> Node::expired_events() const {
 
 MetricsSnapshot Node::metrics_snapshot() const {
   MetricsSnapshot out;
-  for (const auto& [action, count] : journal.counts().violations) out.violations[action_name(action)] = count;
-  for (const ContainerEntry& entry : containers.list()) ++out.containers[mode_name(entry.status.mode())];
+  for (const auto& [action, count] : journal.counts().violations)
+    out.violations[action_name(action)] = count;
+  for (const ContainerEntry& entry : containers.list())
+    ++out.containers[mode_name(entry.status.mode())];
   out.events = journal.counts().events;
   out.dropped = dropped();
   out.expired = expired_events();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardd: makes the parts of one node, ties them together, and ends them in order. All of it lives on the core loop.
+// wardd: makes the parts of one node, ties them together, and ends them in order. All of it lives
+// on the core loop.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -42,9 +43,10 @@ struct Moment {
 };
 
 struct Node {
-  // `claim_is_lost`, once: another wardd has claimed one of our directories, and this one must stop.
-  Node(asio::io_context& loop, Places where, NodeClaim claimed, std::function<void(const Error&)> claim_is_lost,
-       Moment started = {});
+  // `claim_is_lost`, once: another wardd has claimed one of our directories, and this one must
+  // stop.
+  Node(asio::io_context& loop, Places where, NodeClaim claimed,
+       std::function<void(const Error&)> claim_is_lost, Moment started = {});
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -54,7 +56,8 @@ struct Node {
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::map<std::string, std::uint64_t> expired_events() const;  // by reason
   [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
-  [[nodiscard]] std::uint64_t dropped() const;  // violations without a record, also those not journalled yet
+  [[nodiscard]] std::uint64_t dropped()
+      const;  // violations without a record, also those not journalled yet
   void stop(std::function<void()> done);
 
   asio::io_context& core;

@@ -13,18 +13,20 @@
 namespace ward::enforcer {
 namespace {
 
-// Sockets and state below these are protected by the directories' modes: one that another user could have prepared is
-// not used.
+// Sockets and state below these are protected by the directories' modes: one that another user
+// could have prepared is not used.
 Result<void> make_private_directory(const std::filesystem::path& path) {
   std::error_code error;
   if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create '" + path.string() + "'");
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("create '" + path.string() + "'");
   const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return fail_errno("open directory '" + path.string() + "'");
   struct stat status {};
   if (::fstat(directory.get(), &status) != 0) return fail_errno("stat '" + path.string() + "'");
   if (status.st_uid != ::geteuid()) {
-    return fail(Code::kPermissionDenied, "'" + path.string() + "' belongs to uid " + std::to_string(status.st_uid) +
+    return fail(Code::kPermissionDenied, "'" + path.string() + "' belongs to uid " +
+                                             std::to_string(status.st_uid) +
                                              ", not to us: remove it or name another directory");
   }
   if ((status.st_mode & 0777U) != 0700 && ::fchmod(directory.get(), 0700) != 0) {
@@ -44,11 +46,13 @@ bool takes_no_file(int error) { return error == EROFS || error == ENOSPC || erro
 bool is_file_at(const UniqueFd& held, const std::filesystem::path& path) {
   struct stat ours {};
   struct stat found {};
-  return held && ::fstat(held.get(), &ours) == 0 && ::lstat(path.c_str(), &found) == 0 && ours.st_dev == found.st_dev &&
-         ours.st_ino == found.st_ino;
+  return held && ::fstat(held.get(), &ours) == 0 && ::lstat(path.c_str(), &found) == 0 &&
+         ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
 }
 
-std::filesystem::path lock_of(const std::filesystem::path& directory) { return directory / "wardd.lock"; }
+std::filesystem::path lock_of(const std::filesystem::path& directory) {
+  return directory / "wardd.lock";
+}
 
 // True where it is ours now, false where another has it.
 Result<bool> try_lock(const UniqueFd& file, const std::filesystem::path& path) {
@@ -68,8 +72,8 @@ NodeClaim::NodeClaim(const Places& places)
   claimed_.push_back({places.state, {}, {}});
 }
 
-// A disk that takes no file leaves the directory's lock, and a wardd that says what is wrong with it (N05). What is
-// held already is locked by us: only what differs is opened.
+// A disk that takes no file leaves the directory's lock, and a wardd that says what is wrong with
+// it (N05). What is held already is locked by us: only what differs is opened.
 Result<void> NodeClaim::claim(Claimed& claimed) const {
   const auto path = lock_of(claimed.directory);
   UniqueFd directory;
@@ -91,7 +95,9 @@ Result<void> NodeClaim::claim(Claimed& claimed) const {
     return fail(Code::kAlreadyExists, "another wardd serves '" + claimed.directory.string() + "'" +
                                           (other.empty() ? "" : " (" + other + ")"));
   }
-  if (file && (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), holder_.data(), holder_.size(), 0) < 0) &&
+  if (file &&
+      (::ftruncate(file.get(), 0) != 0 ||
+       ::pwrite(file.get(), holder_.data(), holder_.size(), 0) < 0) &&
       !takes_no_file(errno)) {
     return fail_errno("write '" + path.string() + "'");
   }

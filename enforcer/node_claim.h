@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One wardd for each run directory and for each state directory. A claim is a lock on the directory itself and one on
-// "wardd.lock" in it, which says who has it: the file may be removed, and another made.
+// One wardd for each run directory and for each state directory. A claim is a lock on the directory
+// itself and one on "wardd.lock" in it, which says who has it: the file may be removed, and another
+// made.
 #pragma once
 
 #include <sys/types.h>
@@ -17,12 +18,12 @@ namespace ward::enforcer {
 
 class NodeClaim {
  public:
-  // Makes the directories that wardd owns (0700, root's) and claims two of them for as long as the claim lives.
-  // kAlreadyExists where another wardd has one.
+  // Makes the directories that wardd owns (0700, root's) and claims two of them for as long as the
+  // claim lives. kAlreadyExists where another wardd has one.
   static Result<NodeClaim> take(const Places& places);
 
-  // What was removed or replaced meanwhile is made and claimed again. kAlreadyExists where another wardd was faster:
-  // what it claimed is its own, and this one has to end.
+  // What was removed or replaced meanwhile is made and claimed again. kAlreadyExists where another
+  // wardd was faster: what it claimed is its own, and this one has to end.
   [[nodiscard]] Result<void> keep();
 
  private:

@@ -32,7 +32,8 @@ std::string comm_of(const ward_seen& what) {
 
 std::string capability_of(const ward_seen& what) {
   if (what.kind != WARD_SEEN_CAPABILITY) return "";
-  return oci::find_capability_name(what.capability).value_or("CAP_" + std::to_string(what.capability));
+  return oci::find_capability_name(what.capability)
+      .value_or("CAP_" + std::to_string(what.capability));
 }
 
 node::v1::Seen to_proto(const recorder::Seen& seen) {
@@ -52,8 +53,8 @@ node::v1::Seen to_proto(const recorder::Seen& seen) {
 
 }  // namespace
 
-SeenProcesses::SeenProcesses(asio::io_context& core, const std::filesystem::path& pins, ContainerTable& containers,
-                             ShimLinks& shims, Journal& journal)
+SeenProcesses::SeenProcesses(asio::io_context& core, const std::filesystem::path& pins,
+                             ContainerTable& containers, ShimLinks& shims, Journal& journal)
     : core_(core), watch_(pins), containers_(containers), shims_(shims), journal_(journal) {}
 
 SeenProcesses::~SeenProcesses() = default;
@@ -63,7 +64,8 @@ void SeenProcesses::watch() {
   watch_.start();
   if (!watch_.running()) return;
   const int readable = ::fcntl(watch_.descriptor(), F_DUPFD_CLOEXEC, 3);
-  if (readable < 0) return log::warn("what the kernel sees of containers is looked at every few seconds only");
+  if (readable < 0)
+    return log::warn("what the kernel sees of containers is looked at every few seconds only");
   arrivals_ = std::make_unique<asio::posix::stream_descriptor>(core_, readable);
   wait();
 }
@@ -98,7 +100,8 @@ bool SeenProcesses::hand_over(const recorder::Seen& seen) {
   return true;
 }
 
-// Nobody is there any more to judge it. No violation, for every one of those is some shim's and counted there.
+// Nobody is there any more to judge it. No violation, for every one of those is some shim's and
+// counted there.
 void SeenProcesses::journal_it(const recorder::Seen& seen) {
   const node::v1::Seen what = to_proto(seen);
   JournalEntry event{EventKind::kEndedByFilter, {}};
@@ -112,10 +115,13 @@ void SeenProcesses::journal_it(const recorder::Seen& seen) {
   event.body.set_pid(what.pid());
   event.body.set_comm(what.comm());
   event.body.set_capability(what.capability());
-  const std::string how = what.abi().empty() ? "" : " in " + what.abi() + " call " + std::to_string(what.syscall_nr());
+  const std::string how =
+      what.abi().empty() ? "" : " in " + what.abi() + " call " + std::to_string(what.syscall_nr());
   std::string said = "a process was ended by SIGSYS" + how;
-  if (!what.capability().empty()) said = what.capability() + " was used, and enforce would have cut it";
-  if (what.gained()) said = "a program gave its process privileges, which enforce does not let one do";
+  if (!what.capability().empty())
+    said = what.capability() + " was used, and enforce would have cut it";
+  if (what.gained())
+    said = "a program gave its process privileges, which enforce does not let one do";
   event.body.set_reason(said + "; its shim was gone before wardd could tell it");
   journal_.note(std::move(event));
 }
@@ -124,7 +130,8 @@ void SeenProcesses::container_came() {
   if (waiting_.empty()) return;
   // Not from inside of the table's own change.
   asio::post(core_, [this, weak = std::weak_ptr<bool>(alive_)] {
-    if (!weak.expired()) std::erase_if(waiting_, [this](const recorder::Seen& seen) { return hand_over(seen); });
+    if (!weak.expired())
+      std::erase_if(waiting_, [this](const recorder::Seen& seen) { return hand_over(seen); });
   });
 }
 
@@ -140,7 +147,8 @@ void SeenProcesses::tend(bool shims_are_back) {
     event.body.mutable_identity()->set_containerd_namespace(missed.containerd_namespace);
     event.body.mutable_identity()->set_container_id(missed.container_id);
     event.body.set_reason(std::to_string(missed.count) +
-                          " ends of processes by SIGSYS, or uses of capabilities, were counted by the kernel and found "
+                          " ends of processes by SIGSYS, or uses of capabilities, were counted by "
+                          "the kernel and found "
                           "no room for more");
     journal_.note(std::move(event));
   }

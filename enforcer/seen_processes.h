@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// From what the kernel saw of containers' processes (recorder/process_watch.h) to the shim that judges, counts and
-// records it; or, where the shim is gone, to the journal. Core loop only.
+// From what the kernel saw of containers' processes (recorder/process_watch.h) to the shim that
+// judges, counts and records it; or, where the shim is gone, to the journal. Core loop only.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -20,15 +20,15 @@ namespace ward::enforcer {
 
 class SeenProcesses {
  public:
-  SeenProcesses(asio::io_context& core, const std::filesystem::path& pins, ContainerTable& containers, ShimLinks& shims,
-                Journal& journal);
+  SeenProcesses(asio::io_context& core, const std::filesystem::path& pins,
+                ContainerTable& containers, ShimLinks& shims, Journal& journal);
   ~SeenProcesses();
 
   void watch();           // this node governs containers; again is nothing
   void container_came();  // what waits may be told to its shim
   // Now and then. Until `shims_are_back` what is nobody's waits for its shim.
   void tend(bool shims_are_back);
-  void stop();                               // wardd ends: the kernel goes on watching where there are containers
+  void stop();  // wardd ends: the kernel goes on watching where there are containers
   [[nodiscard]] std::string status() const;  // NodeStatus.processes
 
  private:

@@ -20,8 +20,8 @@ Result<UniqueFd> SocketFile::listen() {
 
 bool SocketFile::is_there() const {
   struct stat status {};
-  return inode_ != 0 && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) && status.st_dev == device_ &&
-         status.st_ino == inode_;
+  return inode_ != 0 && ::lstat(path_.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+         status.st_dev == device_ && status.st_ino == inode_;
 }
 
 void SocketFile::remove() {

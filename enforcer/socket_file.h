@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The path of a listening unix socket, removed when its owner stops, so that nobody finds a socket that answers no one,
-// and bound anew where somebody else removed it.
+// The path of a listening unix socket, removed when its owner stops, so that nobody finds a socket
+// that answers no one, and bound anew where somebody else removed it.
 #pragma once
 
 #include <sys/types.h>

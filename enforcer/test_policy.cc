@@ -14,9 +14,10 @@ using node::v1::Identity;
 Identity described(const v1::TestPolicyRequest& request) {
   const bool in_kubernetes = !request.kubernetes_namespace().empty() || !request.pod().empty();
   Identity identity;
-  identity.set_containerd_namespace(!request.containerd_namespace().empty() ? request.containerd_namespace()
-                                    : in_kubernetes                         ? "k8s.io"
-                                                                            : "default");
+  identity.set_containerd_namespace(!request.containerd_namespace().empty()
+                                        ? request.containerd_namespace()
+                                    : in_kubernetes ? "k8s.io"
+                                                    : "default");
   identity.set_container_id(request.name());
   identity.set_kubernetes_namespace(request.kubernetes_namespace());
   identity.set_pod(request.pod());
@@ -28,7 +29,8 @@ Identity described(const v1::TestPolicyRequest& request) {
 }
 
 // Until one selects it, or all were asked.
-void list_rules(const node::v1::CompiledIndex& index, const Identity& identity, v1::PolicyVerdict& out) {
+void list_rules(const node::v1::CompiledIndex& index, const Identity& identity,
+                v1::PolicyVerdict& out) {
   for (const node::v1::Rule& rule : index.rules()) {
     v1::RuleTried& tried = *out.add_tried();
     tried.set_file(rule.file());
@@ -47,10 +49,11 @@ void list_rules(const node::v1::CompiledIndex& index, const Identity& identity, 
   }
 }
 
-void decide(filter::IndexReader& reader, const node::v1::CompiledIndex& index, const Identity& identity,
-            const v1::TestPolicyRequest& request, v1::PolicyVerdict& out) {
-  const auto treatment =
-      filter::decide_treatment(reader, identity, {request.annotations().begin(), request.annotations().end()});
+void decide(filter::IndexReader& reader, const node::v1::CompiledIndex& index,
+            const Identity& identity, const v1::TestPolicyRequest& request,
+            v1::PolicyVerdict& out) {
+  const auto treatment = filter::decide_treatment(
+      reader, identity, {request.annotations().begin(), request.annotations().end()});
   if (!treatment) {
     out.set_refused(treatment.error().message);
     return;
@@ -81,9 +84,10 @@ Result<v1::PolicyVerdict> test_policy(const Node& node, const v1::TestPolicyRequ
     out.set_running_policy(found->status.policy());
     out.set_running_note(found->status.note());
     if (identity.container_name().empty()) identity.set_container_name(identity.container_id());
-  } else if (request.name().empty() && request.pod().empty() && request.kubernetes_namespace().empty() &&
-             request.image().empty()) {
-    return fail(Code::kInvalidArgument, "which container? Name one that runs, or describe one (--container, ...)");
+  } else if (request.name().empty() && request.pod().empty() &&
+             request.kubernetes_namespace().empty() && request.image().empty()) {
+    return fail(Code::kInvalidArgument,
+                "which container? Name one that runs, or describe one (--container, ...)");
   }
   out.set_mode(mode_name(node::v1::MODE_OFF));
   auto reader = node.store.open_index();

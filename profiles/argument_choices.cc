@@ -8,11 +8,12 @@ namespace {
 
 constexpr std::uint32_t kHighestBit = 1U << 31U;
 
-// All values whose bits under `fixed` are `bits`: a block where none of them is excluded, else its halves.
-void append_blocks(const std::vector<std::uint64_t>& excluded, std::uint32_t fixed, std::uint32_t bits,
-                   std::vector<ArgChoice>& out) {
-  const bool whole =
-      std::none_of(excluded.begin(), excluded.end(), [&](std::uint64_t value) { return (value & fixed) == bits; });
+// All values whose bits under `fixed` are `bits`: a block where none of them is excluded, else its
+// halves.
+void append_blocks(const std::vector<std::uint64_t>& excluded, std::uint32_t fixed,
+                   std::uint32_t bits, std::vector<ArgChoice>& out) {
+  const bool whole = std::none_of(excluded.begin(), excluded.end(),
+                                  [&](std::uint64_t value) { return (value & fixed) == bits; });
   if (whole) {
     out.push_back({fixed, bits});
   } else if (fixed != ~std::uint32_t{0}) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A filter of one argument as the comparisons a compiled profile knows: the argument, under a mask or
-// whole, equals a value. One of the choices must hold. Used by the compiler, and by validate() to count.
+// A filter of one argument as the comparisons a compiled profile knows: the argument, under a mask
+// or whole, equals a value. One of the choices must hold. Used by the compiler, and by validate()
+// to count.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +18,9 @@ struct ArgChoice {
   bool operator==(const ArgChoice&) const = default;
 };
 
-// oneOf: a choice for each value. noneOf: the blocks of aligned values that lie between the excluded
-// ones, about 32 for one of them. "Not equal" cannot be said twice of one argument: a runtime takes two
-// such conditions as alternatives, of which one always holds (K3).
+// oneOf: a choice for each value. noneOf: the blocks of aligned values that lie between the
+// excluded ones, about 32 for one of them. "Not equal" cannot be said twice of one argument: a
+// runtime takes two such conditions as alternatives, of which one always holds (K3).
 std::vector<ArgChoice> choices_of(const ArgFilter& filter);
 
 }  // namespace ward::profiles

@@ -24,7 +24,8 @@ void normalize_filters(std::vector<ArgFilter>& args) {
     sort_unique(filter.one_of);
     sort_unique(filter.none_of);
   }
-  std::stable_sort(args.begin(), args.end(), [](const ArgFilter& a, const ArgFilter& b) { return a.index < b.index; });
+  std::stable_sort(args.begin(), args.end(),
+                   [](const ArgFilter& a, const ArgFilter& b) { return a.index < b.index; });
 }
 
 void normalize_entry(SyscallEntry& entry) {
@@ -45,9 +46,11 @@ Profile normalize(Profile profile) {
   }
   for (auto& [name, entry] : profile.refused) normalize_entry(entry);
   for (Accept& accept : profile.accept) normalize_filters(accept.args);
-  std::stable_sort(profile.accept.begin(), profile.accept.end(), [](const Accept& a, const Accept& b) {
-    return std::tie(a.syscall, a.capability, a.reason) < std::tie(b.syscall, b.capability, b.reason);
-  });
+  std::stable_sort(profile.accept.begin(), profile.accept.end(),
+                   [](const Accept& a, const Accept& b) {
+                     return std::tie(a.syscall, a.capability, a.reason) <
+                            std::tie(b.syscall, b.capability, b.reason);
+                   });
   return profile;
 }
 

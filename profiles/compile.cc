@@ -21,7 +21,8 @@ using node::v1::ArgCondition;
 using node::v1::CompiledProfile;
 using node::v1::SyscallRule;
 
-// An exec session may do what the workload may, at any time (docs/architecture.md, "who continues what").
+// An exec session may do what the workload may, at any time (docs/architecture.md, "who continues
+// what").
 std::uint32_t layers_of(Layer layer) {
   switch (layer) {
     case Layer::kRuntime: return filter::kLayerRuntime;
@@ -32,8 +33,8 @@ std::uint32_t layers_of(Layer layer) {
   return 0;
 }
 
-void add_condition(node::v1::Alternative& alternative, std::uint32_t index, std::optional<std::uint64_t> mask,
-                   std::uint64_t value) {
+void add_condition(node::v1::Alternative& alternative, std::uint32_t index,
+                   std::optional<std::uint64_t> mask, std::uint64_t value) {
   ArgCondition& condition = *alternative.add_conditions();
   condition.set_index(index);
   if (mask) {
@@ -65,7 +66,8 @@ void add_alternatives(SyscallRule& rule, const ArgFilters& args) {
   }
 }
 
-void add_layer(CompiledProfile& compiled, const SyscallSet& entries, Layer layer, const SyscallSet& covered_by) {
+void add_layer(CompiledProfile& compiled, const SyscallSet& entries, Layer layer,
+               const SyscallSet& covered_by) {
   for (const auto& [name, entry] : entries) {
     const auto wider = covered_by.find(name);
     if (wider != covered_by.end() && covers_entry(wider->second, entry)) continue;
@@ -87,7 +89,8 @@ SyscallRule& add_dangerous_call(CompiledProfile& compiled, std::string_view name
 // For mode supervise, which continues what the profile does not allow: never these.
 void add_danger(CompiledProfile& compiled) {
   for (const std::string_view name : dangerous_calls()) {
-    if (const auto nr = oci::find_syscall(name)) compiled.add_danger(static_cast<std::uint32_t>(*nr));
+    if (const auto nr = oci::find_syscall(name))
+      compiled.add_danger(static_cast<std::uint32_t>(*nr));
   }
   std::sort(compiled.mutable_danger()->begin(), compiled.mutable_danger()->end());
   constexpr std::uint64_t kIntArgument = 0xFFFFFFFF;
@@ -113,7 +116,8 @@ std::string errors_of(const Profile& profile) {
   std::string text;
   for (const Finding& finding : validate(profile)) {
     if (finding.severity != Finding::Severity::kError) continue;
-    text += (text.empty() ? "" : "\n") + profile.name + ": " + finding.subject + ": " + finding.message;
+    text +=
+        (text.empty() ? "" : "\n") + profile.name + ": " + finding.subject + ": " + finding.message;
   }
   return text;
 }
@@ -132,7 +136,8 @@ SealedBytes seal(std::string_view magic, const google::protobuf::MessageLite& me
 }  // namespace
 
 Result<CompiledProfile> compile(const Profile& given) {
-  if (const std::string errors = errors_of(given); !errors.empty()) return fail(Code::kInvalidArgument, errors);
+  if (const std::string errors = errors_of(given); !errors.empty())
+    return fail(Code::kInvalidArgument, errors);
   const Profile profile = normalize(given);
   CompiledProfile compiled;
   compiled.set_format(1);
@@ -150,7 +155,8 @@ Result<CompiledProfile> compile(const Profile& given) {
   add_layer(compiled, effective_layer(profile, Layer::kExec), Layer::kExec, merge(serving, boot));
   std::stable_sort(compiled.mutable_syscalls()->begin(), compiled.mutable_syscalls()->end(),
                    [](const SyscallRule& a, const SyscallRule& b) { return a.nr() < b.nr(); });
-  if (const auto clone3 = oci::find_syscall("clone3")) compiled.add_enosys(static_cast<std::uint32_t>(*clone3));
+  if (const auto clone3 = oci::find_syscall("clone3"))
+    compiled.add_enosys(static_cast<std::uint32_t>(*clone3));
   add_danger(compiled);
   compiled.set_boundary_quiet_ms(profile.boundary.quiet.count());
   compiled.set_boundary_latest_ms(profile.boundary.latest.count());

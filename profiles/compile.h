@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A profile to the rule table that the shim enforces from (proto/ward/node/v1/compiled.proto), and to an OCI filter for
-// other tools. Values in, values out: wardd writes the bytes, content-addressed.
+// A profile to the rule table that the shim enforces from (proto/ward/node/v1/compiled.proto), and
+// to an OCI filter for other tools. Values in, values out: wardd writes the bytes,
+// content-addressed.
 #pragma once
 
 #include <string>
@@ -12,12 +13,13 @@
 
 namespace ward::profiles {
 
-// kInvalidArgument with every error that validate() finds, one a line; such a profile is never compiled.
+// kInvalidArgument with every error that validate() finds, one a line; such a profile is never
+// compiled.
 Result<node::v1::CompiledProfile> compile(const Profile& profile);
 
-// The filter alone, complement form, as the shim would install it for a container without a filter of its own. Calls
-// that a supervisor would decide are SCMP_ACT_NOTIFY; `unsupervised` answers EPERM to them instead, for use without
-// Ward.
+// The filter alone, complement form, as the shim would install it for a container without a filter
+// of its own. Calls that a supervisor would decide are SCMP_ACT_NOTIFY; `unsupervised` answers
+// EPERM to them instead, for use without Ward.
 enum class Supervision { kSupervised, kUnsupervised };
 Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values are the kernel's ABI (include/uapi), written as numbers: the headers of the machine that builds may be older.
+// Values are the kernel's ABI (include/uapi), written as numbers: the headers of the machine that
+// builds may be older.
 #include "profiles/constants.h"
 
 #include <optional>
@@ -18,12 +19,14 @@ struct Constant {
 };
 
 constexpr Constant kAddressFamilies[] = {
-    {"AF_UNSPEC", 0}, {"AF_UNIX", 1},       {"AF_INET", 2},     {"AF_AX25", 3},   {"AF_IPX", 4},    {"AF_INET6", 10},
-    {"AF_KEY", 15},   {"AF_NETLINK", 16},   {"AF_PACKET", 17},  {"AF_RDS", 21},   {"AF_PPPOX", 24}, {"AF_CAN", 29},
-    {"AF_TIPC", 30},  {"AF_BLUETOOTH", 31}, {"AF_IUCV", 32},    {"AF_RXRPC", 33}, {"AF_ALG", 38},   {"AF_NFC", 39},
-    {"AF_VSOCK", 40}, {"AF_KCM", 41},       {"AF_QIPCRTR", 42}, {"AF_SMC", 43},   {"AF_XDP", 44},   {"AF_MCTP", 45}};
-constexpr Constant kSocketTypes[] = {{"SOCK_STREAM", 1},    {"SOCK_DGRAM", 2}, {"SOCK_RAW", 3},    {"SOCK_RDM", 4},
-                                     {"SOCK_SEQPACKET", 5}, {"SOCK_DCCP", 6},  {"SOCK_PACKET", 10}};
+    {"AF_UNSPEC", 0},   {"AF_UNIX", 1}, {"AF_INET", 2},     {"AF_AX25", 3},       {"AF_IPX", 4},
+    {"AF_INET6", 10},   {"AF_KEY", 15}, {"AF_NETLINK", 16}, {"AF_PACKET", 17},    {"AF_RDS", 21},
+    {"AF_PPPOX", 24},   {"AF_CAN", 29}, {"AF_TIPC", 30},    {"AF_BLUETOOTH", 31}, {"AF_IUCV", 32},
+    {"AF_RXRPC", 33},   {"AF_ALG", 38}, {"AF_NFC", 39},     {"AF_VSOCK", 40},     {"AF_KCM", 41},
+    {"AF_QIPCRTR", 42}, {"AF_SMC", 43}, {"AF_XDP", 44},     {"AF_MCTP", 45}};
+constexpr Constant kSocketTypes[] = {{"SOCK_STREAM", 1}, {"SOCK_DGRAM", 2},     {"SOCK_RAW", 3},
+                                     {"SOCK_RDM", 4},    {"SOCK_SEQPACKET", 5}, {"SOCK_DCCP", 6},
+                                     {"SOCK_PACKET", 10}};
 constexpr Constant kCloneFlags[] = {{"CLONE_NEWTIME", 0x80},
                                     {"CLONE_VM", 0x100},
                                     {"CLONE_FS", 0x200},
@@ -125,10 +128,11 @@ constexpr Constant kPrctl[] = {{"PR_SET_PDEATHSIG", 1},
                                {"PR_FUTEX_HASH", 78},
                                {"PR_SET_VMA", 0x53564d41},
                                {"PR_SET_PTRACER", 0x59616d61}};
-constexpr Constant kSocketLevels[] = {{"SOL_IP", 0},       {"SOL_SOCKET", 1},    {"SOL_TCP", 6},       {"SOL_UDP", 17},
-                                      {"SOL_IPV6", 41},    {"SOL_SCTP", 132},    {"SOL_UDPLITE", 136}, {"SOL_RAW", 255},
-                                      {"SOL_PACKET", 263}, {"SOL_NETLINK", 270}, {"SOL_ALG", 279},     {"SOL_TLS", 282},
-                                      {"SOL_MPTCP", 284},  {"SOL_VSOCK", 287}};
+constexpr Constant kSocketLevels[] = {{"SOL_IP", 0},        {"SOL_SOCKET", 1}, {"SOL_TCP", 6},
+                                      {"SOL_UDP", 17},      {"SOL_IPV6", 41},  {"SOL_SCTP", 132},
+                                      {"SOL_UDPLITE", 136}, {"SOL_RAW", 255},  {"SOL_PACKET", 263},
+                                      {"SOL_NETLINK", 270}, {"SOL_ALG", 279},  {"SOL_TLS", 282},
+                                      {"SOL_MPTCP", 284},   {"SOL_VSOCK", 287}};
 constexpr Constant kPersonality[] = {{"PER_LINUX", 0},
                                      {"PER_LINUX32", 8},
                                      {"UNAME26", 0x20000},
@@ -137,21 +141,24 @@ constexpr Constant kPersonality[] = {{"PER_LINUX", 0},
                                      {"ADDR_LIMIT_32BIT", 0x800000},
                                      {"ADDR_COMPAT_LAYOUT", 0x200000},
                                      {"PERSONALITY_QUERY", 0xffffffff}};
-constexpr Constant kFcntl[] = {{"F_DUPFD", 0},         {"F_GETFD", 1},         {"F_SETFD", 2},
-                               {"F_GETFL", 3},         {"F_SETFL", 4},         {"F_GETLK", 5},
-                               {"F_SETLK", 6},         {"F_SETLKW", 7},        {"F_SETOWN", 8},
-                               {"F_GETOWN", 9},        {"F_SETSIG", 10},       {"F_GETSIG", 11},
-                               {"F_SETOWN_EX", 15},    {"F_GETOWN_EX", 16},    {"F_OFD_GETLK", 36},
-                               {"F_OFD_SETLK", 37},    {"F_OFD_SETLKW", 38},   {"F_SETLEASE", 1024},
-                               {"F_GETLEASE", 1025},   {"F_NOTIFY", 1026},     {"F_DUPFD_CLOEXEC", 1030},
-                               {"F_SETPIPE_SZ", 1031}, {"F_GETPIPE_SZ", 1032}, {"F_ADD_SEALS", 1033},
-                               {"F_GET_SEALS", 1034}};
+constexpr Constant kFcntl[] = {
+    {"F_DUPFD", 0},         {"F_GETFD", 1},         {"F_SETFD", 2},
+    {"F_GETFL", 3},         {"F_SETFL", 4},         {"F_GETLK", 5},
+    {"F_SETLK", 6},         {"F_SETLKW", 7},        {"F_SETOWN", 8},
+    {"F_GETOWN", 9},        {"F_SETSIG", 10},       {"F_GETSIG", 11},
+    {"F_SETOWN_EX", 15},    {"F_GETOWN_EX", 16},    {"F_OFD_GETLK", 36},
+    {"F_OFD_SETLK", 37},    {"F_OFD_SETLKW", 38},   {"F_SETLEASE", 1024},
+    {"F_GETLEASE", 1025},   {"F_NOTIFY", 1026},     {"F_DUPFD_CLOEXEC", 1030},
+    {"F_SETPIPE_SZ", 1031}, {"F_GETPIPE_SZ", 1032}, {"F_ADD_SEALS", 1033},
+    {"F_GET_SEALS", 1034}};
 constexpr Constant kIoctl[] = {
-    {"TCGETS", 0x5401},     {"TCSETS", 0x5402},     {"TCSETSW", 0x5403},      {"TCSETSF", 0x5404},
-    {"TIOCSCTTY", 0x540e},  {"TIOCGPGRP", 0x540f},  {"TIOCSPGRP", 0x5410},    {"TIOCSTI", 0x5412},
-    {"TIOCGWINSZ", 0x5413}, {"TIOCSWINSZ", 0x5414}, {"FIONREAD", 0x541b},     {"TIOCLINUX", 0x541c},
-    {"FIONBIO", 0x5421},    {"TIOCNOTTY", 0x5422},  {"TIOCGPTN", 0x80045430}, {"TIOCSPTLCK", 0x40045431},
-    {"FIONCLEX", 0x5450},   {"FIOCLEX", 0x5451},    {"FIOASYNC", 0x5452},     {"FICLONE", 0x40049409}};
+    {"TCGETS", 0x5401},         {"TCSETS", 0x5402},     {"TCSETSW", 0x5403},
+    {"TCSETSF", 0x5404},        {"TIOCSCTTY", 0x540e},  {"TIOCGPGRP", 0x540f},
+    {"TIOCSPGRP", 0x5410},      {"TIOCSTI", 0x5412},    {"TIOCGWINSZ", 0x5413},
+    {"TIOCSWINSZ", 0x5414},     {"FIONREAD", 0x541b},   {"TIOCLINUX", 0x541c},
+    {"FIONBIO", 0x5421},        {"TIOCNOTTY", 0x5422},  {"TIOCGPTN", 0x80045430},
+    {"TIOCSPTLCK", 0x40045431}, {"FIONCLEX", 0x5450},   {"FIOCLEX", 0x5451},
+    {"FIOASYNC", 0x5452},       {"FICLONE", 0x40049409}};
 constexpr Constant kProtection[] = {{"PROT_NONE", 0x0},
                                     {"PROT_READ", 0x1},
                                     {"PROT_WRITE", 0x2},
@@ -220,7 +227,8 @@ std::optional<std::uint64_t> find_value(const Vocabulary* vocabulary, std::strin
 std::string some_of(const std::vector<std::string_view>& names) {
   constexpr std::size_t kEnough = 4;
   std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kEnough; ++i) text += (i == 0 ? "" : ", ") + std::string(names[i]);
+  for (std::size_t i = 0; i < names.size() && i < kEnough; ++i)
+    text += (i == 0 ? "" : ", ") + std::string(names[i]);
   return text + (names.size() > kEnough ? " and so on" : "");
 }
 
@@ -235,8 +243,9 @@ Result<std::uint64_t> parse_word(const Vocabulary* vocabulary, std::string_view 
     for (const Constant& constant : vocabulary->constants) names.push_back(constant.name);
     const std::string near = hint(word, names);
     const bool protocol = vocabulary->syscall == kNetlinkSocket && vocabulary->index == 2;
-    const std::string all = protocol ? ": protocols have names in the family AF_NETLINK only (" + some_of(names) + ")"
-                                     : ": the names are " + some_of(names);
+    const std::string all =
+        protocol ? ": protocols have names in the family AF_NETLINK only (" + some_of(names) + ")"
+                 : ": the names are " + some_of(names);
     message += near.empty() ? all + "; or write a number such as 16 or 0x10" : near;
   }
   return fail(Code::kInvalidArgument, message);
@@ -276,8 +285,9 @@ std::string format_hex(std::uint64_t value) {
 Result<std::uint64_t> parse_number(std::string_view text) {
   const bool is_hex = text.size() > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
   const auto malformed = [&] {
-    return fail(Code::kInvalidArgument,
-                "'" + escape(text, 60) + "' is not a whole number from 0 to 2^64-1, such as 16 or 0x10");
+    return fail(
+        Code::kInvalidArgument,
+        "'" + escape(text, 60) + "' is not a whole number from 0 to 2^64-1, such as 16 or 0x10");
   };
   const std::string_view digits = is_hex ? text.substr(2) : text;
   const std::uint64_t base = is_hex ? 16 : 10;
@@ -295,11 +305,13 @@ Result<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
-Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32_t index, std::string_view text) {
+Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32_t index,
+                                           std::string_view text) {
   const Vocabulary* vocabulary = find_vocabulary(syscall, index);
   if (text.find('|') == std::string_view::npos) return parse_word(vocabulary, text);
   if (vocabulary == nullptr || !vocabulary->flags) {
-    return fail(Code::kInvalidArgument, "'" + escape(text, 60) + "': values of this argument cannot be joined by '|'");
+    return fail(Code::kInvalidArgument,
+                "'" + escape(text, 60) + "': values of this argument cannot be joined by '|'");
   }
   std::uint64_t value = 0;
   while (true) {
@@ -312,7 +324,8 @@ Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32
   }
 }
 
-std::string format_argument_value(std::string_view syscall, std::uint32_t index, std::uint64_t value) {
+std::string format_argument_value(std::string_view syscall, std::uint32_t index,
+                                  std::uint64_t value) {
   const Vocabulary* vocabulary = find_vocabulary(syscall, index);
   if (vocabulary != nullptr) {
     for (const Constant& constant : vocabulary->constants) {

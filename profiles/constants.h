@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of argument values (AF_INET, CLONE_NEWUSER, PR_SET_NAME, ...), both directions, by syscall and argument index.
-// Used where people read or write values: YAML, explain, events. Decisions use the numbers only.
+// Names of argument values (AF_INET, CLONE_NEWUSER, PR_SET_NAME, ...), both directions, by syscall
+// and argument index. Used where people read or write values: YAML, explain, events. Decisions use
+// the numbers only.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +13,18 @@
 
 namespace ward::profiles {
 
-// "AF_INET", "CLONE_VM|CLONE_VFORK", "0x10", "16". The error says what was expected, with the nearest name.
-Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32_t index, std::string_view text);
+// "AF_INET", "CLONE_VM|CLONE_VFORK", "0x10", "16". The error says what was expected, with the
+// nearest name.
+Result<std::uint64_t> parse_argument_value(std::string_view syscall, std::uint32_t index,
+                                           std::string_view text);
 
-// The shortest text that parse_argument_value reads back: a name, names joined by '|', else a number (hexadecimal for
-// flags).
-std::string format_argument_value(std::string_view syscall, std::uint32_t index, std::uint64_t value);
+// The shortest text that parse_argument_value reads back: a name, names joined by '|', else a
+// number (hexadecimal for flags).
+std::string format_argument_value(std::string_view syscall, std::uint32_t index,
+                                  std::uint64_t value);
 
-// The names of a protocol depend on the family: which words format_argument_value() is to use for this call with these
-// filters. A syscall's own name, or kNetlinkSocket.
+// The names of a protocol depend on the family: which words format_argument_value() is to use for
+// this call with these filters. A syscall's own name, or kNetlinkSocket.
 inline constexpr std::string_view kNetlinkSocket = "socket of AF_NETLINK";
 std::string_view vocabulary_of(std::string_view syscall, const ArgFilters& args);
 

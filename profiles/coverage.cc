@@ -29,19 +29,24 @@ std::string describe(const Coverage& coverage, std::size_t runs) {
   const Estimate& fine = coverage.fine;
   if (fine.windows == 0) return "Nothing was recorded.";
   if (fine.windows < kMinWindows) {
-    return "Not reliable yet: " + std::to_string(fine.windows) + " windows with activity, at least " +
-           std::to_string(kMinWindows) + " are needed. Record longer, or more runs.";
+    return "Not reliable yet: " + std::to_string(fine.windows) +
+           " windows with activity, at least " + std::to_string(kMinWindows) +
+           " are needed. Record longer, or more runs.";
   }
   if (runs < kMinRuns) {
-    return "Not reliable yet: one run only, and what happens once at its start looks like chance. Record a second run.";
+    return "Not reliable yet: one run only, and what happens once at its start looks like chance. "
+           "Record a second run.";
   }
   if (!coverage.reliable) {
     return "Not reliable yet: at 1 s windows about " + std::to_string(std::lround(fine.unseen())) +
-           " more calls are expected, at 5 s " + std::to_string(std::lround(coverage.coarse.unseen())) +
+           " more calls are expected, at 5 s " +
+           std::to_string(std::lround(coverage.coarse.unseen())) +
            ". The behaviour is still changing: record longer, or more runs.";
   }
-  return std::to_string(fine.seen) + " calls were seen, and about " + std::to_string(std::lround(fine.unseen())) +
-         " more are expected under the same load; the chance that the next second of activity shows a new one is "
+  return std::to_string(fine.seen) + " calls were seen, and about " +
+         std::to_string(std::lround(fine.unseen())) +
+         " more are expected under the same load; the chance that the next second of activity "
+         "shows a new one is "
          "about " +
          percent(fine.unseen_mass) + ". An estimate about this load, no guarantee.";
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// When is it enough? How much of a workload's behaviour its recordings have probably not shown yet. Good-Turing's
-// unseen mass and Chao2 on incidence (run x time window), at two window sizes: where they disagree the answer is "not
-// reliable yet". An estimate about the load that was applied; never a guarantee. Sources: Good, Biometrika 40 (1953)
-// 237; Chao, Biometrics 43 (1987) 783.
+// When is it enough? How much of a workload's behaviour its recordings have probably not shown yet.
+// Good-Turing's unseen mass and Chao2 on incidence (run x time window), at two window sizes: where
+// they disagree the answer is "not reliable yet". An estimate about the load that was applied;
+// never a guarantee. Sources: Good, Biometrika 40 (1953) 237; Chao, Biometrics 43 (1987) 783.
 #pragma once
 
 #include <cstdint>
@@ -20,21 +20,23 @@ struct Estimate {
   std::uint32_t seen = 0;        // distinct calls
   std::uint32_t uniques = 0;     // Q1: seen in exactly one window
   std::uint32_t duplicates = 0;  // Q2: in exactly two
-  double unseen_mass =
-      1;             // Good-Turing: the chance that an observation in the next window is of a call not seen before
-  double total = 0;  // Chao2: distinct calls there are, seen or not (a lower bound)
+  double unseen_mass = 1;  // Good-Turing: the chance that an observation in the next window is of a
+                           // call not seen before
+  double total = 0;        // Chao2: distinct calls there are, seen or not (a lower bound)
   [[nodiscard]] double unseen() const { return total - seen; }
 };
 
 struct Coverage {
   Estimate fine, coarse;
-  bool estimated = false;  // there is enough to estimate from; else the figures say nothing that the data does
+  bool estimated =
+      false;  // there is enough to estimate from; else the figures say nothing that the data does
   bool reliable = false;
   std::string verdict;  // one sentence or two, for people
   LifeReport life;
 };
 
-// Incidence of all runs is laid side by side: a window of one run is a sample like a window of another.
+// Incidence of all runs is laid side by side: a window of one run is a sample like a window of
+// another.
 Estimate estimate(const std::vector<Incidence>& runs);
 
 Coverage coverage(const Observations& observations);

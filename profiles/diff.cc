@@ -29,7 +29,8 @@ std::string describe(const Reaction& reaction) {
   std::string text(action_name(reaction.action));
   if (reaction.escalate_to) {
     text += ", after " + std::to_string(reaction.escalate_after) + " within " +
-            format_duration(reaction.escalate_window) + " " + std::string(action_name(*reaction.escalate_to));
+            format_duration(reaction.escalate_window) + " " +
+            std::string(action_name(*reaction.escalate_to));
   }
   return text;
 }
@@ -37,7 +38,8 @@ std::string describe(const Reaction& reaction) {
 class Settings {
  public:
   explicit Settings(ProfileDiff& out) : out_(out) {}
-  void compare(std::string_view what, const std::string& before, const std::string& after, bool widens) {
+  void compare(std::string_view what, const std::string& before, const std::string& after,
+               bool widens) {
     if (before == after) return;
     out_.settings.push_back(std::string(what) + ": " + before + " -> " + after);
     out_.settings_widen = out_.settings_widen || widens;
@@ -51,21 +53,26 @@ void compare_settings(const Profile& a, const Profile& b, ProfileDiff& out) {
   Settings settings(out);
   const auto yes_no = [](bool value) { return std::string(value ? "true" : "false"); };
   const auto is_milder = [](const Reaction& before, const Reaction& after) {
-    return after.action < before.action || (before.escalate_to && !after.escalate_to && after.action == before.action);
+    return after.action < before.action ||
+           (before.escalate_to && !after.escalate_to && after.action == before.action);
   };
-  settings.compare("noNewPrivileges", yes_no(a.no_new_privileges), yes_no(b.no_new_privileges), !b.no_new_privileges);
+  settings.compare("noNewPrivileges", yes_no(a.no_new_privileges), yes_no(b.no_new_privileges),
+                   !b.no_new_privileges);
   const auto newest = [](const Profile& p) {
-    return p.knows ? p.knows->name + " (" + std::to_string(p.knows->number) + ")" : std::string("every call");
+    return p.knows ? p.knows->name + " (" + std::to_string(p.knows->number) + ")"
+                   : std::string("every call");
   };
   // What is not known is answered ENOSYS either way; only what else is done about it differs.
-  settings.compare("knows", newest(a), newest(b), b.knows && (!a.knows || b.knows->number < a.knows->number));
-  settings.compare("boundary.quiet", format_duration(a.boundary.quiet), format_duration(b.boundary.quiet),
-                   b.boundary.quiet > a.boundary.quiet);
-  settings.compare("boundary.latest", format_duration(a.boundary.latest), format_duration(b.boundary.latest),
-                   b.boundary.latest > a.boundary.latest);
+  settings.compare("knows", newest(a), newest(b),
+                   b.knows && (!a.knows || b.knows->number < a.knows->number));
+  settings.compare("boundary.quiet", format_duration(a.boundary.quiet),
+                   format_duration(b.boundary.quiet), b.boundary.quiet > a.boundary.quiet);
+  settings.compare("boundary.latest", format_duration(a.boundary.latest),
+                   format_duration(b.boundary.latest), b.boundary.latest > a.boundary.latest);
   settings.compare("onViolation.workload", describe(a.on_workload), describe(b.on_workload),
                    is_milder(a.on_workload, b.on_workload));
-  settings.compare("onViolation.exec", describe(a.on_exec), describe(b.on_exec), is_milder(a.on_exec, b.on_exec));
+  settings.compare("onViolation.exec", describe(a.on_exec), describe(b.on_exec),
+                   is_milder(a.on_exec, b.on_exec));
   settings.compare("onViolation.refused", std::string(refused_name(a.on_refused)),
                    std::string(refused_name(b.on_refused)), b.on_refused < a.on_refused);
 }
@@ -81,8 +88,8 @@ void compare_refused(const Profile& a, const Profile& b, ProfileDiff& out) {
   Settings settings(out);
   for (const auto& [name, unused] : names) {
     const auto after = b.refused.find(name);
-    const bool milder =
-        after != b.refused.end() && !allows_all_of(a.refused, after->second) && !describe_danger(after->second).empty();
+    const bool milder = after != b.refused.end() && !allows_all_of(a.refused, after->second) &&
+                        !describe_danger(after->second).empty();
     settings.compare("refused " + name, describe_in(a.refused, name),
                      describe_in(b.refused, name) + (milder ? "  (danger set)" : ""), milder);
   }
@@ -91,11 +98,13 @@ void compare_refused(const Profile& a, const Profile& b, ProfileDiff& out) {
 }  // namespace
 
 bool ProfileDiff::empty() const {
-  return widened.empty() && narrowed.empty() && capabilities_added.empty() && capabilities_removed.empty() &&
-         settings.empty();
+  return widened.empty() && narrowed.empty() && capabilities_added.empty() &&
+         capabilities_removed.empty() && settings.empty();
 }
 
-bool ProfileDiff::widens() const { return !widened.empty() || !capabilities_added.empty() || settings_widen; }
+bool ProfileDiff::widens() const {
+  return !widened.empty() || !capabilities_added.empty() || settings_widen;
+}
 
 namespace {
 
@@ -106,7 +115,8 @@ std::string describe_filters(const std::string& name, const ArgFilters& args) {
     text += "argument " + std::to_string(filter.index);
     if (filter.mask) text += " & " + format_hex(*filter.mask);
     text += filter.none_of.empty() ? " is " : " is anything but ";
-    const std::vector<std::uint64_t>& values = filter.none_of.empty() ? filter.one_of : filter.none_of;
+    const std::vector<std::uint64_t>& values =
+        filter.none_of.empty() ? filter.one_of : filter.none_of;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (i > 0) text += i + 1 == values.size() ? " or " : ", ";
       text += format_argument_value(vocabulary_of(name, args), filter.index, values[i]);
@@ -144,10 +154,10 @@ ProfileDiff diff(const Profile& a, const Profile& b) {
       }
     }
   }
-  std::set_difference(b.capabilities.begin(), b.capabilities.end(), a.capabilities.begin(), a.capabilities.end(),
-                      std::back_inserter(out.capabilities_added));
-  std::set_difference(a.capabilities.begin(), a.capabilities.end(), b.capabilities.begin(), b.capabilities.end(),
-                      std::back_inserter(out.capabilities_removed));
+  std::set_difference(b.capabilities.begin(), b.capabilities.end(), a.capabilities.begin(),
+                      a.capabilities.end(), std::back_inserter(out.capabilities_added));
+  std::set_difference(a.capabilities.begin(), a.capabilities.end(), b.capabilities.begin(),
+                      b.capabilities.end(), std::back_inserter(out.capabilities_removed));
   compare_settings(a, b, out);
   compare_refused(a, b, out);
   return out;
@@ -157,8 +167,9 @@ std::string format_diff(const ProfileDiff& difference) {
   std::string text;
   const auto lines = [&](std::string_view sign, const std::vector<SyscallChange>& changes) {
     for (const SyscallChange& change : changes) {
-      text += std::string(sign) + " " + std::string(layer_name(change.layer)) + " " + change.syscall + ": " +
-              change.before + " -> " + change.after + (change.dangerous ? "  (danger set)" : "") + "\n";
+      text += std::string(sign) + " " + std::string(layer_name(change.layer)) + " " +
+              change.syscall + ": " + change.before + " -> " + change.after +
+              (change.dangerous ? "  (danger set)" : "") + "\n";
     }
   };
   lines("+", difference.widened);

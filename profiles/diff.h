@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one profile allows and another does not, both ways, for `ward profile diff` and for reviews of a widening.
-// Compared is what would be in force (baselines included), so two texts that mean the same have no difference.
+// What one profile allows and another does not, both ways, for `ward profile diff` and for reviews
+// of a widening. Compared is what would be in force (baselines included), so two texts that mean
+// the same have no difference.
 #pragma once
 
 #include <string>
@@ -19,8 +20,9 @@ struct SyscallChange {
 };
 
 struct ProfileDiff {
-  std::vector<SyscallChange> widened;   // b allows what a does not
-  std::vector<SyscallChange> narrowed;  // a allows what b does not; a change of arguments may stand in both
+  std::vector<SyscallChange> widened;  // b allows what a does not
+  std::vector<SyscallChange>
+      narrowed;  // a allows what b does not; a change of arguments may stand in both
   std::vector<std::string> capabilities_added, capabilities_removed;
   std::vector<std::string> settings;  // "onViolation.workload: quarantine -> kill"
   [[nodiscard]] bool empty() const;

@@ -11,13 +11,15 @@ const Keys& document_kinds() {
 }
 
 const Sections& policy_sections() {
-  static const Sections all = {&kPolicy, &kMetadata, &kPolicySpec, &kRule, &kMatch, &kReactions, &kRuleReaction};
+  static const Sections all = {&kPolicy, &kMetadata,  &kPolicySpec,  &kRule,
+                               &kMatch,  &kReactions, &kRuleReaction};
   return all;
 }
 
 const Sections& profile_sections() {
-  static const Sections all = {&kProfile, &kProfileMetadata, &kProfileSpec, &kKnows,     &kBoundary, &kLayers,
-                               &kCall,    &kFilter,          &kAccept,      &kReactions, &kReaction, &kEscalate};
+  static const Sections all = {&kProfile,  &kProfileMetadata, &kProfileSpec, &kKnows,
+                               &kBoundary, &kLayers,          &kCall,        &kFilter,
+                               &kAccept,   &kReactions,       &kReaction,    &kEscalate};
   return all;
 }
 

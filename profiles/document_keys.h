@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The keys of every map in Ward's documents, and where each belongs: a key that stands in the wrong map is told where
-// it goes. Used by the readers of YAML only.
+// The keys of every map in Ward's documents, and where each belongs: a key that stands in the wrong
+// map is told where it goes. Used by the readers of YAML only.
 #pragma once
 
 #include <string_view>
@@ -20,18 +20,22 @@ namespace sections {
 inline const Section kPolicy{"the document", {"apiVersion", "kind", "metadata", "spec"}};
 inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
-inline const Section kRule{"a rule", {"match", "mode", "profile", "workload", "missing", "onViolation"}};
-inline const Section kMatch{"match",
-                            {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",
-                             "includeSandboxes", "includePrivileged", "includeKubeSystem"}};
+inline const Section kRule{"a rule",
+                           {"match", "mode", "profile", "workload", "missing", "onViolation"}};
+inline const Section kMatch{
+    "match",
+    {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",
+     "includeSandboxes", "includePrivileged", "includeKubeSystem"}};
 inline const Section kReactions{"onViolation", {"workload", "exec", "refused"}};
 inline const Section kRuleReaction{"onViolation.workload and onViolation.exec", {"action"}};
 
-inline const Section kProfile{"the document", {"apiVersion", "kind", "metadata", "spec", "provenance"}};
+inline const Section kProfile{"the document",
+                              {"apiVersion", "kind", "metadata", "spec", "provenance"}};
 inline const Section kProfileMetadata{"metadata", {"name", "version", "labels", "annotations"}};
-inline const Section kProfileSpec{"spec",
-                                  {"extends", "architectures", "knows", "noNewPrivileges", "boundary", "syscalls",
-                                   "accept", "capabilities", "refused", "onViolation"}};
+inline const Section kProfileSpec{
+    "spec",
+    {"extends", "architectures", "knows", "noNewPrivileges", "boundary", "syscalls", "accept",
+     "capabilities", "refused", "onViolation"}};
 inline const Section kKnows{"knows", {"number", "name"}};
 inline const Section kBoundary{"boundary", {"quiet", "latest"}};
 inline const Section kLayers{"syscalls", {"serving", "boot", "exec"}};
@@ -41,13 +45,15 @@ inline const Section kAccept{"accept", {"syscall", "capability", "reason", "args
 inline const Section kReaction{"onViolation.workload and onViolation.exec", {"action", "escalate"}};
 inline const Section kEscalate{"escalate", {"to", "after", "within"}};
 
-inline const Section kNodeConfig{"the document",
-                                 {"apiVersion", "kind", "metadata", "journal", "recordings", "quarantine", "evidence",
-                                  "runtime", "metrics", "whenUngoverned"}};
+inline const Section kNodeConfig{
+    "the document",
+    {"apiVersion", "kind", "metadata", "journal", "recordings", "quarantine", "evidence", "runtime",
+     "metrics", "whenUngoverned"}};
 inline const Section kJournal{"journal", {"maxEvents", "maxAge"}};
 inline const Section kRecordings{"recordings", {"runsPerWorkload"}};
 inline const Section kQuarantine{"quarantine", {"ttl"}};
-inline const Section kEvidence{"evidence", {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"}};
+inline const Section kEvidence{"evidence",
+                               {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"}};
 inline const Section kRuntime{"runtime", {"binary"}};
 inline const Section kMetrics{"metrics", {"listen"}};
 

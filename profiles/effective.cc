@@ -13,7 +13,8 @@ namespace {
 // A namespace flag that a person signed for, written as the same value under the same mask.
 bool is_signed(const std::vector<Accept>& accept, const ArgFilter& filter, std::uint64_t value) {
   return std::any_of(accept.begin(), accept.end(), [&](const Accept& a) {
-    return a.syscall == "clone" && std::any_of(a.args.begin(), a.args.end(), [&](const ArgFilter& f) {
+    return a.syscall == "clone" &&
+           std::any_of(a.args.begin(), a.args.end(), [&](const ArgFilter& f) {
              return f.index == filter.index && f.mask == filter.mask &&
                     std::find(f.one_of.begin(), f.one_of.end(), value) != f.one_of.end();
            });
@@ -22,10 +23,11 @@ bool is_signed(const std::vector<Accept>& accept, const ArgFilter& filter, std::
 
 // Only one condition on one index: two would be OR'ed by the runtime (K3).
 void clear_namespace_flags(SyscallEntry& clone, const std::vector<Accept>& accept) {
-  if (std::any_of(accept.begin(), accept.end(), [](const Accept& a) { return a.syscall == "clone" && a.args.empty(); }))
+  if (std::any_of(accept.begin(), accept.end(),
+                  [](const Accept& a) { return a.syscall == "clone" && a.args.empty(); }))
     return;
-  const auto found =
-      std::find_if(clone.args.begin(), clone.args.end(), [](const ArgFilter& f) { return f.index == 0; });
+  const auto found = std::find_if(clone.args.begin(), clone.args.end(),
+                                  [](const ArgFilter& f) { return f.index == 0; });
   if (found == clone.args.end()) {
     clone.args.insert(clone.args.begin(), ArgFilter{0, kNamespaceFlags, {0}});
     return;

@@ -14,7 +14,8 @@
 namespace ward::profiles {
 namespace {
 
-std::vector<std::string> sources_of(const Profile& profile, Layer layer, const std::string& syscall) {
+std::vector<std::string> sources_of(const Profile& profile, Layer layer,
+                                    const std::string& syscall) {
   std::vector<std::string> sources;
   const auto own = profile.syscalls.find(layer);
   if (own != profile.syscalls.end() && own->second.contains(syscall)) {
@@ -34,11 +35,12 @@ std::vector<std::string> sources_of(const Profile& profile, Layer layer, const s
 
 std::string verdict_of(const Profile& profile, const Explanation& e) {
   if (e.syscall == "clone3")
-    return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a pointer; libc falls back "
+    return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a "
+           "pointer; libc falls back "
            "to clone.";
   if (e.allowed.empty() && is_newer_than(profile, oci::find_syscall(e.syscall).value_or(0))) {
-    return e.syscall + " is newer than all calls that the profile knows (up to " + profile.knows->name +
-           "): it is answered ENOSYS, as by an older kernel, and recorded.";
+    return e.syscall + " is newer than all calls that the profile knows (up to " +
+           profile.knows->name + "): it is answered ENOSYS, as by an older kernel, and recorded.";
   }
   if (e.allowed.empty()) {
     return e.syscall + " is not allowed: the workload is met with " +
@@ -46,10 +48,12 @@ std::string verdict_of(const Profile& profile, const Explanation& e) {
            std::string(action_name(profile.on_exec.action)) + ".";
   }
   const auto in = [&](Layer layer) {
-    return std::any_of(e.allowed.begin(), e.allowed.end(), [&](const Allowance& a) { return a.layer == layer; });
+    return std::any_of(e.allowed.begin(), e.allowed.end(),
+                       [&](const Allowance& a) { return a.layer == layer; });
   };
   if (in(Layer::kServing)) return e.syscall + " is allowed at any time.";
-  if (in(Layer::kBoot)) return e.syscall + " is allowed until the workload serves, and to exec sessions.";
+  if (in(Layer::kBoot))
+    return e.syscall + " is allowed until the workload serves, and to exec sessions.";
   return e.syscall + " is allowed to exec sessions only.";
 }
 
@@ -66,11 +70,13 @@ Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
     const SyscallSet effective = effective_layer(profile, layer);
     const auto found = effective.find(e.syscall);
     if (found == effective.end()) continue;
-    e.allowed.push_back({layer, describe_arguments(found->second), sources_of(profile, layer, e.syscall)});
+    e.allowed.push_back(
+        {layer, describe_arguments(found->second), sources_of(profile, layer, e.syscall)});
   }
   e.danger = describe_danger(SyscallEntry{e.syscall, {}});
   for (const Accept& accept : profile.accept) {
-    if (accept.syscall == e.syscall) e.signature += (e.signature.empty() ? "" : "; ") + accept.reason;
+    if (accept.syscall == e.syscall)
+      e.signature += (e.signature.empty() ? "" : "; ") + accept.reason;
   }
   if (const auto found = profile.refused.find(e.syscall); found != profile.refused.end())
     e.refused = describe_arguments(found->second);
@@ -87,15 +93,18 @@ std::string format_explanation(const Explanation& e) {
   std::string text = e.verdict + "\n";
   for (const Allowance& allowance : e.allowed) {
     text += "  " + std::string(layer_name(allowance.layer)) + ": " + allowance.arguments;
-    for (std::size_t i = 0; i < allowance.sources.size(); ++i) text += (i == 0 ? " (" : ", ") + allowance.sources[i];
+    for (std::size_t i = 0; i < allowance.sources.size(); ++i)
+      text += (i == 0 ? " (" : ", ") + allowance.sources[i];
     text += allowance.sources.empty() ? "\n" : ")\n";
   }
   if (!e.danger.empty())
-    text += "  danger set: " + e.danger + (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";
+    text += "  danger set: " + e.danger +
+            (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";
   if (!e.refused.empty())
-    text += "  refused: with " + e.refused + " the container's own filter may refuse it, and nothing else happens\n";
-  text +=
-      "  Docker's default: " + (e.in_docker_default.empty() ? std::string("not allowed") : e.in_docker_default) + "\n";
+    text += "  refused: with " + e.refused +
+            " the container's own filter may refuse it, and nothing else happens\n";
+  text += "  Docker's default: " +
+          (e.in_docker_default.empty() ? std::string("not allowed") : e.in_docker_default) + "\n";
   if (!e.family.empty()) {
     text += "  learned together with:";
     for (const std::string& name : e.family) text += " " + name;

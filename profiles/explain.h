@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One call under one profile: allowed or not, where, why, and who else allows it. For `ward profile explain` and for
-// reasons in events; text for people.
+// One call under one profile: allowed or not, where, why, and who else allows it. For `ward profile
+// explain` and for reasons in events; text for people.
 #pragma once
 
 #include <string>
@@ -29,8 +29,9 @@ struct Explanation {
   std::string verdict;              // one sentence
 };
 
-Result<Explanation> explain(const Profile& profile,
-                            std::string_view syscall);  // kInvalidArgument: unknown name, with the nearest
+Result<Explanation> explain(
+    const Profile& profile,
+    std::string_view syscall);  // kInvalidArgument: unknown name, with the nearest
 std::string format_explanation(const Explanation& explanation);
 
 }  // namespace ward::profiles

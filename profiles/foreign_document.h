@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Documents that look like profiles and are somebody else's: Docker's and OCI's seccomp JSON, what the Security
-// Profiles Operator and Kubernetes have. A person who gives one to Ward is told what it is and what to do with it.
+// Documents that look like profiles and are somebody else's: Docker's and OCI's seccomp JSON, what
+// the Security Profiles Operator and Kubernetes have. A person who gives one to Ward is told what
+// it is and what to do with it.
 #pragma once
 
 #include <optional>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Observations to a profile. What a workload was seen to do, widened by what it would do in another run of the same
-// kind (base set, families of calls), narrowed by argument filters where all values are known, and without the danger
-// set, which only a person may allow. Pure; the caller asks coverage() how much is probably missing.
+// Observations to a profile. What a workload was seen to do, widened by what it would do in another
+// run of the same kind (base set, families of calls), narrowed by argument filters where all values
+// are known, and without the danger set, which only a person may allow. Pure; the caller asks
+// coverage() how much is probably missing.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +27,16 @@ struct Generated {
   Profile profile;
   std::vector<LeftOut> left_out;
   std::vector<std::string> warnings;
-  std::string header;  // for write_yaml: where it comes from, and what was left out and how to allow it
+  std::string
+      header;  // for write_yaml: where it comes from, and what was left out and how to allow it
 };
 
-// kFailedPrecondition: nothing was recorded, or events were lost. kInvalidArgument: the name is none.
+// kFailedPrecondition: nothing was recorded, or events were lost. kInvalidArgument: the name is
+// none.
 Result<Generated> generate(const Observations& observations, const GenerateOptions& options);
 
-// The document: the profile, and in it, as comments at their places, the lines that allow what was left out.
+// The document: the profile, and in it, as comments at their places, the lines that allow what was
+// left out.
 std::string write_generated(const Generated& generated);
 
 }  // namespace ward::profiles

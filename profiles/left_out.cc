@@ -21,7 +21,8 @@ constexpr std::string_view kProvenance = "leftOut";
 constexpr std::string_view kSeparator = "; ";
 constexpr std::size_t kMaxRead = 256;  // of one provenance
 
-// What programs want with it, as far as that is known. The first that fits: a prefix of LeftOut::what.
+// What programs want with it, as far as that is known. The first that fits: a prefix of
+// LeftOut::what.
 struct Purpose {
   std::string_view what;
   std::string_view words;
@@ -30,7 +31,8 @@ constexpr std::array<Purpose, 21> kPurposes = {{
     {"socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)",
      "asks the kernel for addresses and routes (getaddrinfo, getifaddrs, if_nameindex)"},
     {"socket(AF_NETLINK, SOCK_DGRAM, NETLINK_ROUTE)", "asks the kernel for addresses and routes"},
-    {"socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)", "writes to the host's audit log (PAM, sshd, cron)"},
+    {"socket(AF_NETLINK, SOCK_RAW, NETLINK_AUDIT)",
+     "writes to the host's audit log (PAM, sshd, cron)"},
     {"socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER)", "reads and changes firewall rules"},
     {"socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT)", "listens for devices (udev)"},
     {"socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT)", "listens for devices (udev)"},
@@ -63,8 +65,8 @@ void insert_before(std::string& text, std::string_view line, const std::string& 
   if (at != std::string::npos) text.insert(at, lines);
 }
 
-// "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", as describe_call() writes it: values from argument 0 on, or the one of
-// a socket's type.
+// "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)", as describe_call() writes it: values from argument
+// 0 on, or the one of a socket's type.
 std::optional<SyscallEntry> parse_call(std::string_view text) {
   const std::size_t open = text.find('(');
   SyscallEntry entry{std::string(text.substr(0, open)), {}};
@@ -76,8 +78,8 @@ std::optional<SyscallEntry> parse_call(std::string_view text) {
   while (!values.empty() && index < 6) {
     const std::size_t comma = std::min(values.find(", "), values.size());
     const bool protocol = entry.name == "socket" && index == 2;
-    const auto value =
-        parse_argument_value(protocol ? kNetlinkSocket : std::string_view(entry.name), index, values.substr(0, comma));
+    const auto value = parse_argument_value(
+        protocol ? kNetlinkSocket : std::string_view(entry.name), index, values.substr(0, comma));
     if (!value) return std::nullopt;
     ArgFilter filter{index, std::nullopt, {*value}, {}};
     if (entry.name == "socket" && index == 1) filter.mask = kSocketTypeMask;
@@ -89,19 +91,22 @@ std::optional<SyscallEntry> parse_call(std::string_view text) {
   return entry;
 }
 
-// Does the profile allow some call of that kind by now? Generous: it is only asked to leave a warning out.
+// Does the profile allow some call of that kind by now? Generous: it is only asked to leave a
+// warning out.
 bool allows(const Profile& profile, const SyscallEntry& wanted) {
   const SyscallSet effective = effective_union(profile);
   const auto found = effective.find(wanted.name);
   if (found == effective.end()) return false;
-  if (wanted.args.empty() || found->second.args.empty()) return wanted.name != "clone" || wanted.args.empty();
+  if (wanted.args.empty() || found->second.args.empty())
+    return wanted.name != "clone" || wanted.args.empty();
   const auto alternatives = alternatives_of(found->second);
   return std::any_of(alternatives.begin(), alternatives.end(), [&](const ArgFilters& args) {
     return std::all_of(wanted.args.begin(), wanted.args.end(), [&](const ArgFilter& value) {
       return std::all_of(args.begin(), args.end(), [&](const ArgFilter& filter) {
         return filter.index != value.index || filter.one_of.empty() ||
                std::any_of(filter.one_of.begin(), filter.one_of.end(), [&](std::uint64_t one) {
-                 return ((one ^ value.one_of.front()) & filter.mask.value_or(~0ULL) & value.mask.value_or(~0ULL)) == 0;
+                 return ((one ^ value.one_of.front()) & filter.mask.value_or(~0ULL) &
+                         value.mask.value_or(~0ULL)) == 0;
                });
       });
     });
@@ -112,7 +117,8 @@ bool allows(const Profile& profile, const SyscallEntry& wanted) {
 
 std::string describe(const LeftOut& left_out) {
   std::string text = left_out.what + ", ";
-  if (left_out.count > 0) text += std::to_string(left_out.count) + (left_out.count == 1 ? " time " : " times ");
+  if (left_out.count > 0)
+    text += std::to_string(left_out.count) + (left_out.count == 1 ? " time " : " times ");
   text += "in " + std::to_string(left_out.runs) + (left_out.runs == 1 ? " run" : " runs");
   if (left_out.origin == Origin::kExec) text += ", by exec sessions";
   const std::string_view purpose = purpose_of(left_out.what);
@@ -156,7 +162,8 @@ std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>&
 
 std::string join(const std::vector<LeftOut>& left_out) {
   std::string text;
-  for (const LeftOut& one : left_out) text += (text.empty() ? "" : std::string(kSeparator)) + one.what;
+  for (const LeftOut& one : left_out)
+    text += (text.empty() ? "" : std::string(kSeparator)) + one.what;
   return text;
 }
 

@@ -13,8 +13,10 @@ namespace ward::profiles {
 namespace {
 
 constexpr std::array kAskToStop = {SIGINT, SIGQUIT, SIGPWR, SIGTERM};
-// What people and other programs send to a service; a handler for a fault, a timer or a child is nobody's to try.
-constexpr std::array kSentToServices = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM, SIGWINCH};
+// What people and other programs send to a service; a handler for a fault, a timer or a child is
+// nobody's to try.
+constexpr std::array kSentToServices = {SIGHUP,  SIGINT,  SIGQUIT, SIGUSR1,
+                                        SIGUSR2, SIGTERM, SIGWINCH};
 
 template <std::size_t N>
 bool holds(const std::array<int, N>& numbers, int number) {
@@ -32,7 +34,8 @@ bool is_sent(const SeenSignal& signal) {
 const SeenSignal* find_last_sent(const Life& life) {
   const SeenSignal* last = nullptr;
   for (const SeenSignal& signal : life.signals) {
-    const bool before = signal.to == Receiver::kFirst && is_sent(signal) && signal.last_ns <= life.end->at_ns;
+    const bool before =
+        signal.to == Receiver::kFirst && is_sent(signal) && signal.last_ns <= life.end->at_ns;
     if (before && (last == nullptr || last->last_ns < signal.last_ns)) last = &signal;
   }
   return last;
@@ -40,7 +43,8 @@ const SeenSignal* find_last_sent(const Life& life) {
 
 std::string exit_of(const Run& run) {
   const int status = run.life->end->wait_status;
-  return "exit " + std::to_string(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+  return "exit " +
+         std::to_string(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 class Counts {
@@ -75,7 +79,8 @@ void add_run(Counts& counts, const Run& run) {
   }
   for (const auto& [number, times] : sent) {
     const std::string name = signal_name(number);
-    counts.add("signal " + name, stop && stop->by == name ? times - 1 : times);  // the last is told as the stop
+    counts.add("signal " + name,
+               stop && stop->by == name ? times - 1 : times);  // the last is told as the stop
   }
   if (!stop) return;
   counts.add(stop->by.empty() ? "stop by itself" : "stop by " + stop->by);
@@ -144,7 +149,8 @@ LifeReport life_report(const std::vector<Run>& runs) {
     handled.insert(run.life->handled.begin(), run.life->handled.end());
   }
   report.seen = counts.events();
-  if (report.runs_without == runs.size() && !runs.empty()) return report;  // then nothing is known either way
+  if (report.runs_without == runs.size() && !runs.empty())
+    return report;  // then nothing is known either way
   for (const char* always : {"start", "exec", "stop by TERM"}) {
     if (!counts.contains(always)) report.missing.push_back({always, 0});
   }
@@ -160,7 +166,8 @@ std::string describe(const std::vector<LifeEvent>& events) {
   std::string out;
   for (const LifeEvent& event : events) {
     out += (out.empty() ? "" : ", ") + event.what;
-    if (event.times > 0) out += " (" + std::to_string(event.times) + (event.times == 1 ? " time)" : " times)");
+    if (event.times > 0)
+      out += " (" + std::to_string(event.times) + (event.times == 1 ? " time)" : " times)");
   }
   return out;
 }

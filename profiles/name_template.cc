@@ -13,12 +13,15 @@ namespace {
 
 constexpr std::string_view kKubernetes = "k8s.io";  // containerd's namespace of all pods
 
-bool is_placeholder(std::string_view word) { return word == "{container}" || word == "{pod}" || word == "{namespace}"; }
+bool is_placeholder(std::string_view word) {
+  return word == "{container}" || word == "{pod}" || word == "{namespace}";
+}
 
 // No glob among them: the list says what it matches.
 bool is_exact(const std::vector<std::string>& globs) {
-  return !globs.empty() && std::none_of(globs.begin(), globs.end(),
-                                        [](const std::string& glob) { return glob.find('*') != std::string::npos; });
+  return !globs.empty() && std::none_of(globs.begin(), globs.end(), [](const std::string& glob) {
+    return glob.find('*') != std::string::npos;
+  });
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {
@@ -38,9 +41,11 @@ std::string check_name_template(std::string_view text) {
       continue;
     }
     const std::size_t close = text.find('}', i);
-    const std::string_view word = text.substr(i, close == std::string_view::npos ? close : close - i + 1);
+    const std::string_view word =
+        text.substr(i, close == std::string_view::npos ? close : close - i + 1);
     if (!is_placeholder(word)) {
-      return "'" + escape(word, 60) + "' is not a placeholder: use {container}, {pod} or {namespace}";
+      return "'" + escape(word, 60) +
+             "' is not a placeholder: use {container}, {pod} or {namespace}";
     }
     unseparated = unseparated || !separated;
     separated = false;
@@ -49,18 +54,21 @@ std::string check_name_template(std::string_view text) {
     i = close + 1;
   }
   if (!is_name(plain)) {
-    return "'" + escape(text, 80) + "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters";
+    return "'" + escape(text, 80) +
+           "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters";
   }
   if (distinct.size() > 1 && unseparated) {
     return "'" + escape(text, 80) +
-           "' would give different containers one name (a-b and c, a and b-c): put '_' between two placeholders, for "
+           "' would give different containers one name (a-b and c, a and b-c): put '_' between two "
+           "placeholders, for "
            "no name in Kubernetes has one";
   }
   return "";
 }
 
 bool never_kubernetes(const Selector& selector) {
-  return is_exact(selector.containerd_namespaces) && !contains(selector.containerd_namespaces, kKubernetes);
+  return is_exact(selector.containerd_namespaces) &&
+         !contains(selector.containerd_namespaces, kKubernetes);
 }
 
 std::string describe_tenants_choice(const PolicyRule& rule, std::string_view text) {
@@ -75,7 +83,8 @@ std::string describe_tenants_choice(const PolicyRule& rule, std::string_view tex
           : by_pod               ? "pod"
                                  : "container") +
          " what '" + escape(text, 80) +
-         "' becomes: name kubernetesNamespaces in the rule (where there is no Kubernetes, containerdNamespaces), or "
+         "' becomes: name kubernetesNamespaces in the rule (where there is no Kubernetes, "
+         "containerdNamespaces), or "
          "put {namespace}_ before it";
 }
 

@@ -9,7 +9,8 @@ NewestKnown newest_known_here() {
   for (const auto& [name, nr] : oci::known_syscalls()) {
     // One in a gap of the numbers says less than the call it is as old as.
     if (oci::order_of_appearance(nr) != static_cast<std::uint32_t>(nr)) continue;
-    if (static_cast<std::uint32_t>(nr) > newest.number) newest = {static_cast<std::uint32_t>(nr), name};
+    if (static_cast<std::uint32_t>(nr) > newest.number)
+      newest = {static_cast<std::uint32_t>(nr), name};
   }
   return newest;
 }

@@ -10,15 +10,17 @@ namespace ward::profiles {
 namespace {
 
 template <typename Integer>
-void number(Reading& reading, const Fields& fields, std::string_view key, std::uint64_t least, Integer& out) {
+void number(Reading& reading, const Fields& fields, std::string_view key, std::uint64_t least,
+            Integer& out) {
   const YamlNode* node = fields.find(key);
   if (node == nullptr) return;
   const auto value = read_number(reading, *node, key);
   if (!value) return;
   if (*value < least || *value > static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) {
-    return reading.complain(node->at,
-                            std::string(key) + " must be at least " + std::to_string(least) + ", and at most " +
-                                std::to_string(static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())));
+    return reading.complain(
+        node->at,
+        std::string(key) + " must be at least " + std::to_string(least) + ", and at most " +
+            std::to_string(static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())));
   }
   out = static_cast<Integer>(*value);
 }
@@ -50,7 +52,8 @@ void quarantine_section(Reading& reading, const YamlNode& node, NodeConfig& out)
   const auto value = read_duration(reading, *ttl, "ttl");
   if (!value) return;
   if (value->count() % 1000 != 0) {
-    return reading.complain(ttl->at, "ttl is a whole number of seconds, such as 10m; 0s: held until a person decides");
+    return reading.complain(
+        ttl->at, "ttl is a whole number of seconds, such as 10m; 0s: held until a person decides");
   }
   out.quarantine_ttl = std::chrono::duration_cast<std::chrono::seconds>(*value);
 }
@@ -61,9 +64,10 @@ void evidence_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
   number(reading, fields, "maxFiles", 1, out.evidence_max_files);
   number(reading, fields, "maxTotalBytes", 1U << 20U, out.evidence_max_total_bytes);
   if (out.evidence_max_bytes > out.evidence_max_total_bytes) {
-    reading.complain(fields.find("maxBytes")->at, "maxBytes, of one bundle, is more than maxTotalBytes (" +
-                                                      std::to_string(out.evidence_max_total_bytes) +
-                                                      "), of all: no bundle would be kept");
+    reading.complain(fields.find("maxBytes")->at,
+                     "maxBytes, of one bundle, is more than maxTotalBytes (" +
+                         std::to_string(out.evidence_max_total_bytes) +
+                         "), of all: no bundle would be kept");
   }
   if (const auto age = max_age(reading, fields)) {
     out.evidence_max_age = std::chrono::duration_cast<std::chrono::seconds>(*age);
@@ -80,7 +84,8 @@ void runtime_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
   const auto value = read_text(reading, *binary, "binary");
   if (!value) return;
   if (value->empty() || value->front() != '/') {
-    return reading.complain(binary->at, "binary must be an absolute path, for example /usr/sbin/runc");
+    return reading.complain(binary->at,
+                            "binary must be an absolute path, for example /usr/sbin/runc");
   }
   out.runtime_binary = *value;
   out.runtime_binary_at = binary->at;
@@ -95,9 +100,11 @@ void metrics_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
   if (!value) return;
   constexpr std::string_view kLoopback = "127.0.0.1:";
   const std::string port = value->rfind(kLoopback, 0) == 0 ? value->substr(kLoopback.size()) : "";
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoul(port) == 0 || std::stoul(port) > 65535) {
-    return reading.complain(listen->at, "listen must be 127.0.0.1 and a port, for example 127.0.0.1:9464");
+  if (port.empty() || port.size() > 5 ||
+      port.find_first_not_of("0123456789") != std::string::npos || std::stoul(port) == 0 ||
+      std::stoul(port) > 65535) {
+    return reading.complain(listen->at,
+                            "listen must be 127.0.0.1 and a port, for example 127.0.0.1:9464");
   }
   out.metrics_listen = *value;
 }
@@ -115,7 +122,8 @@ Result<NodeConfig> read_node_config(std::string_view text, std::string_view file
     check_notes(reading, inner);
   }
   NodeConfig out;
-  const auto section = [&](std::string_view key, void (*read)(Reading&, const YamlNode&, NodeConfig&)) {
+  const auto section = [&](std::string_view key,
+                           void (*read)(Reading&, const YamlNode&, NodeConfig&)) {
     if (const YamlNode* node = fields.find(key)) read(reading, *node, out);
   };
   section("journal", journal_section);

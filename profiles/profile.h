@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A profile and a policy as plain values. Everything that reads, writes, merges, compiles or explains profiles works on
-// these; none of it does I/O on the node. docs/profile-format.md describes the YAML form.
+// A profile and a policy as plain values. Everything that reads, writes, merges, compiles or
+// explains profiles works on these; none of it does I/O on the node. docs/profile-format.md
+// describes the YAML form.
 #pragma once
 
 #include <chrono>
@@ -15,7 +16,7 @@ namespace ward::profiles {
 enum class Layer { kRuntime, kBoot, kServing, kExec };
 enum class Mode { kOff, kLearn, kSupervise, kEnforce };
 enum class Action { kLog, kDeny, kKill, kQuarantine };  // mild to strict
-enum class Refused { kLog, kAct };                      // what the container's own filter refuses as well
+enum class Refused { kLog, kAct };  // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
 
 // A condition on one scalar argument. Exactly one form is used:
@@ -31,8 +32,9 @@ struct ArgFilter {
 
 using ArgFilters = std::vector<ArgFilter>;  // sorted by index, one per index; all must hold
 
-// One syscall in one layer. No filters: any arguments. `more` holds further lists of filters, each an alternative to
-// `args`: what belongs together (a family, its type, its protocol) is allowed together and opens nothing else.
+// One syscall in one layer. No filters: any arguments. `more` holds further lists of filters, each
+// an alternative to `args`: what belongs together (a family, its type, its protocol) is allowed
+// together and opens nothing else.
 struct SyscallEntry {
   std::string name;
   ArgFilters args;
@@ -71,7 +73,8 @@ struct Boundary {
   bool operator==(const Boundary&) const = default;
 };
 
-// The newest call that whoever made the profile knew of. What is newer was never left out on purpose.
+// The newest call that whoever made the profile knew of. What is newer was never left out on
+// purpose.
 struct NewestKnown {
   std::uint32_t number = 0;
   std::string name;
@@ -91,8 +94,8 @@ struct Profile {
   std::vector<std::string> capabilities;  // "CAP_CHOWN", sorted, unique
   Reaction on_workload{Action::kQuarantine, {}, 0, {}};
   Reaction on_exec{Action::kDeny, {}, 0, {}};
-  // What the program tries and its container's own filter refuses: no violation, the danger set included. Allows
-  // nothing.
+  // What the program tries and its container's own filter refuses: no violation, the danger set
+  // included. Allows nothing.
   SyscallSet refused;
   Refused on_refused = Refused::kLog;             // of the rest, except the danger set
   std::map<std::string, std::string> provenance;  // never interpreted, not part of the identity
@@ -102,7 +105,8 @@ struct Profile {
 // The newest call that this machine's libseccomp names.
 NewestKnown newest_known_here();
 
-// Newer than all that the profile's maker knew: answered ENOSYS, like any call of a kernel that is too new.
+// Newer than all that the profile's maker knew: answered ENOSYS, like any call of a kernel that is
+// too new.
 bool is_newer_than(const Profile& profile, int nr);
 
 struct Selector {  // each list: empty matches all; else globs, one must match
@@ -121,8 +125,9 @@ struct Place {
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
-  std::string profile;   // name; may use {container}, {pod}, {namespace}; empty with off and learn
-  std::string workload;  // name recordings are kept under, same templates; empty: each container's own
+  std::string profile;  // name; may use {container}, {pod}, {namespace}; empty with off and learn
+  std::string
+      workload;  // name recordings are kept under, same templates; empty: each container's own
   Missing missing = Missing::kRefuse;
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise

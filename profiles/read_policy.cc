@@ -12,8 +12,8 @@
 namespace ward::profiles {
 namespace {
 
-// Only '*' is a pattern. A character that no such name has means a pattern of another language, or a slip; the rule
-// would never match, and what it was to govern would run free.
+// Only '*' is a pattern. A character that no such name has means a pattern of another language, or
+// a slip; the rule would never match, and what it was to govern would run free.
 struct NameList {
   std::string_view key;
   std::string_view characters;  // of the names, beside letters and digits
@@ -31,33 +31,40 @@ constexpr std::array<NameList, 5> kNameLists = {{
 std::string describe_dead_pattern(const NameList& list, std::string_view pattern) {
   for (const char c : pattern) {
     const bool upper = c >= 'A' && c <= 'Z';
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && list.upper_case) || c == '*';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (upper && list.upper_case) || c == '*';
     if (plain || list.characters.find(c) != std::string_view::npos) continue;
     std::string hint = "only '*' stands for other text, any run of characters";
-    if (c == '!') hint = "a pattern cannot exclude: put a rule with mode: \"off\" for those before this one";
-    if (c == '|' || c == '(' || c == '{' || c == ',') hint = "write the alternatives as several entries of the list";
+    if (c == '!')
+      hint = "a pattern cannot exclude: put a rule with mode: \"off\" for those before this one";
+    if (c == '|' || c == '(' || c == '{' || c == ',')
+      hint = "write the alternatives as several entries of the list";
     if (c == '?' || c == '[' || c == '+' || c == '^' || c == '$' || c == '\\')
       hint = "this is no regular expression: only '*' stands for other text, any run of characters";
     if (upper) hint = "such names are in lower case";
-    return "'" + escape(pattern, 80) + "' never matches, because the name of " + std::string(list.names) + " has no '" +
-           escape({&c, 1}) + "': " + hint;
+    return "'" + escape(pattern, 80) + "' never matches, because the name of " +
+           std::string(list.names) + " has no '" + escape({&c, 1}) + "': " + hint;
   }
   return "";
 }
 
-void read_globs(Reading& reading, const Fields& fields, std::string_view key, std::vector<std::string>& out) {
+void read_globs(Reading& reading, const Fields& fields, std::string_view key,
+                std::vector<std::string>& out) {
   const YamlNode* node = fields.find(key);
   if (node == nullptr) return;
   const auto* items = read_list(reading, *node, key);
   if (items == nullptr) return;
-  if (items->empty()) reading.complain(node->at, std::string(key) + " is empty: remove it to match everything");
+  if (items->empty())
+    reading.complain(node->at, std::string(key) + " is empty: remove it to match everything");
   for (const YamlNode& item : *items) {
     const auto text = read_text(reading, item, "an entry of " + std::string(key));
-    if (text && text->empty()) reading.complain(item.at, "an empty pattern matches nothing: use '*' for everything");
+    if (text && text->empty())
+      reading.complain(item.at, "an empty pattern matches nothing: use '*' for everything");
     if (!text) continue;
-    const auto* const list =
-        std::find_if(kNameLists.begin(), kNameLists.end(), [&](const NameList& one) { return one.key == key; });
-    if (const std::string dead = describe_dead_pattern(*list, *text); !dead.empty()) reading.complain(item.at, dead);
+    const auto* const list = std::find_if(kNameLists.begin(), kNameLists.end(),
+                                          [&](const NameList& one) { return one.key == key; });
+    if (const std::string dead = describe_dead_pattern(*list, *text); !dead.empty())
+      reading.complain(item.at, dead);
     out.push_back(*text);
   }
 }
@@ -80,10 +87,12 @@ Selector read_selector(Reading& reading, const YamlNode& node) {
   return selector;
 }
 
-std::optional<Action> read_action(Reading& reading, const Fields& on_violation, std::string_view who) {
+std::optional<Action> read_action(Reading& reading, const Fields& on_violation,
+                                  std::string_view who) {
   const YamlNode* node = on_violation.find(who);
   if (node == nullptr) return std::nullopt;
-  const Fields fields(reading, *node, "onViolation." + std::string(who), sections::kRuleReaction.keys);
+  const Fields fields(reading, *node, "onViolation." + std::string(who),
+                      sections::kRuleReaction.keys);
   const YamlNode* action = fields.require("action");
   if (action == nullptr) return std::nullopt;
   const auto choice = read_choice(reading, *action, "action", action_names());
@@ -98,7 +107,8 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   PolicyRule rule;
   if (const YamlNode* match = fields.find("match")) rule.selector = read_selector(reading, *match);
   if (const YamlNode* mode = fields.require("mode")) {
-    if (const auto choice = read_choice(reading, *mode, "mode", mode_names())) rule.mode = static_cast<Mode>(*choice);
+    if (const auto choice = read_choice(reading, *mode, "mode", mode_names()))
+      rule.mode = static_cast<Mode>(*choice);
   }
   if (const YamlNode* profile = fields.find("profile")) {
     positions[subject + ".profile"] = profile->at;
@@ -125,7 +135,8 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   return rule;
 }
 
-Result<Policy> read(std::string_view text, std::string_view file_name, std::map<std::string, Position>& positions) {
+Result<Policy> read(std::string_view text, std::string_view file_name,
+                    std::map<std::string, Position>& positions) {
   const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
   Reading reading(file_name, &policy_sections());
@@ -148,14 +159,17 @@ Result<Policy> read(std::string_view text, std::string_view file_name, std::map<
     if (items != nullptr) {
       positions["rules"] = rules->at;
       for (std::size_t i = 0; i < items->size(); ++i) {
-        policy.rules.push_back(read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
-        policy.rules.back().place = {std::string(file_name), static_cast<std::uint32_t>((*items)[i].at.line)};
+        policy.rules.push_back(
+            read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
+        policy.rules.back().place = {std::string(file_name),
+                                     static_cast<std::uint32_t>((*items)[i].at.line)};
       }
     }
   }
   if (!reading.ok()) return tl::unexpected<Error>(reading.error());
   for (const Finding& finding : validate(policy)) {
-    if (finding.severity == Finding::Severity::kError) reading.complain(positions[finding.subject], finding.message);
+    if (finding.severity == Finding::Severity::kError)
+      reading.complain(positions[finding.subject], finding.message);
   }
   if (!reading.ok()) return tl::unexpected<Error>(reading.error());
   return policy;

@@ -14,7 +14,8 @@
 namespace ward::profiles {
 namespace {
 
-// Reads one profile and remembers where each field stood, so that the findings of validate() get positions.
+// Reads one profile and remembers where each field stood, so that the findings of validate() get
+// positions.
 class ProfileReader {
  public:
   explicit ProfileReader(std::string_view file_name) : reading_(file_name, &profile_sections()) {}
@@ -58,20 +59,23 @@ class ProfileReader {
     }
     if (const YamlNode* version = fields.find("version")) {
       remember("metadata.version", *version);
-      if (const auto number = read_number(reading_, *version, "version")) profile_.version = *number;
+      if (const auto number = read_number(reading_, *version, "version"))
+        profile_.version = *number;
     }
   }
 
   void read_spec(const YamlNode& node) {
     const Fields fields(reading_, node, "spec", sections::kProfileSpec.keys);
     remember("spec", node);
-    if (const YamlNode* found = fields.find("extends")) read_words(*found, "extends", profile_.extends);
+    if (const YamlNode* found = fields.find("extends"))
+      read_words(*found, "extends", profile_.extends);
     profile_.architectures = {"x86_64"};
     if (const YamlNode* found = fields.find("architectures"))
       read_words(*found, "architectures", profile_.architectures);
     if (const YamlNode* found = fields.find("knows")) read_known(*found);
     if (const YamlNode* found = fields.find("noNewPrivileges")) {
-      if (const auto value = read_bool(reading_, *found, "noNewPrivileges")) profile_.no_new_privileges = *value;
+      if (const auto value = read_bool(reading_, *found, "noNewPrivileges"))
+        profile_.no_new_privileges = *value;
     }
     if (const YamlNode* found = fields.find("boundary")) read_boundary(*found);
     if (const YamlNode* found = fields.require("syscalls")) read_layers(*found);
@@ -106,8 +110,8 @@ class ProfileReader {
       if (item.kind != YamlNode::Kind::kScalar) continue;
       remember("capabilities." + item.scalar, item);
       if (oci::find_capability(item.scalar)) continue;
-      reading_.complain(item.at,
-                        "unknown capability '" + escape(item.scalar, 60) + "'" + oci::hint_for_capability(item.scalar));
+      reading_.complain(item.at, "unknown capability '" + escape(item.scalar, 60) + "'" +
+                                     oci::hint_for_capability(item.scalar));
     }
   }
 
@@ -117,9 +121,11 @@ class ProfileReader {
     NewestKnown known;
     if (const YamlNode* found = fields.require("number")) {
       const auto number = read_number(reading_, *found, "number").value_or(0);
-      known.number = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, filter::kSyscallSearchEnd));
+      known.number =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(number, filter::kSyscallSearchEnd));
     }
-    if (const YamlNode* found = fields.require("name")) known.name = read_text(reading_, *found, "name").value_or("");
+    if (const YamlNode* found = fields.require("name"))
+      known.name = read_text(reading_, *found, "name").value_or("");
     profile_.knows = std::move(known);
   }
 
@@ -127,10 +133,12 @@ class ProfileReader {
     remember("boundary", node);
     const Fields fields(reading_, node, "boundary", sections::kBoundary.keys);
     if (const YamlNode* found = fields.find("quiet")) {
-      if (const auto value = read_duration(reading_, *found, "quiet")) profile_.boundary.quiet = *value;
+      if (const auto value = read_duration(reading_, *found, "quiet"))
+        profile_.boundary.quiet = *value;
     }
     if (const YamlNode* found = fields.find("latest")) {
-      if (const auto value = read_duration(reading_, *found, "latest")) profile_.boundary.latest = *value;
+      if (const auto value = read_duration(reading_, *found, "latest"))
+        profile_.boundary.latest = *value;
     }
   }
 
@@ -159,13 +167,15 @@ class ProfileReader {
     SyscallEntry entry;
     if (node.kind == YamlNode::Kind::kMap) {
       const Fields fields(reading_, node, "a syscall", sections::kCall.keys);
-      if (const YamlNode* name = fields.require("name")) entry.name = read_text(reading_, *name, "name").value_or("");
+      if (const YamlNode* name = fields.require("name"))
+        entry.name = read_text(reading_, *name, "name").value_or("");
       if (const YamlNode* args = fields.find("args")) entry.args = read_filters(*args, entry.name);
     } else {
       entry.name = read_text(reading_, node, "a syscall").value_or("");
     }
     if (entry.name.empty()) {
-      if (node.kind == YamlNode::Kind::kScalar) reading_.complain(node.at, "a syscall needs a name");
+      if (node.kind == YamlNode::Kind::kScalar)
+        reading_.complain(node.at, "a syscall needs a name");
       return;
     }
     const auto [place, added] = set.emplace(entry.name, entry);
@@ -173,7 +183,9 @@ class ProfileReader {
     SyscallEntry& listed = place->second;
     if (listed.args.empty() || entry.args.empty()) {
       const std::string name = escape(entry.name, 60);
-      reading_.complain(node.at, "'" + name + "' is listed twice, and one of the two allows any arguments: keep that");
+      reading_.complain(
+          node.at,
+          "'" + name + "' is listed twice, and one of the two allows any arguments: keep that");
       return;
     }
     listed.more.push_back(std::move(entry.args));
@@ -184,7 +196,8 @@ class ProfileReader {
     std::vector<ArgFilter> filters;
     const auto* items = read_list(reading_, node, "args");
     if (items == nullptr) return filters;
-    if (items->empty()) reading_.complain(node.at, "args is empty: list a filter, or name the syscall alone");
+    if (items->empty())
+      reading_.complain(node.at, "args is empty: list a filter, or name the syscall alone");
     for (const YamlNode& item : *items) filters.push_back(read_filter(item, syscall));
     std::stable_sort(filters.begin(), filters.end(),
                      [](const ArgFilter& a, const ArgFilter& b) { return a.index < b.index; });
@@ -202,11 +215,13 @@ class ProfileReader {
         filter.index = static_cast<std::uint32_t>(*number);
       }
     }
-    if (const YamlNode* mask = fields.find("mask")) filter.mask = read_value(*mask, syscall, filter.index);
+    if (const YamlNode* mask = fields.find("mask"))
+      filter.mask = read_value(*mask, syscall, filter.index);
     if (const YamlNode* none_of = fields.find("noneOf")) {
       filter.none_of = read_values(*none_of, "noneOf", syscall, filter.index);
       if (fields.find("oneOf") != nullptr || filter.mask) {
-        reading_.complain(none_of->at, "noneOf stands alone: it compares the lower 32 bits, without a mask");
+        reading_.complain(none_of->at,
+                          "noneOf stands alone: it compares the lower 32 bits, without a mask");
       }
     } else if (const YamlNode* one_of = fields.require("oneOf")) {
       filter.one_of = read_values(*one_of, "oneOf", syscall, filter.index);
@@ -214,14 +229,15 @@ class ProfileReader {
     return filter;
   }
 
-  std::vector<std::uint64_t> read_values(const YamlNode& node, std::string_view key, const std::string& syscall,
-                                         std::uint32_t index) {
+  std::vector<std::uint64_t> read_values(const YamlNode& node, std::string_view key,
+                                         const std::string& syscall, std::uint32_t index) {
     std::vector<std::uint64_t> values;
     const auto* items = read_list(reading_, node, key);
     if (items == nullptr) return values;
     if (items->empty()) {
-      reading_.complain(node.at, key == "oneOf" ? "oneOf is empty: list the values that are allowed"
-                                                : "noneOf is empty: list the values that are not allowed");
+      reading_.complain(node.at, key == "oneOf"
+                                     ? "oneOf is empty: list the values that are allowed"
+                                     : "noneOf is empty: list the values that are not allowed");
     }
     for (const YamlNode& item : *items) {
       if (const auto value = read_value(item, syscall, index)) values.push_back(*value);
@@ -231,12 +247,14 @@ class ProfileReader {
     return values;
   }
 
-  std::optional<std::uint64_t> read_value(const YamlNode& node, const std::string& syscall, std::uint32_t index) {
+  std::optional<std::uint64_t> read_value(const YamlNode& node, const std::string& syscall,
+                                          std::uint32_t index) {
     const auto text = read_text(reading_, node, "a value");
     if (!text) return std::nullopt;
     // A protocol has a name only in the family AF_NETLINK.
     const bool protocol = syscall == "socket" && index == 2;
-    const auto value = parse_argument_value(protocol ? kNetlinkSocket : std::string_view(syscall), index, *text);
+    const auto value =
+        parse_argument_value(protocol ? kNetlinkSocket : std::string_view(syscall), index, *text);
     if (!value) {
       reading_.complain(node.at, value.error().message);
       return std::nullopt;
@@ -256,14 +274,16 @@ class ProfileReader {
         if (accept.capability.empty())
           reading_.complain(capability->at, "capability needs a name, such as CAP_SYS_PTRACE");
         if (fields.find("syscall") != nullptr || fields.find("args") != nullptr) {
-          reading_.complain(capability->at, "a signature for a capability has neither syscall nor args: write two");
+          reading_.complain(capability->at,
+                            "a signature for a capability has neither syscall nor args: write two");
         }
       } else if (const YamlNode* syscall = fields.require("syscall")) {
         accept.syscall = read_text(reading_, *syscall, "syscall").value_or("");
       }
       if (const YamlNode* reason = fields.require("reason"))
         accept.reason = read_text(reading_, *reason, "reason").value_or("");
-      if (const YamlNode* args = fields.find("args")) accept.args = read_filters(*args, accept.syscall);
+      if (const YamlNode* args = fields.find("args"))
+        accept.args = read_filters(*args, accept.syscall);
       profile_.accept.push_back(std::move(accept));
     }
   }
@@ -276,7 +296,8 @@ class ProfileReader {
     }
     if (const YamlNode* found = fields.find("workload"))
       read_reaction(*found, "onViolation.workload", profile_.on_workload);
-    if (const YamlNode* found = fields.find("exec")) read_reaction(*found, "onViolation.exec", profile_.on_exec);
+    if (const YamlNode* found = fields.find("exec"))
+      read_reaction(*found, "onViolation.exec", profile_.on_exec);
   }
 
   void read_reaction(const YamlNode& node, const std::string& subject, Reaction& reaction) {
@@ -298,7 +319,8 @@ class ProfileReader {
     if (const YamlNode* found = steps.require("after")) {
       if (const auto number = read_number(reading_, *found, "after")) {
         if (*number > 1'000'000) reading_.complain(found->at, "after is at most 1000000");
-        reaction.escalate_after = static_cast<std::uint32_t>(std::min<std::uint64_t>(*number, 1'000'000));
+        reaction.escalate_after =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(*number, 1'000'000));
       }
     }
     if (const YamlNode* found = steps.require("within")) {
@@ -345,8 +367,8 @@ Result<std::string> read_kind(std::string_view text, std::string_view file_name)
     if (!kind) return tl::unexpected<Error>(reading.error());
     return std::string(document_kinds()[*kind]);
   }
-  return fail(Code::kInvalidArgument,
-              format_position(file_name, root->at) + ": the document needs 'kind', such as kind: Profile");
+  return fail(Code::kInvalidArgument, format_position(file_name, root->at) +
+                                          ": the document needs 'kind', such as kind: Profile");
 }
 
 }  // namespace ward::profiles

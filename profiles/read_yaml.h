@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML text to values, strictly (I9): the first thing that is wrong, and as many more as make sense, come back as
-// "file:line:column: what is wrong and what would be right", one a line. What is returned has passed validate().
-// Pure: the caller reads the file. Every limit is in yaml_tree.h.
+// YAML text to values, strictly (I9): the first thing that is wrong, and as many more as make
+// sense, come back as "file:line:column: what is wrong and what would be right", one a line. What
+// is returned has passed validate(). Pure: the caller reads the file. Every limit is in
+// yaml_tree.h.
 #pragma once
 
 #include <map>

@@ -52,7 +52,8 @@ Result<ProfileRef> compile_into(const Profile& profile, std::vector<SealedBytes>
   return ref;
 }
 
-// The policy's words first. Escalation stays the profile's, unless the policy's action is already as strict.
+// The policy's words first. Escalation stays the profile's, unless the policy's action is already
+// as strict.
 void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
   if (rule.on_workload) actions.set_workload(profiles::to_proto(*rule.on_workload));
   if (rule.on_exec) actions.set_exec(profiles::to_proto(*rule.on_exec));
@@ -79,7 +80,8 @@ class Resolver {
     compiled.set_file(rule.place.file);
     compiled.set_number(static_cast<std::uint32_t>(number + 1));
     compiled.set_line(rule.place.line);
-    for (const auto& [key, text] : {std::pair("profile", rule.profile), std::pair("workload", rule.workload)}) {
+    for (const auto& [key, text] :
+         {std::pair("profile", rule.profile), std::pair("workload", rule.workload)}) {
       const std::string choice = describe_tenants_choice(rule, text);
       if (!choice.empty()) warn(policy, number, key, choice);
     }
@@ -92,7 +94,8 @@ class Resolver {
     } else if (!is_template(rule.profile)) {
       static const Profile kUnnamed;
       const Profile& stand_in = rule.missing == Missing::kBaseline ? baseline_profile() : kUnnamed;
-      *compiled.mutable_actions() = profiles::to_proto(stand_in.on_workload, stand_in.on_exec, stand_in.on_refused);
+      *compiled.mutable_actions() =
+          profiles::to_proto(stand_in.on_workload, stand_in.on_exec, stand_in.on_refused);
       warn(policy, number, "profile",
            "there is no profile '" + rule.profile +
                "'; until there is, missing: " + std::string(missing_name(rule.missing)));
@@ -103,7 +106,8 @@ class Resolver {
  private:
   void warn(const Policy& policy, std::size_t number, const char* key, const std::string& what) {
     out_.warned_of.emplace_back(policy.name, "rules." + std::to_string(number) + "." + key);
-    out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) + ": " + what);
+    out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
+                            ": " + what);
   }
 
   Resolved& out_;
@@ -123,7 +127,8 @@ Result<Resolved> resolve(const std::vector<Policy>& policies, const std::vector<
     auto ref = compile_into(profile, out.files);
     if (!ref) return tl::unexpected<Error>(ref.error());
     if (!refs.emplace(profile.name, std::move(*ref)).second) {
-      return fail(Code::kAlreadyExists, "two profiles are named '" + profile.name + "': rename one of them");
+      return fail(Code::kAlreadyExists,
+                  "two profiles are named '" + profile.name + "': rename one of them");
     }
   }
   auto baseline = compile_into(baseline_profile(), out.files);
@@ -134,7 +139,8 @@ Result<Resolved> resolve(const std::vector<Policy>& policies, const std::vector<
   Resolver resolver(out, refs);
   for (const Policy& policy : policies) {
     if (!names.insert(policy.name).second) {
-      return fail(Code::kAlreadyExists, "two policies are named '" + policy.name + "': rename one of them");
+      return fail(Code::kAlreadyExists,
+                  "two policies are named '" + policy.name + "': rename one of them");
     }
     for (std::size_t i = 0; i < policy.rules.size(); ++i) resolver.add(policy, i);
   }

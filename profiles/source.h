@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose run it is. Runs are put together under a workload's name, which a policy may give to anything; what is of
-// different images or of different namespaces is not one thing, and does not become one profile unasked.
+// Whose run it is. Runs are put together under a workload's name, which a policy may give to
+// anything; what is of different images or of different namespaces is not one thing, and does not
+// become one profile unasked.
 #pragma once
 
 #include <string>
@@ -10,7 +11,8 @@ namespace ward::profiles {
 
 struct Run;
 
-// As containerd and the pod say; empty where it is not known (outside of Kubernetes the pod, and the image's name).
+// As containerd and the pod say; empty where it is not known (outside of Kubernetes the pod, and
+// the image's name).
 struct Source {
   std::string containerd_namespace;
   std::string kubernetes_namespace;
@@ -21,8 +23,9 @@ struct Source {
   bool operator==(const Source&) const = default;
 };
 
-// What must be the same in all runs of a workload, in words: "image docker.io/shop/cart:1, namespace shop". Pods and
-// containers may differ: replicas do. Empty: nothing is known, as of runs of older versions.
+// What must be the same in all runs of a workload, in words: "image docker.io/shop/cart:1,
+// namespace shop". Pods and containers may differ: replicas do. Empty: nothing is known, as of runs
+// of older versions.
 std::string kind_of(const Source& source);
 
 // The different kinds among runs, each once; one or none is as it should be.

@@ -50,7 +50,8 @@ std::string describe_unknown(const std::vector<Run>& runs) {
       }
     }
     // A number is an int: syscall(-1) is one that programs make.
-    for (const std::uint64_t number : run.unknown_calls.values) numbers.insert(static_cast<std::int32_t>(number));
+    for (const std::uint64_t number : run.unknown_calls.values)
+      numbers.insert(static_cast<std::int32_t>(number));
     more = more || run.unknown_calls.overflowed;
   }
   if (numbers.empty() && !more) return "";
@@ -58,7 +59,8 @@ std::string describe_unknown(const std::vector<Run>& runs) {
          list(
              numbers, [](std::int32_t number) { return std::to_string(number); }, more) +
          (numbers.size() == 1 ? " has" : " have") +
-         " no name here: no profile can list such a call, and under every one it is answered ENOSYS";
+         " no name here: no profile can list such a call, and under every one it is answered "
+         "ENOSYS";
 }
 
 }  // namespace ward::profiles

@@ -23,7 +23,8 @@ namespace {
 // More alternatives than this make a filter that nobody can review, and a long one to run.
 constexpr std::size_t kMaxAlternatives = 64;
 constexpr std::size_t kMaxComparisons = 256;  // noneOf needs many for one value
-constexpr std::size_t kMaxListings = 16;      // of one call in one layer, each with arguments of its own
+constexpr std::size_t kMaxListings =
+    16;  // of one call in one layer, each with arguments of its own
 constexpr std::uint64_t kLargestInt = 0xFFFFFFFF;
 constexpr std::size_t kMinReason = 8;
 
@@ -48,22 +49,25 @@ void check_filters(Findings& findings, const std::string& subject, const ArgFilt
   for (const ArgFilter& filter : args) {
     if (filter.index > 5) findings.error(subject, "a call has six arguments: index is 0 to 5");
     if (!indexes.insert(filter.index).second) {
-      findings.error(subject,
-                     "two filters on argument " + std::to_string(filter.index) + ": put all values into one oneOf");
+      findings.error(subject, "two filters on argument " + std::to_string(filter.index) +
+                                  ": put all values into one oneOf");
     }
     if (filter.one_of.empty() && filter.none_of.empty())
-      findings.error(subject, "oneOf is empty: list the values that are allowed, or remove the filter");
+      findings.error(subject,
+                     "oneOf is empty: list the values that are allowed, or remove the filter");
     if (!filter.none_of.empty() && (filter.mask || !filter.one_of.empty()))
       findings.error(subject, "noneOf stands alone: it compares the lower 32 bits, without a mask");
-    if (!std::is_sorted(filter.none_of.begin(), filter.none_of.end())) findings.error(subject, "noneOf is not sorted");
+    if (!std::is_sorted(filter.none_of.begin(), filter.none_of.end()))
+      findings.error(subject, "noneOf is not sorted");
     if (!filter.none_of.empty() && filter.none_of.back() > kLargestInt)
-      findings.error(subject, "noneOf compares the lower 32 bits: " + std::to_string(filter.none_of.back()) +
-                                  " can never be equal");
-    if (!std::is_sorted(filter.one_of.begin(), filter.one_of.end())) findings.error(subject, "oneOf is not sorted");
+      findings.error(subject, "noneOf compares the lower 32 bits: " +
+                                  std::to_string(filter.none_of.back()) + " can never be equal");
+    if (!std::is_sorted(filter.one_of.begin(), filter.one_of.end()))
+      findings.error(subject, "oneOf is not sorted");
     for (const std::uint64_t value : filter.one_of) {
       if (filter.mask && (value & ~*filter.mask) != 0) {
-        findings.error(subject,
-                       "value " + std::to_string(value) + " has bits outside of the mask, so it can never be equal");
+        findings.error(subject, "value " + std::to_string(value) +
+                                    " has bits outside of the mask, so it can never be equal");
       }
     }
     alternatives *= std::max<std::size_t>(filter.one_of.size(), 1);
@@ -77,9 +81,11 @@ void check_filters(Findings& findings, const std::string& subject, const ArgFilt
   }
 }
 
-void check_entry(Findings& findings, const Profile& profile, const std::string& subject, const SyscallEntry& entry) {
+void check_entry(Findings& findings, const Profile& profile, const std::string& subject,
+                 const SyscallEntry& entry) {
   if (!oci::find_syscall(entry.name)) {
-    findings.error(subject, "unknown syscall '" + escape(entry.name, 60) + "'" + oci::hint_for_syscall(entry.name));
+    findings.error(subject, "unknown syscall '" + escape(entry.name, 60) + "'" +
+                                oci::hint_for_syscall(entry.name));
     return;
   }
   const auto alternatives = alternatives_of(entry);
@@ -87,14 +93,16 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
     check_filters(findings, i == 0 ? subject : subject + "." + std::to_string(i), alternatives[i]);
   }
   if (alternatives.size() > kMaxListings || (entry.name == "clone" && alternatives.size() > 1)) {
-    findings.error(subject, entry.name + " is listed " + std::to_string(alternatives.size()) + " times: at most " +
-                                (entry.name == "clone" ? "once" : std::to_string(kMaxListings) + " times"));
+    findings.error(subject,
+                   entry.name + " is listed " + std::to_string(alternatives.size()) +
+                       " times: at most " +
+                       (entry.name == "clone" ? "once" : std::to_string(kMaxListings) + " times"));
     return;
   }
   if (entry.name == "clone3") {
-    findings.error(
-        subject,
-        "clone3 cannot be allowed: it hides its flags behind a pointer. Remove it; the C library falls back to clone");
+    findings.error(subject,
+                   "clone3 cannot be allowed: it hides its flags behind a pointer. Remove it; the "
+                   "C library falls back to clone");
     return;
   }
   const auto danger = find_unsigned_danger(entry, profile.accept);
@@ -102,30 +110,37 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
   const bool by_value = danger->what != entry.name;
   findings.error(subject,
                  danger->what + " is in the danger set: " +
-                     (by_value && entry.args.empty() ? "add args with oneOf that leaves it out, or" : "remove it, or") +
-                     " sign for it with accept: [" + format_accept({entry.name, "why it is needed", danger->args, {}}) +
-                     "]");
+                     (by_value && entry.args.empty() ? "add args with oneOf that leaves it out, or"
+                                                     : "remove it, or") +
+                     " sign for it with accept: [" +
+                     format_accept({entry.name, "why it is needed", danger->args, {}}) + "]");
 }
 
-void complain_unknown(Findings& findings, const std::string& subject, const std::string& capability) {
-  findings.error(subject, "unknown capability '" + escape(capability, 60) + "'" + oci::hint_for_capability(capability));
+void complain_unknown(Findings& findings, const std::string& subject,
+                      const std::string& capability) {
+  findings.error(subject, "unknown capability '" + escape(capability, 60) + "'" +
+                              oci::hint_for_capability(capability));
 }
 
 void check_capability_accept(Findings& findings, const Profile& profile, const std::string& subject,
                              const std::string& capability) {
   if (!oci::find_capability(capability)) return complain_unknown(findings, subject, capability);
   if (!is_dangerous_capability(capability)) {
-    findings.warn(subject, capability + " is not in the danger set and needs no signature: remove this accept");
+    findings.warn(
+        subject,
+        capability + " is not in the danger set and needs no signature: remove this accept");
   } else if (std::find(profile.capabilities.begin(), profile.capabilities.end(), capability) ==
              profile.capabilities.end()) {
-    findings.warn(subject, "nothing grants " + capability + ": list it under capabilities too, or remove this accept");
+    findings.warn(subject, "nothing grants " + capability +
+                               ": list it under capabilities too, or remove this accept");
   }
 }
 
 std::string describe_unsigned(const DangerousCapability& capability) {
   const std::string name(capability.name);
   return name + " is in the danger set: it " + std::string(capability.reason) +
-         ". Remove it, or sign for it with accept: [{capability: " + name + ", reason: why it is needed}]";
+         ". Remove it, or sign for it with accept: [{capability: " + name +
+         ", reason: why it is needed}]";
 }
 
 void check_capabilities(Findings& findings, const Profile& profile) {
@@ -161,7 +176,8 @@ void check_baselines(Findings& findings, const Profile& profile) {
   for (const std::string& name : profile.extends) {
     const SyscallSet* baseline = find_baseline(name);
     if (baseline == nullptr) {
-      findings.error("extends", "unknown baseline '" + escape(name, 60) + "': there are " + baseline_names());
+      findings.error("extends",
+                     "unknown baseline '" + escape(name, 60) + "': there are " + baseline_names());
       continue;
     }
     if (const std::string dangers = list_unsigned(*baseline, profile.accept); !dangers.empty()) {
@@ -170,21 +186,25 @@ void check_baselines(Findings& findings, const Profile& profile) {
   }
 }
 
-// Where the filters of a baseline and of the profile look at different bits, their union is wider than both.
+// Where the filters of a baseline and of the profile look at different bits, their union is wider
+// than both.
 void check_unions(Findings& findings, const Profile& profile) {
   if (profile.extends.empty() || has_errors(findings.list())) return;
-  const std::string dangers = list_unsigned(effective_layer(profile, Layer::kServing), profile.accept);
+  const std::string dangers =
+      list_unsigned(effective_layer(profile, Layer::kServing), profile.accept);
   if (dangers.empty()) return;
-  findings.error("syscalls.serving", "together with its baselines the profile allows what is in the danger set (" +
-                                         dangers + "): filter with the mask that the baseline has, or none");
+  findings.error("syscalls.serving",
+                 "together with its baselines the profile allows what is in the danger set (" +
+                     dangers + "): filter with the mask that the baseline has, or none");
 }
 
-// Is there something dangerous in the profile that only this signature, of all that were never given, would cover?
+// Is there something dangerous in the profile that only this signature, of all that were never
+// given, would cover?
 bool opens_something(const Profile& profile, const Accept& accept) {
   const auto covers_some = [&](const SyscallSet& set) {
     const auto found = set.find(accept.syscall);
-    return found != set.end() &&
-           find_unsigned_dangers(found->second, {accept}).size() < find_unsigned_dangers(found->second, {}).size();
+    return found != set.end() && find_unsigned_dangers(found->second, {accept}).size() <
+                                     find_unsigned_dangers(found->second, {}).size();
   };
   const auto in_baseline = [&](const std::string& name) {
     const SyscallSet* baseline = find_baseline(name);
@@ -216,44 +236,50 @@ void check_accept(Findings& findings, const Profile& profile) {
       continue;
     }
     if (!oci::find_syscall(accept.syscall)) {
-      findings.error(subject,
-                     "unknown syscall '" + escape(accept.syscall, 60) + "'" + oci::hint_for_syscall(accept.syscall));
+      findings.error(subject, "unknown syscall '" + escape(accept.syscall, 60) + "'" +
+                                  oci::hint_for_syscall(accept.syscall));
       continue;
     }
     check_filters(findings, subject, accept.args);
-    if (std::any_of(accept.args.begin(), accept.args.end(), [](const ArgFilter& f) { return !f.none_of.empty(); })) {
+    if (std::any_of(accept.args.begin(), accept.args.end(),
+                    [](const ArgFilter& f) { return !f.none_of.empty(); })) {
       findings.error(subject, "a signature says what it opens: name the values with oneOf");
     }
     if (!opens_something(profile, accept)) {
-      findings.warn(subject, "nothing allows " + describe_call(accept.syscall, accept.args) + ": list " +
-                                 format_entry(accept.syscall, accept.args) +
+      findings.warn(subject, "nothing allows " + describe_call(accept.syscall, accept.args) +
+                                 ": list " + format_entry(accept.syscall, accept.args) +
                                  " under syscalls too, or remove this accept");
     }
     if (accept.syscall.rfind("io_uring_", 0) == 0) {
-      findings.warn(subject, "io_uring runs operations that no filter sees: this profile is bypassable");
+      findings.warn(subject,
+                    "io_uring runs operations that no filter sees: this profile is bypassable");
     }
   }
 }
 
-// From its number the order of calls is known; below rseq a profile would say that it has never heard of everyday
-// calls, and nothing would be done about them.
+// From its number the order of calls is known; below rseq a profile would say that it has never
+// heard of everyday calls, and nothing would be done about them.
 void check_known(Findings& findings, const Profile& profile) {
   constexpr std::uint32_t kRseq = 334;
   if (!profile.knows) return;
-  const std::string here = newest_known_here().name + " (" + std::to_string(newest_known_here().number) + ")";
+  const std::string here =
+      newest_known_here().name + " (" + std::to_string(newest_known_here().number) + ")";
   if (profile.knows->number < kRseq || profile.knows->number >= filter::kSyscallSearchEnd) {
-    findings.error("knows", "knows names the newest call that the profile's maker knew, with its number on x86_64: " +
-                                std::to_string(kRseq) + " (rseq) or more; here it is " + here);
+    findings.error(
+        "knows",
+        "knows names the newest call that the profile's maker knew, with its number on x86_64: " +
+            std::to_string(kRseq) + " (rseq) or more; here it is " + here);
     return;
   }
   const auto name = oci::find_syscall_name(static_cast<int>(profile.knows->number));
   const auto number = oci::find_syscall(profile.knows->name);
-  const bool fits =
-      (!name || *name == profile.knows->name) && (!number || *number == static_cast<int>(profile.knows->number));
+  const bool fits = (!name || *name == profile.knows->name) &&
+                    (!number || *number == static_cast<int>(profile.knows->number));
   if (!fits) {
-    findings.error("knows", "number " + std::to_string(profile.knows->number) + " is not '" +
-                                escape(profile.knows->name, 60) + "'" + (name ? " but '" + *name + "'" : "") +
-                                ": name the newest call that the profile's maker knew; here it is " + here);
+    findings.error(
+        "knows", "number " + std::to_string(profile.knows->number) + " is not '" +
+                     escape(profile.knows->name, 60) + "'" + (name ? " but '" + *name + "'" : "") +
+                     ": name the newest call that the profile's maker knew; here it is " + here);
   }
 }
 
@@ -262,26 +288,30 @@ void check_refused(Findings& findings, const Profile& profile) {
   for (const auto& [name, entry] : profile.refused) {
     const std::string subject = "refused." + name;
     if (!oci::find_syscall(name)) {
-      findings.error(subject, "unknown syscall '" + escape(name, 60) + "'" + oci::hint_for_syscall(name));
+      findings.error(subject,
+                     "unknown syscall '" + escape(name, 60) + "'" + oci::hint_for_syscall(name));
       continue;
     }
     check_filters(findings, subject, entry.args);
     if (name == "clone3")
-      findings.warn(subject, "clone3 is answered ENOSYS by every profile, unseen: remove it from refused");
+      findings.warn(subject,
+                    "clone3 is answered ENOSYS by every profile, unseen: remove it from refused");
   }
 }
 
 void check_reaction(Findings& findings, const std::string& subject, const Reaction& reaction) {
   if (!reaction.escalate_to) return;
   if (*reaction.escalate_to <= reaction.action) {
-    findings.error(subject, "escalate must be stricter than " + std::string(action_name(reaction.action)));
+    findings.error(subject,
+                   "escalate must be stricter than " + std::string(action_name(reaction.action)));
   }
   if (reaction.escalate_after == 0 || reaction.escalate_window.count() <= 0) {
     findings.error(subject, "escalate needs after (1 or more) and within (such as 10m)");
   }
 }
 
-void check_template(Findings& findings, const PolicyRule& rule, const std::string& subject, std::string_view text) {
+void check_template(Findings& findings, const PolicyRule& rule, const std::string& subject,
+                    std::string_view text) {
   if (text.empty()) return;
   if (const std::string error = check_name_template(text); !error.empty()) {
     findings.error(subject, error);
@@ -290,15 +320,19 @@ void check_template(Findings& findings, const PolicyRule& rule, const std::strin
   }
 }
 
-// CRI alone tells the shim of pods and images; containerd says nothing of them where a client runs a container.
+// CRI alone tells the shim of pods and images; containerd says nothing of them where a client runs
+// a container.
 void check_selector(Findings& findings, const Selector& selector, const std::string& subject) {
   if (!never_kubernetes(selector)) return;
   const std::pair<const char*, const std::vector<std::string>&> lists[] = {
-      {"kubernetesNamespaces", selector.kubernetes_namespaces}, {"pods", selector.pods}, {"images", selector.images}};
+      {"kubernetesNamespaces", selector.kubernetes_namespaces},
+      {"pods", selector.pods},
+      {"images", selector.images}};
   for (const auto& [key, globs] : lists) {
     if (globs.empty()) continue;
     findings.warn(subject + ".match." + key,
-                  "matches nothing: namespace, pod and image are known of containers of Kubernetes only, which are in "
+                  "matches nothing: namespace, pod and image are known of containers of Kubernetes "
+                  "only, which are in "
                   "the containerd namespace k8s.io. Select by containers, or leave " +
                       std::string(key) + " out");
   }
@@ -309,14 +343,16 @@ void check_selector(Findings& findings, const Selector& selector, const std::str
 std::vector<Finding> validate(const Profile& profile) {
   Findings findings;
   if (!is_name(profile.name)) {
-    findings.error("metadata.name", "'" + escape(profile.name, 80) +
-                                        "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
+    findings.error("metadata.name",
+                   "'" + escape(profile.name, 80) +
+                       "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
   }
   if (profile.version == 0) findings.error("metadata.version", "version starts at 1");
   check_baselines(findings, profile);
   if (profile.architectures != std::vector<std::string>{"x86_64"}) {
-    findings.error("architectures",
-                   "only [x86_64] is supported: a filter that lists more can be walked round (int 0x80, x32)");
+    findings.error(
+        "architectures",
+        "only [x86_64] is supported: a filter that lists more can be walked round (int 0x80, x32)");
   }
   check_known(findings, profile);
   if (profile.boundary.quiet.count() <= 0 || profile.boundary.latest < profile.boundary.quiet) {
@@ -326,10 +362,13 @@ std::vector<Finding> validate(const Profile& profile) {
   for (const auto& [layer, entries] : profile.syscalls) {
     calls += entries.size();
     for (const auto& [name, entry] : entries) {
-      check_entry(findings, profile, "syscalls." + std::string(layer_name(layer)) + "." + name, entry);
+      check_entry(findings, profile, "syscalls." + std::string(layer_name(layer)) + "." + name,
+                  entry);
     }
   }
-  if (calls == 0) findings.warn("syscalls", "no syscall is allowed besides the base set: no program gets far with it");
+  if (calls == 0)
+    findings.warn("syscalls",
+                  "no syscall is allowed besides the base set: no program gets far with it");
   check_accept(findings, profile);
   check_left_out(findings, profile);
   check_unions(findings, profile);
@@ -343,8 +382,9 @@ std::vector<Finding> validate(const Profile& profile) {
 std::vector<Finding> validate(const Policy& policy) {
   Findings findings;
   if (!is_name(policy.name)) {
-    findings.error("metadata.name", "'" + escape(policy.name, 80) +
-                                        "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
+    findings.error("metadata.name",
+                   "'" + escape(policy.name, 80) +
+                       "' is not a name: use a-z, 0-9, '.', '_', '-', at most 63 characters");
   }
   if (policy.rules.empty()) findings.error("rules", "a policy needs at least one rule");
   for (std::size_t i = 0; i < policy.rules.size(); ++i) {
@@ -352,12 +392,12 @@ std::vector<Finding> validate(const Policy& policy) {
     const std::string subject = "rules." + std::to_string(i);
     const bool needs_profile = rule.mode == Mode::kSupervise || rule.mode == Mode::kEnforce;
     if (needs_profile && rule.profile.empty()) {
-      findings.error(subject,
-                     "mode " + std::string(mode_name(rule.mode)) + " needs 'profile', such as profile: '{container}'");
+      findings.error(subject, "mode " + std::string(mode_name(rule.mode)) +
+                                  " needs 'profile', such as profile: '{container}'");
     }
     if (!needs_profile && !rule.profile.empty()) {
-      findings.error(subject + ".profile",
-                     "mode " + std::string(mode_name(rule.mode)) + " uses no profile: remove it, or set mode: enforce");
+      findings.error(subject + ".profile", "mode " + std::string(mode_name(rule.mode)) +
+                                               " uses no profile: remove it, or set mode: enforce");
     }
     check_template(findings, rule, subject + ".profile", rule.profile);
     check_template(findings, rule, subject + ".workload", rule.workload);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does a profile or a policy make sense, and is what it allows signed for? Values in, findings out; the readers turn
-// errors into file:line:column by the subject.
+// Does a profile or a policy make sense, and is what it allows signed for? Values in, findings out;
+// the readers turn errors into file:line:column by the subject.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace ward::profiles {
 struct Finding {
   enum class Severity { kError, kWarning };
   Severity severity = Severity::kError;
-  std::string
-      subject;  // the path of the field: "metadata.name", "syscalls.serving.socket", "accept.0", "rules.2.profile"
+  std::string subject;  // the path of the field: "metadata.name", "syscalls.serving.socket",
+                        // "accept.0", "rules.2.profile"
   std::string message;  // says what would be right
   bool operator==(const Finding&) const = default;
 };

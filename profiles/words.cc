@@ -36,15 +36,24 @@ std::string_view layer_name(Layer layer) {
 }
 
 std::string_view mode_name(Mode mode) { return mode_names()[static_cast<std::size_t>(mode)]; }
-std::string_view action_name(Action action) { return action_names()[static_cast<std::size_t>(action)]; }
-std::string_view refused_name(Refused refused) { return refused_names()[static_cast<std::size_t>(refused)]; }
-std::string_view missing_name(Missing missing) { return missing_names()[static_cast<std::size_t>(missing)]; }
+std::string_view action_name(Action action) {
+  return action_names()[static_cast<std::size_t>(action)];
+}
+std::string_view refused_name(Refused refused) {
+  return refused_names()[static_cast<std::size_t>(refused)];
+}
+std::string_view missing_name(Missing missing) {
+  return missing_names()[static_cast<std::size_t>(missing)];
+}
 
 bool is_name(std::string_view text) {
-  const auto is_alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const auto is_alphanumeric = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  };
   if (text.empty() || text.size() > 63 || !is_alphanumeric(text.front())) return false;
-  return std::all_of(text.begin(), text.end(),
-                     [&](char c) { return is_alphanumeric(c) || c == '.' || c == '_' || c == '-'; });
+  return std::all_of(text.begin(), text.end(), [&](char c) {
+    return is_alphanumeric(c) || c == '.' || c == '_' || c == '-';
+  });
 }
 
 }  // namespace ward::profiles

@@ -21,7 +21,8 @@ const std::vector<std::string_view>& action_names();
 const std::vector<std::string_view>& refused_names();
 const std::vector<std::string_view>& missing_names();
 
-// [a-z0-9] first, then [a-z0-9._-], at most 63: names are parts of file names, so '/' and '..' never are names.
+// [a-z0-9] first, then [a-z0-9._-], at most 63: names are parts of file names, so '/' and '..'
+// never are names.
 bool is_name(std::string_view text);
 
 }  // namespace ward::profiles

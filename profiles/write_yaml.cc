@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Written by hand instead of with yaml-cpp's emitter, which cannot group a flow list by initial letter.
+// Written by hand instead of with yaml-cpp's emitter, which cannot group a flow list by initial
+// letter.
 #include "profiles/write_yaml.h"
 
 #include <algorithm>
@@ -14,16 +15,17 @@ namespace {
 
 constexpr std::size_t kColumns = 100;
 
-// Words that YAML reads as something else than a text, and everything with a character that could mean something, are
-// quoted.
+// Words that YAML reads as something else than a text, and everything with a character that could
+// mean something, are quoted.
 bool is_plain(std::string_view text) {
   static constexpr std::string_view kReserved[] = {"true", "false", "null", "yes",  "no",   "on",
                                                    "off",  "y",     "n",    "Null", "NULL", "~"};
   if (text.empty() || text.front() == '-' || text.front() == '.') return false;
-  if (std::find(std::begin(kReserved), std::end(kReserved), text) != std::end(kReserved)) return false;
+  if (std::find(std::begin(kReserved), std::end(kReserved), text) != std::end(kReserved))
+    return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.' || c == '/' || c == '|';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '/' || c == '|';
   });
 }
 
@@ -37,7 +39,9 @@ std::string quote(std::string_view text) {
       case '\n': quoted += "\\n"; break;
       case '\t': quoted += "\\t"; break;
       case '\r': quoted += "\\r"; break;
-      default: quoted += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? escape({&c, 1}) : std::string(1, c);
+      default:
+        quoted +=
+            static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? escape({&c, 1}) : std::string(1, c);
     }
   }
   return quoted + "\"";
@@ -73,7 +77,8 @@ std::string format_entries(const SyscallSet& entries, const std::string& indent)
   std::string line;
   for (const auto& [name, entry] : entries) {
     if (!entry.args.empty()) continue;
-    if (!line.empty() && (line.front() != name.front() || indent.size() + line.size() + name.size() + 3 > kColumns)) {
+    if (!line.empty() && (line.front() != name.front() ||
+                          indent.size() + line.size() + name.size() + 3 > kColumns)) {
       lines.push_back(line);
       line.clear();
     }
@@ -86,7 +91,8 @@ std::string format_entries(const SyscallSet& entries, const std::string& indent)
   }
   if (lines.empty()) return " []\n";
   std::string text = " [\n";
-  for (std::size_t i = 0; i < lines.size(); ++i) text += indent + lines[i] + (i + 1 < lines.size() ? ",\n" : "]\n");
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    text += indent + lines[i] + (i + 1 < lines.size() ? ",\n" : "]\n");
   return text;
 }
 
@@ -105,10 +111,11 @@ std::string format_spec(const Profile& profile) {
   if (!profile.extends.empty()) text += "  extends: " + flow(profile.extends) + "\n";
   text += "  architectures: " + flow(profile.architectures) + "\n";
   if (profile.knows) {
-    text +=
-        "  knows: {number: " + std::to_string(profile.knows->number) + ", name: " + quote(profile.knows->name) + "}\n";
+    text += "  knows: {number: " + std::to_string(profile.knows->number) +
+            ", name: " + quote(profile.knows->name) + "}\n";
   }
-  text += std::string("  noNewPrivileges: ") + (profile.no_new_privileges ? "true" : "false") + "\n";
+  text +=
+      std::string("  noNewPrivileges: ") + (profile.no_new_privileges ? "true" : "false") + "\n";
   text += "  boundary: {quiet: " + format_duration(profile.boundary.quiet) +
           ", latest: " + format_duration(profile.boundary.latest) + "}\n";
   text += "  syscalls:";
@@ -116,7 +123,8 @@ std::string format_spec(const Profile& profile) {
   for (const Layer layer : {Layer::kServing, Layer::kBoot, Layer::kExec}) {
     const auto found = profile.syscalls.find(layer);
     if (found == profile.syscalls.end() || found->second.empty()) continue;
-    layers += "    " + std::string(layer_name(layer)) + ":" + format_entries(found->second, "      ");
+    layers +=
+        "    " + std::string(layer_name(layer)) + ":" + format_entries(found->second, "      ");
   }
   text += layers.empty() ? " {}\n" : "\n" + layers;
   if (!profile.accept.empty()) {
@@ -165,12 +173,13 @@ std::string format_match(const Selector& selector) {
 }  // namespace
 
 std::string format_entry(std::string_view name, const ArgFilters& args) {
-  return "{name: " + std::string(name) + (args.empty() ? "" : ", args: " + format_filters(name, args)) + "}";
+  return "{name: " + std::string(name) +
+         (args.empty() ? "" : ", args: " + format_filters(name, args)) + "}";
 }
 
 std::string format_accept(const Accept& accept) {
-  std::string text =
-      accept.capability.empty() ? "{syscall: " + quote(accept.syscall) : "{capability: " + quote(accept.capability);
+  std::string text = accept.capability.empty() ? "{syscall: " + quote(accept.syscall)
+                                               : "{capability: " + quote(accept.capability);
   text += ", reason: " + quote(accept.reason);
   if (!accept.args.empty()) text += ", args: " + format_filters(accept.syscall, accept.args);
   return text + "}";
@@ -179,31 +188,38 @@ std::string format_accept(const Accept& accept) {
 std::string write_yaml(const Profile& profile, std::string_view header) {
   std::string text = format_comment(header);
   text += "apiVersion: ward.dev/v1alpha1\nkind: Profile\n";
-  text += "metadata: {name: " + quote(profile.name) + ", version: " + std::to_string(profile.version) + "}\n";
+  text += "metadata: {name: " + quote(profile.name) +
+          ", version: " + std::to_string(profile.version) + "}\n";
   text += format_spec(profile);
   if (!profile.provenance.empty()) {
     text += "provenance:\n";
-    for (const auto& [key, value] : profile.provenance) text += "  " + quote(key) + ": " + quote(value) + "\n";
+    for (const auto& [key, value] : profile.provenance)
+      text += "  " + quote(key) + ": " + quote(value) + "\n";
   }
   return text;
 }
 
 std::string write_yaml(const Policy& policy) {
   std::string text =
-      "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + quote(policy.name) + "}\nspec:\n  rules:\n";
+      "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + quote(policy.name) +
+      "}\nspec:\n  rules:\n";
   for (const PolicyRule& rule : policy.rules) {
-    // `off` is a boolean to some readers of YAML, so the modes are written as they are read: by the strict reader, as
-    // words.
+    // `off` is a boolean to some readers of YAML, so the modes are written as they are read: by the
+    // strict reader, as words.
     text += "    - mode: " + std::string(mode_name(rule.mode)) + "\n";
     if (rule.selector != Selector{}) text += "      match: " + format_match(rule.selector) + "\n";
     if (!rule.profile.empty()) text += "      profile: " + quote(rule.profile) + "\n";
     if (!rule.workload.empty()) text += "      workload: " + quote(rule.workload) + "\n";
-    if (rule.missing != Missing::kRefuse) text += "      missing: " + std::string(missing_name(rule.missing)) + "\n";
+    if (rule.missing != Missing::kRefuse)
+      text += "      missing: " + std::string(missing_name(rule.missing)) + "\n";
     if (!rule.on_workload && !rule.on_exec && !rule.on_refused) continue;
     text += "      onViolation:\n";
-    if (rule.on_workload) text += "        workload: {action: " + std::string(action_name(*rule.on_workload)) + "}\n";
-    if (rule.on_exec) text += "        exec: {action: " + std::string(action_name(*rule.on_exec)) + "}\n";
-    if (rule.on_refused) text += "        refused: " + std::string(refused_name(*rule.on_refused)) + "\n";
+    if (rule.on_workload)
+      text += "        workload: {action: " + std::string(action_name(*rule.on_workload)) + "}\n";
+    if (rule.on_exec)
+      text += "        exec: {action: " + std::string(action_name(*rule.on_exec)) + "}\n";
+    if (rule.on_refused)
+      text += "        refused: " + std::string(refused_name(*rule.on_refused)) + "\n";
   }
   return text;
 }

@@ -12,8 +12,9 @@ namespace {
 
 // Blanks of Unicode, and what has no width at all.
 bool looks_blank(char32_t c) {
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || c == 0x180E || (c >= 0x2000 && c <= 0x200F) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x2060 || c == 0x3000 || c == 0xFEFF;
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || c == 0x180E || (c >= 0x2000 && c <= 0x200F) ||
+         c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x2060 || c == 0x3000 ||
+         c == 0xFEFF;
 }
 
 std::string describe(char32_t c) {
@@ -31,14 +32,16 @@ std::u32string decode(std::string_view text) {
     const std::size_t length = utf8_length(text.substr(i));
     if (length == 0) break;
     char32_t c = static_cast<std::uint8_t>(text[i]) & kLeadBits.at(length);
-    for (std::size_t k = 1; k < length; ++k) c = (c << 6U) | (static_cast<std::uint8_t>(text[i + k]) & 0x3FU);
+    for (std::size_t k = 1; k < length; ++k)
+      c = (c << 6U) | (static_cast<std::uint8_t>(text[i + k]) & 0x3FU);
     out += c;
     i += length;
   }
   return out;
 }
 
-// Goes through the text as YAML's own scanner would, as far as needed to know where a word may begin.
+// Goes through the text as YAML's own scanner would, as far as needed to know where a word may
+// begin.
 class Scan {
  public:
   explicit Scan(std::u32string text) : text_(std::move(text)) {}
@@ -60,7 +63,9 @@ class Scan {
  private:
   [[nodiscard]] bool ends_word(std::size_t i) const { return i >= end_ || is_blank(text_[i]); }
   static bool is_blank(char32_t c) { return c == U' ' || c == U'\t' || c == U'\r'; }
-  [[nodiscard]] Position position(std::size_t i) const { return {line_number_, static_cast<int>(i - line_begin_) + 1}; }
+  [[nodiscard]] Position position(std::size_t i) const {
+    return {line_number_, static_cast<int>(i - line_begin_) + 1};
+  }
 
   void line(std::size_t begin, std::size_t end) {
     end_ = end;
@@ -87,7 +92,8 @@ class Scan {
 
   void note_tab(std::size_t i) {
     if (!found_.tab) {
-      found_.tab = FalseBlank{position(i), "a tab indents this line, and YAML takes only spaces: replace it by spaces"};
+      found_.tab = FalseBlank{
+          position(i), "a tab indents this line, and YAML takes only spaces: replace it by spaces"};
     }
   }
 
@@ -129,13 +135,15 @@ class Scan {
     has_key_ = false;
   }
 
-  // An indicator is one where a blank follows. With what only looks like one it was meant to be, unless it is text.
+  // An indicator is one where a blank follows. With what only looks like one it was meant to be,
+  // unless it is text.
   [[nodiscard]] bool separates(std::size_t i) const {
     return ends_word(i + 1) || (!has_key_ && looks_blank(text_[i + 1]));
   }
 
   void in_quotes(std::size_t& i) {
-    const bool doubled = quote_ == U'\'' && i + 1 < end_ && text_[i] == quote_ && text_[i + 1] == quote_;
+    const bool doubled =
+        quote_ == U'\'' && i + 1 < end_ && text_[i] == quote_ && text_[i + 1] == quote_;
     if (doubled || (quote_ == U'"' && text_[i] == U'\\')) {
       ++i;
     } else if (text_[i] == quote_) {
@@ -149,7 +157,8 @@ class Scan {
     const std::size_t first = i;
     while (i + 1 < end_ && (looks_blank(text_[i + 1]) || is_blank(text_[i + 1]))) ++i;
     const char32_t next = i + 1 < end_ ? text_[i + 1] : U'\n';
-    const bool ends_item = next == U'\n' || (depth_ > 0 && (next == U',' || next == U']' || next == U'}'));
+    const bool ends_item =
+        next == U'\n' || (depth_ > 0 && (next == U',' || next == U']' || next == U'}'));
     const bool ends_key = next == U':' && !has_key_;
     if (!found_.look_alike && (fresh_ || ends_item || ends_key)) {
       found_.look_alike = FalseBlank{position(first), describe(text_[first])};

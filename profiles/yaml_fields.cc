@@ -24,9 +24,10 @@ std::string_view kind_text(const YamlNode& node) {
   return "something else";
 }
 
-void complain_kind(Reading& reading, const YamlNode& node, std::string_view what, std::string_view expected) {
-  reading.complain(node.at,
-                   std::string(what) + " must be " + std::string(expected) + ", not " + std::string(kind_text(node)));
+void complain_kind(Reading& reading, const YamlNode& node, std::string_view what,
+                   std::string_view expected) {
+  reading.complain(node.at, std::string(what) + " must be " + std::string(expected) + ", not " +
+                                std::string(kind_text(node)));
 }
 
 struct Unit {
@@ -38,7 +39,9 @@ constexpr std::uint64_t kMaxDuration_ms = 365ULL * 24 * 3'600'000;
 
 }  // namespace
 
-void Reading::complain(Position at, std::string_view what) { complaints_.push_back({at, std::string(what)}); }
+void Reading::complain(Position at, std::string_view what) {
+  complaints_.push_back({at, std::string(what)});
+}
 
 Error Reading::error() const {
   std::vector<Complaint> sorted = complaints_;
@@ -60,7 +63,8 @@ std::string Reading::advice(std::string_view key, const Keys& known) const {
   if (std::string near = hint(key, known); !near.empty()) return near;
   std::string homes;
   for (const Section* section : sections_ == nullptr ? Sections{} : *sections_) {
-    const bool has_it = std::find(section->keys.begin(), section->keys.end(), key) != section->keys.end();
+    const bool has_it =
+        std::find(section->keys.begin(), section->keys.end(), key) != section->keys.end();
     if (has_it) homes += (homes.empty() ? "" : " or ") + std::string(section->name);
   }
   if (!homes.empty()) return ": it belongs in " + homes;
@@ -77,8 +81,8 @@ Fields::Fields(Reading& reading, const YamlNode& node, std::string_view what, co
   }
   for (const YamlEntry& entry : node.entries) {
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
-      reading.complain(entry.at,
-                       "unknown key '" + escape(entry.key, 60) + "' in " + what_ + reading.advice(entry.key, known));
+      reading.complain(entry.at, "unknown key '" + escape(entry.key, 60) + "' in " + what_ +
+                                     reading.advice(entry.key, known));
     }
   }
 }
@@ -98,7 +102,8 @@ const YamlNode* Fields::require(std::string_view key) const {
   return found;
 }
 
-std::optional<std::string> read_text(Reading& reading, const YamlNode& node, std::string_view what) {
+std::optional<std::string> read_text(Reading& reading, const YamlNode& node,
+                                     std::string_view what) {
   if (node.kind != YamlNode::Kind::kScalar) {
     complain_kind(reading, node, what, "a text");
     return std::nullopt;
@@ -112,14 +117,16 @@ std::optional<bool> read_bool(Reading& reading, const YamlNode& node, std::strin
     if (node.scalar == "false") return false;
   }
   if (node.kind == YamlNode::Kind::kScalar) {
-    reading.complain(node.at, std::string(what) + " must be true or false, not '" + escape(node.scalar, 60) + "'");
+    reading.complain(node.at, std::string(what) + " must be true or false, not '" +
+                                  escape(node.scalar, 60) + "'");
   } else {
     complain_kind(reading, node, what, "true or false");
   }
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> read_number(Reading& reading, const YamlNode& node, std::string_view what) {
+std::optional<std::uint64_t> read_number(Reading& reading, const YamlNode& node,
+                                         std::string_view what) {
   if (node.kind != YamlNode::Kind::kScalar || node.quoted) {
     complain_kind(reading, node, what, "a whole number");
     return std::nullopt;
@@ -132,25 +139,28 @@ std::optional<std::uint64_t> read_number(Reading& reading, const YamlNode& node,
   return *value;
 }
 
-std::optional<std::chrono::milliseconds> read_duration(Reading& reading, const YamlNode& node, std::string_view what) {
+std::optional<std::chrono::milliseconds> read_duration(Reading& reading, const YamlNode& node,
+                                                       std::string_view what) {
   if (node.kind != YamlNode::Kind::kScalar) {
     complain_kind(reading, node, what, "a duration such as 10s");
     return std::nullopt;
   }
-  const std::size_t digits = std::min(node.scalar.find_first_not_of("0123456789"), node.scalar.size());
+  const std::size_t digits =
+      std::min(node.scalar.find_first_not_of("0123456789"), node.scalar.size());
   const std::string_view suffix = std::string_view(node.scalar).substr(digits);
   const auto amount = parse_number(std::string_view(node.scalar).substr(0, digits));
   for (const Unit& unit : kUnits) {
     if (!amount || suffix != unit.suffix || *amount > kMaxDuration_ms / unit.milliseconds) continue;
     return std::chrono::milliseconds(*amount * unit.milliseconds);
   }
-  reading.complain(node.at,
-                   std::string(what) + ": '" + escape(node.scalar, 60) +
-                       "' is not a duration: write a whole number and ms, s, m or h, at most a year, such as 10s");
+  reading.complain(node.at, std::string(what) + ": '" + escape(node.scalar, 60) +
+                                "' is not a duration: write a whole number and ms, s, m or h, at "
+                                "most a year, such as 10s");
   return std::nullopt;
 }
 
-const std::vector<YamlNode>* read_list(Reading& reading, const YamlNode& node, std::string_view what) {
+const std::vector<YamlNode>* read_list(Reading& reading, const YamlNode& node,
+                                       std::string_view what) {
   if (node.kind != YamlNode::Kind::kSequence) {
     complain_kind(reading, node, what, "a list in [brackets]");
     return nullptr;
@@ -158,7 +168,8 @@ const std::vector<YamlNode>* read_list(Reading& reading, const YamlNode& node, s
   return &node.items;
 }
 
-std::optional<std::size_t> read_choice(Reading& reading, const YamlNode& node, std::string_view what,
+std::optional<std::size_t> read_choice(Reading& reading, const YamlNode& node,
+                                       std::string_view what,
                                        const std::vector<std::string_view>& choices) {
   const auto text = read_text(reading, node, what);
   if (!text) return std::nullopt;
@@ -183,19 +194,21 @@ Result<YamlNode> parse_document(std::string_view text, std::string_view file_nam
     return tl::unexpected<Error>(reading.error());
   }
   if (const auto foreign = find_foreign_document(*root)) {
-    return fail(Code::kInvalidArgument, format_position(file_name, foreign->at) + ": " + foreign->what);
+    return fail(Code::kInvalidArgument,
+                format_position(file_name, foreign->at) + ": " + foreign->what);
   }
   return root;
 }
 
 void check_document(Reading& reading, const Fields& fields, std::string_view kind) {
   constexpr std::string_view kVersion = "ward.dev/v1alpha1";
-  if (const YamlNode* version = fields.require("apiVersion")) read_choice(reading, *version, "apiVersion", {kVersion});
+  if (const YamlNode* version = fields.require("apiVersion"))
+    read_choice(reading, *version, "apiVersion", {kVersion});
   if (const YamlNode* given = fields.require("kind")) {
     const auto text = read_text(reading, *given, "kind");
     if (text && *text != kind) {
-      reading.complain(given->at,
-                       "kind is '" + escape(*text, 60) + "', but a " + std::string(kind) + " is expected here");
+      reading.complain(given->at, "kind is '" + escape(*text, 60) + "', but a " +
+                                      std::string(kind) + " is expected here");
     }
   }
 }
@@ -218,7 +231,8 @@ std::string format_duration(std::chrono::milliseconds value) {
   const auto count = static_cast<std::uint64_t>(value.count());
   if (count == 0) return "0s";
   for (const Unit& unit : kUnits) {
-    if (count % unit.milliseconds == 0) return std::to_string(count / unit.milliseconds) + std::string(unit.suffix);
+    if (count % unit.milliseconds == 0)
+      return std::to_string(count / unit.milliseconds) + std::string(unit.suffix);
   }
   return std::to_string(count) + "ms";
 }

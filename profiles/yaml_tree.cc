@@ -44,7 +44,8 @@ class Lines {
     const auto line = static_cast<std::size_t>(at.line - 1);
     if (line >= begins_.size()) return text_.size();
     std::size_t i = begins_[line];
-    for (int column = 1; column < at.column && i < text_.size(); ++column) i += utf8_length(text_.substr(i));
+    for (int column = 1; column < at.column && i < text_.size(); ++column)
+      i += utf8_length(text_.substr(i));
     return i;
   }
 
@@ -79,7 +80,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++documents_ > 1) {
-      throw Refused{position_of(mark), "a second document starts here: put each document into a file of its own"};
+      throw Refused{position_of(mark),
+                    "a second document starts here: put each document into a file of its own"};
     }
   }
   void OnDocumentEnd() override {}
@@ -135,11 +137,12 @@ class TreeBuilder : public YAML::EventHandler {
     std::optional<YamlEntry> pending;  // a key that waits for its value
   };
 
-  // Where nothing stands, the parser names what comes next, lines further down perhaps. A person looks for the key that
-  // has no value, or for the dash.
+  // Where nothing stands, the parser names what comes next, lines further down perhaps. A person
+  // looks for the key that has no value, or for the dash.
   [[nodiscard]] Position place_of_nothing(Position next) const {
     const std::size_t at = lines_.offset_of(next);
-    const bool written = at < text_.size() && std::string_view("~nN").find(text_[at]) != std::string_view::npos;
+    const bool written =
+        at < text_.size() && std::string_view("~nN").find(text_[at]) != std::string_view::npos;
     if (written || stack_.empty()) return next;
     if (stack_.back().pending) return stack_.back().pending->at;
     return lines_.last_dash_before(next).value_or(next);
@@ -147,7 +150,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   void admit(const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& tag) {
     if (++events_ > kMaxYamlEvents) {
-      throw Refused{position_of(mark), "more than " + std::to_string(kMaxYamlEvents) + " values: split the file"};
+      throw Refused{position_of(mark),
+                    "more than " + std::to_string(kMaxYamlEvents) + " values: split the file"};
     }
     if (anchor != 0) {
       throw Refused{position_of(mark), "anchors are not allowed: write the value out"};
@@ -161,7 +165,8 @@ class TreeBuilder : public YAML::EventHandler {
     if (stack_.size() >= kMaxYamlDepth) {
       throw Refused{at, "nested deeper than " + std::to_string(kMaxYamlDepth) + " levels"};
     }
-    if (!stack_.empty() && stack_.back().node.kind == YamlNode::Kind::kMap && !stack_.back().pending) {
+    if (!stack_.empty() && stack_.back().node.kind == YamlNode::Kind::kMap &&
+        !stack_.back().pending) {
       throw Refused{at, "a key must be a word, not a list or a map"};
     }
     Level level;
@@ -195,7 +200,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   static void add_key(Level& level, YamlNode node) {
     if (node.kind != YamlNode::Kind::kScalar) throw Refused{node.at, "a key must be a word"};
-    if (node.scalar == "<<") throw Refused{node.at, "merge keys are not allowed: write the values out"};
+    if (node.scalar == "<<")
+      throw Refused{node.at, "merge keys are not allowed: write the values out"};
     if (!level.keys.insert(node.scalar).second) {
       throw Refused{node.at, "duplicate key '" + escape(node.scalar, 60) + "': keep one of them"};
     }
@@ -211,7 +217,8 @@ class TreeBuilder : public YAML::EventHandler {
   std::optional<Position> last_quoted_;
 };
 
-// Checked before yaml-cpp sees the text: it would take UTF-16 by its byte order mark, and NUL bytes.
+// Checked before yaml-cpp sees the text: it would take UTF-16 by its byte order mark, and NUL
+// bytes.
 std::optional<Refused> check_bytes(std::string_view text) {
   Position at;
   bool blank = true;
@@ -219,9 +226,11 @@ std::optional<Refused> check_bytes(std::string_view text) {
     const auto byte = static_cast<std::uint8_t>(text[i]);
     const std::size_t length = utf8_length(text.substr(i));
     if (length == 0)
-      return Refused{at, "not UTF-8 (byte 0x" + escape(text.substr(i, 1)).substr(2) + "): save the file as UTF-8"};
+      return Refused{at, "not UTF-8 (byte 0x" + escape(text.substr(i, 1)).substr(2) +
+                             "): save the file as UTF-8"};
     if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-      return Refused{at, "control character " + escape(text.substr(i, 1)) + ": only text is allowed"};
+      return Refused{at,
+                     "control character " + escape(text.substr(i, 1)) + ": only text is allowed"};
     }
     if (byte > ' ') blank = false;
     if (byte == '\n') {
@@ -236,13 +245,15 @@ std::optional<Refused> check_bytes(std::string_view text) {
   return std::nullopt;
 }
 
-// yaml-cpp 0.7 takes a quote that is never closed for one that ends with the file, so a file that was cut would be
-// accepted. Such a quote runs to the end, so only the last one needs a look.
+// yaml-cpp 0.7 takes a quote that is never closed for one that ends with the file, so a file that
+// was cut would be accepted. Such a quote runs to the end, so only the last one needs a look.
 bool is_closed(std::string_view text, std::size_t i) {
-  if (i >= text.size() || (text[i] != '"' && text[i] != '\'')) return true;  // a tag "!", or a position not understood
+  if (i >= text.size() || (text[i] != '"' && text[i] != '\''))
+    return true;  // a tag "!", or a position not understood
   const char mark = text[i];
   for (++i; i < text.size(); ++i) {
-    const bool doubled = mark == '\'' && text[i] == mark && i + 1 < text.size() && text[i + 1] == mark;
+    const bool doubled =
+        mark == '\'' && text[i] == mark && i + 1 < text.size() && text[i + 1] == mark;
     if (doubled || (mark == '"' && text[i] == '\\')) {
       ++i;  // what follows belongs to it
     } else if (text[i] == mark) {
@@ -257,7 +268,8 @@ bool is_closed(std::string_view text, std::size_t i) {
 std::string format_position(std::string_view file_name, Position at) {
   std::string name(file_name);
   // Each complaint is a line of its own, whatever a file is called.
-  for (std::size_t i = name.find('\n'); i != std::string::npos; i = name.find('\n', i)) name.replace(i, 1, "\\x0a");
+  for (std::size_t i = name.find('\n'); i != std::string::npos; i = name.find('\n', i))
+    name.replace(i, 1, "\\x0a");
   return name + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
 }
 
@@ -282,13 +294,15 @@ Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name) {
     return refuse(refused.at, refused.what);
   } catch (const YAML::Exception& error) {
     const Position at = position_of(error.mark);
-    if (blanks.tab && blanks.tab->at.line <= at.line) return refuse(blanks.tab->at, blanks.tab->what);
+    if (blanks.tab && blanks.tab->at.line <= at.line)
+      return refuse(blanks.tab->at, blanks.tab->what);
     return refuse(at, "not valid YAML: " + escape(error.msg, 200));
   } catch (const std::exception& error) {
     return refuse({}, "not valid YAML: " + escape(error.what(), 200));
   }
   if (builder.last_quoted() && !is_closed(text, lines.offset_of(*builder.last_quoted()))) {
-    return refuse(*builder.last_quoted(), "not valid YAML: the quote that begins here is never closed");
+    return refuse(*builder.last_quoted(),
+                  "not valid YAML: the quote that begins here is never closed");
   }
   std::optional<YamlNode> root = builder.take_root();
   if (!root || root->kind == YamlNode::Kind::kNull) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A strict subset of YAML as a small tree with positions. The limits and refusals act on the parser's events, before
-// any tree exists: anchors, aliases, tags, merge keys, duplicate keys, several documents, depth, size and number of
-// events. yaml-cpp, its exceptions and its stack use stay inside yaml_tree.cc. Knows nothing of profiles.
+// A strict subset of YAML as a small tree with positions. The limits and refusals act on the
+// parser's events, before any tree exists: anchors, aliases, tags, merge keys, duplicate keys,
+// several documents, depth, size and number of events. yaml-cpp, its exceptions and its stack use
+// stay inside yaml_tree.cc. Knows nothing of profiles.
 #pragma once
 
 #include <cstddef>

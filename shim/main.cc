@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died; without an action
-// and with -socket it is a server that somebody starts by hand. What goes to stderr here becomes the error text of
-// containerd's client.
+// containerd-shim-ward-v1: `start` leaves a server behind, `delete` cleans up after one that died;
+// without an action and with -socket it is a server that somebody starts by hand. What goes to
+// stderr here becomes the error text of containerd's client.
 #include <google/protobuf/stubs/logging.h>
 #include <malloc.h>
 #include <sys/stat.h>
@@ -13,15 +13,16 @@
 
 int main(int argc, char** argv) {
   ward::open_standard_streams();
-  // One thread: further arenas and a large untrimmed top would only be memory for nothing, once for each pod.
+  // One thread: further arenas and a large untrimmed top would only be memory for nothing, once for
+  // each pod.
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_TRIM_THRESHOLD, 64 << 10);
   ::mallopt(M_MMAP_THRESHOLD, 256 << 10);
-  // What the runtime writes into a bundle, and what a container inherits, must not depend on how containerd was
-  // started.
+  // What the runtime writes into a bundle, and what a container inherits, must not depend on how
+  // containerd was started.
   ::umask(022);
-  // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with what containerd
-  // reads.
+  // Bytes that cannot be decoded are our callers' to report; the library's own words would mix with
+  // what containerd reads.
   google::protobuf::SetLogHandler(nullptr);
   const auto invocation = ward::shim::command::parse_invocation({argv + 1, argv + argc});
   if (!invocation) {

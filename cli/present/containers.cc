@@ -10,16 +10,20 @@ namespace ward::cli {
 std::string full_name(const ward::v1::Container& container) {
   std::string out = container.containerd_namespace() + "/" + container.id();
   if (!container.kubernetes_namespace().empty()) {
-    out += " (" + container.kubernetes_namespace() + "/" + container.pod() + "/" + container.name() + ")";
+    out += " (" + container.kubernetes_namespace() + "/" + container.pod() + "/" +
+           container.name() + ")";
   }
   return escape(out, 1024);
 }
 
-std::string container_table(const ward::v1::ListContainersResponse& containers, const Style& style) {
-  Table table({"NAMESPACE", "CONTAINER", "STATE", "SINCE", "MODE", "PROFILE", "PHASE", "PID", "VIOLATIONS", "NOTE"});
+std::string container_table(const ward::v1::ListContainersResponse& containers,
+                            const Style& style) {
+  Table table({"NAMESPACE", "CONTAINER", "STATE", "SINCE", "MODE", "PROFILE", "PHASE", "PID",
+               "VIOLATIONS", "NOTE"});
   for (const auto& c : containers.containers()) {
     Table::Paint paint;
-    if (c.state() == "QUARANTINED") paint = [&](const std::string& text) { return style.bad(text); };
+    if (c.state() == "QUARANTINED")
+      paint = [&](const std::string& text) { return style.bad(text); };
     std::string profile = c.profile();
     if (!c.profile_digest().empty()) profile += "@" + short_digest(c.profile_digest());
     // What a person can name it by: NAMESPACE/CONTAINER.

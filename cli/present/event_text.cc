@@ -18,14 +18,16 @@ std::string hex_number(std::uint64_t value) {
   return text.data();
 }
 
-// "unshare(CLONE_NEWUSER|CLONE_NEWNS)": decoded arguments where there are any, else the raw scalars without trailing
-// zeros.
+// "unshare(CLONE_NEWUSER|CLONE_NEWNS)": decoded arguments where there are any, else the raw scalars
+// without trailing zeros.
 std::string call_text(const ward::v1::Event& event) {
   std::string out = escape(event.syscall()) + "(";
   if (event.args_text_size() > 0) {
-    for (int i = 0; i < event.args_text_size(); ++i) out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
+    for (int i = 0; i < event.args_text_size(); ++i)
+      out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
   } else {
-    int last = std::min(event.args_size(), filter::syscall_arity(event.syscall()).value_or(event.args_size()));
+    int last = std::min(event.args_size(),
+                        filter::syscall_arity(event.syscall()).value_or(event.args_size()));
     while (last > 0 && event.args(last - 1) == 0) --last;
     for (int i = 0; i < last; ++i) out += (i == 0 ? "" : ", ") + hex_number(event.args(i));
   }
@@ -53,12 +55,15 @@ void detail(std::string& out, const char* name, const std::string& value) {
 }  // namespace
 
 std::string event_text(const ward::v1::Event& event, const Style& style) {
-  std::string out = style.dim(local_time(event.wall_ns())) + "  #" + std::to_string(event.sequence()) + "  ";
+  std::string out =
+      style.dim(local_time(event.wall_ns())) + "  #" + std::to_string(event.sequence()) + "  ";
   if (event.syscall().empty()) {
     out += style.bold(escape(event.kind())) + "  " + (event.container().empty() ? "" : who(event));
     out += "\n";
     detail(out, "profile",
-           event.profile().empty() ? "" : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
+           event.profile().empty()
+               ? ""
+               : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
     detail(out, "reason", printable(event.reason()));
     return out;
   }
@@ -68,22 +73,25 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   std::string process = escape(event.comm()) + " pid " + std::to_string(event.pid());
   if (event.tid() != event.pid()) process += " tid " + std::to_string(event.tid());
   if (!event.exe().empty()) process += ", " + escape(event.exe());
-  // A record of mere repeats was not looked at one by one: it has neither a process nor a time of its own.
+  // A record of mere repeats was not looked at one by one: it has neither a process nor a time of
+  // its own.
   const bool looked_at = event.pid() != 0;
   if (looked_at) detail(out, "process", process);
   detail(out, "profile",
-         escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " + escape(event.mode()) +
-             ", action " + escape(event.action()) + ", " + escape(event.origin()) + " in phase " +
-             escape(event.phase()));
+         escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " +
+             escape(event.mode()) + ", action " + escape(event.action()) + ", " +
+             escape(event.origin()) + " in phase " + escape(event.phase()));
   std::string timing = "answered after " + microseconds(event.answered_us());
   if (event.contained_us() > 0) {
     timing += event.action() == "quarantine" ? ", frozen after " : ", all processes dead after ";
     timing += microseconds(event.contained_us());
   }
   if (looked_at) detail(out, "timing", timing);
-  if (event.repeats() > 0) detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
+  if (event.repeats() > 0)
+    detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
   if (event.dropped_before() > 0)
-    detail(out, "dropped", std::to_string(event.dropped_before()) + " violations before this one have no record");
+    detail(out, "dropped",
+           std::to_string(event.dropped_before()) + " violations before this one have no record");
   detail(out, "evidence", escape(event.evidence()));
   detail(out, "reason", printable(event.reason()));
   return out;

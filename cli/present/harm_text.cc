@@ -47,7 +47,8 @@ std::vector<HarmEntry> select_harm(const HarmSelection& selection) {
   };
   for (const profiles::HarmCall& call : profiles::harm_calls()) {
     const auto& wanted = selection.calls;
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), call.name) == wanted.end()) continue;
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), call.name) == wanted.end())
+      continue;
     add({&call, nullptr});
     for (const profiles::HarmValue& value : call.values) add({&call, &value});
   }
@@ -60,13 +61,15 @@ std::string harm_table(const std::vector<HarmEntry>& entries, const Style& style
     const HarmClass harm = entry.harm();
     const bool rest = entry.value == nullptr && !entry.call->values.empty();
     constexpr std::size_t kWidest = 60;
-    std::string arguments = entry.value != nullptr ? std::string(entry.value->shown) : rest ? "any other" : "";
+    std::string arguments = entry.value != nullptr ? std::string(entry.value->shown)
+                            : rest                 ? "any other"
+                                                   : "";
     if (arguments.size() > kWidest) arguments = arguments.substr(0, kWidest - 3) + "...";
-    table.add(
-        {{std::string(harm_class_name(harm)), [&style, harm](const auto& text) { return paint(style, harm, text); }},
-         std::string(entry.call->name),
-         arguments,
-         std::string(entry.reason().why)});
+    table.add({{std::string(harm_class_name(harm)),
+                [&style, harm](const auto& text) { return paint(style, harm, text); }},
+               std::string(entry.call->name),
+               arguments,
+               std::string(entry.reason().why)});
   }
   return table.text(style);
 }
@@ -80,8 +83,9 @@ std::string harm_details(const std::vector<HarmEntry>& entries, const Style& sty
     if (entry.value == nullptr && !entry.call->values.empty()) text += ", any other arguments";
     text += ": " + paint(style, entry.harm(), std::string(harm_class_name(entry.harm()))) + "\n";
     text += line("where", shown) + line("why", reason.why) + line("opens", reason.opens) +
-            line("CVEs", join(reason.cves)) + line("gate", reason.gate) + line("Docker", reason.docker) +
-            line("systemd", reason.systemd) + line("sources", sources(reason));
+            line("CVEs", join(reason.cves)) + line("gate", reason.gate) +
+            line("Docker", reason.docker) + line("systemd", reason.systemd) +
+            line("sources", sources(reason));
   }
   return text;
 }

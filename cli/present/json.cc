@@ -34,23 +34,29 @@ Json value_of(const Message& message, const FieldDescriptor& field, int index) {
     case FieldDescriptor::CPPTYPE_INT32:
       return repeated ? r.GetRepeatedInt32(message, &field, index) : r.GetInt32(message, &field);
     case FieldDescriptor::CPPTYPE_INT64:
-      return std::to_string(repeated ? r.GetRepeatedInt64(message, &field, index) : r.GetInt64(message, &field));
+      return std::to_string(repeated ? r.GetRepeatedInt64(message, &field, index)
+                                     : r.GetInt64(message, &field));
     case FieldDescriptor::CPPTYPE_UINT32:
       return repeated ? r.GetRepeatedUInt32(message, &field, index) : r.GetUInt32(message, &field);
     case FieldDescriptor::CPPTYPE_UINT64:
-      return std::to_string(repeated ? r.GetRepeatedUInt64(message, &field, index) : r.GetUInt64(message, &field));
+      return std::to_string(repeated ? r.GetRepeatedUInt64(message, &field, index)
+                                     : r.GetUInt64(message, &field));
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return number(repeated ? r.GetRepeatedDouble(message, &field, index) : r.GetDouble(message, &field));
+      return number(repeated ? r.GetRepeatedDouble(message, &field, index)
+                             : r.GetDouble(message, &field));
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return number(repeated ? r.GetRepeatedFloat(message, &field, index) : r.GetFloat(message, &field));
+      return number(repeated ? r.GetRepeatedFloat(message, &field, index)
+                             : r.GetFloat(message, &field));
     case FieldDescriptor::CPPTYPE_BOOL:
       return repeated ? r.GetRepeatedBool(message, &field, index) : r.GetBool(message, &field);
     case FieldDescriptor::CPPTYPE_ENUM:
-      return repeated ? r.GetRepeatedEnum(message, &field, index)->name() : r.GetEnum(message, &field)->name();
+      return repeated ? r.GetRepeatedEnum(message, &field, index)->name()
+                      : r.GetEnum(message, &field)->name();
     case FieldDescriptor::CPPTYPE_STRING:
       return repeated ? r.GetRepeatedString(message, &field, index) : r.GetString(message, &field);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return object_of(repeated ? r.GetRepeatedMessage(message, &field, index) : r.GetMessage(message, &field));
+      return object_of(repeated ? r.GetRepeatedMessage(message, &field, index)
+                                : r.GetMessage(message, &field));
   }
   return nullptr;
 }
@@ -79,8 +85,11 @@ Json list_of(const Message& message, const FieldDescriptor& field) {
 // "started_wall_ns" has its time as "started_time".
 void add_time(Json& object, const std::string& name, std::int64_t wall_ns) {
   constexpr std::string_view kSuffix = "wall_ns";
-  if (name.size() < kSuffix.size() || name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) return;
-  object[name.substr(0, name.size() - kSuffix.size()) + "time"] = wall_ns == 0 ? "" : format_rfc3339(wall_ns);
+  if (name.size() < kSuffix.size() ||
+      name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0)
+    return;
+  object[name.substr(0, name.size() - kSuffix.size()) + "time"] =
+      wall_ns == 0 ? "" : format_rfc3339(wall_ns);
 }
 
 void add_fields(const Message& message, Json& object) {
@@ -112,10 +121,12 @@ std::string to_json(const Message& message, JsonForm form) {
   return json_text(object, form);
 }
 
-// Strings may hold bytes of a container: what is not UTF-8 is replaced, never an exception, and what is not ASCII is
-// written as \uXXXX, because some terminals obey more than ESC.
+// Strings may hold bytes of a container: what is not UTF-8 is replaced, never an exception, and
+// what is not ASCII is written as \uXXXX, because some terminals obey more than ESC.
 std::string json_text(const Json& document, JsonForm form) {
-  return document.dump(form == JsonForm::kPretty ? 2 : -1, ' ', true, Json::error_handler_t::replace) + "\n";
+  return document.dump(form == JsonForm::kPretty ? 2 : -1, ' ', true,
+                       Json::error_handler_t::replace) +
+         "\n";
 }
 
 }  // namespace ward::cli

@@ -25,7 +25,8 @@ std::string arguments(const ward::v1::SeenSyscall& call) {
     out += (out.empty() ? "" : "; ") + std::string("arg") + std::to_string(argument.index()) + " ";
     for (int i = 0; i < argument.values_size(); ++i) {
       out += i == 0 ? "" : "|";
-      out += i < argument.values_text_size() ? argument.values_text(i) : std::to_string(argument.values(i));
+      out += i < argument.values_text_size() ? argument.values_text(i)
+                                             : std::to_string(argument.values(i));
     }
     if (argument.overflowed()) out += " (and more)";
   }
@@ -67,31 +68,36 @@ std::string refused(const ward::v1::Recording& r, const Style& style) {
   if (r.refused_size() == 0) return "";
   Table calls({"SYSCALL", "RUNS", "COUNT", "BY", "ARGUMENTS"});
   for (const auto& call : r.refused())
-    calls.add(
-        {name_of(call, style), std::to_string(call.runs()), std::to_string(call.count()), origin(call), remarks(call)});
-  return style.bold("Tried, and refused by the container's own filter") + "\n" + calls.text(style) + "\n";
+    calls.add({name_of(call, style), std::to_string(call.runs()), std::to_string(call.count()),
+               origin(call), remarks(call)});
+  return style.bold("Tried, and refused by the container's own filter") + "\n" + calls.text(style) +
+         "\n";
 }
 
 std::string signals(const ward::v1::Recording& r, const Style& style) {
   if (r.signals_size() == 0) return "";
   Table table({"SIGNAL", "TO", "FROM", "DELIVERED", "IGNORED", "RUNS"});
   for (const auto& signal : r.signals()) {
-    table.add({signal.name(), signal.to() + (signal.to() == "exec" ? " session" : " process"), signal.from(),
-               std::to_string(signal.delivered()), std::to_string(signal.ignored()), std::to_string(signal.runs())});
+    table.add({signal.name(), signal.to() + (signal.to() == "exec" ? " session" : " process"),
+               signal.from(), std::to_string(signal.delivered()), std::to_string(signal.ignored()),
+               std::to_string(signal.runs())});
   }
   return style.bold("Signals") + "\n" + table.text(style) + "\n";
 }
 
 std::string coverage(const ward::v1::Coverage& c, const Style& style) {
   std::string out = style.bold("How much is probably unseen") + "\n";
-  out += "  verdict      " +
-         (c.reliable() ? style.good(escape(c.verdict(), 500)) : style.warn(escape(c.verdict(), 500))) + "\n";
+  out +=
+      "  verdict      " +
+      (c.reliable() ? style.good(escape(c.verdict(), 500)) : style.warn(escape(c.verdict(), 500))) +
+      "\n";
   if (c.estimated()) {
     std::array<char, 160> estimate{};
-    std::snprintf(estimate.data(), estimate.size(), "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
+    std::snprintf(estimate.data(), estimate.size(),
+                  "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
                   c.estimated_total(), c.estimated_unseen(), c.windows());
-    out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " + percent(c.unseen_mass_coarse()) +
-           " large windows (Good-Turing)\n";
+    out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " +
+           percent(c.unseen_mass_coarse()) + " large windows (Good-Turing)\n";
     out += std::string("  estimate     ") + estimate.data() + "\n";
   }
   std::string seen;
@@ -105,34 +111,41 @@ std::string coverage(const ward::v1::Coverage& c, const Style& style) {
 }  // namespace
 
 std::string recording_text(const ward::v1::Recording& r, const Style& style) {
-  std::string out = style.bold(escape(r.workload())) + ": " + std::to_string(r.runs_size()) + " runs, " +
-                    std::to_string(r.syscalls_size()) + " syscalls, " + std::to_string(r.capabilities_size()) +
-                    " capabilities, recorder " + escape(r.recorder()) + ", lost events " +
-                    std::to_string(r.lost_events()) + "\n\n";
+  std::string out = style.bold(escape(r.workload())) + ": " + std::to_string(r.runs_size()) +
+                    " runs, " + std::to_string(r.syscalls_size()) + " syscalls, " +
+                    std::to_string(r.capabilities_size()) + " capabilities, recorder " +
+                    escape(r.recorder()) + ", lost events " + std::to_string(r.lost_events()) +
+                    "\n\n";
   Table calls({"SYSCALL", "RUNS", "COUNT", "FIRST", "LAST", "BY", "ARGUMENTS"});
   for (const auto& call : r.syscalls()) {
     calls.add({name_of(call, style), std::to_string(call.runs()), std::to_string(call.count()),
-               std::to_string(call.first_seen_ms()) + " ms", std::to_string(call.last_seen_ms()) + " ms", origin(call),
-               remarks(call)});
+               std::to_string(call.first_seen_ms()) + " ms",
+               std::to_string(call.last_seen_ms()) + " ms", origin(call), remarks(call)});
   }
   out += calls.text(style) + "\n" + refused(r, style);
   out += style.bold("Capabilities used") + "  ";
-  for (int i = 0; i < r.capabilities_size(); ++i) out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
+  for (int i = 0; i < r.capabilities_size(); ++i)
+    out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
   out += r.capabilities_size() == 0 ? "none\n" : "\n";
-  out += style.bold("Runtime's own calls, kept apart") + "  " + std::to_string(r.runtime_layer_size()) + "\n\n";
-  Table runs({"RUN", "NAMESPACE", "POD", "CONTAINER", "IMAGE", "STARTED", "ENDED", "EXIT", "STOP", "SYSCALLS", "LOST",
-              "PROGRAMS"});
+  out += style.bold("Runtime's own calls, kept apart") + "  " +
+         std::to_string(r.runtime_layer_size()) + "\n\n";
+  Table runs({"RUN", "NAMESPACE", "POD", "CONTAINER", "IMAGE", "STARTED", "ENDED", "EXIT", "STOP",
+              "SYSCALLS", "LOST", "PROGRAMS"});
   for (const auto& run : r.runs()) {
-    const std::string exit = run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status());
-    const std::string& where =
-        run.kubernetes_namespace().empty() ? run.containerd_namespace() : run.kubernetes_namespace();
-    runs.add({run.id(), where, run.pod(), run.container_name().empty() ? run.container() : run.container_name(),
-              image_of(run), local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
-              run.stop().empty() && run.ended_wall_ns() != 0 ? "not known" : run.stop(), std::to_string(run.syscalls()),
-              std::to_string(run.lost_events()), list(run.programs())});
+    const std::string exit =
+        run.ended_wall_ns() == 0 ? "running" : std::to_string(run.exit_status());
+    const std::string& where = run.kubernetes_namespace().empty() ? run.containerd_namespace()
+                                                                  : run.kubernetes_namespace();
+    runs.add({run.id(), where, run.pod(),
+              run.container_name().empty() ? run.container() : run.container_name(), image_of(run),
+              local_time(run.started_wall_ns()), local_time(run.ended_wall_ns()), exit,
+              run.stop().empty() && run.ended_wall_ns() != 0 ? "not known" : run.stop(),
+              std::to_string(run.syscalls()), std::to_string(run.lost_events()),
+              list(run.programs())});
   }
   out += runs.text(style) + "\n" + signals(r, style) + coverage(r.coverage(), style);
-  for (const auto& warning : r.warnings()) out += style.warn("warning: ") + printable(warning) + "\n";
+  for (const auto& warning : r.warnings())
+    out += style.warn("warning: ") + printable(warning) + "\n";
   return out;
 }
 

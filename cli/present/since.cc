@@ -29,7 +29,8 @@ std::optional<std::int64_t> seconds_ago(const std::string& text) {
   std::int64_t number = 0;
   const char* end = text.data() + text.size() - 1;
   const auto [rest, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || rest != end || number < 0 || number > kMost_s / *unit) return std::nullopt;
+  if (error != std::errc() || rest != end || number < 0 || number > kMost_s / *unit)
+    return std::nullopt;
   return number * *unit;
 }
 
@@ -55,9 +56,10 @@ Result<std::int64_t> parse_since(const std::string& text, std::int64_t now_wall_
   if (!found) found = moment(text, "%Y-%m-%d %H:%M:%S", false);
   if (!found) found = moment(text, "%Y-%m-%d", false);
   if (!found || *found < 0 || *found > kMost_s) {
-    return fail(Code::kInvalidArgument, "'" + escape(text, 60) +
-                                            "' is no time: write 10m (s, m, h or d), 2026-11-23T18:43:01Z, or "
-                                            "'2026-11-23 18:43:01'");
+    return fail(Code::kInvalidArgument,
+                "'" + escape(text, 60) +
+                    "' is no time: write 10m (s, m, h or d), 2026-11-23T18:43:01Z, or "
+                    "'2026-11-23 18:43:01'");
   }
   return *found * kSecond_ns;
 }

@@ -12,7 +12,8 @@ namespace ward::cli {
 
 Style::Style(int fd) {
   const char* term = std::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb" || std::string_view(term).empty();
+  const bool dumb =
+      term == nullptr || std::string_view(term) == "dumb" || std::string_view(term).empty();
   const char* no_color = std::getenv("NO_COLOR");
   coloured_ = ::isatty(fd) == 1 && !dumb && (no_color == nullptr || *no_color == '\0');
 }
@@ -35,7 +36,8 @@ std::string local_time(std::int64_t wall_ns) {
   std::array<char, 32> day{};
   const std::size_t n = std::strftime(day.data(), day.size(), "%F %T", &local);
   std::array<char, 8> millis{};
-  std::snprintf(millis.data(), millis.size(), ".%03d", static_cast<int>(wall_ns / 1'000'000 % 1000));
+  std::snprintf(millis.data(), millis.size(), ".%03d",
+                static_cast<int>(wall_ns / 1'000'000 % 1000));
   return std::string(day.data(), n) + millis.data();
 }
 
@@ -48,7 +50,9 @@ std::string age(std::int64_t wall_ns, std::int64_t now_ns) {
   return std::to_string(seconds / 86'400) + "d";
 }
 
-std::string short_digest(std::string_view digest) { return digest.empty() ? "-" : std::string(digest.substr(0, 12)); }
+std::string short_digest(std::string_view digest) {
+  return digest.empty() ? "-" : std::string(digest.substr(0, 12));
+}
 
 std::string microseconds(std::int64_t us) {
   if (us < 1000) return std::to_string(us) + " us";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Colour for people: only on a terminal, never with NO_COLOR or TERM=dumb. Everything that goes to a person's terminal
-// and was not written by us passes through here escaped (I7).
+// Colour for people: only on a terminal, never with NO_COLOR or TERM=dumb. Everything that goes to
+// a person's terminal and was not written by us passes through here escaped (I7).
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,8 @@ std::string Table::text(const Style& style) const {
   std::vector<std::size_t> widths;
   for (const std::string& heading : headings_) widths.push_back(heading.size());
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].text.size());
+    for (std::size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].text.size());
   }
   const auto padded = [&](const std::string& cell, std::size_t column, std::size_t columns) {
     std::string out = cell;
@@ -27,7 +28,8 @@ std::string Table::text(const Style& style) const {
     return out;
   };
   std::string out;
-  for (std::size_t i = 0; i < headings_.size(); ++i) out += style.bold(padded(headings_[i], i, headings_.size()));
+  for (std::size_t i = 0; i < headings_.size(); ++i)
+    out += style.bold(padded(headings_[i], i, headings_.size()));
   out += '\n';
   for (const auto& row : rows_) {
     for (std::size_t i = 0; i < row.size(); ++i) {

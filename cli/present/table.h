@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table of text with aligned columns. Cells are escaped on the way in; colour is added per cell afterwards, so that
-// it does not count in widths. The last column is never padded.
+// A table of text with aligned columns. Cells are escaped on the way in; colour is added per cell
+// afterwards, so that it does not count in widths. The last column is never padded.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,9 @@ class Table {
   struct Cell {
     std::string text;
     Paint paint;
-    Cell(std::string t) : text(std::move(t)) {}  // NOLINT(google-explicit-constructor): rows are written as lists
-    Cell(const char* t) : text(t) {}             // NOLINT(google-explicit-constructor)
+    Cell(std::string t)
+        : text(std::move(t)) {}  // NOLINT(google-explicit-constructor): rows are written as lists
+    Cell(const char* t) : text(t) {}  // NOLINT(google-explicit-constructor)
     Cell(std::string t, Paint p) : text(std::move(t)), paint(std::move(p)) {}
   };
 

@@ -19,9 +19,14 @@ bool is_plain(const std::string& text) {
 
 }  // namespace
 
-EventStream::EventStream(asio::io_context& core, Journal& journal, std::shared_ptr<OpenStreams> open,
-                         grpc::CallbackServerContext* context, v1::ListEventsRequest request)
-    : core_(core), journal_(journal), open_(std::move(open)), context_(context), request_(std::move(request)) {}
+EventStream::EventStream(asio::io_context& core, Journal& journal,
+                         std::shared_ptr<OpenStreams> open, grpc::CallbackServerContext* context,
+                         v1::ListEventsRequest request)
+    : core_(core),
+      journal_(journal),
+      open_(std::move(open)),
+      context_(context),
+      request_(std::move(request)) {}
 
 void EventStream::begin(const Result<Operations::EventsOf>& of) {
   open_->streams.insert(this);
@@ -31,7 +36,8 @@ void EventStream::begin(const Result<Operations::EventsOf>& of) {
   if (request_.follow()) {
     if (open_->followers >= ApiServer::kMaxFollowers) {
       return end({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                  std::to_string(ApiServer::kMaxFollowers) + " streams follow the events already: close one"});
+                  std::to_string(ApiServer::kMaxFollowers) +
+                      " streams follow the events already: close one"});
     }
     ++open_->followers;
     counted_ = true;
@@ -42,7 +48,8 @@ void EventStream::begin(const Result<Operations::EventsOf>& of) {
   }
   // The headers tell a follower that it is subscribed, also while there is nothing to say.
   context_->AddInitialMetadata("ward-after", std::to_string(after_));
-  // gRPC ends the whole program for a header with other bytes; no container has such a name, so nothing is lost.
+  // gRPC ends the whole program for a header with other bytes; no container has such a name, so
+  // nothing is lost.
   if (!of_.containerd_namespace.empty() && is_plain(of_.containerd_namespace) && is_plain(of_.id)) {
     context_->AddInitialMetadata("ward-container", of_.containerd_namespace + "/" + of_.id);
   }
@@ -54,8 +61,10 @@ Result<void> EventStream::find_place() {
   const auto newest = journal_.sequence_before_newest(0, "");
   if (!newest) return tl::unexpected<Error>(newest.error());
   newest_at_begin_ = *newest;
-  // Not behind the end, where a database that was begun anew has lower numbers than a follower remembers.
-  after_ = request_.only_new() ? *newest : std::min<std::uint64_t>(request_.after_sequence(), *newest);
+  // Not behind the end, where a database that was begun anew has lower numbers than a follower
+  // remembers.
+  after_ =
+      request_.only_new() ? *newest : std::min<std::uint64_t>(request_.after_sequence(), *newest);
   if (request_.limit() == 0) return {};
   const auto start = journal_.sequence_before_newest(request_.limit(), of_.id);
   if (!start) return tl::unexpected<Error>(start.error());
@@ -65,15 +74,18 @@ Result<void> EventStream::find_place() {
 
 bool EventStream::is_wanted(const JournalRecord& record) const {
   const node::v1::Violation& body = record.entry.body;
-  if (record.sequence <= newest_at_begin_ && body.wall_ns() < request_.since_wall_ns()) return false;
-  return of_.containerd_namespace.empty() || body.identity().containerd_namespace() == of_.containerd_namespace;
+  if (record.sequence <= newest_at_begin_ && body.wall_ns() < request_.since_wall_ns())
+    return false;
+  return of_.containerd_namespace.empty() ||
+         body.identity().containerd_namespace() == of_.containerd_namespace;
 }
 
 void EventStream::advance() {
   if (over_ || write_in_flight_) return;
   while (page_.empty()) {
     auto records = journal_.read(after_, of_.id, kPage);
-    if (!records) return end({static_cast<grpc::StatusCode>(records.error().code), records.error().message});
+    if (!records)
+      return end({static_cast<grpc::StatusCode>(records.error().code), records.error().message});
     if (records->empty()) break;
     after_ = records->back().sequence;
     for (JournalRecord& record : *records) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One ListEvents call: a cursor into the journal. Nothing is queued for a slow reader, it is read from the journal when
-// the reader has taken what came before. Lives on the core loop; gRPC's threads only post to it.
+// One ListEvents call: a cursor into the journal. Nothing is queued for a slow reader, it is read
+// from the journal when the reader has taken what came before. Lives on the core loop; gRPC's
+// threads only post to it.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -18,7 +19,8 @@ namespace ward::enforcer {
 
 struct OpenStreams;
 
-// gRPC ends it: OnDone deletes the object, and nobody else may, hence the private destructor of a class that is final.
+// gRPC ends it: OnDone deletes the object, and nobody else may, hence the private destructor of a
+// class that is final.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor)
 class EventStream final : public grpc::ServerWriteReactor<v1::Event> {
  public:

@@ -18,7 +18,8 @@ void make_text(Message& message, const FieldDescriptor& field) {
   const bool text = field.type() == FieldDescriptor::TYPE_STRING;
   const bool within = field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
   if (!field.is_repeated()) {
-    if (within && r.HasField(message, &field)) enforcer::make_text(*r.MutableMessage(&message, &field));
+    if (within && r.HasField(message, &field))
+      enforcer::make_text(*r.MutableMessage(&message, &field));
     if (!text) return;
     const std::string value = r.GetString(message, &field);
     if (!is_utf8(value)) r.SetString(&message, &field, to_utf8(value));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of others on its way to a client: names of files, words of errors. A reader of protobuf refuses a whole message
-// for one byte that is no UTF-8.
+// Text of others on its way to a client: names of files, words of errors. A reader of protobuf
+// refuses a whole message for one byte that is no UTF-8.
 #pragma once
 
 #include <google/protobuf/message.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the API can ask of wardd. Each call runs on the core loop and answers there, at once or later; the API itself
-// knows nothing of stores, shims and recorders. Filled by the composition root.
+// What the API can ask of wardd. Each call runs on the core loop and answers there, at once or
+// later; the API itself knows nothing of stores, shims and recorders. Filled by the composition
+// root.
 #pragma once
 
 #include <functional>

@@ -21,15 +21,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 
-// gRPC has no hook for the credentials of a unix peer, so it is handed connections that were checked already.
+// gRPC has no hook for the credentials of a unix peer, so it is handed connections that were
+// checked already.
 Result<UniqueFd> accept_checked(const UniqueFd& listener) {
   auto connection = accept_unix(listener);
   if (!connection) return connection;
   const auto peer = peer_credentials(*connection);
   if (!peer) return tl::unexpected<Error>(peer.error());
   if (peer->uid != 0 && peer->uid != ::geteuid()) {
-    return fail(Code::kPermissionDenied,
-                "uid " + std::to_string(peer->uid) + " (process " + std::to_string(peer->pid) + ") is not root");
+    return fail(Code::kPermissionDenied, "uid " + std::to_string(peer->uid) + " (process " +
+                                             std::to_string(peer->pid) + ") is not root");
   }
   return connection;
 }
@@ -63,7 +64,8 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
                           self->pause.expires_after(kPauseWithoutDescriptors);
                           self->pause.async_wait([weak](const asio::error_code& stopped) {
                             auto still = weak.lock();
-                            if (!stopped && still && still->readable.is_open()) still->accept_more();
+                            if (!stopped && still && still->readable.is_open())
+                              still->accept_more();
                           });
                         });
   }
@@ -77,7 +79,8 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
     } else if (connection.error().code == Code::kPermissionDenied) {
       log::warn("API connection refused", {{"why", connection.error().message}});
     } else if (connection.error().code == Code::kResourceExhausted) {
-      if (!said_short) log::warn("API connections have to wait", {{"error", connection.error().message}});
+      if (!said_short)
+        log::warn("API connections have to wait", {{"error", connection.error().message}});
       said_short = true;
       return false;
     } else if (connection.error().sys_errno != EAGAIN) {
@@ -97,8 +100,10 @@ struct ApiServer::State : std::enable_shared_from_this<State> {
   std::thread stopper;
 };
 
-ApiServer::ApiServer(asio::io_context& core, UniqueFd listening_socket, Operations operations, Journal& journal)
-    : state_(std::make_shared<State>(core, std::move(listening_socket), std::move(operations), journal)) {}
+ApiServer::ApiServer(asio::io_context& core, UniqueFd listening_socket, Operations operations,
+                     Journal& journal)
+    : state_(std::make_shared<State>(core, std::move(listening_socket), std::move(operations),
+                                     journal)) {}
 
 ApiServer::~ApiServer() {
   if (state_->readable.is_open()) state_->readable.release();
@@ -135,7 +140,8 @@ void ApiServer::stop(std::function<void()> done) {
   for (EventStream* stream : std::set(state_->open->streams)) {
     stream->end({grpc::StatusCode::UNAVAILABLE, "wardd is shutting down"});
   }
-  // Shutdown waits for calls, and those are answered by the core loop: it must not be the one that waits.
+  // Shutdown waits for calls, and those are answered by the core loop: it must not be the one that
+  // waits.
   state_->stopper = std::thread([state = state_, done = std::move(done)]() mutable {
     state->server->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
     state->server->Wait();

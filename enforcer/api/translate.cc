@@ -65,12 +65,15 @@ std::string origin_name(node::v1::Origin origin) {
   }
 }
 
-// Where no profile is in force there are no phases, and a program that runs is past those of the runtime.
+// Where no profile is in force there are no phases, and a program that runs is past those of the
+// runtime.
 std::string phase_of(const node::v1::ContainerStatus& status) {
-  const bool governed = status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
+  const bool governed =
+      status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
   const bool created = status.state() == node::v1::CONTAINER_STATE_CREATED;
   if (!governed || status.state() == node::v1::CONTAINER_STATE_STOPPED) return "";
-  return phase_name(!created && status.phase() == node::v1::PHASE_RUNTIME ? node::v1::PHASE_BOOT : status.phase());
+  return phase_name(!created && status.phase() == node::v1::PHASE_RUNTIME ? node::v1::PHASE_BOOT
+                                                                          : status.phase());
 }
 
 v1::Container to_api(const ContainerEntry& entry) {
@@ -126,7 +129,8 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_syscall(body.syscall());
   for (const std::uint64_t value : body.args()) out.add_args(value);
   const int most = filter::syscall_arity(body.syscall()).value_or(body.args_text_size());
-  for (int i = 0; i < std::min(most, body.args_text_size()); ++i) out.add_args_text(body.args_text(i));
+  for (int i = 0; i < std::min(most, body.args_text_size()); ++i)
+    out.add_args_text(body.args_text(i));
   out.set_pid(body.pid());
   out.set_tid(body.tid());
   out.set_comm(body.comm());

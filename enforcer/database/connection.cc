@@ -35,15 +35,17 @@ Statement& Statement::bind(std::int64_t value) {
 Statement& Statement::bind(std::string_view text) {
   *bytes_bound_ += text.size();
   // A null pointer would bind NULL instead of the empty text.
-  bind_error_ |= sqlite3_bind_text64(statement_.get(), next_++, text.data() != nullptr ? text.data() : "", text.size(),
-                                     SQLITE_TRANSIENT, SQLITE_UTF8);
+  bind_error_ |=
+      sqlite3_bind_text64(statement_.get(), next_++, text.data() != nullptr ? text.data() : "",
+                          text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   return *this;
 }
 
 Statement& Statement::bind_blob(std::string_view bytes) {
   *bytes_bound_ += bytes.size();
-  bind_error_ |= sqlite3_bind_blob64(statement_.get(), next_++, bytes.data() != nullptr ? bytes.data() : "",
-                                     bytes.size(), SQLITE_TRANSIENT);
+  bind_error_ |=
+      sqlite3_bind_blob64(statement_.get(), next_++, bytes.data() != nullptr ? bytes.data() : "",
+                          bytes.size(), SQLITE_TRANSIENT);
   return *this;
 }
 
@@ -64,13 +66,16 @@ Result<void> Statement::run() {
   }
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
 
 std::string Statement::text(int column) const {
   const void* bytes = sqlite3_column_blob(statement_.get(), column);
   const int size = sqlite3_column_bytes(statement_.get(), column);
-  return bytes != nullptr ? std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size))
-                          : std::string();
+  return bytes != nullptr
+             ? std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(size))
+             : std::string();
 }
 
 void Statement::reset() {
@@ -84,7 +89,8 @@ void Connection::Close::operator()(sqlite3* database) const { sqlite3_close_v2(d
 
 Result<Connection> Connection::open(const std::filesystem::path& path, Access access) {
   sqlite3* raw = nullptr;
-  const int flags = (access == Access::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY) |
+  const int flags = (access == Access::kReadWrite ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                                  : SQLITE_OPEN_READONLY) |
                     SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int status = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Connection connection(raw);  // closed even where opening failed
@@ -103,7 +109,8 @@ Result<Connection> Connection::open(const std::filesystem::path& path, Access ac
 
 Result<Statement> Connection::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
-  const int status = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  const int status = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        &statement, nullptr);
   if (status != SQLITE_OK) return fail_sqlite(database_.get(), status, "database");
   return Statement(statement, bytes_bound_);
 }
@@ -114,7 +121,9 @@ Result<void> Connection::execute(const std::string& sql) {
   return {};
 }
 
-void Connection::leave_log_alone() { sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+void Connection::leave_log_alone() {
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+}
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_.get()); }
 

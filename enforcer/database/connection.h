@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite, thinly: a connection and its statements, with Result instead of return codes. Used by wardd's journal,
-// recordings and store; knows no table but through the statements it is given. One thread per connection.
+// SQLite, thinly: a connection and its statements, with Result instead of return codes. Used by
+// wardd's journal, recordings and store; knows no table but through the statements it is given. One
+// thread per connection.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +49,8 @@ enum class Access { kReadWrite, kReadOnly };
 
 class Connection {
  public:
-  // kReadWrite creates the file and sets WAL with synchronous=FULL: what is committed survives a power cut.
+  // kReadWrite creates the file and sets WAL with synchronous=FULL: what is committed survives a
+  // power cut.
   static Result<Connection> open(const std::filesystem::path& path, Access access);
 
   Result<Statement> prepare(std::string_view sql);

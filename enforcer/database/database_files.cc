@@ -30,7 +30,9 @@ Result<void> move(const std::filesystem::path& from, const std::filesystem::path
 
 DatabaseFiles::DatabaseFiles(std::filesystem::path database) : database_(std::move(database)) {}
 
-std::filesystem::path DatabaseFiles::with(const char* suffix) const { return database_.string() + suffix; }
+std::filesystem::path DatabaseFiles::with(const char* suffix) const {
+  return database_.string() + suffix;
+}
 
 DatabaseFiles::Identity DatabaseFiles::identify(const std::filesystem::path& path) {
   struct stat status {};
@@ -39,7 +41,8 @@ DatabaseFiles::Identity DatabaseFiles::identify(const std::filesystem::path& pat
 }
 
 void DatabaseFiles::note() {
-  for (std::size_t i = 0; i < kSuffixes.size(); ++i) opened_.at(i) = identify(with(kSuffixes.at(i)));
+  for (std::size_t i = 0; i < kSuffixes.size(); ++i)
+    opened_.at(i) = identify(with(kSuffixes.at(i)));
 }
 
 DatabaseFiles::Found DatabaseFiles::look() {
@@ -47,7 +50,8 @@ DatabaseFiles::Found DatabaseFiles::look() {
     const auto path = with(kSuffixes.at(i));
     const Identity now = identify(path);
     if (now.is_same_file(opened_.at(i))) {
-      if (i == 1 && now.size < opened_.at(i).size) return {Harm::kCut, "'" + path.string() + "' was cut short"};
+      if (i == 1 && now.size < opened_.at(i).size)
+        return {Harm::kCut, "'" + path.string() + "' was cut short"};
       opened_.at(i).size = now.size;
       continue;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of one open database: whether they are still the ones that were opened. SQLite goes on writing to a file
-// that was removed, and what is in a removed -wal is gone with the process. Used by the writer alone.
+// The files of one open database: whether they are still the ones that were opened. SQLite goes on
+// writing to a file that was removed, and what is in a removed -wal is gone with the process. Used
+// by the writer alone.
 #pragma once
 
 #include <sys/types.h>
@@ -22,7 +23,7 @@ class DatabaseFiles {
 
   enum class Harm {
     kNone,
-    kLog,       // -wal or -shm was removed or replaced: what is committed can be moved into the database
+    kLog,  // -wal or -shm was removed or replaced: what is committed can be moved into the database
     kDatabase,  // the database itself was: all of it is in the open, nameless file only
     kCut,       // -wal is shorter than it was: what it held is in the database, or gone
   };
@@ -35,8 +36,8 @@ class DatabaseFiles {
   // A whole copy of the open database goes here, complete only when it has been sealed.
   [[nodiscard]] std::filesystem::path copy() const;
   [[nodiscard]] Result<void> seal_copy() const;
-  // Puts a sealed copy in the place of the database, where there is one; what stands there is kept beside it, as
-  // "ward.db.found-<time>". To be called while nobody has the database open.
+  // Puts a sealed copy in the place of the database, where there is one; what stands there is kept
+  // beside it, as "ward.db.found-<time>". To be called while nobody has the database open.
   [[nodiscard]] Result<void> put_copy_in_place() const;
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads <state>/ward.db on the core loop, beside the writer: a connection of its own, opened when it is first needed
-// (the writer creates the file) and then kept.
+// Reads <state>/ward.db on the core loop, beside the writer: a connection of its own, opened when
+// it is first needed (the writer creates the file) and then kept.
 #pragma once
 
 #include <filesystem>
@@ -20,8 +20,8 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // A file that cannot be opened is tried again by the next call. The statement must not outlive the handler on the
-  // loop that asked for it.
+  // A file that cannot be opened is tried again by the next call. The statement must not outlive
+  // the handler on the loop that asked for it.
   Result<Statement> prepare(std::string_view sql);
   void close();  // the next call opens it again
 

@@ -36,8 +36,8 @@ CREATE INDEX IF NOT EXISTS runs_by_workload ON runs (workload, started_wall_ns);
 CREATE TABLE IF NOT EXISTS calibrations (key TEXT PRIMARY KEY, wall_ns INTEGER NOT NULL, title TEXT NOT NULL, observation BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
-// Version 2: whose each event is, and how many each has: what leaves the journal is looked up, never counted. The
-// workload of older events is filled in bit by bit (enforcer/journal/expiry.cc).
+// Version 2: whose each event is, and how many each has: what leaves the journal is looked up,
+// never counted. The workload of older events is filled in bit by bit (enforcer/journal/expiry.cc).
 constexpr const char* kShares = R"sql(
 ALTER TABLE events ADD COLUMN workload TEXT NOT NULL DEFAULT '';
 CREATE INDEX events_by_workload ON events (workload, sequence);
@@ -64,8 +64,8 @@ CREATE TRIGGER event_named AFTER UPDATE OF workload ON events BEGIN
 END;
 )sql";
 
-// Version 2 as well, and possibly added to a file of that version: how far spool files were replayed, and of which
-// image and namespace each run is (profiles/source.h).
+// Version 2 as well, and possibly added to a file of that version: how far spool files were
+// replayed, and of which image and namespace each run is (profiles/source.h).
 constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS replays (
   spool TEXT PRIMARY KEY,
@@ -90,13 +90,15 @@ Result<void> apply_schema(Connection& connection) {
     found = statement->integer(0);
   }
   if (found > kVersion) {
-    return fail(Code::kFailedPrecondition, "database: written by a newer wardd (format " + std::to_string(found) +
-                                               ", this one knows " + std::to_string(kVersion) +
-                                               "): install that version again or move the file away");
+    return fail(Code::kFailedPrecondition,
+                "database: written by a newer wardd (format " + std::to_string(found) +
+                    ", this one knows " + std::to_string(kVersion) +
+                    "): install that version again or move the file away");
   }
   if (found == kVersion) return connection.execute(kAdded);
-  return connection.execute("BEGIN IMMEDIATE;" + std::string(found < 1 ? kTables : "") + kShares + kAdded +
-                            "PRAGMA user_version=" + std::to_string(kVersion) + ";COMMIT;");
+  return connection.execute("BEGIN IMMEDIATE;" + std::string(found < 1 ? kTables : "") + kShares +
+                            kAdded + "PRAGMA user_version=" + std::to_string(kVersion) +
+                            ";COMMIT;");
 }
 
 }  // namespace ward::enforcer

@@ -25,7 +25,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kLargestBatch = 512;
 constexpr std::chrono::seconds kReopenAfter{5};
-constexpr std::chrono::seconds kLookEvery{1};  // at the files, and whether what failed would succeed now
+constexpr std::chrono::seconds kLookEvery{
+    1};  // at the files, and whether what failed would succeed now
 // What a proof writes: twice what failed, and at least what the next batch of a shim may need.
 constexpr std::uint64_t kLeastProof = 1U << 20U;
 constexpr std::uint64_t kLargestProof = 64U << 20U;
@@ -45,12 +46,14 @@ struct Trouble {
 Result<Connection> open_with_tables(const std::filesystem::path& path) {
   auto connection = Connection::open(path, Access::kReadWrite);
   if (!connection) return connection;
-  if (auto made = apply_schema(*connection); !made) return fail_with("'" + path.string() + "'", made.error());
+  if (auto made = apply_schema(*connection); !made)
+    return fail_with("'" + path.string() + "'", made.error());
   return connection;
 }
 
 // One job fails alone; a commit that fails fails all.
-void run_batch(Connection& connection, std::vector<Task>& batch, std::vector<Result<void>>& results) {
+void run_batch(Connection& connection, std::vector<Task>& batch,
+               std::vector<Result<void>>& results) {
   if (auto begun = connection.execute("BEGIN IMMEDIATE"); !begun) {
     results.assign(batch.size(), begun);
     return;
@@ -59,7 +62,8 @@ void run_batch(Connection& connection, std::vector<Task>& batch, std::vector<Res
     Result<void> result = connection.execute("SAVEPOINT job");
     if (result) result = task.job(connection);
     if (!result) {
-      // SQLITE_FULL and friends may have rolled back everything already: then this fails, and the commit tells.
+      // SQLITE_FULL and friends may have rolled back everything already: then this fails, and the
+      // commit tells.
       (void)connection.execute("ROLLBACK TO job");
     }
     (void)connection.execute("RELEASE job");
@@ -74,8 +78,10 @@ void run_batch(Connection& connection, std::vector<Task>& batch, std::vector<Res
 }
 
 bool is_trouble(const Result<void>& result) {
-  return !result && (result.error().code == Code::kResourceExhausted || result.error().code == Code::kUnavailable ||
-                     result.error().code == Code::kFailedPrecondition || result.error().code == Code::kInternal);
+  return !result && (result.error().code == Code::kResourceExhausted ||
+                     result.error().code == Code::kUnavailable ||
+                     result.error().code == Code::kFailedPrecondition ||
+                     result.error().code == Code::kInternal);
 }
 
 Result<void> write_and_remove(Connection& connection, std::uint64_t bytes) {
@@ -100,7 +106,8 @@ Result<void> empty_log(Connection& connection) {
   if (!statement) return tl::unexpected<Error>(statement.error());
   auto row = statement->step();
   if (!row) return tl::unexpected<Error>(row.error());
-  if (*row && statement->integer(0) != 0) return fail(Code::kUnavailable, "the database is being read");
+  if (*row && statement->integer(0) != 0)
+    return fail(Code::kUnavailable, "the database is being read");
   return {};
 }
 
@@ -117,7 +124,8 @@ Result<void> copy_all(Connection& connection, const DatabaseFiles& files) {
 }  // namespace
 
 struct Writer::State {
-  State(asio::io_context& loop, std::filesystem::path database) : core(loop), path(std::move(database)), files(path) {}
+  State(asio::io_context& loop, std::filesystem::path database)
+      : core(loop), path(std::move(database)), files(path) {}
 
   asio::io_context& core;
   const std::filesystem::path path;
@@ -162,7 +170,8 @@ struct Writer::State {
     settled("open");
   }
 
-  // A failure stays until what failed would succeed: that a smaller write fits onto a full disk says nothing.
+  // A failure stays until what failed would succeed: that a smaller write fits onto a full disk
+  // says nothing.
   void note(const std::vector<Task>& batch, const std::vector<Result<void>>& results) {
     bool failed = false;
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -215,8 +224,8 @@ struct Writer::State {
     for (const std::string& subject : unproven()) settled(subject);
   }
 
-  // True where the files are the ones that were opened, perhaps because they were made so. What was committed before
-  // that is on disk then, also what was written to a file without a name.
+  // True where the files are the ones that were opened, perhaps because they were made so. What was
+  // committed before that is on disk then, also what was written to a file without a name.
   bool files_are_well(const std::shared_ptr<State>& self) {
     if (!connection) return false;
     const auto found = files.look();
@@ -238,8 +247,9 @@ struct Writer::State {
     reopen(self);
     if (!connection) return false;
     settled("files");
-    const std::string said = found.what + " while wardd ran; " +
-                             (cut ? "what was not in the database yet is lost" : "all that was acknowledged was saved");
+    const std::string said =
+        found.what + " while wardd ran; " +
+        (cut ? "what was not in the database yet is lost" : "all that was acknowledged was saved");
     {
       const std::lock_guard lock(mutex);
       repairs = {said};
@@ -349,7 +359,8 @@ void Writer::submit(Job job, Done done, std::string_view subject) {
 std::optional<std::string> Writer::problem() const {
   const std::lock_guard lock(state_->mutex);
   std::optional<std::string> all;
-  for (const auto& [subject, trouble] : state_->troubles) all = all ? *all + "; " + trouble.text : trouble.text;
+  for (const auto& [subject, trouble] : state_->troubles)
+    all = all ? *all + "; " + trouble.text : trouble.text;
   return all;
 }
 
@@ -358,7 +369,9 @@ std::vector<std::string> Writer::repairs() const {
   return state_->repairs;
 }
 
-void Writer::on_repair(std::function<void(const std::string&)> repaired) { state_->repaired = std::move(repaired); }
+void Writer::on_repair(std::function<void(const std::string&)> repaired) {
+  state_->repaired = std::move(repaired);
+}
 
 void Writer::attach(Reader* reader) { state_->readers.insert(reader); }
 void Writer::detach(Reader* reader) { state_->readers.erase(reader); }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one writer of <state>/ward.db: a thread of its own, so that a slow disk never holds up the core loop. Jobs that
-// queue up while a commit is running share the next one (group commit). submit() is called, and every `done` runs, on
-// the core loop; the jobs run on the writer's thread and see nothing but the connection. Looks every second, and before
-// it acknowledges anything, whether the database's files are still there: what is taken away is saved and made anew.
+// The one writer of <state>/ward.db: a thread of its own, so that a slow disk never holds up the
+// core loop. Jobs that queue up while a commit is running share the next one (group commit).
+// submit() is called, and every `done` runs, on the core loop; the jobs run on the writer's thread
+// and see nothing but the connection. Looks every second, and before it acknowledges anything,
+// whether the database's files are still there: what is taken away is saved and made anew.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -26,18 +27,19 @@ class Writer {
   using Job = std::function<Result<void>(Connection&)>;
   using Done = std::function<void(Result<void>)>;
 
-  // Opens the file and its tables. Where that fails, problem() says why, every job fails with kUnavailable, and the
-  // writer tries again now and then.
+  // Opens the file and its tables. Where that fails, problem() says why, every job fails with
+  // kUnavailable, and the writer tries again now and then.
   Writer(asio::io_context& core, std::filesystem::path database);
   ~Writer();  // commits what is queued; the answers of that no longer arrive
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  // `done` gets success only when the job's changes are on disk, and in the file that has the database's name.
-  // `subject` is what a failure is said of.
+  // `done` gets success only when the job's changes are on disk, and in the file that has the
+  // database's name. `subject` is what a failure is said of.
   void submit(Job job, Done done, std::string_view subject = "database");
 
-  // What keeps it from writing, for people. It stays until what failed succeeds, or a proof: as much is written again.
+  // What keeps it from writing, for people. It stays until what failed succeeds, or a proof: as
+  // much is written again.
   [[nodiscard]] std::optional<std::string> problem() const;
 
   // Files that were taken away under us, and what became of that.

@@ -19,8 +19,8 @@ namespace ward::enforcer {
 namespace {
 
 constexpr std::uint64_t kPassesBetweenTries = 60;
-constexpr std::size_t kMaxEntries = 4096;                // of one directory, in one pass
-constexpr std::size_t kHeadBytes = 8U << 10U;            // of evidence.json: who violated what stands first
+constexpr std::size_t kMaxEntries = 4096;      // of one directory, in one pass
+constexpr std::size_t kHeadBytes = 8U << 10U;  // of evidence.json: who violated what stands first
 constexpr std::int64_t kCollecting_ns = 15'000'000'000;  // a shim kills its collector after 5 s
 
 UniqueFd open_directory(int parent, const char* name) {
@@ -58,18 +58,22 @@ std::string read_head(int directory, const char* name) {
   return head;
 }
 
-// A container that is started again and again has a new id each time, and a deployment new pods: what stays is where it
-// runs, its image and its profile. The head is cut off somewhere, which is no matter: the callback has seen the fields.
+// A container that is started again and again has a new id each time, and a deployment new pods:
+// what stays is where it runs, its image and its profile. The head is cut off somewhere, which is
+// no matter: the callback has seen the fields.
 std::string workload_of(const std::string& head) {
   using Json = nlohmann::json;
-  constexpr std::array<std::string_view, 4> kFields = {"containerd_namespace", "kubernetes_namespace", "image",
-                                                       "profile"};
+  constexpr std::array<std::string_view, 4> kFields = {"containerd_namespace",
+                                                       "kubernetes_namespace", "image", "profile"};
   std::array<std::string, kFields.size()> found;
   std::array<std::string, 2> keys;  // by depth
   const auto see = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth < 1 || depth > 2) return true;
-    if (event == Json::parse_event_t::key) keys[static_cast<std::size_t>(depth - 1)] = parsed.get<std::string>();
-    if (event != Json::parse_event_t::value || depth != 2 || keys[0] != "violation" || !parsed.is_string()) return true;
+    if (event == Json::parse_event_t::key)
+      keys[static_cast<std::size_t>(depth - 1)] = parsed.get<std::string>();
+    if (event != Json::parse_event_t::value || depth != 2 || keys[0] != "violation" ||
+        !parsed.is_string())
+      return true;
     for (std::size_t i = 0; i < kFields.size(); ++i) {
       if (keys[1] == kFields[i]) found[i] = parsed.get<std::string>();
     }
@@ -84,7 +88,8 @@ std::string workload_of(const std::string& head) {
 }
 
 // Absent where it is no directory, or may still grow.
-std::optional<EvidenceBundle> look_into(int root, const std::string& name, std::int64_t now_wall_ns) {
+std::optional<EvidenceBundle> look_into(int root, const std::string& name,
+                                        std::int64_t now_wall_ns) {
   const UniqueFd directory = open_directory(root, name.c_str());
   struct stat status {};
   if (!directory || ::fstat(directory.get(), &status) != 0) return std::nullopt;
@@ -94,7 +99,8 @@ std::optional<EvidenceBundle> look_into(int root, const std::string& name, std::
   if (!sealed && age_ns >= 0 && age_ns < kCollecting_ns) return std::nullopt;
   const auto names = names_in(directory.get());
   if (!names) return std::nullopt;
-  EvidenceBundle bundle{name, workload_of(read_head(directory.get(), "evidence.json")), changed_ns, 0};
+  EvidenceBundle bundle{name, workload_of(read_head(directory.get(), "evidence.json")), changed_ns,
+                        0};
   for (const std::string& file : *names) {
     struct stat of_file {};
     if (::fstatat(directory.get(), file.c_str(), &of_file, AT_SYMLINK_NOFOLLOW) != 0) continue;
@@ -120,11 +126,13 @@ Result<void> remove_bundle(int root, const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& limits, std::int64_t now_wall_ns) {
+Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& limits,
+                                                       std::int64_t now_wall_ns) {
   if (++passes_ % kPassesBetweenTries == 0) stuck_.clear();
   const UniqueFd root = open_directory(AT_FDCWD, root_.c_str());
   if (!root) return fail_errno("open '" + root_.string() + "'");
-  if (auto looked = look(root.get(), now_wall_ns); !looked) return tl::unexpected<Error>(looked.error());
+  if (auto looked = look(root.get(), now_wall_ns); !looked)
+    return tl::unexpected<Error>(looked.error());
   std::vector<EvidenceBundle> bundles;
   for (const auto& [name, bundle] : complete_) bundles.push_back(bundle);
   std::vector<Removal> removed;
@@ -144,7 +152,8 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& lim
 
 std::vector<std::string> EvidenceDirectory::problems() const {
   if (stuck_.empty()) return {};
-  return {"evidence: " + std::to_string(stuck_.size()) + " bundles cannot be removed: " + stuck_.begin()->second};
+  return {"evidence: " + std::to_string(stuck_.size()) +
+          " bundles cannot be removed: " + stuck_.begin()->second};
 }
 
 Result<void> EvidenceDirectory::look(int root, std::int64_t now_wall_ns) {

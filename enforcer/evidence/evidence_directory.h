@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// <state>/evidence as wardd sees it: one directory for each violation that shims contained. Looks at what is there and
-// removes what the limits say (retention.h). Symbolic links are never followed, and what no shim made is left alone.
+// <state>/evidence as wardd sees it: one directory for each violation that shims contained. Looks
+// at what is there and removes what the limits say (retention.h). Symbolic links are never
+// followed, and what no shim made is left alone.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ class EvidenceDirectory {
  public:
   explicit EvidenceDirectory(std::filesystem::path root) : root_(std::move(root)) {}
 
-  // One pass; what was removed. Work is bounded, the next pass goes on: so many directories are looked into for the
-  // first time and so many removed. What a collector may still be writing to is left for later. Logs what cannot be
-  // removed, once.
+  // One pass; what was removed. Work is bounded, the next pass goes on: so many directories are
+  // looked into for the first time and so many removed. What a collector may still be writing to is
+  // left for later. Logs what cannot be removed, once.
   static constexpr std::size_t kMaxLooksOfOnePass = 128;
   static constexpr std::size_t kMaxRemovalsOfOnePass = 128;
   Result<std::vector<Removal>> expire(const EvidenceLimits& limits, std::int64_t now_wall_ns);
@@ -30,8 +31,10 @@ class EvidenceDirectory {
   Result<void> look(int root, std::int64_t now_wall_ns);
 
   std::filesystem::path root_;
-  std::map<std::string, EvidenceBundle> complete_;  // by name: their contents do not change any more
-  std::map<std::string, std::string> stuck_;        // could not be removed, and why; tried again now and then
+  std::map<std::string, EvidenceBundle>
+      complete_;  // by name: their contents do not change any more
+  std::map<std::string, std::string>
+      stuck_;  // could not be removed, and why; tried again now and then
   std::uint64_t passes_ = 0;
 };
 

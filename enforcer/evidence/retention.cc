@@ -35,8 +35,8 @@ std::string_view describe(Why why) {
   return "";
 }
 
-std::vector<Removal> choose_removals(std::vector<EvidenceBundle> bundles, const EvidenceLimits& limits,
-                                     std::int64_t now_wall_ns) {
+std::vector<Removal> choose_removals(std::vector<EvidenceBundle> bundles,
+                                     const EvidenceLimits& limits, std::int64_t now_wall_ns) {
   std::vector<Removal> removals;
   const auto remove_where = [&](Why why, const std::function<bool(const EvidenceBundle&)>& goes) {
     std::vector<EvidenceBundle> kept;
@@ -52,16 +52,20 @@ std::vector<Removal> choose_removals(std::vector<EvidenceBundle> bundles, const 
   std::stable_sort(bundles.begin(), bundles.end(),
                    [](const auto& a, const auto& b) { return a.taken_wall_ns < b.taken_wall_ns; });
 
-  const std::int64_t oldest_wall_ns = now_wall_ns - std::chrono::nanoseconds(limits.max_age).count();
-  remove_where(Why::kAge, [&](const EvidenceBundle& bundle) { return bundle.taken_wall_ns < oldest_wall_ns; });
+  const std::int64_t oldest_wall_ns =
+      now_wall_ns - std::chrono::nanoseconds(limits.max_age).count();
+  remove_where(Why::kAge,
+               [&](const EvidenceBundle& bundle) { return bundle.taken_wall_ns < oldest_wall_ns; });
 
   std::map<std::string, Total> workloads;
   for (const EvidenceBundle& bundle : bundles) add(workloads[bundle.workload], bundle);
-  const std::size_t share_bundles = std::max<std::size_t>(1, limits.max_bundles / kShareOfOneWorkload);
+  const std::size_t share_bundles =
+      std::max<std::size_t>(1, limits.max_bundles / kShareOfOneWorkload);
   const std::uint64_t share_bytes = limits.max_total_bytes / kShareOfOneWorkload;
   remove_where(Why::kShare, [&](const EvidenceBundle& bundle) {
     Total& held = workloads[bundle.workload];
-    const bool too_much = held.bundles > share_bundles || (held.bytes > share_bytes && held.bundles > 1);
+    const bool too_much =
+        held.bundles > share_bundles || (held.bytes > share_bytes && held.bundles > 1);
     if (too_much) take_away(held, bundle);
     return too_much;
   });

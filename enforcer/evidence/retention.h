@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which evidence has to go: values in, values out. Shims take evidence and never remove any (they refuse beyond 1000
-// directories); what stays is wardd's to decide. A workload that violates again and again may hold a quarter of what
-// there is room for, so that it cannot push out what others left.
+// Which evidence has to go: values in, values out. Shims take evidence and never remove any (they
+// refuse beyond 1000 directories); what stays is wardd's to decide. A workload that violates again
+// and again may hold a quarter of what there is room for, so that it cannot push out what others
+// left.
 #pragma once
 
 #include <chrono>
@@ -15,7 +16,8 @@ namespace ward::enforcer {
 struct EvidenceLimits {
   std::chrono::seconds max_age = std::chrono::hours(168);
   std::uint64_t max_total_bytes = 1ULL << 30U;
-  std::size_t max_bundles = 900;  // fewer than shims take, so that there is a place for the next one
+  std::size_t max_bundles =
+      900;  // fewer than shims take, so that there is a place for the next one
 };
 
 inline constexpr std::size_t kShareOfOneWorkload = 4;  // a quarter, of the number and of the bytes
@@ -35,8 +37,9 @@ struct Removal {
   Why why;
 };
 
-// Oldest first within each reason. The newest bundle of a workload is never too large for its share.
-std::vector<Removal> choose_removals(std::vector<EvidenceBundle> bundles, const EvidenceLimits& limits,
-                                     std::int64_t now_wall_ns);
+// Oldest first within each reason. The newest bundle of a workload is never too large for its
+// share.
+std::vector<Removal> choose_removals(std::vector<EvidenceBundle> bundles,
+                                     const EvidenceLimits& limits, std::int64_t now_wall_ns);
 
 }  // namespace ward::enforcer

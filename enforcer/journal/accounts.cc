@@ -26,7 +26,8 @@ std::string account_row(const std::string& shim) { return std::string(kRow) + sh
 Result<void> add_to_counter(Connection& connection, const std::string& name, std::uint64_t by) {
   if (by == 0) return {};
   auto statement = connection.prepare(
-      "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = value + ?2");
+      "INSERT INTO counters (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = "
+      "value + ?2");
   if (!statement) return tl::unexpected<Error>(statement.error());
   return statement->bind(name).bind(static_cast<std::int64_t>(by)).run();
 }

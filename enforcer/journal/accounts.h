@@ -24,7 +24,8 @@ std::string account_row(const std::string& shim);  // its name in `counters`
 
 Result<void> add_to_counter(Connection& connection, const std::string& name, std::uint64_t by);
 Result<void> add_to_account(Connection& connection, const std::string& shim, std::uint64_t weight);
-Result<std::uint64_t> read_account(Connection& connection, const std::string& shim);  // 0 where there is none
+Result<std::uint64_t> read_account(Connection& connection,
+                                   const std::string& shim);  // 0 where there is none
 Result<bool> is_account_closed(Connection& connection, const std::string& shim);
 Result<void> forget_account(Connection& connection, const std::string& shim);
 Result<void> forget_accounts_but(Connection& connection, const std::set<std::string>& shims);

@@ -34,12 +34,14 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
 }  // namespace
 
 std::string_view event_kind_name(EventKind kind) {
-  const auto found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& word) { return word.first == kind; });
+  const auto found = std::find_if(kWords.begin(), kWords.end(),
+                                  [&](const auto& word) { return word.first == kind; });
   return found == kWords.end() ? "unknown" : found->second;
 }
 
 EventKind parse_event_kind(std::string_view name) {
-  const auto found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& word) { return word.second == name; });
+  const auto found = std::find_if(kWords.begin(), kWords.end(),
+                                  [&](const auto& word) { return word.second == name; });
   return found == kWords.end() ? EventKind::kUnknown : found->first;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an event of the journal tells: the words that the database keeps and `ward events` prints (docs/json.md).
+// What an event of the journal tells: the words that the database keeps and `ward events` prints
+// (docs/json.md).
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ Result<std::uint64_t> change(Connection& connection, std::string_view sql, Value
 
 // Events of a journal from before workloads were kept: some of them in each pass.
 Result<void> name_workloads(Connection& connection, bool& more) {
-  auto nameless = connection.prepare("SELECT sequence, body FROM events WHERE workload = '' ORDER BY sequence LIMIT ?");
+  auto nameless = connection.prepare(
+      "SELECT sequence, body FROM events WHERE workload = '' ORDER BY sequence LIMIT ?");
   if (!nameless) return tl::unexpected<Error>(nameless.error());
   nameless->bind(static_cast<std::int64_t>(kMostOfOnePass));
   std::vector<std::pair<std::int64_t, std::string>> found;
@@ -53,10 +54,13 @@ Result<void> name_workloads(Connection& connection, bool& more) {
   return {};
 }
 
-// Newest first: of a container, of a workload, and alike from each workload where it is too much in all.
-Result<void> hold(Connection& connection, const JournalLimits& limits, const std::vector<HeldContainer>& held) {
+// Newest first: of a container, of a workload, and alike from each workload where it is too much in
+// all.
+Result<void> hold(Connection& connection, const JournalLimits& limits,
+                  const std::vector<HeldContainer>& held) {
   constexpr const char* kEmptyTables[] = {
-      "CREATE TEMP TABLE IF NOT EXISTS candidate (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
+      "CREATE TEMP TABLE IF NOT EXISTS candidate (sequence INTEGER PRIMARY KEY, workload TEXT NOT "
+      "NULL);"
       "DELETE FROM temp.candidate",
       "CREATE TEMP TABLE IF NOT EXISTS held (sequence INTEGER PRIMARY KEY, workload TEXT NOT NULL);"
       "DELETE FROM temp.held"};
@@ -64,20 +68,24 @@ Result<void> hold(Connection& connection, const JournalLimits& limits, const std
     auto made = connection.execute(empty);
     if (!made) return made;
   }
-  if (auto made = connection.execute("CREATE INDEX IF NOT EXISTS temp.held_by_workload ON held (workload)"); !made) {
+  if (auto made =
+          connection.execute("CREATE INDEX IF NOT EXISTS temp.held_by_workload ON held (workload)");
+      !made) {
     return made;
   }
   for (const HeldContainer& container : held) {
-    const auto found =
-        change(connection,
-               "INSERT OR IGNORE INTO temp.candidate SELECT sequence, workload FROM events WHERE container = ?"
-               " AND containerd_namespace = ? ORDER BY sequence DESC LIMIT ?",
-               std::string_view(container.container), std::string_view(container.containerd_namespace), kHeldEvents);
+    const auto found = change(connection,
+                              "INSERT OR IGNORE INTO temp.candidate SELECT sequence, workload FROM "
+                              "events WHERE container = ?"
+                              " AND containerd_namespace = ? ORDER BY sequence DESC LIMIT ?",
+                              std::string_view(container.container),
+                              std::string_view(container.containerd_namespace), kHeldEvents);
     if (!found) return tl::unexpected<Error>(found.error());
   }
   const auto kept =
       change(connection,
-             "INSERT INTO temp.held SELECT sequence, workload FROM (SELECT sequence, workload, row_number() OVER"
+             "INSERT INTO temp.held SELECT sequence, workload FROM (SELECT sequence, workload, "
+             "row_number() OVER"
              " (PARTITION BY workload ORDER BY sequence DESC) AS place FROM temp.candidate)"
              " WHERE place <= ? ORDER BY place, sequence DESC LIMIT ?",
              static_cast<std::int64_t>(limits.max_events / kHeldShareOfWorkload),
@@ -96,7 +104,8 @@ Result<std::uint64_t> number_of(Connection& connection) {
 
 Result<std::vector<Share>> largest_shares(Connection& connection) {
   auto statement = connection.prepare(
-      "SELECT workload, events, (SELECT count(*) FROM temp.held WHERE held.workload = shares.workload)"
+      "SELECT workload, events, (SELECT count(*) FROM temp.held WHERE held.workload = "
+      "shares.workload)"
       " FROM shares ORDER BY events DESC LIMIT ?");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(kMostGivers);
@@ -111,7 +120,8 @@ Result<std::vector<Share>> largest_shares(Connection& connection) {
 }
 
 // The highest level with which those above it give `wanted`; not below `lowest`.
-std::uint64_t level_for(const std::vector<Share>& shares, std::uint64_t wanted, std::uint64_t lowest) {
+std::uint64_t level_for(const std::vector<Share>& shares, std::uint64_t wanted,
+                        std::uint64_t lowest) {
   const auto given_at = [&](std::uint64_t level) {
     std::uint64_t given = 0;
     for (const Share& share : shares) given += share.above(level);
@@ -130,8 +140,10 @@ std::uint64_t level_for(const std::vector<Share>& shares, std::uint64_t wanted, 
   return low;
 }
 
-// The oldest of those that have most, without what is held: others do not give in its place before their turn.
-Result<std::uint64_t> take_shares(Connection& connection, std::uint64_t wanted, std::uint64_t lowest) {
+// The oldest of those that have most, without what is held: others do not give in its place before
+// their turn.
+Result<std::uint64_t> take_shares(Connection& connection, std::uint64_t wanted,
+                                  std::uint64_t lowest) {
   const auto shares = largest_shares(connection);
   if (!shares) return tl::unexpected<Error>(shares.error());
   const std::uint64_t level = level_for(*shares, wanted, lowest);
@@ -140,10 +152,11 @@ Result<std::uint64_t> take_shares(Connection& connection, std::uint64_t wanted, 
     if (share.events <= level || taken >= wanted) break;
     const std::uint64_t given = std::min(share.above(level), wanted - taken);
     if (given == 0) continue;
-    const auto removed = change(connection,
-                                "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE workload = ?"
-                                " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
-                                std::string_view(share.workload), static_cast<std::int64_t>(given));
+    const auto removed = change(
+        connection,
+        "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE workload = ?"
+        " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
+        std::string_view(share.workload), static_cast<std::int64_t>(given));
     if (!removed) return tl::unexpected<Error>(removed.error());
     taken += *removed;
   }
@@ -160,11 +173,13 @@ Result<void> count(Connection& connection, std::string_view name, std::uint64_t 
   return {};
 }
 
-Result<void> remove(Connection& connection, const JournalLimits& limits, std::int64_t now_wall_ns, Expired& gone) {
-  const auto by_age = change(connection,
-                             "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE wall_ns < ?"
-                             " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY wall_ns LIMIT ?)",
-                             now_wall_ns - limits.max_age_ns, static_cast<std::int64_t>(kMostOfOnePass));
+Result<void> remove(Connection& connection, const JournalLimits& limits, std::int64_t now_wall_ns,
+                    Expired& gone) {
+  const auto by_age =
+      change(connection,
+             "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE wall_ns < ?"
+             " AND sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY wall_ns LIMIT ?)",
+             now_wall_ns - limits.max_age_ns, static_cast<std::int64_t>(kMostOfOnePass));
   if (!by_age) return tl::unexpected<Error>(by_age.error());
   gone.age = *by_age;
   if (gone.more) return {};  // whose the others are is not known yet
@@ -173,21 +188,23 @@ Result<void> remove(Connection& connection, const JournalLimits& limits, std::in
   const std::uint64_t beyond = *stored > limits.max_events ? *stored - limits.max_events : 0;
   const std::uint64_t wanted = std::min(beyond, kMostOfOnePass);
   if (wanted > 0) {
-    const auto by_share =
-        take_shares(connection, wanted, std::max<std::uint64_t>(1, limits.max_events / kSmallestShare));
+    const auto by_share = take_shares(
+        connection, wanted, std::max<std::uint64_t>(1, limits.max_events / kSmallestShare));
     if (!by_share) return tl::unexpected<Error>(by_share.error());
     gone.share = *by_share;
   }
   if (gone.share < wanted) {
-    const auto by_number = change(connection,
-                                  "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE"
-                                  " sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
-                                  static_cast<std::int64_t>(wanted - gone.share));
+    const auto by_number =
+        change(connection,
+               "DELETE FROM events WHERE sequence IN (SELECT sequence FROM events WHERE"
+               " sequence NOT IN (SELECT sequence FROM temp.held) ORDER BY sequence LIMIT ?)",
+               static_cast<std::int64_t>(wanted - gone.share));
     if (!by_number) return tl::unexpected<Error>(by_number.error());
     gone.number = *by_number;
   }
   // A pass that removed nothing is not followed by another.
-  gone.more = gone.more || gone.age == kMostOfOnePass || (beyond > wanted && gone.share + gone.number > 0);
+  gone.more =
+      gone.more || gone.age == kMostOfOnePass || (beyond > wanted && gone.share + gone.number > 0);
   return {};
 }
 
@@ -196,23 +213,27 @@ Result<void> remove(Connection& connection, const JournalLimits& limits, std::in
 std::string workload_of(const node::v1::Violation& event) {
   const node::v1::Identity& identity = event.identity();
   std::string workload;
-  for (const std::string& part :
-       {identity.containerd_namespace(), identity.kubernetes_namespace(), identity.image(), event.profile_name()}) {
+  for (const std::string& part : {identity.containerd_namespace(), identity.kubernetes_namespace(),
+                                  identity.image(), event.profile_name()}) {
     if (!part.empty()) workload += (workload.empty() ? "" : " ") + part;
   }
   return identity.container_id().empty() || workload.empty() ? "wardd" : workload;
 }
 
-Result<Expired> remove_expired(Connection& connection, const JournalLimits& limits, std::int64_t now_wall_ns,
-                               const std::vector<HeldContainer>& held) {
+Result<Expired> remove_expired(Connection& connection, const JournalLimits& limits,
+                               std::int64_t now_wall_ns, const std::vector<HeldContainer>& held) {
   Expired gone;
-  if (auto named = name_workloads(connection, gone.more); !named) return tl::unexpected<Error>(named.error());
+  if (auto named = name_workloads(connection, gone.more); !named)
+    return tl::unexpected<Error>(named.error());
   if (auto kept = hold(connection, limits, held); !kept) return tl::unexpected<Error>(kept.error());
-  if (auto done = remove(connection, limits, now_wall_ns, gone); !done) return tl::unexpected<Error>(done.error());
+  if (auto done = remove(connection, limits, now_wall_ns, gone); !done)
+    return tl::unexpected<Error>(done.error());
   using Counter = std::pair<std::string_view, std::uint64_t>;
-  for (const auto& [name, by] : {Counter{"expired", gone.all()}, Counter{"expired-age", gone.age},
-                                 Counter{"expired-share", gone.share}, Counter{"expired-number", gone.number}}) {
-    if (auto counted = count(connection, name, by); !counted) return tl::unexpected<Error>(counted.error());
+  for (const auto& [name, by] :
+       {Counter{"expired", gone.all()}, Counter{"expired-age", gone.age},
+        Counter{"expired-share", gone.share}, Counter{"expired-number", gone.number}}) {
+    if (auto counted = count(connection, name, by); !counted)
+      return tl::unexpected<Error>(counted.error());
   }
   return gone;
 }

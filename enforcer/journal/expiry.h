@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which events leave the journal, and in whose favour. A container that is started again and again writes without end;
-// it must not push out what others left. So the one that holds most gives first, and the events of a container in
-// quarantine stay while it is. Runs on the writer's thread; each pass does bounded work.
+// Which events leave the journal, and in whose favour. A container that is started again and again
+// writes without end; it must not push out what others left. So the one that holds most gives
+// first, and the events of a container in quarantine stay while it is. Runs on the writer's thread;
+// each pass does bounded work.
 #pragma once
 
 #include <cstdint>
@@ -39,11 +40,11 @@ struct Expired {
   [[nodiscard]] std::uint64_t all() const { return age + share + number; }
 };
 
-// Whose events these are: what stays the same when a container is started again, a pod replaced. wardd's own are one
-// workload, too.
+// Whose events these are: what stays the same when a container is started again, a pod replaced.
+// wardd's own are one workload, too.
 std::string workload_of(const node::v1::Violation& event);
 
-Result<Expired> remove_expired(Connection& connection, const JournalLimits& limits, std::int64_t now_wall_ns,
-                               const std::vector<HeldContainer>& held);
+Result<Expired> remove_expired(Connection& connection, const JournalLimits& limits,
+                               std::int64_t now_wall_ns, const std::vector<HeldContainer>& held);
 
 }  // namespace ward::enforcer

@@ -24,8 +24,10 @@ struct Added {
 };
 
 // A closed account has its shim's unknown violations among the lost already.
-Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entry, std::map<std::string, bool>& known) {
-  const std::string shim = entry.kind == EventKind::kViolation ? shim_of(entry.body.event_id()) : std::string();
+Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entry,
+                                std::map<std::string, bool>& known) {
+  const std::string shim =
+      entry.kind == EventKind::kViolation ? shim_of(entry.body.event_id()) : std::string();
   if (shim.empty()) return false;
   const auto found = known.find(shim);
   if (found != known.end()) return found->second;
@@ -34,9 +36,11 @@ Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entr
   return closed;
 }
 
-Result<void> insert(Connection& connection, const std::vector<JournalEntry>& entries, Added& added) {
+Result<void> insert(Connection& connection, const std::vector<JournalEntry>& entries,
+                    Added& added) {
   auto statement = connection.prepare(
-      "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, body, workload)"
+      "INSERT OR IGNORE INTO events (event_id, wall_ns, kind, containerd_namespace, container, "
+      "body, workload)"
       " VALUES (?, ?, ?, ?, ?, ?, ?)");
   if (!statement) return tl::unexpected<Error>(statement.error());
   std::map<std::string, bool> closed;
@@ -48,10 +52,13 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     const node::v1::Violation& body = entry.body;
     const std::string bytes = body.SerializeAsString();
     // Without an id its content is its id: still once, however often it is sent.
-    const std::string id = body.event_id().empty() ? "content-" + sha256_hex(bytes) : body.event_id();
+    const std::string id =
+        body.event_id().empty() ? "content-" + sha256_hex(bytes) : body.event_id();
     statement->reset();
     statement->bind(id).bind(body.wall_ns()).bind(std::string(event_kind_name(entry.kind)));
-    statement->bind(body.identity().containerd_namespace()).bind(body.identity().container_id()).bind_blob(bytes);
+    statement->bind(body.identity().containerd_namespace())
+        .bind(body.identity().container_id())
+        .bind_blob(bytes);
     statement->bind(workload_of(body));
     if (auto done = statement->run(); !done) return done;
     if (connection.changes() == 0) continue;  // known already
@@ -85,7 +92,8 @@ Result<std::map<std::string, std::uint64_t>> read_counters(Statement& statement)
 
 Journal::Journal(Writer& writer, std::filesystem::path database, JournalLimits limits)
     : writer_(writer), reader_(writer, std::move(database)), limits_(limits) {
-  if (auto id = read_file("/proc/sys/kernel/random/boot_id")) boot_id_ = id->substr(0, id->find('\n'));
+  if (auto id = read_file("/proc/sys/kernel/random/boot_id"))
+    boot_id_ = id->substr(0, id->find('\n'));
   load_counts();
 }
 
@@ -109,8 +117,8 @@ void Journal::take_counts(const std::map<std::string, std::uint64_t>& counters) 
   }
 }
 
-// By the writer: what was committed before is then in our counts, and nothing else is. A reader of our own could see
-// a batch of which we are to be told yet, and it would count twice.
+// By the writer: what was committed before is then in our counts, and nothing else is. A reader of
+// our own could see a batch of which we are to be told yet, and it would count twice.
 void Journal::recount() {
   auto asked = std::make_shared<std::vector<Told>>(std::exchange(await_count_, {}));
   auto counters = std::make_shared<std::map<std::string, std::uint64_t>>();
@@ -140,8 +148,10 @@ void Journal::count_lost(Told told) {
   recount();
 }
 
-void Journal::append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed) {
-  append_made([entries = std::move(entries)](Connection&) -> Result<std::vector<JournalEntry>> { return entries; },
+void Journal::append(std::vector<JournalEntry> entries,
+                     std::function<void(Result<void>)> committed) {
+  append_made([entries = std::move(entries)](
+                  Connection&) -> Result<std::vector<JournalEntry>> { return entries; },
               std::move(committed));
 }
 
@@ -150,7 +160,8 @@ void Journal::append_made(Make make, std::function<void(Result<void>)> committed
   writer_.submit(
       [make = std::move(make), added](Connection& connection) -> Result<void> {
         const auto entries = make(connection);
-        return entries ? insert(connection, *entries, *added) : tl::unexpected<Error>(entries.error());
+        return entries ? insert(connection, *entries, *added)
+                       : tl::unexpected<Error>(entries.error());
       },
       [this, added, committed = std::move(committed)](const Result<void>& result) {
         if (result && added->events > 0) {
@@ -176,12 +187,16 @@ Result<std::uint64_t> Journal::account(const std::string& shim) {
 }
 
 void Journal::forget_account(const std::string& shim) {
-  writer_.submit([shim](Connection& connection) { return enforcer::forget_account(connection, shim); }, nullptr);
+  writer_.submit(
+      [shim](Connection& connection) { return enforcer::forget_account(connection, shim); },
+      nullptr);
 }
 
 void Journal::forget_accounts_but(std::set<std::string> shims) {
   writer_.submit(
-      [shims = std::move(shims)](Connection& connection) { return enforcer::forget_accounts_but(connection, shims); },
+      [shims = std::move(shims)](Connection& connection) {
+        return enforcer::forget_accounts_but(connection, shims);
+      },
       nullptr);
 }
 
@@ -222,17 +237,19 @@ void Journal::write_again() {
 
 std::optional<std::string> Journal::problem() const {
   if (unwritten_.empty() && given_up_ == 0) return std::nullopt;
-  return "journal: " + std::to_string(unwritten_.size()) + " of wardd's own events wait to be written, " +
-         std::to_string(given_up_) + " were given up";
+  return "journal: " + std::to_string(unwritten_.size()) +
+         " of wardd's own events wait to be written, " + std::to_string(given_up_) +
+         " were given up";
 }
 
-Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, const std::string& container,
+Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence,
+                                                 const std::string& container,
                                                  std::uint32_t limit) {
-  auto statement =
-      reader_.prepare(container.empty() ? "SELECT sequence, kind, body FROM events WHERE sequence > ?1 ORDER BY "
-                                          "sequence LIMIT ?2"
-                                        : "SELECT sequence, kind, body FROM events WHERE sequence > ?1 AND "
-                                          "container = ?3 ORDER BY sequence LIMIT ?2");
+  auto statement = reader_.prepare(
+      container.empty() ? "SELECT sequence, kind, body FROM events WHERE sequence > ?1 ORDER BY "
+                          "sequence LIMIT ?2"
+                        : "SELECT sequence, kind, body FROM events WHERE sequence > ?1 AND "
+                          "container = ?3 ORDER BY sequence LIMIT ?2");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(static_cast<std::int64_t>(after_sequence)).bind(static_cast<std::int64_t>(limit));
   if (!container.empty()) statement->bind(container);
@@ -245,16 +262,19 @@ Result<std::vector<JournalRecord>> Journal::read(std::uint64_t after_sequence, c
     record.sequence = static_cast<std::uint64_t>(statement->integer(0));
     record.entry.kind = parse_event_kind(statement->text(1));
     if (!record.entry.body.ParseFromString(statement->text(2))) {
-      record.entry.body.set_reason("the journal's record " + std::to_string(record.sequence) + " is damaged");
+      record.entry.body.set_reason("the journal's record " + std::to_string(record.sequence) +
+                                   " is damaged");
     }
     records.push_back(std::move(record));
   }
 }
 
-Result<std::uint64_t> Journal::sequence_before_newest(std::uint32_t count, const std::string& container) {
+Result<std::uint64_t> Journal::sequence_before_newest(std::uint32_t count,
+                                                      const std::string& container) {
   auto statement = reader_.prepare(
       container.empty() ? "SELECT sequence FROM events ORDER BY sequence DESC LIMIT 1 OFFSET ?1"
-                        : "SELECT sequence FROM events WHERE container = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?1");
+                        : "SELECT sequence FROM events WHERE container = ?2 ORDER BY sequence DESC "
+                          "LIMIT 1 OFFSET ?1");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(static_cast<std::int64_t>(count));
   if (!container.empty()) statement->bind(container);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The journal of one node: violations as the shims report them, and what wardd itself did, in one numbered sequence.
-// Written through the database's writer, read on the core loop through a connection of its own. All calls from the
-// core. I4: an event is acknowledged only when it is on disk, and one that comes twice is kept once.
+// The journal of one node: violations as the shims report them, and what wardd itself did, in one
+// numbered sequence. Written through the database's writer, read on the core loop through a
+// connection of its own. All calls from the core. I4: an event is acknowledged only when it is on
+// disk, and one that comes twice is kept once.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@
 
 namespace ward::enforcer {
 
-// The body of every kind is a Violation message: kinds of wardd's own leave empty what does not apply to them.
+// The body of every kind is a Violation message: kinds of wardd's own leave empty what does not
+// apply to them.
 struct JournalEntry {
   EventKind kind = EventKind::kUnknown;
   node::v1::Violation body;
@@ -47,11 +49,12 @@ class Journal {
  public:
   Journal(Writer& writer, std::filesystem::path database, JournalLimits limits);
 
-  // `committed` runs when all of them are on disk (or were there already), or with the reason why not.
+  // `committed` runs when all of them are on disk (or were there already), or with the reason why
+  // not.
   void append(std::vector<JournalEntry> entries, std::function<void(Result<void>)> committed);
 
-  // The same for entries that are made of what the database says, in one transaction with them; `make` runs on the
-  // writer's thread.
+  // The same for entries that are made of what the database says, in one transaction with them;
+  // `make` runs on the writer's thread.
   using Make = std::function<Result<std::vector<JournalEntry>>(Connection&)>;
   void append_made(Make make, std::function<void(Result<void>)> committed);
 
@@ -59,32 +62,36 @@ class Journal {
   void note(JournalEntry entry);
   void write_again();                                        // now and then
   [[nodiscard]] std::optional<std::string> problem() const;  // of wardd's own events; for people
-  void stamp(JournalEntry& entry) const;  // fills what is empty of event_id, wall_ns, monotonic_ns and boot_id
+  void stamp(JournalEntry& entry)
+      const;  // fills what is empty of event_id, wall_ns, monotonic_ns and boot_id
 
   // What it has of a shim's violations (accounts.h).
   Result<std::uint64_t> account(const std::string& shim);
   void forget_account(const std::string& shim);
   void forget_accounts_but(std::set<std::string> shims);
 
-  // At most `limit` events after that sequence number, oldest first; of one container where `container` is not empty.
-  Result<std::vector<JournalRecord>> read(std::uint64_t after_sequence, const std::string& container,
-                                          std::uint32_t limit);
+  // At most `limit` events after that sequence number, oldest first; of one container where
+  // `container` is not empty.
+  Result<std::vector<JournalRecord>> read(std::uint64_t after_sequence,
+                                          const std::string& container, std::uint32_t limit);
   // Where to start reading so that the newest `count` events of the container come.
   Result<std::uint64_t> sequence_before_newest(std::uint32_t count, const std::string& container);
 
-  // Called after each commit that added events, until unsubscribed. The callback may unsubscribe itself.
+  // Called after each commit that added events, until unsubscribed. The callback may unsubscribe
+  // itself.
   std::uint64_t subscribe(std::function<void()> woken);
   void unsubscribe(std::uint64_t subscription);
 
   [[nodiscard]] const JournalCounts& counts() const { return counts_; }
   void set_limits(JournalLimits limits) { limits_ = limits; }
-  // After the database was repaired: how many events that were acknowledged are not in it any more. Told when that
-  // can be read, which write_again() tries.
+  // After the database was repaired: how many events that were acknowledged are not in it any more.
+  // Told when that can be read, which write_again() tries.
   using Told = std::function<void(std::uint64_t lost)>;
   void count_lost(Told told);
   void expire();  // drops what is past the limits, and counts it
 
-  // Containers whose events stay (HeldContainer). Nothing as long as nobody can know them: then nothing is dropped.
+  // Containers whose events stay (HeldContainer). Nothing as long as nobody can know them: then
+  // nothing is dropped.
   using Held = std::function<std::optional<std::vector<HeldContainer>>()>;
   void set_held(Held held) { held_ = std::move(held); }
 

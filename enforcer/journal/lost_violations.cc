@@ -51,8 +51,8 @@ JournalEntry lost_event(const std::string& name, const TallyContent& content) {
 
 }  // namespace
 
-LostViolations::LostViolations(asio::io_context& core, Journal& journal, std::filesystem::path tallies,
-                               std::filesystem::path spool)
+LostViolations::LostViolations(asio::io_context& core, Journal& journal,
+                               std::filesystem::path tallies, std::filesystem::path spool)
     : journal_(journal), tallies_(std::move(tallies)), spool_(std::move(spool)), timer_(core) {}
 
 void LostViolations::start() {
@@ -61,7 +61,8 @@ void LostViolations::start() {
   for (const auto& directory : {tallies_, spool_}) {
     const auto names = names_in(directory);
     all = all && names.has_value();
-    for (const std::string& name : names.value_or(std::set<std::string>())) shims.insert(tally_id(name));
+    for (const std::string& name : names.value_or(std::set<std::string>()))
+      shims.insert(tally_id(name));
   }
   if (all) journal_.forget_accounts_but(std::move(shims));
   scan();
@@ -76,7 +77,9 @@ void LostViolations::scan() {
     // What was noticed of a file stays until it was counted, or is gone (N06).
     const auto is_gone = [&](const std::string& name) { return !names->contains(name); };
     std::erase_if(problems_, [&](const auto& problem) { return is_gone(problem.first); });
-    std::erase_if(held_, [&](const auto& held) { return is_gone(held.first) && !taken_.contains(held.first); });
+    std::erase_if(held_, [&](const auto& held) {
+      return is_gone(held.first) && !taken_.contains(held.first);
+    });
     std::erase_if(waiting_, is_gone);
     for (const std::string& name : *names) {
       remove_unfinished(tallies_, name);
@@ -97,12 +100,14 @@ bool LostViolations::take(const std::string& name) {
     const Code code = tally.error().code;
     if (code == Code::kFailedPrecondition || code == Code::kNotFound)
       return false;  // its shim lives, or has removed it
-    problems_[name] = tally.error().message + "; how many violations its shim lost is not known: remove it";
+    problems_[name] =
+        tally.error().message + "; how many violations its shim lost is not known: remove it";
     return false;
   }
   problems_.erase(name);
   waiting_.erase(name);
-  taken_[name] = std::make_shared<Taken>(Taken{std::move(*tally), std::chrono::steady_clock::now() + kGrace});
+  taken_[name] =
+      std::make_shared<Taken>(Taken{std::move(*tally), std::chrono::steady_clock::now() + kGrace});
   return true;
 }
 
@@ -136,7 +141,8 @@ void LostViolations::close_due(const Spools& spools) {
 }
 
 // The spool waits for the disk, perhaps; the number of what is not in it does not.
-void LostViolations::wait_for_spool(const std::string& name, const Taken& taken, const Spools& spools) {
+void LostViolations::wait_for_spool(const std::string& name, const Taken& taken,
+                                    const Spools& spools) {
   if (spools && !held_.contains(name)) {
     if (weighed_bytes_ >= kMostWeighedBytes) return;  // with the next scan
     const std::uint64_t seen = taken.tally.content().count;
@@ -149,8 +155,8 @@ void LostViolations::wait_for_spool(const std::string& name, const Taken& taken,
   taken_.erase(name);
 }
 
-// Takes off too much where a part of the spool is in the journal already: less is held than is lost,
-// until it is counted.
+// Takes off too much where a part of the spool is in the journal already: less is held than is
+// lost, until it is counted.
 std::uint64_t LostViolations::weigh(const std::string& name) {
   const auto spool = Spool::look(spool_ / name);
   if (!spool) return 0;
@@ -181,8 +187,8 @@ void LostViolations::close(const std::string& name, const std::shared_ptr<Taken>
   JournalEntry event = lost_event(name, taken->tally.content());
   journal_.stamp(event);
   journal_.append_made(
-      [event = std::move(event), shim = tally_id(name),
-       seen = taken->tally.content().count](Connection& connection) -> Result<std::vector<JournalEntry>> {
+      [event = std::move(event), shim = tally_id(name), seen = taken->tally.content().count](
+          Connection& connection) -> Result<std::vector<JournalEntry>> {
         const auto told = read_account(connection, shim);
         if (!told) return tl::unexpected<Error>(told.error());
         if (*told >= seen) return std::vector<JournalEntry>{};
@@ -190,14 +196,16 @@ void LostViolations::close(const std::string& name, const std::shared_ptr<Taken>
           return tl::unexpected<Error>(done.error());
         JournalEntry lost = event;
         lost.body.set_dropped_before(seen - *told);
-        lost.body.set_reason(std::to_string(seen - *told) +
-                             " violations have no record: their shim was killed, or found no room for them");
+        lost.body.set_reason(
+            std::to_string(seen - *told) +
+            " violations have no record: their shim was killed, or found no room for them");
         return std::vector<JournalEntry>{std::move(lost)};
       },
       [this, name, taken](const Result<void>& stored) { closed(name, taken, stored); });
 }
 
-void LostViolations::closed(const std::string& name, const std::shared_ptr<Taken>& taken, const Result<void>& stored) {
+void LostViolations::closed(const std::string& name, const std::shared_ptr<Taken>& taken,
+                            const Result<void>& stored) {
   const std::string shim = tally_id(name);
   if (!stored) {
     taken_.erase(name);

@@ -27,9 +27,11 @@ class LostViolations {
   // What a shim had sent before its end may still be on its way through our socket.
   static constexpr std::chrono::milliseconds kGrace{1000};
 
-  LostViolations(asio::io_context& core, Journal& journal, std::filesystem::path tallies, std::filesystem::path spool);
+  LostViolations(asio::io_context& core, Journal& journal, std::filesystem::path tallies,
+                 std::filesystem::path spool);
 
-  void start();  // once, before anything is journalled: accounts of shims that have left nothing are forgotten
+  void start();  // once, before anything is journalled: accounts of shims that have left nothing
+                 // are forgotten
   void scan();   // at start, when a shim is gone, when something changed there, and now and then
   void stop() { timer_.cancel(); }
 
@@ -49,7 +51,8 @@ class LostViolations {
   void close_due(const Spools& spools);
   void wait_for_spool(const std::string& name, const Taken& taken, const Spools& spools);
   void close(const std::string& name, const std::shared_ptr<Taken>& taken);
-  void closed(const std::string& name, const std::shared_ptr<Taken>& taken, const Result<void>& stored);
+  void closed(const std::string& name, const std::shared_ptr<Taken>& taken,
+              const Result<void>& stored);
   [[nodiscard]] Spools list_spools() const;
   std::uint64_t weigh(const std::string& spool);  // the violations that its records tell of
 
@@ -58,8 +61,8 @@ class LostViolations {
   std::filesystem::path spool_;
   asio::steady_timer timer_;
   std::map<std::string, std::shared_ptr<Taken>> taken_;  // by file name, as those below
-  std::set<std::string> waiting_;                        // for their spool; not held, so that any number may wait
-  std::uint64_t weighed_bytes_ = 0;                      // in this scan
+  std::set<std::string> waiting_;    // for their spool; not held, so that any number may wait
+  std::uint64_t weighed_bytes_ = 0;  // in this scan
   std::map<std::string, std::uint64_t> held_;
   std::map<std::string, std::string> problems_;
 };

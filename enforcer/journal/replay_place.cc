@@ -5,21 +5,27 @@
 
 namespace ward::enforcer {
 
-Result<std::optional<ReplayPlace>> read_replay_place(Connection& connection, const std::string& spool) {
-  auto statement = connection.prepare("SELECT inode, read_to, skipped FROM replays WHERE spool = ?");
+Result<std::optional<ReplayPlace>> read_replay_place(Connection& connection,
+                                                     const std::string& spool) {
+  auto statement =
+      connection.prepare("SELECT inode, read_to, skipped FROM replays WHERE spool = ?");
   if (!statement) return tl::unexpected<Error>(statement.error());
   const auto row = statement->bind(spool).step();
   if (!row) return tl::unexpected<Error>(row.error());
   if (!*row) return std::optional<ReplayPlace>();
-  const auto number = [&](int column) { return static_cast<std::uint64_t>(statement->integer(column)); };
+  const auto number = [&](int column) {
+    return static_cast<std::uint64_t>(statement->integer(column));
+  };
   return ReplayPlace{number(0), number(1), number(2)};
 }
 
-Result<void> write_replay_place(Connection& connection, const std::string& spool, const ReplayPlace& place) {
+Result<void> write_replay_place(Connection& connection, const std::string& spool,
+                                const ReplayPlace& place) {
   auto statement = connection.prepare("INSERT OR REPLACE INTO replays VALUES (?, ?, ?, ?)");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(spool).bind(static_cast<std::int64_t>(place.inode));
-  statement->bind(static_cast<std::int64_t>(place.read_to)).bind(static_cast<std::int64_t>(place.skipped));
+  statement->bind(static_cast<std::int64_t>(place.read_to))
+      .bind(static_cast<std::int64_t>(place.skipped));
   return statement->run();
 }
 

@@ -20,8 +20,10 @@ struct ReplayPlace {
   std::uint64_t skipped = 0;  // damaged records in that, which no event tells of yet
 };
 
-Result<std::optional<ReplayPlace>> read_replay_place(Connection& connection, const std::string& spool);
-Result<void> write_replay_place(Connection& connection, const std::string& spool, const ReplayPlace& place);
+Result<std::optional<ReplayPlace>> read_replay_place(Connection& connection,
+                                                     const std::string& spool);
+Result<void> write_replay_place(Connection& connection, const std::string& spool,
+                                const ReplayPlace& place);
 Result<void> forget_replay_place(Connection& connection, const std::string& spool);
 Result<void> forget_replay_places_but(Connection& connection, const std::set<std::string>& spools);
 

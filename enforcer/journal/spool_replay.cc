@@ -27,14 +27,16 @@ std::uint64_t inode_of(const std::filesystem::path& path) {
 template <typename Job>
 Journal::Make no_entries(Job job) {
   return [job = std::move(job)](Connection& connection) -> Result<std::vector<JournalEntry>> {
-    if (const Result<void> done = job(connection); !done) return tl::unexpected<Error>(done.error());
+    if (const Result<void> done = job(connection); !done)
+      return tl::unexpected<Error>(done.error());
     return std::vector<JournalEntry>{};
   };
 }
 
 }  // namespace
 
-SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory, std::filesystem::path tallies)
+SpoolReplay::SpoolReplay(Journal& journal, std::filesystem::path directory,
+                         std::filesystem::path tallies)
     : journal_(journal), directory_(std::move(directory)), tallies_(std::move(tallies)) {}
 
 void SpoolReplay::scan() {
@@ -50,7 +52,8 @@ void SpoolReplay::scan() {
     problems_[""] = "spool: cannot list '" + directory_.string() + "': " + error.message();
     return;
   }
-  std::erase_if(problems_, [&](const auto& problem) { return !found.contains(directory_ / problem.first); });
+  std::erase_if(problems_,
+                [&](const auto& problem) { return !found.contains(directory_ / problem.first); });
   if (!error && !listed_) forget_files_but(found);
   more_ = false;
   for (const auto& path : found) {
@@ -65,9 +68,10 @@ void SpoolReplay::forget_files_but(const std::set<std::filesystem::path>& found)
   listed_ = true;
   std::set<std::string> names;
   for (const auto& path : found) names.insert(path.filename().string());
-  journal_.append_made(
-      no_entries([names](Connection& connection) { return forget_replay_places_but(connection, names); }),
-      [](const Result<void>&) {});
+  journal_.append_made(no_entries([names](Connection& connection) {
+                         return forget_replay_places_but(connection, names);
+                       }),
+                       [](const Result<void>&) {});
 }
 
 void SpoolReplay::take(const std::filesystem::path& path) {
@@ -98,7 +102,8 @@ void SpoolReplay::take(const std::filesystem::path& path) {
                            taken_.erase(name);  // it stays on disk, and the next scan begins again
                            return;
                          }
-                         const bool same = *known && (*known)->inode == taken->place.inode && taken->place.inode != 0 &&
+                         const bool same = *known && (*known)->inode == taken->place.inode &&
+                                           taken->place.inode != 0 &&
                                            (*known)->read_to <= taken->spool.size_bytes();
                          if (same) taken->place = **known;
                          pass_on(name);
@@ -126,13 +131,16 @@ void SpoolReplay::pass_on(const std::string& name) {
     entries.push_back(std::move(entry));
   }
   journal_.append_made(
-      [entries = std::move(entries), name, next](Connection& connection) -> Result<std::vector<JournalEntry>> {
+      [entries = std::move(entries), name,
+       next](Connection& connection) -> Result<std::vector<JournalEntry>> {
         auto kept = write_replay_place(connection, name, next);
-        return kept ? Result<std::vector<JournalEntry>>(entries) : tl::unexpected<Error>(kept.error());
+        return kept ? Result<std::vector<JournalEntry>>(entries)
+                    : tl::unexpected<Error>(kept.error());
       },
       [this, name, taken, next, at_end = batch->at_end](const Result<void>& stored) {
         if (!stored) {
-          taken_.erase(name);  // given up for now, kept on disk: the next scan goes on from its place
+          taken_.erase(
+              name);  // given up for now, kept on disk: the next scan goes on from its place
           return;
         }
         taken->place = next;
@@ -153,7 +161,9 @@ void SpoolReplay::finish(const std::string& name) {
       problems_.erase(name);
       log::info("spool of a shim that ended is in the journal",
                 {{"file", name}, {"damaged", std::to_string(taken->place.skipped)}});
-      journal_.append_made(no_entries([name](Connection& connection) { return forget_replay_place(connection, name); }),
+      journal_.append_made(no_entries([name](Connection& connection) {
+                             return forget_replay_place(connection, name);
+                           }),
                            [](const Result<void>&) {});
     }
     taken_.erase(name);
@@ -167,11 +177,13 @@ void SpoolReplay::finish(const std::string& name) {
   loss.body.set_event_id("spool-damaged-" + name);
   // With a tally it is known how many violations they told of (lost_violations.h).
   if (!has_tally) loss.body.set_dropped_before(skipped);
-  loss.body.set_reason(std::to_string(skipped) + " damaged records in the spool file " + name + " could not be read");
+  loss.body.set_reason(std::to_string(skipped) + " damaged records in the spool file " + name +
+                       " could not be read");
   ReplayPlace told = taken->place;
   told.skipped = 0;
   journal_.append_made(
-      [loss = std::move(loss), name, told](Connection& connection) -> Result<std::vector<JournalEntry>> {
+      [loss = std::move(loss), name,
+       told](Connection& connection) -> Result<std::vector<JournalEntry>> {
         auto kept = write_replay_place(connection, name, told);
         return kept ? Result<std::vector<JournalEntry>>(std::vector<JournalEntry>{loss})
                     : tl::unexpected<Error>(kept.error());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Brings the violations of dead shims into the journal: the spool files that nobody holds any more. A living shim
-// delivers its own. A file goes away only when the journal has all of it (I4). A replay that begins again goes on where
-// the journal has it to (replay_place.h). Core loop only.
+// Brings the violations of dead shims into the journal: the spool files that nobody holds any more.
+// A living shim delivers its own. A file goes away only when the journal has all of it (I4). A
+// replay that begins again goes on where the journal has it to (replay_place.h). Core loop only.
 #pragma once
 
 #include <filesystem>
@@ -19,10 +19,12 @@ namespace ward::enforcer {
 
 class SpoolReplay {
  public:
-  // `tallies`: where a shim's tally says how many violations it saw, so that damage need not be guessed at.
+  // `tallies`: where a shim's tally says how many violations it saw, so that damage need not be
+  // guessed at.
   SpoolReplay(Journal& journal, std::filesystem::path directory, std::filesystem::path tallies);
 
-  void scan();  // takes over what it finds; at start, when a shim is gone, when a file changed, and now and then
+  void scan();  // takes over what it finds; at start, when a shim is gone, when a file changed, and
+                // now and then
   [[nodiscard]] std::vector<std::string> problems() const;
 
  private:

@@ -32,7 +32,8 @@ MetricFamily family(const std::string& name, const std::string& help, MetricType
   return out;
 }
 
-void add(MetricFamily& to, std::uint64_t value, const std::string& label = "", const std::string& label_value = "") {
+void add(MetricFamily& to, std::uint64_t value, const std::string& label = "",
+         const std::string& label_value = "") {
   ClientMetric metric;
   if (!label.empty()) metric.label.push_back({label, label_value});
   metric.counter.value = static_cast<double>(value);
@@ -40,7 +41,8 @@ void add(MetricFamily& to, std::uint64_t value, const std::string& label = "", c
   to.metric.push_back(std::move(metric));
 }
 
-MetricFamily single(const std::string& name, const std::string& help, MetricType type, std::uint64_t value) {
+MetricFamily single(const std::string& name, const std::string& help, MetricType type,
+                    std::uint64_t value) {
   MetricFamily out = family(name, help, type);
   add(out, value);
   return out;
@@ -49,27 +51,36 @@ MetricFamily single(const std::string& name, const std::string& help, MetricType
 std::vector<MetricFamily> families(const MetricsSnapshot& now) {
   std::vector<MetricFamily> out;
   MetricFamily violations =
-      family("ward_violations_total", "Violations journalled since wardd started, by action.", MetricType::Counter);
+      family("ward_violations_total", "Violations journalled since wardd started, by action.",
+             MetricType::Counter);
   for (const auto& [action, count] : now.violations) add(violations, count, "action", action);
   out.push_back(std::move(violations));
-  MetricFamily containers = family("ward_containers", "Containers under Ward, by mode.", MetricType::Gauge);
+  MetricFamily containers =
+      family("ward_containers", "Containers under Ward, by mode.", MetricType::Gauge);
   for (const auto& [mode, count] : now.containers) add(containers, count, "mode", mode);
   out.push_back(std::move(containers));
-  out.push_back(single("ward_events_total", "Events ever journalled.", MetricType::Counter, now.events));
-  out.push_back(single("ward_dropped_total", "Violation details that were lost.", MetricType::Counter, now.dropped));
+  out.push_back(
+      single("ward_events_total", "Events ever journalled.", MetricType::Counter, now.events));
+  out.push_back(single("ward_dropped_total", "Violation details that were lost.",
+                       MetricType::Counter, now.dropped));
   MetricFamily expired =
-      family("ward_expired_total", "Events removed by the journal's limits, by reason.", MetricType::Counter);
+      family("ward_expired_total", "Events removed by the journal's limits, by reason.",
+             MetricType::Counter);
   for (const auto& [reason, count] : now.expired) add(expired, count, "reason", reason);
   out.push_back(std::move(expired));
-  out.push_back(single("ward_open_recordings", "Runs being recorded.", MetricType::Gauge, now.open_recordings));
-  out.push_back(single("ward_quarantined", "Containers in quarantine.", MetricType::Gauge, now.quarantined));
-  out.push_back(single("ward_partly_enforced",
-                       "Containers switched to enforce that keep capabilities of their own until the next start.",
-                       MetricType::Gauge, now.partly_enforced));
-  out.push_back(single("ward_shims", "Shims connected to wardd.", MetricType::Gauge, now.shims));
+  out.push_back(single("ward_open_recordings", "Runs being recorded.", MetricType::Gauge,
+                       now.open_recordings));
   out.push_back(
-      single("ward_index_generation", "Generation of the compiled index.", MetricType::Gauge, now.index_generation));
-  out.push_back(single("ward_problems", "Problems that `ward status` shows.", MetricType::Gauge, now.problems));
+      single("ward_quarantined", "Containers in quarantine.", MetricType::Gauge, now.quarantined));
+  out.push_back(single(
+      "ward_partly_enforced",
+      "Containers switched to enforce that keep capabilities of their own until the next start.",
+      MetricType::Gauge, now.partly_enforced));
+  out.push_back(single("ward_shims", "Shims connected to wardd.", MetricType::Gauge, now.shims));
+  out.push_back(single("ward_index_generation", "Generation of the compiled index.",
+                       MetricType::Gauge, now.index_generation));
+  out.push_back(single("ward_problems", "Problems that `ward status` shows.", MetricType::Gauge,
+                       now.problems));
   return out;
 }
 
@@ -81,10 +92,12 @@ std::string why_not_bound(const std::string& listen) {
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(std::stoul(listen.substr(listen.find(':') + 1))));
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(std::stoul(listen.substr(listen.find(':') + 1))));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const bool bound =
-      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 && ::listen(fd.get(), 1) == 0;
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
+      ::listen(fd.get(), 1) == 0;
   return bound ? "" : std::strerror(errno);
 }
 
@@ -117,8 +130,8 @@ struct MetricsEndpoint::State {
 MetricsEndpoint::MetricsEndpoint(std::unique_ptr<State> state) : state_(std::move(state)) {}
 MetricsEndpoint::~MetricsEndpoint() = default;
 
-Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::start(asio::io_context& core, const std::string& listen,
-                                                                std::function<MetricsSnapshot()> snapshot) {
+Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::start(
+    asio::io_context& core, const std::string& listen, std::function<MetricsSnapshot()> snapshot) {
   auto state = std::make_unique<State>();
   state->collector = std::make_shared<Collector>(core, std::move(snapshot));
   try {
@@ -126,10 +139,11 @@ Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::start(asio::io_context
   } catch (const std::exception& error) {
     // The library says only that it has no server ("null context when constructing CivetServer").
     const std::string why = why_not_bound(listen);
-    return fail(Code::kUnavailable,
-                "metrics on " + listen + ": " + (why.empty() ? error.what() : why) +
-                    "; it is tried again: end what has the port (`ss -ltnp` says), or set another one as "
-                    "metrics.listen in wardd.yaml");
+    return fail(
+        Code::kUnavailable,
+        "metrics on " + listen + ": " + (why.empty() ? error.what() : why) +
+            "; it is tried again: end what has the port (`ss -ltnp` says), or set another one as "
+            "metrics.listen in wardd.yaml");
   }
   state->exposer->RegisterCollectable(state->collector);
   return std::unique_ptr<MetricsEndpoint>(new MetricsEndpoint(std::move(state)));

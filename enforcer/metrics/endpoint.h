@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers of the node for Prometheus, as text over HTTP on a loopback address; off unless wardd.yaml asks for it.
+// Numbers of the node for Prometheus, as text over HTTP on a loopback address; off unless
+// wardd.yaml asks for it.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -30,7 +31,8 @@ struct MetricsSnapshot {
 class MetricsEndpoint {
  public:
   // `snapshot` runs on the core loop; the threads that serve HTTP wait for it, at most a second.
-  static Result<std::unique_ptr<MetricsEndpoint>> start(asio::io_context& core, const std::string& listen,
+  static Result<std::unique_ptr<MetricsEndpoint>> start(asio::io_context& core,
+                                                        const std::string& listen,
                                                         std::function<MetricsSnapshot()> snapshot);
   ~MetricsEndpoint();
   MetricsEndpoint(const MetricsEndpoint&) = delete;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person can do to a running container: release it from quarantine, kill it, or switch it between supervise and
-// enforce. The shim does it; the journal says who asked for what. Core loop only.
+// What a person can do to a running container: release it from quarantine, kill it, or switch it
+// between supervise and enforce. The shim does it; the journal says who asked for what. Core loop
+// only.
 #pragma once
 
 #include <functional>
@@ -21,10 +22,11 @@ struct ContainerCommandRequest {
   std::string reason;
 };
 
-// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not quarantined, for
-// nobody can take back the end of a healthy container.
-void command_container(const ContainerCommandRequest& request, ContainerTable& containers, ShimLinks& shims,
-                       Journal& journal, std::function<void(Result<ContainerEntry>)> done);
+// `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not
+// quarantined, for nobody can take back the end of a healthy container.
+void command_container(const ContainerCommandRequest& request, ContainerTable& containers,
+                       ShimLinks& shims, Journal& journal,
+                       std::function<void(Result<ContainerEntry>)> done);
 
 struct ModeRequest {
   std::string containerd_namespace;  // as above
@@ -37,8 +39,8 @@ struct ModeSet {
   bool unchanged = false;
 };
 
-// Also where it is in that mode already: then nothing is done. kFailedPrecondition: it has no filter of Ward, or has
-// ended.
+// Also where it is in that mode already: then nothing is done. kFailedPrecondition: it has no
+// filter of Ward, or has ended.
 void set_container_mode(const ModeRequest& request, ContainerTable& containers, ShimLinks& shims,
                         std::function<void(Result<ModeSet>)> done);
 

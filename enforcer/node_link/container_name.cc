@@ -7,11 +7,13 @@ namespace ward::enforcer {
 
 bool is_named(const node::v1::Identity& who, const std::string& name) {
   const std::string& kubernetes = who.kubernetes_namespace();
-  if (name == (kubernetes.empty() ? who.containerd_namespace() : kubernetes) + "/" + who.container_id()) return true;
+  if (name ==
+      (kubernetes.empty() ? who.containerd_namespace() : kubernetes) + "/" + who.container_id())
+    return true;
   if (kubernetes.empty()) return false;
   const std::string in_pod = who.pod() + "/" + who.container_name();
-  return name == who.container_name() || name == in_pod || name == kubernetes + "/" + who.container_name() ||
-         name == kubernetes + "/" + in_pod;
+  return name == who.container_name() || name == in_pod ||
+         name == kubernetes + "/" + who.container_name() || name == kubernetes + "/" + in_pod;
 }
 
 std::string full_name(const node::v1::Identity& who) {

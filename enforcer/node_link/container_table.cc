@@ -54,9 +54,11 @@ void ContainerTable::replace_shim(int shim_pid, const std::string& address,
   for (const auto& status : containers) update(shim_pid, address, status);
 }
 
-void ContainerTable::update(int shim_pid, const std::string& address, const node::v1::ContainerStatus& container) {
+void ContainerTable::update(int shim_pid, const std::string& address,
+                            const node::v1::ContainerStatus& container) {
   if (container.state() == node::v1::CONTAINER_STATE_GONE) {
-    // A successor under the same id may have another shim already: only its own shim may take it away.
+    // A successor under the same id may have another shim already: only its own shim may take it
+    // away.
     auto found = entries_.find(key_of(container));
     if (found != entries_.end() && found->second.shim_address == address) erase(key_of(container));
     return;
@@ -72,26 +74,30 @@ void ContainerTable::remove_shim(const std::string& address) {
   for (const Key& key : gone) erase(key);
 }
 
-Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace, const std::string& name) const {
+Result<ContainerEntry> ContainerTable::find(const std::string& containerd_namespace,
+                                            const std::string& name) const {
   // An id of one container is no name of another: a pod chooses its names.
   for (const bool by_id : {true, false}) {
     std::vector<const ContainerEntry*> found;
     for (const auto& [key, entry] : entries_) {
       if (!containerd_namespace.empty() && key.first != containerd_namespace) continue;
-      if (by_id ? key.second == name : is_named(entry.status.identity(), name)) found.push_back(&entry);
+      if (by_id ? key.second == name : is_named(entry.status.identity(), name))
+        found.push_back(&entry);
     }
     if (found.size() == 1) return *found.front();
     if (found.empty()) continue;
     std::string list;
     for (const ContainerEntry* entry : found) list += "\n  " + full_name(entry->status.identity());
-    return fail(Code::kFailedPrecondition, "'" + escape(name) + "' names " + std::to_string(found.size()) +
+    return fail(Code::kFailedPrecondition, "'" + escape(name) + "' names " +
+                                               std::to_string(found.size()) +
                                                " containers: say which, as namespace/id:" + list);
   }
-  return fail(
-      Code::kNotFound,
-      "no container '" + escape(name) + "' runs under Ward" +
-          (containerd_namespace.empty() ? "" : " in the containerd namespace '" + escape(containerd_namespace) + "'") +
-          ": `ward ps` shows them");
+  return fail(Code::kNotFound,
+              "no container '" + escape(name) + "' runs under Ward" +
+                  (containerd_namespace.empty()
+                       ? ""
+                       : " in the containerd namespace '" + escape(containerd_namespace) + "'") +
+                  ": `ward ps` shows them");
 }
 
 std::vector<ContainerEntry> ContainerTable::list() const {
@@ -102,20 +108,24 @@ std::vector<ContainerEntry> ContainerTable::list() const {
 }
 
 std::size_t ContainerTable::count(node::v1::ContainerState state) const {
-  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(),
-                                                [&](const auto& item) { return item.second.status.state() == state; }));
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(),
+                    [&](const auto& item) { return item.second.status.state() == state; }));
 }
 
 std::size_t ContainerTable::partly_enforced() const {
-  return static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& item) {
-    return !item.second.status.partly().empty() && item.second.status.state() != node::v1::CONTAINER_STATE_STOPPED;
-  }));
+  return static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), [](const auto& item) {
+        return !item.second.status.partly().empty() &&
+               item.second.status.state() != node::v1::CONTAINER_STATE_STOPPED;
+      }));
 }
 
 std::set<std::string> ContainerTable::profile_digests() const {
   std::set<std::string> digests;
   for (const auto& [key, entry] : entries_) {
-    if (entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) digests.insert(entry.status.profile_digest());
+    if (entry.status.state() != node::v1::CONTAINER_STATE_STOPPED)
+      digests.insert(entry.status.profile_digest());
   }
   digests.erase("");
   return digests;

@@ -14,8 +14,8 @@ std::string mode_name(node::v1::Mode mode) {
 }
 
 node::v1::Mode parse_mode(std::string_view name) {
-  for (const node::v1::Mode mode :
-       {node::v1::MODE_OFF, node::v1::MODE_LEARN, node::v1::MODE_SUPERVISE, node::v1::MODE_ENFORCE}) {
+  for (const node::v1::Mode mode : {node::v1::MODE_OFF, node::v1::MODE_LEARN,
+                                    node::v1::MODE_SUPERVISE, node::v1::MODE_ENFORCE}) {
     if (mode_name(mode) == name) return mode;
   }
   return node::v1::MODE_UNSPECIFIED;

@@ -16,7 +16,8 @@ constexpr std::size_t kAskedAtOnce = 16;
 constexpr std::string_view kService = "ward.node.v1.Node";
 
 Result<void> check(const node::v1::ContainerStatus& status) {
-  if (status.identity().container_id().empty() || status.identity().containerd_namespace().empty()) {
+  if (status.identity().container_id().empty() ||
+      status.identity().containerd_namespace().empty()) {
     return fail(Code::kInvalidArgument, "identity needs containerd_namespace and container_id");
   }
   return {};
@@ -25,24 +26,27 @@ Result<void> check(const node::v1::ContainerStatus& status) {
 // A request handler takes the message and returns the answer, or an error.
 template <typename Message, typename F>
 void add(ttrpc::Server& server, const char* method, F handler) {
-  server.add(std::string(kService), method, [handler, method](ttrpc::Request request, ttrpc::Responder responder) {
-    Message message;
-    if (!message.ParseFromString(request.payload)) {
-      responder.error({Code::kInvalidArgument,
-                       std::string(method) + ": the payload of " + std::to_string(request.payload.size()) +
-                           " bytes is no " + message.GetTypeName() + "; are wardd and the shim of one version?",
-                       0});
-      return;
-    }
-    handler(message, std::move(responder));
-  });
+  server.add(
+      std::string(kService), method,
+      [handler, method](ttrpc::Request request, ttrpc::Responder responder) {
+        Message message;
+        if (!message.ParseFromString(request.payload)) {
+          responder.error({Code::kInvalidArgument,
+                           std::string(method) + ": the payload of " +
+                               std::to_string(request.payload.size()) + " bytes is no " +
+                               message.GetTypeName() + "; are wardd and the shim of one version?",
+                           0});
+          return;
+        }
+        handler(message, std::move(responder));
+      });
 }
 
 }  // namespace
 
 struct NodeService::State : std::enable_shared_from_this<State> {
-  State(asio::io_context& loop, UniqueFd socket, ContainerTable& table, ShimLinks& links, Journal& events,
-        Writer& database, RecordingCalls calls)
+  State(asio::io_context& loop, UniqueFd socket, ContainerTable& table, ShimLinks& links,
+        Journal& events, Writer& database, RecordingCalls calls)
       : core(loop),
         server(loop, std::move(socket)),
         containers(table),
@@ -57,7 +61,8 @@ struct NodeService::State : std::enable_shared_from_this<State> {
     if (*fresh) {
       writer.submit(
           [shim](Connection& connection) -> Result<void> {
-            auto statement = connection.prepare("INSERT OR REPLACE INTO shims (address, pid) VALUES (?, ?)");
+            auto statement =
+                connection.prepare("INSERT OR REPLACE INTO shims (address, pid) VALUES (?, ?)");
             if (!statement) return tl::unexpected<Error>(statement.error());
             return statement->bind(shim.address).bind(static_cast<std::int64_t>(shim.pid)).run();
           },
@@ -67,7 +72,8 @@ struct NodeService::State : std::enable_shared_from_this<State> {
   }
 
   Result<void> register_shim(const node::v1::RegisterRequest& request) {
-    if (request.containers_size() > kMaxContainersPerShim) return fail(Code::kInvalidArgument, "too many containers");
+    if (request.containers_size() > kMaxContainersPerShim)
+      return fail(Code::kInvalidArgument, "too many containers");
     for (const auto& status : request.containers()) {
       if (auto valid = check(status); !valid) return valid;
     }
@@ -130,7 +136,8 @@ struct NodeService::State : std::enable_shared_from_this<State> {
       return;
     }
     ++asked;
-    shims.call(shim.address, "ListContainers", node::v1::ListContainersRequest().SerializeAsString(),
+    shims.call(shim.address, "ListContainers",
+               node::v1::ListContainersRequest().SerializeAsString(),
                [weak = weak_from_this(), shim](Result<std::string> answer) {
                  auto self = weak.lock();
                  if (!self) return;
@@ -148,7 +155,8 @@ struct NodeService::State : std::enable_shared_from_this<State> {
                  described.set_shim_pid(shim.pid);
                  described.set_shim_address(shim.address);
                  if (auto done = self->register_shim(described); !done) {
-                   log::warn("shim not adopted", {{"address", shim.address}, {"error", done.error().message}});
+                   log::warn("shim not adopted",
+                             {{"address", shim.address}, {"error", done.error().message}});
                  }
                });
   }
@@ -164,26 +172,30 @@ struct NodeService::State : std::enable_shared_from_this<State> {
   RecordingCalls recordings;
 };
 
-NodeService::NodeService(asio::io_context& core, UniqueFd listening_socket, ContainerTable& containers,
-                         ShimLinks& shims, Journal& journal, Writer& writer, RecordingCalls recordings)
-    : state_(std::make_shared<State>(core, std::move(listening_socket), containers, shims, journal, writer,
-                                     std::move(recordings))) {
+NodeService::NodeService(asio::io_context& core, UniqueFd listening_socket,
+                         ContainerTable& containers, ShimLinks& shims, Journal& journal,
+                         Writer& writer, RecordingCalls recordings)
+    : state_(std::make_shared<State>(core, std::move(listening_socket), containers, shims, journal,
+                                     writer, std::move(recordings))) {
   State* state = state_.get();
-  add<node::v1::RegisterRequest>(state->server, "Register", [state](const auto& request, ttrpc::Responder responder) {
-    if (auto done = state->register_shim(request); !done) return responder.error(done.error());
-    node::v1::RegisterResponse response;
-    response.set_node_version(WARD_VERSION);
-    responder.reply(response);
-  });
+  add<node::v1::RegisterRequest>(state->server, "Register",
+                                 [state](const auto& request, ttrpc::Responder responder) {
+                                   if (auto done = state->register_shim(request); !done)
+                                     return responder.error(done.error());
+                                   node::v1::RegisterResponse response;
+                                   response.set_node_version(WARD_VERSION);
+                                   responder.reply(response);
+                                 });
   add<node::v1::UpdateContainerRequest>(state->server, "UpdateContainer",
                                         [state](const auto& request, ttrpc::Responder responder) {
                                           if (auto done = state->update(request); !done)
                                             return responder.error(done.error());
                                           responder.reply(node::v1::Ack());
                                         });
-  add<node::v1::ReportRequest>(state->server, "Report", [state](const auto& request, ttrpc::Responder responder) {
-    state->report(request, std::move(responder));
-  });
+  add<node::v1::ReportRequest>(state->server, "Report",
+                               [state](const auto& request, ttrpc::Responder responder) {
+                                 state->report(request, std::move(responder));
+                               });
   add<node::v1::BeginRecordingRequest>(state->server, "BeginRecording",
                                        [state](const auto& request, ttrpc::Responder responder) {
                                          const auto begun = state->recordings.begin(request);
@@ -213,10 +225,12 @@ std::optional<std::string> NodeService::problem() const {
   const bool few = descriptors_run_short();
   if (!shortage && !few) return std::nullopt;
   const std::string all = std::to_string(descriptor_limit());
-  return "wardd is at its limit of " + all + " file descriptors (RLIMIT_NOFILE), of which it keeps the last " +
+  return "wardd is at its limit of " + all +
+         " file descriptors (RLIMIT_NOFILE), of which it keeps the last " +
          std::to_string(descriptor_reserve()) + " from shims: connections of shims were refused " +
          std::to_string(shortage ? shortage->refused : 0) +
-         " times, and what those shims run is not listed (it stays enforced, its events are spooled); a shim needs"
+         " times, and what those shims run is not listed (it stays enforced, its events are "
+         "spooled); a shim needs"
          " two: raise the limit (LimitNOFILE= of the unit, prlimit --nofile)";
 }
 
@@ -231,7 +245,9 @@ void NodeService::ask_known_shims(const std::filesystem::path& database) {
   state_->ask_more();
 }
 
-void NodeService::listen_on(UniqueFd listening_socket) { state_->server.listen_on(std::move(listening_socket)); }
+void NodeService::listen_on(UniqueFd listening_socket) {
+  state_->server.listen_on(std::move(listening_socket));
+}
 
 void NodeService::stop(std::function<void()> done) { state_->server.stop(std::move(done)); }
 

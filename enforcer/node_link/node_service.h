@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The service ward.node.v1.Node on <run>/node.sock: what shims tell wardd. Translation and bookkeeping of who is there;
-// containers, journal and recordings are other folders' business. Core loop only.
+// The service ward.node.v1.Node on <run>/node.sock: what shims tell wardd. Translation and
+// bookkeeping of who is there; containers, journal and recordings are other folders' business. Core
+// loop only.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -26,16 +27,16 @@ struct RecordingCalls {
 class NodeService {
  public:
   // Takes the listening socket. Serves after start().
-  NodeService(asio::io_context& core, UniqueFd listening_socket, ContainerTable& containers, ShimLinks& shims,
-              Journal& journal, Writer& writer, RecordingCalls recordings);
+  NodeService(asio::io_context& core, UniqueFd listening_socket, ContainerTable& containers,
+              ShimLinks& shims, Journal& journal, Writer& writer, RecordingCalls recordings);
   ~NodeService();
   NodeService(const NodeService&) = delete;
   NodeService& operator=(const NodeService&) = delete;
 
   void start();
   void listen_on(UniqueFd listening_socket);  // from now on, instead of the first
-  // Asks the shims that an earlier wardd knew what they run, so that nothing is missing until they come back by
-  // themselves.
+  // Asks the shims that an earlier wardd knew what they run, so that nothing is missing until they
+  // come back by themselves.
   void ask_known_shims(const std::filesystem::path& database);
   void stop(std::function<void()> done);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shims wardd knows: whether each still lives (a pidfd tells, not its connection), and commands to them. Core loop
-// only.
+// The shims wardd knows: whether each still lives (a pidfd tells, not its connection), and commands
+// to them. Core loop only.
 #pragma once
 
 #include <sys/types.h>
@@ -29,8 +29,9 @@ class ShimLinks {
   ShimLinks(const ShimLinks&) = delete;
   ShimLinks& operator=(const ShimLinks&) = delete;
 
-  // Starts to watch it; true where it was not known. kInvalidArgument for a claim that cannot be true, kNotFound where
-  // no such process lives, kResourceExhausted where that would take one of the last descriptors.
+  // Starts to watch it; true where it was not known. kInvalidArgument for a claim that cannot be
+  // true, kNotFound where no such process lives, kResourceExhausted where that would take one of
+  // the last descriptors.
   Result<bool> watch(const KnownShim& shim);
   void forget(const std::string& address);
 

@@ -13,7 +13,8 @@
 namespace ward::recorder {
 namespace {
 
-// libbpf explains itself line by line on stderr; the first line that is a warning is the one for people.
+// libbpf explains itself line by line on stderr; the first line that is a warning is the one for
+// people.
 std::string& last_complaint() {
   static thread_local std::string line;
   return line;
@@ -38,14 +39,16 @@ void keep_first_complaint() {
 
 tl::unexpected<Error> refused(std::string why) {
   const int error = errno;
-  if (error == EPERM) return fail_errno(why + " (wardd needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN)", error);
+  if (error == EPERM)
+    return fail_errno(why + " (wardd needs CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN)", error);
   if (!last_complaint().empty()) why += " (" + last_complaint() + ")";
   return fail_errno(why, error);
 }
 
 bool kernel_has_tracepoint(const std::string& name) {
   const std::unique_ptr<btf, void (*)(btf*)> types{btf__load_vmlinux_btf(), btf__free};
-  return types && btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
+  return types &&
+         btf__find_by_name_kind(types.get(), ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
 }  // namespace ward::recorder

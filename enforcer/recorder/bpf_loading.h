@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What loading of BPF programs needs more than once: libbpf's explanation for people, and what the kernel has.
+// What loading of BPF programs needs more than once: libbpf's explanation for people, and what the
+// kernel has.
 #pragma once
 
 #include <string>

@@ -32,8 +32,8 @@ namespace {
 
 constexpr std::int64_t kStepTimeout_ns = 10'000'000'000;
 
-// What containerd asks for by default, where it could change what the runtime does under the filter. The cgroup is
-// named by its whole path, so that it can be found by whoever clears up.
+// What containerd asks for by default, where it could change what the runtime does under the
+// filter. The cgroup is named by its whole path, so that it can be found by whoever clears up.
 constexpr std::string_view kConfig = R"({
   "ociVersion": "1.0.2",
   "process": {"user": {"uid": 0, "gid": 0}, "cwd": "/", "args": ["/program"], "env": ["PATH=/"],
@@ -45,8 +45,8 @@ constexpr std::string_view kConfig = R"({
   "linux": {"namespaces": [{"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "network"}],
     "cgroupsPath": "/CALIBRATION", "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"]}})";
 
-// Allows everything and yet has a listener, so that the runtime does what it does for an enforced container: it sends
-// the listener's descriptor away. Nothing here ever calls reboot.
+// Allows everything and yet has a listener, so that the runtime does what it does for an enforced
+// container: it sends the listener's descriptor away. Nothing here ever calls reboot.
 oci::Seccomp make_filter(const std::string& listener) {
   oci::Seccomp filter;
   filter.architectures = {oci::native_scmp_arch()};
@@ -111,9 +111,13 @@ Result<void> Calibration::make_bundle() const {
   config->set_no_new_privileges(request_.no_new_privileges);
   config->set_seccomp(make_filter((directory_ / "listener").string()));
   return write_file_atomically(rootfs / "program", waiting_program(), 0755, Durability::kNone)
-      .and_then([&] { return write_file_atomically(rootfs / "exit", exiting_program(), 0755, Durability::kNone); })
-      .and_then(
-          [&] { return write_file_atomically(directory_ / "config.json", config->dump(), 0600, Durability::kNone); });
+      .and_then([&] {
+        return write_file_atomically(rootfs / "exit", exiting_program(), 0755, Durability::kNone);
+      })
+      .and_then([&] {
+        return write_file_atomically(directory_ / "config.json", config->dump(), 0600,
+                                     Durability::kNone);
+      });
 }
 
 // Nobody accepts: the runtime's message waits in the backlog until the socket is closed.
@@ -121,17 +125,20 @@ Result<void> Calibration::listen() {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = directory_ / "listener";
-  if (path.size() >= sizeof(address.sun_path)) return fail(Code::kInvalidArgument, "too long for a socket: " + path);
+  if (path.size() >= sizeof(address.sun_path))
+    return fail(Code::kInvalidArgument, "too long for a socket: " + path);
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!listener_ || ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+  if (!listener_ ||
+      ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       ::listen(listener_.get(), 8) != 0)
     return fail_errno("listen on " + path);
   return {};
 }
 
 Result<void> Calibration::prepare() {
-  if (waiting_program().empty()) return fail(Code::kUnimplemented, "no calibration program for this architecture");
+  if (waiting_program().empty())
+    return fail(Code::kUnimplemented, "no calibration program for this architecture");
   if (!recorder_->available()) return fail(Code::kFailedPrecondition, recorder_->status());
   if (::mkdir(directory_.c_str(), 0700) != 0) return fail_errno("create " + directory_.string());
   int ends[2];
@@ -159,7 +166,8 @@ Result<void> Calibration::await(const Child& child) {
 }
 
 Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) {
-  const UniqueFd complaints(::open((directory_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const UniqueFd complaints(
+      ::open((directory_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!complaints) return fail_errno("create " + (directory_ / "stderr").string());
   ChildSpec spec;
   spec.program = request_.runtime.string();
@@ -174,24 +182,28 @@ Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) 
   Result<void> tagged;
   if (recorded == Recorded::kStart) tagged = recorder_->begin(id_, child->pid);
   if (recorded == Recorded::kExec) tagged = recorder_->add_exec(id_, child->pid);
-  // A child that could not be tagged measures nothing: it ends at its gate, and is reaped like any other.
+  // A child that could not be tagged measures nothing: it ends at its gate, and is reaped like any
+  // other.
   if (tagged && spec.gated) child->gate.open();
   if (!tagged) child->gate = Gate();
   auto ended = await(*child);
   if (!tagged) return tagged;
-  if (const auto never_ran = find_start_failure(child->failure)) return fail_with("start " + spec.program, *never_ran);
+  if (const auto never_ran = find_start_failure(child->failure))
+    return fail_with("start " + spec.program, *never_ran);
   if (!ended) return fail_with(spec.program + " " + verb.front(), ended.error());
   return {};
 }
 
-// The program's first act is one byte on its standard output: from then on the runtime layer is complete.
+// The program's first act is one byte on its standard output: from then on the runtime layer is
+// complete.
 Result<void> Calibration::await_program() const {
   std::array<pollfd, 2> events{pollfd{from_program_.get(), POLLIN, 0}, pollfd{stop_, POLLIN, 0}};
   char byte = 0;
   if (::poll(events.data(), events.size(), kStepTimeout_ns / 1'000'000) <= 0)
     return fail(Code::kDeadlineExceeded, "the program did not run");
   if (events[0].revents == 0) return fail(Code::kCanceled, "wardd stops");
-  if (::read(from_program_.get(), &byte, 1) != 1) return fail(Code::kInternal, "the program ended before it ran");
+  if (::read(from_program_.get(), &byte, 1) != 1)
+    return fail(Code::kInternal, "the program ended before it ran");
   return {};
 }
 
@@ -210,11 +222,13 @@ Result<RuntimeLayer> Calibration::measure() {
   if (!done) return tl::unexpected(done.error());
   auto seen = recorder_->end(id_);
   if (!seen) return tl::unexpected(seen.error());
-  if (seen->lost_events != 0) return fail(Code::kAborted, std::to_string(seen->lost_events) + " events were lost");
+  if (seen->lost_events != 0)
+    return fail(Code::kAborted, std::to_string(seen->lost_events) + " events were lost");
   RuntimeLayer layer;
   for (const auto& call : seen->runtime)
     (call.origin == profiles::Origin::kExec ? layer.exec : layer.create).insert(call.nr);
-  if (layer.create.empty() || layer.exec.empty()) return fail(Code::kInternal, "the runtime loaded no filter");
+  if (layer.create.empty() || layer.exec.empty())
+    return fail(Code::kInternal, "the runtime loaded no filter");
   return layer;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measures the runtime layer: the calls that an OCI runtime makes under the container's filter before the container's
-// own program runs. They differ between runtimes and their versions (K8), so they are measured with the very
-// binary: a container whose program we wrote is created, started and entered once, and removed. wardd keeps results by
-// the binary's hash; the filter compiler uses them where notifications cannot tell the runtime from the program.
+// Measures the runtime layer: the calls that an OCI runtime makes under the container's filter
+// before the container's own program runs. They differ between runtimes and their versions (K8), so
+// they are measured with the very binary: a container whose program we wrote is created, started
+// and entered once, and removed. wardd keeps results by the binary's hash; the filter compiler uses
+// them where notifications cannot tell the runtime from the program.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,12 @@ struct RuntimeLayer {
   bool operator==(const RuntimeLayer&) const = default;
 };
 
-// One sample: a runtime written in Go has calls that depend on its scheduler (futex, rt_sigreturn, ...), so a caller
-// that needs all of them allows those too, and unites what it measured before with what it measures now. Takes about
-// half a second and has programs of its own attached meanwhile: call it from a thread that may wait. Needs root.
-// Whatever happens, no container, directory or program stays, unless we are killed: calibration_remains.h clears that
-// away. kUnimplemented where we have no program for this machine.
+// One sample: a runtime written in Go has calls that depend on its scheduler (futex, rt_sigreturn,
+// ...), so a caller that needs all of them allows those too, and unites what it measured before
+// with what it measures now. Takes about half a second and has programs of its own attached
+// meanwhile: call it from a thread that may wait. Needs root. Whatever happens, no container,
+// directory or program stays, unless we are killed: calibration_remains.h clears that away.
+// kUnimplemented where we have no program for this machine.
 Result<RuntimeLayer> calibrate(const CalibrationRequest& request);
 
 }  // namespace ward::recorder

@@ -19,8 +19,8 @@ constexpr std::string_view kWait =
     "\x48\x89\xe6"          // mov rsi, rsp
     "\xba\x01\x00\x00\x00"  // mov edx, 1
     "\x0f\x05"              // syscall
-    // Then poll({fd 1, no events}, 1, -1), which ends with POLLERR when the other end of the pipe is closed, also by
-    // the death of wardd: a container that nobody waits for goes by itself.
+    // Then poll({fd 1, no events}, 1, -1), which ends with POLLERR when the other end of the pipe
+    // is closed, also by the death of wardd: a container that nobody waits for goes by itself.
     "\x6a\x01"              // push 1: a pollfd of 8 bytes, {fd = 1, events = 0, revents = 0}
     "\xb8\x07\x00\x00\x00"  // again: mov eax, 7 (poll)
     "\x48\x89\xe7"          // mov rdi, rsp

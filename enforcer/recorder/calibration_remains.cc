@@ -11,7 +11,8 @@
 namespace ward::recorder {
 namespace {
 
-void add_names_below(const std::filesystem::path& directory, const std::string& prefix, std::set<std::string>& names) {
+void add_names_below(const std::filesystem::path& directory, const std::string& prefix,
+                     std::set<std::string>& names) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename();
@@ -26,9 +27,12 @@ std::string calibration_prefix(const std::filesystem::path& work_directory) {
 }
 
 Result<void> clear_calibration(const std::filesystem::path& work_directory, const std::string& id) {
-  const OrphanedCgroups cgroups = find_cgroups("/" + id);  // that is what a calibration container asks for
-  if (auto ended = end_processes(cgroups); !ended) return fail_with("end the processes of " + id, ended.error());
-  if (auto removed = remove_cgroups(cgroups); !removed) return fail_with("remove " + id, removed.error());
+  const OrphanedCgroups cgroups =
+      find_cgroups("/" + id);  // that is what a calibration container asks for
+  if (auto ended = end_processes(cgroups); !ended)
+    return fail_with("end the processes of " + id, ended.error());
+  if (auto removed = remove_cgroups(cgroups); !removed)
+    return fail_with("remove " + id, removed.error());
   // Last: while it is there, a later start knows that there is something to do.
   std::error_code error;
   std::filesystem::remove_all(work_directory / id, error);

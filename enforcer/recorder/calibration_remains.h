@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a calibration (calibration.h) leaves where wardd is killed in the middle of it: a container that waits to be
-// started, or its program, its cgroups and its directory. Names say whose they are, so that the next start of wardd
-// finds them without any record, and takes nothing of another node's.
+// What a calibration (calibration.h) leaves where wardd is killed in the middle of it: a container
+// that waits to be started, or its program, its cgroups and its directory. Names say whose they
+// are, so that the next start of wardd finds them without any record, and takes nothing of another
+// node's.
 #pragma once
 
 #include <filesystem>
@@ -12,11 +13,12 @@
 
 namespace ward::recorder {
 
-// How the names of a work directory's calibrations begin: of their containers, directories and cgroups.
+// How the names of a work directory's calibrations begin: of their containers, directories and
+// cgroups.
 std::string calibration_prefix(const std::filesystem::path& work_directory);
 
-// Ends the container's processes and removes its cgroups and its directory with the runtime's record of it. Nothing to
-// do is success; waits at most three seconds.
+// Ends the container's processes and removes its cgroups and its directory with the runtime's
+// record of it. Nothing to do is success; waits at most three seconds.
 Result<void> clear_calibration(const std::filesystem::path& work_directory, const std::string& id);
 
 struct ClearedCalibrations {

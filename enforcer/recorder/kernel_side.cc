@@ -25,11 +25,13 @@ namespace {
 
 static_assert(profiles::kWatchedArguments.size() <= WARD_SETS);
 static_assert(profiles::kMaxArgumentValues == WARD_SET_VALUES);
-// A new coarse window always begins with a new fine one: the programs look at the clock once per fine window.
+// A new coarse window always begins with a new fine one: the programs look at the clock once per
+// fine window.
 static_assert(profiles::kCoarseWindow_ns % profiles::kFineWindow_ns == 0);
 
 std::uint64_t mix(std::uint64_t hash, std::uint64_t value) {
-  for (int byte = 0; byte < 8; ++byte, value >>= 8U) hash = (hash ^ (value & 0xffU)) * 0x100000001b3ULL;
+  for (int byte = 0; byte < 8; ++byte, value >>= 8U)
+    hash = (hash ^ (value & 0xffU)) * 0x100000001b3ULL;
   return hash;
 }
 
@@ -49,7 +51,8 @@ void fill_watches(recorder_bpf& skeleton) {
     const auto [nr, index] = sets[set];
     if (nr < 0 || nr >= WARD_NRS) continue;
     ward_watch& watch = skeleton.rodata->watches[nr];
-    if (watch.count == WARD_WATCHED_ARGS) std::abort();  // the list in observation.h outgrew record.h
+    if (watch.count == WARD_WATCHED_ARGS)
+      std::abort();  // the list in observation.h outgrew record.h
     watch.index[watch.count] = static_cast<std::uint8_t>(index);
     watch.set[watch.count] = static_cast<std::uint8_t>(set);
     ++watch.count;
@@ -67,9 +70,9 @@ Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) 
       {&kernel.links[0], bpf_link__fd(skeleton.links.ward_sys_enter)},
       {&kernel.links[1], bpf_link__fd(skeleton.links.ward_task_newtask)},
       {&kernel.links[2], bpf_link__fd(skeleton.links.ward_exec)},
-      {&kernel.links[3],
-       bpf_link__fd(skeleton.links.ward_cap_capable != nullptr ? skeleton.links.ward_cap_capable
-                                                               : skeleton.links.ward_cap_capable_exit)},
+      {&kernel.links[3], bpf_link__fd(skeleton.links.ward_cap_capable != nullptr
+                                          ? skeleton.links.ward_cap_capable
+                                          : skeleton.links.ward_cap_capable_exit)},
       {&kernel.links[4], bpf_link__fd(skeleton.links.ward_sys_exit)},
       {&kernel.links[5], bpf_link__fd(skeleton.links.ward_task_exit)},
       {&kernel.links[6], bpf_link__fd(skeleton.links.ward_signal_generate)},
@@ -88,14 +91,14 @@ std::uint32_t seccomp_filters(pid_t pid) {
   if (!status) return 0;
   constexpr std::string_view kKey = "\nSeccomp_filters:";
   const auto at = status->find(kKey);
-  return at == std::string::npos
-             ? 0
-             : static_cast<std::uint32_t>(std::strtoul(status->c_str() + at + kKey.size(), nullptr, 10));
+  return at == std::string::npos ? 0
+                                 : static_cast<std::uint32_t>(std::strtoul(
+                                       status->c_str() + at + kKey.size(), nullptr, 10));
 }
 
 Result<UniqueFd> create_tables() {
-  return own(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ward_run", sizeof(std::uint32_t), sizeof(union ward_table),
-                            tables_per_run(), nullptr),
+  return own(bpf_map_create(BPF_MAP_TYPE_ARRAY, "ward_run", sizeof(std::uint32_t),
+                            sizeof(union ward_table), tables_per_run(), nullptr),
              "create the run's tables");
 }
 
@@ -130,19 +133,22 @@ std::vector<std::pair<int, std::uint32_t>> watched_sets() {
 std::uint64_t layout_fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
   for (const std::uint64_t size :
-       {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark), sizeof(ward_values),
-        sizeof(ward_program), sizeof(ward_signal), sizeof(ward_shared), sizeof(union ward_table)})
+       {sizeof(ward_tag), sizeof(ward_run), sizeof(ward_count), sizeof(ward_mark),
+        sizeof(ward_values), sizeof(ward_program), sizeof(ward_signal), sizeof(ward_shared),
+        sizeof(union ward_table)})
     hash = mix(hash, size);
   hash = mix(hash, profiles::kFineWindow_ns);
   hash = mix(hash, profiles::kCoarseWindow_ns);
-  for (const auto& [nr, index] : watched_sets()) hash = mix(mix(hash, static_cast<std::uint64_t>(nr)), index);
+  for (const auto& [nr, index] : watched_sets())
+    hash = mix(mix(hash, static_cast<std::uint64_t>(nr)), index);
   return hash;
 }
 
 #ifdef WARD_RECORDER_HAS_BPF
 
 struct LoadedPrograms::Skeleton {
-  std::unique_ptr<recorder_bpf, void (*)(recorder_bpf*)> object{recorder_bpf::open(), recorder_bpf::destroy};
+  std::unique_ptr<recorder_bpf, void (*)(recorder_bpf*)> object{recorder_bpf::open(),
+                                                                recorder_bpf::destroy};
 };
 
 Result<LoadedPrograms> LoadedPrograms::load() {
@@ -154,13 +160,15 @@ Result<LoadedPrograms> LoadedPrograms::load() {
   const bool has_tracepoint = kernel_has_tracepoint("cap_capable");
   bpf_program__set_autoload(object->progs.ward_cap_capable, has_tracepoint);
   bpf_program__set_autoload(object->progs.ward_cap_capable_exit, !has_tracepoint);
-  // The outer map takes tables that are like this one. (Resizing the declared one crashes libbpf 1.1.)
+  // The outer map takes tables that are like this one. (Resizing the declared one crashes
+  // libbpf 1.1.)
   auto like = create_tables();
   if (!like) {
     errno = like.error().sys_errno;
     return refused("create BPF maps");
   }
-  if (bpf_map__set_inner_map_fd(object->maps.tables, like->get()) != 0) return refused("size the BPF maps");
+  if (bpf_map__set_inner_map_fd(object->maps.tables, like->get()) != 0)
+    return refused("size the BPF maps");
   if (recorder_bpf::load(object) != 0) return refused("load the BPF programs");
   const std::uint32_t zero = 0;
   const std::uint64_t layout = layout_fingerprint();
@@ -191,16 +199,20 @@ void LoadedPrograms::detach() { recorder_bpf::detach(skeleton_->object.get()); }
 struct LoadedPrograms::Skeleton {};
 
 Result<LoadedPrograms> LoadedPrograms::load() {
-  return fail(Code::kUnimplemented, "this wardd was built without BPF programs (no kernel types on the build machine)");
+  return fail(Code::kUnimplemented,
+              "this wardd was built without BPF programs (no kernel types on the build machine)");
 }
 
-Result<KernelSide> LoadedPrograms::attach() { return fail(Code::kUnimplemented, "built without BPF programs"); }
+Result<KernelSide> LoadedPrograms::attach() {
+  return fail(Code::kUnimplemented, "built without BPF programs");
+}
 
 void LoadedPrograms::detach() {}
 
 #endif
 
-LoadedPrograms::LoadedPrograms(std::unique_ptr<Skeleton> skeleton) : skeleton_(std::move(skeleton)) {}
+LoadedPrograms::LoadedPrograms(std::unique_ptr<Skeleton> skeleton)
+    : skeleton_(std::move(skeleton)) {}
 LoadedPrograms::LoadedPrograms(LoadedPrograms&& other) noexcept = default;
 LoadedPrograms& LoadedPrograms::operator=(LoadedPrograms&& other) noexcept = default;
 LoadedPrograms::~LoadedPrograms() = default;
@@ -211,9 +223,12 @@ Result<std::uint64_t> read_layout(const KernelSide& kernel) {
   // The size first: the kernel copies as many bytes as the map has, whatever we expected.
   bpf_map_info info{};
   std::uint32_t size = sizeof(info);
-  if (bpf_obj_get_info_by_fd(kernel.layout.get(), &info, &size) != 0) return fail_errno("look at the pinned layout");
-  if (info.value_size != sizeof(layout)) return fail(Code::kFailedPrecondition, "the pinned layout is not a layout");
-  if (bpf_map_lookup_elem(kernel.layout.get(), &zero, &layout) != 0) return fail_errno("read the pinned layout");
+  if (bpf_obj_get_info_by_fd(kernel.layout.get(), &info, &size) != 0)
+    return fail_errno("look at the pinned layout");
+  if (info.value_size != sizeof(layout))
+    return fail(Code::kFailedPrecondition, "the pinned layout is not a layout");
+  if (bpf_map_lookup_elem(kernel.layout.get(), &zero, &layout) != 0)
+    return fail_errno("read the pinned layout");
   return layout;
 }
 
@@ -225,7 +240,8 @@ Result<ward_run> read_run(const KernelSide& kernel, std::uint32_t slot) {
 }
 
 Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_run& run) {
-  if (bpf_map_update_elem(kernel.runs.get(), &slot, &run, BPF_ANY) != 0) return fail_errno("write the run");
+  if (bpf_map_update_elem(kernel.runs.get(), &slot, &run, BPF_ANY) != 0)
+    return fail_errno("write the run");
   return {};
 }
 
@@ -233,14 +249,18 @@ Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot) {
   auto tables = create_tables();
   if (!tables) return tl::unexpected(tables.error());
   const int fd = tables->get();
-  if (bpf_map_update_elem(kernel.tables.get(), &slot, &fd, BPF_ANY) != 0) return fail_errno("install the run's tables");
+  if (bpf_map_update_elem(kernel.tables.get(), &slot, &fd, BPF_ANY) != 0)
+    return fail_errno("install the run's tables");
   return {};
 }
 
-void drop_tables(const KernelSide& kernel, std::uint32_t slot) { bpf_map_delete_elem(kernel.tables.get(), &slot); }
+void drop_tables(const KernelSide& kernel, std::uint32_t slot) {
+  bpf_map_delete_elem(kernel.tables.get(), &slot);
+}
 
 Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag) {
-  auto pidfd = own(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "open process " + std::to_string(pid));
+  auto pidfd = own(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)),
+                   "open process " + std::to_string(pid));
   if (!pidfd) {
     if (pidfd.error().sys_errno == ESRCH) pidfd.error().code = Code::kNotFound;
     return tl::unexpected(pidfd.error());
@@ -250,7 +270,8 @@ Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag) {
   const int key = pidfd->get();
   if (bpf_map_update_elem(kernel.tags.get(), &key, &tag, BPF_ANY) != 0) {
     const int error = errno;
-    if (error == ESRCH || error == ENOENT) return fail(Code::kNotFound, "process " + std::to_string(pid) + " is gone");
+    if (error == ESRCH || error == ENOENT)
+      return fail(Code::kNotFound, "process " + std::to_string(pid) + " is gone");
     return fail_errno("tag process " + std::to_string(pid), error);
   }
   return {};
@@ -265,7 +286,8 @@ std::uint64_t missed_events(const KernelSide& kernel) {
     UniqueFd program(bpf_prog_get_fd_by_id(link_info.prog_id));
     bpf_prog_info info{};
     size = sizeof(info);
-    if (program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0) missed += info.recursion_misses;
+    if (program && bpf_obj_get_info_by_fd(program.get(), &info, &size) == 0)
+      missed += info.recursion_misses;
   }
   return missed;
 }

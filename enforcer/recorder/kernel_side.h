@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recorder's maps and attached programs as descriptors, however they came to be: loaded now or taken over from the
-// pins of an earlier wardd. Used by recorder.cc and observe.cc; knows what is in the maps, not what it means.
+// The recorder's maps and attached programs as descriptors, however they came to be: loaded now or
+// taken over from the pins of an earlier wardd. Used by recorder.cc and observe.cc; knows what is
+// in the maps, not what it means.
 #pragma once
 
 #include <sys/types.h>
@@ -22,11 +23,13 @@ struct KernelSide {
   UniqueFd tags, runs, layout, tables;
   std::array<UniqueFd, 7> links;
 
-  // Every object with the name it is pinned under. The layout is last: where it is pinned, all the others are.
+  // Every object with the name it is pinned under. The layout is last: where it is pinned, all the
+  // others are.
   std::vector<std::pair<std::string, UniqueFd*>> objects();
 };
 
-// The programs in the kernel, verified but idle: loading takes about 100 ms, attaching one. Move-only.
+// The programs in the kernel, verified but idle: loading takes about 100 ms, attaching one.
+// Move-only.
 class LoadedPrograms {
  public:
   // The error says what the kernel lacks, or quotes libbpf's first complaint.
@@ -52,7 +55,8 @@ Result<std::uint64_t> read_layout(const KernelSide& kernel);
 Result<ward_run> read_run(const KernelSide& kernel, std::uint32_t slot);
 Result<void> write_run(const KernelSide& kernel, std::uint32_t slot, const ward_run& run);
 
-// Gives the slot empty tables, or takes them away; what the slot's tasks do without tables is not recorded.
+// Gives the slot empty tables, or takes them away; what the slot's tasks do without tables is not
+// recorded.
 Result<void> add_tables(const KernelSide& kernel, std::uint32_t slot);
 std::uint32_t tables_per_run();  // the shared one and one for each CPU that this machine can have
 void drop_tables(const KernelSide& kernel, std::uint32_t slot);
@@ -60,10 +64,12 @@ void drop_tables(const KernelSide& kernel, std::uint32_t slot);
 // Tags a process with one thread. kNotFound where it is gone.
 Result<void> tag_process(const KernelSide& kernel, pid_t pid, ward_tag tag);
 
-// Events that the kernel kept from our programs because one was running on that CPU already; over all programs.
+// Events that the kernel kept from our programs because one was running on that CPU already; over
+// all programs.
 std::uint64_t missed_events(const KernelSide& kernel);
 
-// The watched arguments by set: (syscall number, argument index); number -1 where this machine lacks the syscall.
+// The watched arguments by set: (syscall number, argument index); number -1 where this machine
+// lacks the syscall.
 std::vector<std::pair<int, std::uint32_t>> watched_sets();
 
 }  // namespace ward::recorder

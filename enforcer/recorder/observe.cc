@@ -21,13 +21,15 @@ using Tables = std::vector<union ward_table>;
 Result<Tables> read_tables(const KernelSide& kernel, std::uint32_t slot) {
   // The outer map answers with an id; the inner one has no other name.
   std::uint32_t id = 0;
-  if (bpf_map_lookup_elem(kernel.tables.get(), &slot, &id) != 0) return fail_errno("find the run's tables");
+  if (bpf_map_lookup_elem(kernel.tables.get(), &slot, &id) != 0)
+    return fail_errno("find the run's tables");
   const UniqueFd inner(bpf_map_get_fd_by_id(id));
   if (!inner) return fail_errno("open the run's tables");
   Tables tables(tables_per_run());
   // The shared table first: whatever it says was seen has been counted by then.
   for (std::uint32_t number = 0; number < tables_per_run(); ++number)
-    if (bpf_map_lookup_elem(inner.get(), &number, &tables[number]) != 0) return fail_errno("read the run's tables");
+    if (bpf_map_lookup_elem(inner.get(), &number, &tables[number]) != 0)
+      return fail_errno("read the run's tables");
   return tables;
 }
 
@@ -54,7 +56,8 @@ profiles::ArgumentValues values_of(const ward_values& kept) {
   return values;
 }
 
-std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared, std::uint32_t list, int nr) {
+std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared& shared,
+                                                               std::uint32_t list, int nr) {
   std::map<std::uint32_t, profiles::ArgumentValues> arguments;
   const auto sets = watched_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
@@ -65,7 +68,8 @@ std::map<std::uint32_t, profiles::ArgumentValues> arguments_of(const ward_shared
 }
 
 profiles::ArgumentTuples tuples_of(const ward_shared& shared, std::uint32_t list) {
-  static_assert(profiles::kTupleBits == std::array<std::uint32_t, 3>{16, 24, 24}, "as WARD_TUPLE packs them");
+  static_assert(profiles::kTupleBits == std::array<std::uint32_t, 3>{16, 24, 24},
+                "as WARD_TUPLE packs them");
   constexpr std::uint64_t kLow = (1U << 24U) - 1;
   const ward_values& kept = shared.tuples[list];
   profiles::ArgumentTuples tuples;
@@ -80,7 +84,8 @@ profiles::ArgumentTuples tuples_of(const ward_shared& shared, std::uint32_t list
 void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profiles::Run& run) {
   const bool runtime = bank == WARD_BANK_RUNTIME_WORKLOAD || bank == WARD_BANK_RUNTIME_EXEC;
   const bool refused = bank == WARD_BANK_REFUSED_WORKLOAD || bank == WARD_BANK_REFUSED_EXEC;
-  const bool exec = bank == WARD_BANK_EXEC || bank == WARD_BANK_RUNTIME_EXEC || bank == WARD_BANK_REFUSED_EXEC;
+  const bool exec =
+      bank == WARD_BANK_EXEC || bank == WARD_BANK_RUNTIME_EXEC || bank == WARD_BANK_REFUSED_EXEC;
   const std::uint32_t list = (exec ? 1U : 0U) + (refused ? unsigned{WARD_REFUSED_VALUES} : 0U);
   auto& calls = runtime ? run.runtime : refused ? run.refused : run.syscalls;
   const ward_shared& shared = tables[WARD_SHARED_TABLE].shared;
@@ -95,12 +100,14 @@ void add_syscalls(const Tables& tables, int bank, std::int64_t start_ns, profile
     syscall.origin = exec ? profiles::Origin::kExec : profiles::Origin::kWorkload;
     syscall.count = seen.count;
     syscall.first_seen_ns = static_cast<std::int64_t>(mark.first_ns) - start_ns;
-    syscall.last_seen_ns = static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen.last_ns)) - start_ns;
+    syscall.last_seen_ns =
+        static_cast<std::int64_t>(std::max<std::uint64_t>(mark.first_ns, seen.last_ns)) - start_ns;
     if (!runtime) syscall.arguments = arguments_of(shared, list, nr);
     if (!runtime && nr == tuple_call) syscall.together = tuples_of(shared, list);
     calls.push_back(std::move(syscall));
     if (bank == WARD_BANK_WORKLOAD) {
-      // The programs write the cell's mark before that of the window: between the two a cell may be one ahead.
+      // The programs write the cell's mark before that of the window: between the two a cell may be
+      // one ahead.
       run.fine.seen_in[nr] = std::min(mark.fine_seen, run.fine.windows);
       run.coarse.seen_in[nr] = std::min(mark.coarse_seen, run.coarse.windows);
     }
@@ -116,7 +123,8 @@ void add_capabilities(const Tables& tables, profiles::Run& run) {
       const Seen seen = sum_over_cpus(tables, cell);
       const auto name = oci::find_capability_name(static_cast<int>(number));
       run.capabilities.push_back({name.value_or("CAP_" + std::to_string(number)),
-                                  exec != 0 ? profiles::Origin::kExec : profiles::Origin::kWorkload, seen.count});
+                                  exec != 0 ? profiles::Origin::kExec : profiles::Origin::kWorkload,
+                                  seen.count});
     }
   }
 }
@@ -139,7 +147,9 @@ profiles::SeenSignal signal_of(const ward_signal& kind, std::int64_t start_ns) {
   profiles::SeenSignal signal;
   signal.number = static_cast<int>(kind.key & 0xffU);
   const std::uint64_t to = (kind.key >> 8U) & 0xffU, from = kind.key >> 16U;
-  signal.to = to == WARD_TO_FIRST ? Receiver::kFirst : to == WARD_TO_EXEC ? Receiver::kExec : Receiver::kOther;
+  signal.to = to == WARD_TO_FIRST  ? Receiver::kFirst
+              : to == WARD_TO_EXEC ? Receiver::kExec
+                                   : Receiver::kOther;
   signal.from = from == WARD_FROM_OUTSIDE    ? Sender::kOutside
                 : from == WARD_FROM_WORKLOAD ? Sender::kWorkload
                 : from == WARD_FROM_EXEC     ? Sender::kExec
@@ -160,7 +170,8 @@ profiles::Life life_of(const ward_run& header, const ward_shared& shared, std::i
   for (int number = 1; number <= profiles::kSignals; ++number)
     if (((header.handled >> (number - 1)) & 1U) != 0) life.handled.insert(number);
   if (header.exit_ns != 0) {
-    life.end = {static_cast<int>(header.exit_status), static_cast<std::int64_t>(header.exit_ns) - start_ns};
+    life.end = {static_cast<int>(header.exit_status),
+                static_cast<std::int64_t>(header.exit_ns) - start_ns};
   }
   return life;
 }
@@ -182,7 +193,8 @@ Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   const ward_mark& any = shared.marks[WARD_ANY_CALL];
   run.fine = {profiles::kFineWindow_ns, any.fine_seen, {}};
   run.coarse = {profiles::kCoarseWindow_ns, any.coarse_seen, {}};
-  const auto start_ns = static_cast<std::int64_t>(header->program_ns != 0 ? header->program_ns : header->begun_ns);
+  const auto start_ns =
+      static_cast<std::int64_t>(header->program_ns != 0 ? header->program_ns : header->begun_ns);
   for (int bank = 0; bank < WARD_BANKS; ++bank) add_syscalls(*tables, bank, start_ns, run);
   add_capabilities(*tables, run);
   add_programs(shared, header->programs_overflowed != 0, run);

@@ -25,11 +25,14 @@ namespace ward::recorder {
 namespace {
 
 // The pins of programs and maps. The layout is last: where it is pinned, all the others are.
-constexpr std::array<std::string_view, 11> kPins = {"tags",     "inits", "watched", "used", "offences", "missed",
-                                                    "seen_map", "exec",  "newtask", "exit", "capable"};
+constexpr std::array<std::string_view, 11> kPins = {"tags",     "inits",  "watched",  "used",
+                                                    "offences", "missed", "seen_map", "exec",
+                                                    "newtask",  "exit",   "capable"};
 constexpr std::string_view kLayout = "layout";
 
-std::uint64_t ns_per_tick() { return 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK)); }
+std::uint64_t ns_per_tick() {
+  return 1'000'000'000ULL / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+}
 
 std::string text_of(const char* field, std::size_t size) {
   const std::string_view all(field, size);
@@ -51,7 +54,8 @@ bool is_complete(const std::filesystem::path& directory) {
   std::uint32_t size = sizeof(info);
   const std::uint32_t zero = 0;
   std::uint64_t value = 0;
-  return layout && bpf_obj_get_info_by_fd(layout.get(), &info, &size) == 0 && info.value_size == sizeof(value) &&
+  return layout && bpf_obj_get_info_by_fd(layout.get(), &info, &size) == 0 &&
+         info.value_size == sizeof(value) &&
          bpf_map_lookup_elem(layout.get(), &zero, &value) == 0 && value == watch_layout();
 }
 
@@ -60,20 +64,23 @@ bool is_complete(const std::filesystem::path& directory) {
 using Skeleton = std::unique_ptr<watch_bpf, void (*)(watch_bpf*)>;
 
 Result<void> pin_all(watch_bpf& skeleton, const std::filesystem::path& directory) {
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create " + directory.string());
-  const bpf_link* const capable = skeleton.links.ward_watch_capable != nullptr ? skeleton.links.ward_watch_capable
-                                                                               : skeleton.links.ward_watch_capable_exit;
-  const std::array<int, kPins.size()> descriptors = {bpf_map__fd(skeleton.maps.tags),
-                                                     bpf_map__fd(skeleton.maps.inits),
-                                                     bpf_map__fd(skeleton.maps.watched),
-                                                     bpf_map__fd(skeleton.maps.used),
-                                                     bpf_map__fd(skeleton.maps.offences),
-                                                     bpf_map__fd(skeleton.maps.missed),
-                                                     bpf_map__fd(skeleton.maps.seen),
-                                                     bpf_link__fd(skeleton.links.ward_watch_exec),
-                                                     bpf_link__fd(skeleton.links.ward_watch_newtask),
-                                                     bpf_link__fd(skeleton.links.ward_watch_exit),
-                                                     bpf_link__fd(capable)};
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("create " + directory.string());
+  const bpf_link* const capable = skeleton.links.ward_watch_capable != nullptr
+                                      ? skeleton.links.ward_watch_capable
+                                      : skeleton.links.ward_watch_capable_exit;
+  const std::array<int, kPins.size()> descriptors = {
+      bpf_map__fd(skeleton.maps.tags),
+      bpf_map__fd(skeleton.maps.inits),
+      bpf_map__fd(skeleton.maps.watched),
+      bpf_map__fd(skeleton.maps.used),
+      bpf_map__fd(skeleton.maps.offences),
+      bpf_map__fd(skeleton.maps.missed),
+      bpf_map__fd(skeleton.maps.seen),
+      bpf_link__fd(skeleton.links.ward_watch_exec),
+      bpf_link__fd(skeleton.links.ward_watch_newtask),
+      bpf_link__fd(skeleton.links.ward_watch_exit),
+      bpf_link__fd(capable)};
   for (std::size_t i = 0; i < kPins.size(); ++i) {
     if (bpf_obj_pin(descriptors[i], (directory / kPins[i]).c_str()) != 0)
       return fail_errno("pin " + (directory / kPins[i]).string());
@@ -108,7 +115,8 @@ Result<void> install(const std::filesystem::path& directory) {
 #else
 
 Result<void> install(const std::filesystem::path&) {
-  return fail(Code::kUnimplemented, "this wardd was built without BPF programs (no kernel types on the build machine)");
+  return fail(Code::kUnimplemented,
+              "this wardd was built without BPF programs (no kernel types on the build machine)");
 }
 
 #endif
@@ -117,8 +125,9 @@ Result<void> install(const std::filesystem::path&) {
 
 std::uint64_t watch_layout() {
   std::uint64_t hash = 0xcbf29ce484222325ULL;
-  for (const std::uint64_t size : {sizeof(ward_watch_init), sizeof(ward_watched), sizeof(ward_watch_tag),
-                                   sizeof(ward_seen), sizeof(ward_use), sizeof(ward_offence)})
+  for (const std::uint64_t size :
+       {sizeof(ward_watch_init), sizeof(ward_watched), sizeof(ward_watch_tag), sizeof(ward_seen),
+        sizeof(ward_use), sizeof(ward_offence)})
     hash = (hash ^ size) * 0x100000001b3ULL;
   return hash;
 }
@@ -148,7 +157,8 @@ struct ProcessWatch::State {
     event.what = what;
     event.start_ticks = what.start_ns / ns_per_tick();
     if (const auto who = find(what.container)) {
-      event.containerd_namespace = text_of(who->containerd_namespace, sizeof(who->containerd_namespace));
+      event.containerd_namespace =
+          text_of(who->containerd_namespace, sizeof(who->containerd_namespace));
       event.container_id = text_of(who->container_id, sizeof(who->container_id));
       event.profile = text_of(who->profile, sizeof(who->profile));
       event.digest = text_of(who->digest, sizeof(who->digest));
@@ -177,7 +187,8 @@ struct ProcessWatch::State {
   std::set<std::uint64_t> gone;  // in the last forget()
 };
 
-ProcessWatch::ProcessWatch(std::filesystem::path pins) : state_(std::make_unique<State>(std::move(pins))) {}
+ProcessWatch::ProcessWatch(std::filesystem::path pins)
+    : state_(std::make_unique<State>(std::move(pins))) {}
 
 ProcessWatch::~ProcessWatch() { state_->close(); }
 
@@ -185,11 +196,14 @@ void ProcessWatch::start() {
   State& state = *state_;
   if (state.ring || !state.why_not.empty()) return;
   const auto refuse = [&](std::string why) {
-    log::warn("deaths by the filter and use of capabilities are not seen in processes of containers", {{"why", why}});
+    log::warn(
+        "deaths by the filter and use of capabilities are not seen in processes of containers",
+        {{"why", why}});
     state.why_not = std::move(why);
     state.close();
   };
-  if (const std::string lacks = what_pinning_lacks(state.pins); !lacks.empty()) return refuse(lacks);
+  if (const std::string lacks = what_pinning_lacks(state.pins); !lacks.empty())
+    return refuse(lacks);
   if (!is_complete(state.pins)) {
     unpin_all(state.pins);
     if (auto installed = install(state.pins); !installed) return refuse(installed.error().message);
@@ -204,7 +218,9 @@ void ProcessWatch::remove() {
 
 bool ProcessWatch::running() const { return state_->ring != nullptr; }
 
-int ProcessWatch::descriptor() const { return state_->ring ? ring_buffer__epoll_fd(state_->ring.get()) : -1; }
+int ProcessWatch::descriptor() const {
+  return state_->ring ? ring_buffer__epoll_fd(state_->ring.get()) : -1;
+}
 
 std::vector<Seen> ProcessWatch::drain() {
   if (state_->ring) ring_buffer__consume(state_->ring.get());

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is seen in the kernel of governed containers besides their notifications: processes that are ended by SIGSYS,
-// and the first use of a capability that mode enforce would have cut. Programs and maps are pinned, so that nothing is
-// missed while wardd is away, and shims announce their containers in the maps (profiles/filter/watch_maps.h). wardd's
-// core loop only.
+// What is seen in the kernel of governed containers besides their notifications: processes that are
+// ended by SIGSYS, and the first use of a capability that mode enforce would have cut. Programs and
+// maps are pinned, so that nothing is missed while wardd is away, and shims announce their
+// containers in the maps (profiles/filter/watch_maps.h). wardd's core loop only.
 #pragma once
 
 #include <cstdint>
@@ -51,8 +51,10 @@ class ProcessWatch {
 
   // Seen by the kernel, and without room in its queue; each is told once.
   std::vector<Missed> take_missed();
-  // Forgets the containers for which it is true, in the second call in a row: what was seen of them has been told then.
-  void forget(const std::function<bool(const std::string& containerd_namespace, const std::string& id)>& gone);
+  // Forgets the containers for which it is true, in the second call in a row: what was seen of them
+  // has been told then.
+  void forget(const std::function<bool(const std::string& containerd_namespace,
+                                       const std::string& id)>& gone);
 
  private:
   struct State;

@@ -39,7 +39,8 @@ namespace {
 std::uint32_t make_generation() {
   std::uint32_t generation = 0;
   while (generation == 0)
-    if (::getrandom(&generation, sizeof(generation), 0) != static_cast<ssize_t>(sizeof(generation))) generation = 0;
+    if (::getrandom(&generation, sizeof(generation), 0) != static_cast<ssize_t>(sizeof(generation)))
+      generation = 0;
   return generation;
 }
 
@@ -94,7 +95,8 @@ Result<void> Recorder::State::attach() {
 }
 
 void Recorder::State::close(std::uint32_t slot) {
-  // Where this fails, the slot's tables are gone all the same, and the next begin() writes over both.
+  // Where this fails, the slot's tables are gone all the same, and the next begin() writes over
+  // both.
   static_cast<void>(write_run(*kernel, slot, ward_run{}));
   drop_tables(*kernel, slot);
   if (slots.empty()) detach();
@@ -139,8 +141,8 @@ std::unique_ptr<Recorder> Recorder::open(const std::filesystem::path& pin_dir) {
   state->pin_dir = pin_dir;
   state->pinning_lacks = what_pinning_lacks(pin_dir);
   if (state->pinning_lacks.empty()) state->adopt();
-  // Whether this kernel takes the programs is known only by trying; an answer at start beats one at the first
-  // container.
+  // Whether this kernel takes the programs is known only by trying; an answer at start beats one at
+  // the first container.
   if (!state->kernel) static_cast<void>(state->load());
   return std::unique_ptr<Recorder>(new Recorder(std::move(state)));
 }
@@ -151,7 +153,8 @@ std::string Recorder::status() const {
   if (!available())
     return "none: " + state_->why_not +
            "; recording by seccomp notifications, for kernels without BPF, does not exist yet";
-  if (!state_->pinning_lacks.empty()) return "ebpf (recordings end with wardd: " + state_->pinning_lacks + ")";
+  if (!state_->pinning_lacks.empty())
+    return "ebpf (recordings end with wardd: " + state_->pinning_lacks + ")";
   return "ebpf";
 }
 
@@ -159,17 +162,22 @@ std::string Recorder::note() const { return state_->note; }
 
 Result<void> Recorder::begin(const std::string& run_id, pid_t pid) {
   if (run_id.empty() || run_id.size() > kMaxRunIdBytes || run_id.find('\0') != std::string::npos)
-    return fail(Code::kInvalidArgument, "a run's id has 1 to " + std::to_string(kMaxRunIdBytes) + " bytes");
-  if (state_->slots.count(run_id) != 0) return fail(Code::kAlreadyExists, "recording '" + run_id + "' is open already");
+    return fail(Code::kInvalidArgument,
+                "a run's id has 1 to " + std::to_string(kMaxRunIdBytes) + " bytes");
+  if (state_->slots.count(run_id) != 0)
+    return fail(Code::kAlreadyExists, "recording '" + run_id + "' is open already");
   const auto slot = find_free_slot(state_->slots);
-  if (!slot) return fail(Code::kResourceExhausted, std::to_string(kMaxRuns) + " recordings are open already");
-  if (auto attached = state_->attach(); !attached) return fail(Code::kFailedPrecondition, attached.error().message);
+  if (!slot)
+    return fail(Code::kResourceExhausted,
+                std::to_string(kMaxRuns) + " recordings are open already");
+  if (auto attached = state_->attach(); !attached)
+    return fail(Code::kFailedPrecondition, attached.error().message);
 
   const KernelSide& kernel = *state_->kernel;
   const ward_run run = make_run(run_id, kernel);
-  auto begun = add_tables(kernel, *slot).and_then([&] { return write_run(kernel, *slot, run); }).and_then([&] {
-    return tag_process(kernel, pid, make_tag(*slot, run, false));
-  });
+  auto begun = add_tables(kernel, *slot)
+                   .and_then([&] { return write_run(kernel, *slot, run); })
+                   .and_then([&] { return tag_process(kernel, pid, make_tag(*slot, run, false)); });
   if (begun) {
     state_->slots[run_id] = *slot;
     return {};
@@ -198,7 +206,8 @@ Result<profiles::Run> Recorder::snapshot(const std::string& run_id) const {
 
 Result<profiles::Run> Recorder::end(const std::string& run_id) {
   auto last = snapshot(run_id);
-  if (!last && last.error().code == Code::kNotFound && state_->slots.count(run_id) == 0) return last;
+  if (!last && last.error().code == Code::kNotFound && state_->slots.count(run_id) == 0)
+    return last;
   const std::uint32_t slot = state_->slots.at(run_id);
   state_->slots.erase(run_id);
   state_->close(slot);

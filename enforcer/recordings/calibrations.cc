@@ -52,7 +52,10 @@ Result<std::string> runtime_path(const std::string& asked) {
 
 struct Calibrations::State : std::enable_shared_from_this<State> {
   State(asio::io_context& loop, Writer& database_writer, Measure how)
-      : core(loop), writer(database_writer), measure(std::move(how)), stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+      : core(loop),
+        writer(database_writer),
+        measure(std::move(how)),
+        stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   void load(const std::filesystem::path& database) {
     auto connection = Connection::open(database, Access::kReadOnly);
@@ -71,9 +74,11 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
                               std::to_string(measured.exec.size()) + " at exec";
     known[key] = title;
     writer.submit(
-        [key, title, body = body_of(measured), now = wall_ns()](Connection& connection) -> Result<void> {
+        [key, title, body = body_of(measured),
+         now = wall_ns()](Connection& connection) -> Result<void> {
           auto statement = connection.prepare(
-              "INSERT OR REPLACE INTO calibrations (key, wall_ns, title, observation) VALUES (?, ?, ?, ?)");
+              "INSERT OR REPLACE INTO calibrations (key, wall_ns, title, observation) VALUES (?, "
+              "?, ?, ?)");
           if (!statement) return tl::unexpected<Error>(statement.error());
           return statement->bind(key).bind(now).bind(title).bind_blob(body).run();
         },
@@ -99,24 +104,27 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
           measured->no_new_privileges = no_new_privileges;
         }
         results.push_back(std::move(measured));
-        if (!results.back() && results.back().error().code == Code::kCanceled) return;  // nobody wants to know
+        if (!results.back() && results.back().error().code == Code::kCanceled)
+          return;  // nobody wants to know
       }
     }
-    asio::post(core, [weak = weak_from_this(), path, results = std::move(results), sha256 = current] {
-      auto self = weak.lock();
-      if (!self) return;
-      self->problem.clear();
-      self->in_use = sha256;
-      for (const auto& result : results) {
-        if (result) {
-          self->keep(std::filesystem::path(path).filename().string(), *result);
-        } else {
-          self->problem = "calibration of " + path + ": " + result.error().message;
-          log::warn("runtime not calibrated", {{"runtime", path}, {"error", result.error().message}});
-        }
-      }
-      self->busy = false;
-    });
+    asio::post(core,
+               [weak = weak_from_this(), path, results = std::move(results), sha256 = current] {
+                 auto self = weak.lock();
+                 if (!self) return;
+                 self->problem.clear();
+                 self->in_use = sha256;
+                 for (const auto& result : results) {
+                   if (result) {
+                     self->keep(std::filesystem::path(path).filename().string(), *result);
+                   } else {
+                     self->problem = "calibration of " + path + ": " + result.error().message;
+                     log::warn("runtime not calibrated",
+                               {{"runtime", path}, {"error", result.error().message}});
+                   }
+                 }
+                 self->busy = false;
+               });
   }
 
   asio::io_context& core;
@@ -132,7 +140,8 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
   std::thread thread;
 };
 
-Calibrations::Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database, Measure measure)
+Calibrations::Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database,
+                           Measure measure)
     : state_(std::make_shared<State>(core, writer, std::move(measure))) {
   state_->load(database);
 }
@@ -154,7 +163,8 @@ void Calibrations::check(const std::string& runtime) {
   state_->stamp = stamp;
   state_->busy = true;
   if (state_->thread.joinable()) state_->thread.join();  // it has posted its result: it is over
-  state_->thread = std::thread([state = state_, path = *path, have = state_->known] { state->work(path, have); });
+  state_->thread = std::thread(
+      [state = state_, path = *path, have = state_->known] { state->work(path, have); });
 }
 
 std::vector<std::string> Calibrations::titles() const {
@@ -166,7 +176,8 @@ std::vector<std::string> Calibrations::titles() const {
 }
 
 std::vector<std::string> Calibrations::problems() const {
-  return state_->problem.empty() ? std::vector<std::string>{} : std::vector<std::string>{state_->problem};
+  return state_->problem.empty() ? std::vector<std::string>{}
+                                 : std::vector<std::string>{state_->problem};
 }
 
 }  // namespace ward::enforcer

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the node's runtime calls by itself, measured once per binary (by its hash) and kept in the database. The
-// measuring happens on a thread of its own and takes about a second. Core loop only.
+// What the node's runtime calls by itself, measured once per binary (by its hash) and kept in the
+// database. The measuring happens on a thread of its own and takes about a second. Core loop only.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -22,22 +22,25 @@ struct MeasuredRuntime {
   std::set<int> exec;
 };
 
-// Measures one binary; enforcer/recorder/calibration.h on a node. Runs on the thread, and gives up when `stop` is
-// readable.
-using Measure =
-    std::function<Result<MeasuredRuntime>(const std::filesystem::path& runtime, bool no_new_privileges, int stop)>;
+// Measures one binary; enforcer/recorder/calibration.h on a node. Runs on the thread, and gives up
+// when `stop` is readable.
+using Measure = std::function<Result<MeasuredRuntime>(const std::filesystem::path& runtime,
+                                                      bool no_new_privileges, int stop)>;
 
 class Calibrations {
  public:
-  Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database, Measure measure);
+  Calibrations(asio::io_context& core, Writer& writer, std::filesystem::path database,
+               Measure measure);
   ~Calibrations();  // ends a measurement in progress, and waits until it has cleared up
   Calibrations(const Calibrations&) = delete;
   Calibrations& operator=(const Calibrations&) = delete;
 
-  // Looks at the binary, and measures it where its hash is new. `runtime`: a path, or empty for runc from PATH.
+  // Looks at the binary, and measures it where its hash is new. `runtime`: a path, or empty for
+  // runc from PATH.
   void check(const std::string& runtime);
 
-  [[nodiscard]] std::vector<std::string> titles() const;  // "runc sha256:1f0c... 24 calls at start, 20 at exec"
+  [[nodiscard]] std::vector<std::string> titles()
+      const;  // "runc sha256:1f0c... 24 calls at start, 20 at exec"
   [[nodiscard]] std::vector<std::string> problems() const;
 
  private:

@@ -21,7 +21,9 @@ using profiles::ObservedSyscall;
 using profiles::Origin;
 using profiles::Run;
 
-std::string syscall_name(int nr) { return oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr)); }
+std::string syscall_name(int nr) {
+  return oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
+}
 
 // One call over all runs and both origins.
 struct United {
@@ -35,12 +37,14 @@ struct United {
   bool by_workload = false;
 };
 
-std::map<int, United> unite(const std::vector<Run>& runs, const std::vector<ObservedSyscall> Run::*list) {
+std::map<int, United> unite(const std::vector<Run>& runs,
+                            const std::vector<ObservedSyscall> Run::*list) {
   std::map<int, United> out;
   for (const Run& run : runs) {
     for (const ObservedSyscall& call : run.*list) {
       United& united = out[call.nr];
-      united.first_ns = united.runs.empty() ? call.first_seen_ns : std::min(united.first_ns, call.first_seen_ns);
+      united.first_ns =
+          united.runs.empty() ? call.first_seen_ns : std::min(united.first_ns, call.first_seen_ns);
       united.last_ns = std::max(united.last_ns, call.last_seen_ns);
       united.count += call.count;
       united.runs.insert(run.id);
@@ -86,7 +90,8 @@ v1::SeenSyscall to_api(int nr, const United& united) {
                                        {1, std::nullopt, {type & profiles::kSocketTypeMask}},
                                        {2, std::nullopt, {protocol}}};
     const std::string text = profiles::describe_call(name, args);
-    if (std::find(out.together().begin(), out.together().end(), text) == out.together().end()) out.add_together(text);
+    if (std::find(out.together().begin(), out.together().end(), text) == out.together().end())
+      out.add_together(text);
   }
   out.set_together_overflowed(united.together.overflowed);
   out.set_dangerous(dangerous);
@@ -150,7 +155,8 @@ v1::Coverage to_api(const profiles::Coverage& coverage) {
     counted->set_event(event.what);
     counted->set_times(event.times);
   }
-  for (const profiles::LifeEvent& event : coverage.life.missing) out.add_life_events_missing(event.what);
+  for (const profiles::LifeEvent& event : coverage.life.missing)
+    out.add_life_events_missing(event.what);
   return out;
 }
 
@@ -185,28 +191,37 @@ std::vector<std::string> warnings_of(const WorkloadRecording& recording) {
   const std::vector<Run>& runs = recording.observations.runs;
   std::vector<std::string> out = recording.notes;
   if (const std::uint64_t lost = lost_events(runs); lost > 0) {
-    out.push_back(std::to_string(lost) +
-                  " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
+    out.push_back(
+        std::to_string(lost) +
+        " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
   }
-  if (const std::string mixture = profiles::describe_mixture(profiles::kinds_of(runs)); !mixture.empty())
-    out.push_back(mixture +
-                  ". Of strangers no profile is generated: forget those that do not belong here, or, where "
-                  "they belong together, --allow-mixed");
+  if (const std::string mixture = profiles::describe_mixture(profiles::kinds_of(runs));
+      !mixture.empty())
+    out.push_back(
+        mixture +
+        ". Of strangers no profile is generated: forget those that do not belong here, or, where "
+        "they belong together, --allow-mixed");
   if (const std::string foreign = profiles::describe_foreign(runs); !foreign.empty()) {
     out.push_back(foreign + ": they cannot be learned, and enforced they are violations");
   }
-  if (const std::string unknown = profiles::describe_unknown(runs); !unknown.empty()) out.push_back(unknown);
-  if (std::any_of(runs.begin(), runs.end(), [](const Run& run) { return run.life && run.life->overflowed; }))
-    out.emplace_back("more kinds of signals came than are kept: some that are not shown were delivered");
+  if (const std::string unknown = profiles::describe_unknown(runs); !unknown.empty())
+    out.push_back(unknown);
+  if (std::any_of(runs.begin(), runs.end(),
+                  [](const Run& run) { return run.life && run.life->overflowed; }))
+    out.emplace_back(
+        "more kinds of signals came than are kept: some that are not shown were delivered");
   const std::size_t old = profiles::life_report(runs).runs_without;
   if (old > 0) {
     out.push_back(std::to_string(old) +
-                  " runs are of a version of Ward that did not record life events: signals and stops in them are not "
+                  " runs are of a version of Ward that did not record life events: signals and "
+                  "stops in them are not "
                   "known");
   }
-  const auto active = std::count_if(runs.begin(), runs.end(), [](const Run& run) { return run.ended_wall_ns == 0; });
+  const auto active = std::count_if(runs.begin(), runs.end(),
+                                    [](const Run& run) { return run.ended_wall_ns == 0; });
   if (active > 0)
-    out.push_back(std::to_string(active) + " runs are still being recorded: how they end is not in it yet");
+    out.push_back(std::to_string(active) +
+                  " runs are still being recorded: how they end is not in it yet");
   return out;
 }
 
@@ -238,9 +253,12 @@ v1::Recording describe(const WorkloadRecording& recording) {
   out.set_workload(recording.observations.workload);
   out.set_recorder(recording.observations.recorder);
   for (const Run& run : runs) *out.add_runs() = to_api(run);
-  for (const auto& [nr, united] : unite(runs, &Run::syscalls)) *out.add_syscalls() = to_api(nr, united);
-  for (const auto& [nr, united] : unite(runs, &Run::runtime)) *out.add_runtime_layer() = to_api(nr, united);
-  for (const auto& [nr, united] : unite(runs, &Run::refused)) *out.add_refused() = to_api(nr, united);
+  for (const auto& [nr, united] : unite(runs, &Run::syscalls))
+    *out.add_syscalls() = to_api(nr, united);
+  for (const auto& [nr, united] : unite(runs, &Run::runtime))
+    *out.add_runtime_layer() = to_api(nr, united);
+  for (const auto& [nr, united] : unite(runs, &Run::refused))
+    *out.add_refused() = to_api(nr, united);
   for (const auto& [name, capability] : capabilities_of(runs)) *out.add_capabilities() = capability;
   for (v1::SeenSignal& signal : signals_of(runs)) *out.add_signals() = std::move(signal);
   *out.mutable_coverage() = to_api(profiles::coverage(recording.observations));

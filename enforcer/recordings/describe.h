@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A workload's recording for people: runs laid over each other, with coverage and what to beware of. Pure.
+// A workload's recording for people: runs laid over each other, with coverage and what to beware
+// of. Pure.
 #pragma once
 
 #include "enforcer/recordings/recordings.h"

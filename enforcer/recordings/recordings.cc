@@ -15,20 +15,23 @@
 namespace ward::enforcer {
 namespace {
 
-constexpr int kUnclaimedChecks = 6;  // persist() every five seconds: half a minute for a shim to come back
-constexpr int kEndedChecks = 2;      // likewise, where the kernel saw that the container ended
+constexpr int kUnclaimedChecks =
+    6;  // persist() every five seconds: half a minute for a shim to come back
+constexpr int kEndedChecks = 2;  // likewise, where the kernel saw that the container ended
 constexpr std::size_t kMaxIdBytes = 127;
 
 // One row for each workload and kind of run, of those that are stored.
 constexpr const char* kStoredKinds =
-    "SELECT DISTINCT k.workload, k.kind FROM run_kinds k JOIN runs r ON r.run_id = k.run_id AND r.workload = "
+    "SELECT DISTINCT k.workload, k.kind FROM run_kinds k JOIN runs r ON r.run_id = k.run_id AND "
+    "r.workload = "
     "k.workload";
 
 // Of runs that are gone, whichever way they went.
-constexpr const char* kForgetKinds = "DELETE FROM run_kinds WHERE run_id NOT IN (SELECT run_id FROM runs)";
+constexpr const char* kForgetKinds =
+    "DELETE FROM run_kinds WHERE run_id NOT IN (SELECT run_id FROM runs)";
 
-JournalEntry event(EventKind kind, const std::string& containerd_namespace, const profiles::Run& run,
-                   const std::string& reason) {
+JournalEntry event(EventKind kind, const std::string& containerd_namespace,
+                   const profiles::Run& run, const std::string& reason) {
   JournalEntry entry{kind, {}};
   entry.body.set_event_id(std::string(event_kind_name(kind)) + "-" + run.id);
   entry.body.mutable_identity()->set_containerd_namespace(containerd_namespace);
@@ -67,7 +70,8 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
 
 }  // namespace
 
-Recordings::Recordings(RunRecorder& recorder, Writer& writer, Journal& journal, std::filesystem::path database,
+Recordings::Recordings(RunRecorder& recorder, Writer& writer, Journal& journal,
+                       std::filesystem::path database,
                        std::function<bool(const std::string&)> alive)
     : recorder_(recorder),
       writer_(writer),
@@ -79,8 +83,9 @@ void Recordings::adopt(const std::vector<std::string>& open_runs) {
   for (const std::string& run_id : open_runs) {
     open_[run_id].run.id = run_id;
   }
-  auto statement =
-      reader_.prepare("SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = 0");
+  auto statement = reader_.prepare(
+      "SELECT run_id, workload, containerd_namespace, observation FROM runs WHERE ended_wall_ns = "
+      "0");
   if (!statement) return;
   for (auto row = statement->step(); row && *row; row = statement->step()) {
     const std::string run_id = statement->text(0);
@@ -119,10 +124,12 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
     return fail(Code::kInvalidArgument, "run_id must have 1 to 127 bytes");
   if (request.pid() <= 0) return fail(Code::kInvalidArgument, "pid must be a process id");
   if (!request.exec_id().empty()) return recorder_.add_exec(run_id, request.pid());
-  if (closed_.count(run_id) != 0) return fail(Code::kAlreadyExists, "run '" + run_id + "' has ended");
+  if (closed_.count(run_id) != 0)
+    return fail(Code::kAlreadyExists, "run '" + run_id + "' has ended");
   if (auto begun = recorder_.begin(run_id, request.pid()); !begun) return begun;
   Entry entry;
-  entry.workload = request.workload().empty() ? request.identity().container_id() : request.workload();
+  entry.workload =
+      request.workload().empty() ? request.identity().container_id() : request.workload();
   entry.containerd_namespace = request.identity().containerd_namespace();
   entry.run.id = run_id;
   entry.run.container = request.identity().container_id();
@@ -130,8 +137,8 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   entry.run.started_wall_ns = wall_ns();
   entry.run.runtime_sha256 = request.runtime_sha256();
   entry.run.no_new_privileges = request.no_new_privileges();
-  journal_.note(
-      event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run, "recording of " + entry.workload));
+  journal_.note(event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run,
+                      "recording of " + entry.workload));
   store(run_id, entry, nullptr);
   open_[run_id] = std::move(entry);
   return {};
@@ -139,11 +146,13 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
 
 Result<void> Recordings::end(const node::v1::EndRecordingRequest& request) {
   // A second EndRecording is a shim that did not get the first answer.
-  if (open_.count(request.run_id()) != 0) close(request.run_id(), request.exit_status(), request.graceful(), "");
+  if (open_.count(request.run_id()) != 0)
+    close(request.run_id(), request.exit_status(), request.graceful(), "");
   return {};
 }
 
-void Recordings::close(const std::string& run_id, std::uint32_t exit_status, bool graceful, const std::string& note) {
+void Recordings::close(const std::string& run_id, std::uint32_t exit_status, bool graceful,
+                       const std::string& note) {
   auto node = open_.extract(run_id);
   if (node.empty()) return;
   Entry entry = std::move(node.mapped());
@@ -161,8 +170,9 @@ void Recordings::close(const std::string& run_id, std::uint32_t exit_status, boo
     log::warn("recording of an unknown container dropped", {{"run", run_id}});
     return;
   }
-  std::string reason = "recording of " + entry.workload + ": " + std::to_string(entry.run.syscalls.size()) +
-                       " calls, " + std::to_string(entry.run.lost_events) + " events lost";
+  std::string reason = "recording of " + entry.workload + ": " +
+                       std::to_string(entry.run.syscalls.size()) + " calls, " +
+                       std::to_string(entry.run.lost_events) + " events lost";
   if (!entry.note.empty()) reason += "; " + entry.note;
   journal_.note(event(EventKind::kRecordingEnded, entry.containerd_namespace, entry.run, reason));
   closed_[run_id] = std::move(entry);
@@ -175,27 +185,43 @@ void Recordings::store_closed(const std::string& run_id) {
   });
 }
 
-void Recordings::store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done) {
+void Recordings::store(const std::string& run_id, const Entry& entry,
+                       std::function<void(Result<void>)> done) {
   writer_.submit(
-      [run_id, workload = entry.workload, name_space = entry.containerd_namespace, note = entry.note,
-       container = entry.run.container, started = entry.run.started_wall_ns, ended = entry.run.ended_wall_ns,
-       status = entry.run.exit_status, graceful = entry.run.graceful, body = write_run_json(entry.run),
-       kind = profiles::kind_of(entry.run.source), keep = runs_per_workload_](Connection& connection) -> Result<void> {
+      [run_id, workload = entry.workload, name_space = entry.containerd_namespace,
+       note = entry.note, container = entry.run.container, started = entry.run.started_wall_ns,
+       ended = entry.run.ended_wall_ns, status = entry.run.exit_status,
+       graceful = entry.run.graceful, body = write_run_json(entry.run),
+       kind = profiles::kind_of(entry.run.source),
+       keep = runs_per_workload_](Connection& connection) -> Result<void> {
         auto statement = connection.prepare(
-            "INSERT OR REPLACE INTO runs (run_id, workload, containerd_namespace, container, started_wall_ns,"
-            " ended_wall_ns, exit_status, graceful, recorder, note, observation) VALUES (?,?,?,?,?,?,?,?,'ebpf',?,?)");
+            "INSERT OR REPLACE INTO runs (run_id, workload, containerd_namespace, container, "
+            "started_wall_ns,"
+            " ended_wall_ns, exit_status, graceful, recorder, note, observation) VALUES "
+            "(?,?,?,?,?,?,?,?,'ebpf',?,?)");
         if (!statement) return tl::unexpected<Error>(statement.error());
-        statement->bind(run_id).bind(workload).bind(name_space).bind(container).bind(started).bind(ended);
-        statement->bind(std::int64_t{status}).bind(std::int64_t{graceful ? 1 : 0}).bind(note).bind_blob(body);
+        statement->bind(run_id)
+            .bind(workload)
+            .bind(name_space)
+            .bind(container)
+            .bind(started)
+            .bind(ended);
+        statement->bind(std::int64_t{status})
+            .bind(std::int64_t{graceful ? 1 : 0})
+            .bind(note)
+            .bind_blob(body);
         if (auto stored = statement->run(); !stored) return stored;
         auto named = connection.prepare("INSERT OR REPLACE INTO run_kinds VALUES (?,?,?)");
         if (!named) return tl::unexpected<Error>(named.error());
-        if (auto stored = named->bind(run_id).bind(workload).bind(kind).run(); !stored) return stored;
+        if (auto stored = named->bind(run_id).bind(workload).bind(kind).run(); !stored)
+          return stored;
         auto old = connection.prepare(
             "DELETE FROM runs WHERE workload = ?1 AND ended_wall_ns != 0 AND run_id NOT IN"
-            " (SELECT run_id FROM runs WHERE workload = ?1 ORDER BY started_wall_ns DESC LIMIT ?2)");
+            " (SELECT run_id FROM runs WHERE workload = ?1 ORDER BY started_wall_ns DESC LIMIT "
+            "?2)");
         if (!old) return tl::unexpected<Error>(old.error());
-        if (auto removed = old->bind(workload).bind(std::int64_t{keep}).run(); !removed) return removed;
+        if (auto removed = old->bind(workload).bind(std::int64_t{keep}).run(); !removed)
+          return removed;
         return connection.changes() == 0 ? Result<void>() : connection.execute(kForgetKinds);
       },
       std::move(done));
@@ -211,7 +237,8 @@ void Recordings::persist() {
     refresh(run_id, entry);
     entry.unclaimed_checks = alive_(run_id) ? 0 : entry.unclaimed_checks + 1;
     const bool ended = entry.run.life && entry.run.life->end;
-    if (entry.unclaimed_checks >= (ended ? kEndedChecks : kUnclaimedChecks)) unclaimed.push_back(run_id);
+    if (entry.unclaimed_checks >= (ended ? kEndedChecks : kUnclaimedChecks))
+      unclaimed.push_back(run_id);
     std::string body = write_run_json(entry.run);
     if (entry.workload.empty() || body == entry.stored) continue;
     entry.stored = std::move(body);
@@ -228,7 +255,8 @@ void Recordings::persist() {
 void Recordings::close_unclaimed(const std::string& run_id) {
   const auto& life = open_.at(run_id).run.life;
   if (!life || !life->end)
-    return close(run_id, 0, false, "its container went away without a word; how it ended is not known");
+    return close(run_id, 0, false,
+                 "its container went away without a word; how it ended is not known");
   const int status = life->end->wait_status;
   const int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   close(run_id, static_cast<std::uint32_t>(signal != 0 ? 128 + signal : WEXITSTATUS(status)),
@@ -254,7 +282,8 @@ Result<std::vector<std::string>> Recordings::workloads() {
 std::vector<std::string> Recordings::problems() const {
   std::map<std::string, std::set<std::string>> kinds;
   for (const auto* entries : {&open_, &closed_})
-    for (const auto& [run_id, entry] : *entries) kinds[entry.workload].insert(profiles::kind_of(entry.run.source));
+    for (const auto& [run_id, entry] : *entries)
+      kinds[entry.workload].insert(profiles::kind_of(entry.run.source));
   auto statement = reader_.prepare(kStoredKinds);
   if (!statement) return {};  // the database's own problem says so
   for (auto row = statement->step(); row && *row; row = statement->step())
@@ -266,7 +295,9 @@ std::vector<std::string> Recordings::problems() const {
     if (workload.empty() || mixture.empty()) continue;
     std::string warning = "warning: recording '";
     warning.append(workload).append("': ").append(mixture);
-    warning.append("; no profile is generated of it (`ward learn show ").append(workload).append("`)");
+    warning.append("; no profile is generated of it (`ward learn show ")
+        .append(workload)
+        .append("`)");
     out.push_back(std::move(warning));
   }
   return out;
@@ -280,15 +311,16 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
     out.observations.runs.push_back(run);
     if (!note.empty()) out.notes.push_back("run " + run.id + ": " + note);
   };
-  auto statement =
-      reader_.prepare("SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
+  auto statement = reader_.prepare(
+      "SELECT run_id, note, observation FROM runs WHERE workload = ? ORDER BY started_wall_ns");
   if (!statement) return tl::unexpected<Error>(statement.error());
   statement->bind(workload);
   for (auto row = statement->step();; row = statement->step()) {
     if (!row) return tl::unexpected<Error>(row.error());
     if (!*row) break;
     const std::string run_id = statement->text(0);
-    if (open_.count(run_id) != 0 || closed_.count(run_id) != 0) continue;  // those are newer in memory
+    if (open_.count(run_id) != 0 || closed_.count(run_id) != 0)
+      continue;  // those are newer in memory
     auto run = read_run_json(statement->text(2));
     if (run) {
       add(*run, statement->text(1));
@@ -305,9 +337,10 @@ Result<WorkloadRecording> Recordings::find(const std::string& workload) {
     add(entry.run, entry.note);
   }
   if (out.observations.runs.empty()) {
-    return fail(Code::kNotFound,
-                "nothing was recorded for '" + escape(workload, 80) +
-                    "': run it under a policy of mode learn; `ward learn list` shows what was recorded");
+    return fail(
+        Code::kNotFound,
+        "nothing was recorded for '" + escape(workload, 80) +
+            "': run it under a policy of mode learn; `ward learn list` shows what was recorded");
   }
   return out;
 }
@@ -327,15 +360,16 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
     }
   }
   if (!run_id.empty() && ids.size() + out.kept_active != 1) {
-    return done(fail(ids.empty() && out.kept_active == 0 ? Code::kNotFound : Code::kInvalidArgument,
-                     (ids.empty() && out.kept_active == 0 ? "no run of '" : "more than one run of '") +
-                         escape(workload, 80) + "' begins with '" + escape(run_id, 80) + "': `ward learn show " +
-                         escape(workload, 80) + "` lists them"));
+    return done(
+        fail(ids.empty() && out.kept_active == 0 ? Code::kNotFound : Code::kInvalidArgument,
+             (ids.empty() && out.kept_active == 0 ? "no run of '" : "more than one run of '") +
+                 escape(workload, 80) + "' begins with '" + escape(run_id, 80) +
+                 "': `ward learn show " + escape(workload, 80) + "` lists them"));
   }
   if (ids.empty()) {
-    return done(
-        fail(Code::kFailedPrecondition,
-             "'" + escape(workload, 80) + "' is being recorded: stop its containers, then forget what they did"));
+    return done(fail(Code::kFailedPrecondition,
+                     "'" + escape(workload, 80) +
+                         "' is being recorded: stop its containers, then forget what they did"));
   }
   out.runs = static_cast<std::uint32_t>(ids.size());
   out.run_ids = ids;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recordings of a node: which runs are open in the recorder, and everything that was ever recorded, run by run, in
-// the database. Runs are kept as they are and never summed. Core loop only.
+// The recordings of a node: which runs are open in the recorder, and everything that was ever
+// recorded, run by run, in the database. Runs are kept as they are and never summed. Core loop
+// only.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -44,12 +45,13 @@ struct Forgotten {
 
 class Recordings {
  public:
-  // `alive`: does a container that has not stopped say it is this run? An open run that nobody claims is ended.
-  Recordings(RunRecorder& recorder, Writer& writer, Journal& journal, std::filesystem::path database,
-             std::function<bool(const std::string& run_id)> alive);
+  // `alive`: does a container that has not stopped say it is this run? An open run that nobody
+  // claims is ended.
+  Recordings(RunRecorder& recorder, Writer& writer, Journal& journal,
+             std::filesystem::path database, std::function<bool(const std::string& run_id)> alive);
 
-  // After a restart: `open_runs` go on in the recorder; a run that the database has open and the recorder has not was
-  // cut off, and is closed with a loss.
+  // After a restart: `open_runs` go on in the recorder; a run that the database has open and the
+  // recorder has not was cut off, and is closed with a loss.
   void adopt(const std::vector<std::string>& open_runs);
   // What a container says of its run fills in what an adopted run lacks.
   void identify(const node::v1::ContainerStatus& status);
@@ -64,10 +66,13 @@ class Recordings {
   Result<std::vector<std::string>> workloads();
   // "warning: recording 'web': it has runs of different images or namespaces: ..."
   [[nodiscard]] std::vector<std::string> problems() const;
-  Result<WorkloadRecording> find(const std::string& workload);  // kNotFound where nothing was recorded
+  Result<WorkloadRecording> find(
+      const std::string& workload);  // kNotFound where nothing was recorded
 
-  // Removes ended runs of a workload: all, or the one whose id begins with `run_id`. `done` when they are off the disk.
-  void forget(const std::string& workload, const std::string& run_id, std::function<void(Result<Forgotten>)> done);
+  // Removes ended runs of a workload: all, or the one whose id begins with `run_id`. `done` when
+  // they are off the disk.
+  void forget(const std::string& workload, const std::string& run_id,
+              std::function<void(Result<Forgotten>)> done);
 
  private:
   struct Entry {
@@ -79,7 +84,8 @@ class Recordings {
     int unclaimed_checks = 0;  // in a row
   };
 
-  void close(const std::string& run_id, std::uint32_t exit_status, bool graceful, const std::string& note);
+  void close(const std::string& run_id, std::uint32_t exit_status, bool graceful,
+             const std::string& note);
   void close_unclaimed(const std::string& run_id);
   void refresh(const std::string& run_id, Entry& entry);
   void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);

@@ -19,7 +19,8 @@ json to_json(const std::vector<ObservedSyscall>& syscalls) {
   for (const ObservedSyscall& call : syscalls) {
     json arguments = json::array();
     for (const auto& [index, seen] : call.arguments) {
-      arguments.push_back({{"index", index}, {"values", seen.values}, {"overflowed", seen.overflowed}});
+      arguments.push_back(
+          {{"index", index}, {"values", seen.values}, {"overflowed", seen.overflowed}});
     }
     json one = {{"nr", call.nr},
                 {"exec", call.origin == Origin::kExec},
@@ -27,7 +28,9 @@ json to_json(const std::vector<ObservedSyscall>& syscalls) {
                 {"first_ns", call.first_seen_ns},
                 {"last_ns", call.last_seen_ns},
                 {"arguments", std::move(arguments)}};
-    if (call.together) one["together"] = {{"values", call.together->values}, {"overflowed", call.together->overflowed}};
+    if (call.together)
+      one["together"] = {{"values", call.together->values},
+                         {"overflowed", call.together->overflowed}};
     out.push_back(std::move(one));
   }
   return out;
@@ -48,7 +51,8 @@ std::vector<ObservedSyscall> syscalls_from(const json& in) {
       values.overflowed = argument.at("overflowed").get<bool>();
       seen.arguments.emplace(argument.at("index").get<std::uint32_t>(), std::move(values));
     }
-    if (const auto together = call.find("together"); together != call.end()) {  // older records have none
+    if (const auto together = call.find("together");
+        together != call.end()) {  // older records have none
       seen.together = {together->at("values").get<std::set<profiles::ArgumentTuple>>(),
                        together->at("overflowed").get<bool>()};
     }
@@ -60,14 +64,17 @@ std::vector<ObservedSyscall> syscalls_from(const json& in) {
 json to_json(const Incidence& incidence) {
   json seen = json::array();
   for (const auto& [nr, windows] : incidence.seen_in) seen.push_back({nr, windows});
-  return {{"window_ns", incidence.window_ns}, {"windows", incidence.windows}, {"seen_in", std::move(seen)}};
+  return {{"window_ns", incidence.window_ns},
+          {"windows", incidence.windows},
+          {"seen_in", std::move(seen)}};
 }
 
 Incidence incidence_from(const json& in) {
   Incidence out;
   out.window_ns = in.at("window_ns").get<std::int64_t>();
   out.windows = in.at("windows").get<std::uint32_t>();
-  for (const json& pair : in.at("seen_in")) out.seen_in.emplace(pair.at(0).get<int>(), pair.at(1).get<std::uint32_t>());
+  for (const json& pair : in.at("seen_in"))
+    out.seen_in.emplace(pair.at(0).get<int>(), pair.at(1).get<std::uint32_t>());
   return out;
 }
 
@@ -152,8 +159,9 @@ Source source_from(const json& in) {
 std::string write_run_json(const Run& run) {
   json capabilities = json::array();
   for (const auto& capability : run.capabilities) {
-    capabilities.push_back(
-        {{"name", capability.name}, {"exec", capability.origin == Origin::kExec}, {"count", capability.count}});
+    capabilities.push_back({{"name", capability.name},
+                            {"exec", capability.origin == Origin::kExec},
+                            {"count", capability.count}});
   }
   json out = {{"id", run.id},
               {"container", run.container},
@@ -176,7 +184,8 @@ std::string write_run_json(const Run& run) {
               {"unknown_calls", to_json(run.unknown_calls)},
               {"source", to_json(run.source)}};
   if (run.life) out["life"] = to_json(*run.life);
-  // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the run.
+  // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the
+  // run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -195,22 +204,25 @@ Result<Run> read_run_json(std::string_view text) {
     run.syscalls = syscalls_from(in.at("syscalls"));
     run.runtime = syscalls_from(in.at("runtime"));
     for (const json& capability : in.at("capabilities")) {
-      run.capabilities.push_back({capability.at("name").get<std::string>(),
-                                  capability.at("exec").get<bool>() ? Origin::kExec : Origin::kWorkload,
-                                  capability.at("count").get<std::uint64_t>()});
+      run.capabilities.push_back(
+          {capability.at("name").get<std::string>(),
+           capability.at("exec").get<bool>() ? Origin::kExec : Origin::kWorkload,
+           capability.at("count").get<std::uint64_t>()});
     }
     run.programs = in.at("programs").get<std::vector<std::string>>();
     run.fine = incidence_from(in.at("fine"));
     run.coarse = incidence_from(in.at("coarse"));
     run.lost_events = in.at("lost_events").get<std::uint64_t>();
     run.foreign_calls = in.at("foreign_calls").get<std::uint64_t>();
-    if (in.contains("refused")) run.refused = syscalls_from(in.at("refused"));  // runs from before have none
+    if (in.contains("refused"))
+      run.refused = syscalls_from(in.at("refused"));  // runs from before have none
     if (in.contains("foreign_programs"))
       run.foreign_programs = in.at("foreign_programs").get<std::vector<std::string>>();
     if (in.contains("unknown_calls")) run.unknown_calls = values_from(in.at("unknown_calls"));
     if (in.contains("life")) {
       run.life = life_from(in.at("life"));
-      if (!run.life) return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
+      if (!run.life)
+        return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
     }
     if (in.contains("source")) run.source = source_from(in.at("source"));  // likewise
     return run;

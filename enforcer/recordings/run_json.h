@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run as JSON, the form it is kept in. Reading it back gives the same value; what is damaged is an error, never a
-// guess.
+// One run as JSON, the form it is kept in. Reading it back gives the same value; what is damaged is
+// an error, never a guess.
 #pragma once
 
 #include <string>

@@ -24,27 +24,32 @@ class Complaints {
   std::string all_;
 };
 
-// Where in the file a name stands is the reader's knowledge; for what only shows between files the line is found again.
+// Where in the file a name stands is the reader's knowledge; for what only shows between files the
+// line is found again.
 std::string position_of(const SourceFile& file, std::string_view key) {
   int line = 1;
   std::size_t start = 0;
   while (start < file.text.size()) {
     const std::size_t end = std::min(file.text.find('\n', start), file.text.size());
     const std::size_t at = file.text.substr(start, end - start).find(key);
-    if (at != std::string::npos) return file.path.string() + ":" + std::to_string(line) + ":" + std::to_string(at + 1);
+    if (at != std::string::npos)
+      return file.path.string() + ":" + std::to_string(line) + ":" + std::to_string(at + 1);
     start = end + 1;
     ++line;
   }
   return file.path.string() + ":1:1";
 }
 
-void check_version(const SourceFile& file, const profiles::Profile& profile, const SeenVersions& seen,
-                   const std::string& rollback, Complaints& complaints) {
+void check_version(const SourceFile& file, const profiles::Profile& profile,
+                   const SeenVersions& seen, const std::string& rollback, Complaints& complaints) {
   const auto found = seen.find(profile.name);
-  if (found == seen.end() || profile.version >= found->second.version || profile.name == rollback) return;
-  complaints.add(position_of(file, "version:") + ": version " + std::to_string(profile.version) + " of profile '" +
-                 profile.name + "' is lower than " + std::to_string(found->second.version) +
-                 ", which was in force here: raise the version, or roll back with `ward profile apply --rollback`");
+  if (found == seen.end() || profile.version >= found->second.version || profile.name == rollback)
+    return;
+  complaints.add(position_of(file, "version:") + ": version " + std::to_string(profile.version) +
+                 " of profile '" + profile.name + "' is lower than " +
+                 std::to_string(found->second.version) +
+                 ", which was in force here: raise the version, or roll back with `ward profile "
+                 "apply --rollback`");
 }
 
 // What no shim reads is refused here, where it is known whose file it is.
@@ -59,8 +64,9 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
   }
   for (const LoadedProfile& loaded : candidate.profiles) {
     if (!unreadable[loaded.profile.name]) continue;
-    complaints.add(loaded.path.string() + ":1:1: compiled, profile '" + loaded.profile.name + "' has more than the " +
-                   std::to_string(filter::kMaxProfileBytes) + " bytes that shims read: filter fewer arguments");
+    complaints.add(loaded.path.string() + ":1:1: compiled, profile '" + loaded.profile.name +
+                   "' has more than the " + std::to_string(filter::kMaxProfileBytes) +
+                   " bytes that shims read: filter fewer arguments");
   }
   std::size_t rules = 0;
   std::size_t largest = 0;
@@ -68,9 +74,11 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
     const std::size_t here = candidate.policies[i].rules.size();
     if (here > candidate.policies[largest].rules.size()) largest = i;
     if (rules <= filter::kMaxRules && rules + here > filter::kMaxRules) {
-      complaints.add(position_of(sources.policies[i], "rules:") + ": with this file the policies have more than " +
+      complaints.add(position_of(sources.policies[i], "rules:") +
+                     ": with this file the policies have more than " +
                      std::to_string(filter::kMaxRules) +
-                     " rules, and shims read no more: take rules together (lists, '*', templates), or remove some");
+                     " rules, and shims read no more: take rules together (lists, '*', templates), "
+                     "or remove some");
     }
     rules += here;
   }
@@ -78,7 +86,8 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
   const auto bytes = filter::write_index(candidate.resolved.index);
   if (bytes) return;
   complaints.add(position_of(sources.policies[largest], "rules:") + ": " + bytes.error().message +
-                 ": take rules together (lists, '*', templates), or remove some; this file has most of them, " +
+                 ": take rules together (lists, '*', templates), or remove some; this file has "
+                 "most of them, " +
                  std::to_string(candidate.policies[largest].rules.size()));
 }
 
@@ -86,15 +95,18 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
 void place_warnings(Candidate& candidate, const Sources& sources) {
   std::map<std::string, const SourceFile*> files;
   std::map<std::string, std::map<std::string, profiles::Position>> places;
-  for (std::size_t i = 0; i < candidate.policies.size(); ++i) files[candidate.policies[i].name] = &sources.policies[i];
+  for (std::size_t i = 0; i < candidate.policies.size(); ++i)
+    files[candidate.policies[i].name] = &sources.policies[i];
   for (std::size_t i = 0; i < candidate.resolved.warnings.size(); ++i) {
     const auto& [policy, subject] = candidate.resolved.warned_of[i];
     const SourceFile* file = files[policy];
     auto [known, fresh] = places.try_emplace(policy);
     if (fresh) known->second = profiles::policy_places(file->text);
     auto place = known->second.find(subject);
-    if (place == known->second.end()) place = known->second.find(subject.substr(0, subject.rfind('.')));
-    const profiles::Position at = place == known->second.end() ? profiles::Position{} : place->second;
+    if (place == known->second.end())
+      place = known->second.find(subject.substr(0, subject.rfind('.')));
+    const profiles::Position at =
+        place == known->second.end() ? profiles::Position{} : place->second;
     candidate.resolved.warnings[i] =
         profiles::format_position(file->path.string(), at) + ": " + candidate.resolved.warnings[i];
   }
@@ -103,8 +115,8 @@ void place_warnings(Candidate& candidate, const Sources& sources) {
 }  // namespace
 
 Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& seen,
-                                 const node::v1::NodeSettings& settings, PoliciesRead& policies_read,
-                                 const std::string& rollback) {
+                                 const node::v1::NodeSettings& settings,
+                                 PoliciesRead& policies_read, const std::string& rollback) {
   Candidate out;
   Complaints complaints;
   std::map<std::string, std::filesystem::path> profile_files;
@@ -117,8 +129,8 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
     }
     const auto [first, fresh] = profile_files.emplace(profile->name, file.path);
     if (!fresh) {
-      complaints.add(position_of(file, "name:") + ": profile '" + profile->name + "' is in " + first->second.string() +
-                     " already: remove or rename one");
+      complaints.add(position_of(file, "name:") + ": profile '" + profile->name + "' is in " +
+                     first->second.string() + " already: remove or rename one");
     }
     check_version(file, *profile, seen, rollback, complaints);
     std::string digest = profiles::digest(*profile);
@@ -137,8 +149,8 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
     policies_read[key] = *policy;
     const auto [first, fresh] = policy_files.emplace(policy->name, file.path);
     if (!fresh) {
-      complaints.add(position_of(file, "name:") + ": policy '" + policy->name + "' is in " + first->second.string() +
-                     " already: remove or rename one");
+      complaints.add(position_of(file, "name:") + ": policy '" + policy->name + "' is in " +
+                     first->second.string() + " already: remove or rename one");
     }
     out.policies.push_back(std::move(*policy));
   }

@@ -37,7 +37,8 @@ std::string profile_digest(const std::filesystem::path& path) {
   const auto bytes = read_regular_file(path);
   node::v1::SealedFile sealed;
   node::v1::CompiledProfile profile;
-  if (!bytes || !sealed.ParseFromString(*bytes) || !profile.ParseFromString(sealed.payload())) return "";
+  if (!bytes || !sealed.ParseFromString(*bytes) || !profile.ParseFromString(sealed.payload()))
+    return "";
   return profile.digest();
 }
 
@@ -67,7 +68,8 @@ std::string stamp_of(const std::filesystem::path& path) {
   for (const auto number :
        {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
         static_cast<std::int64_t>(status.st_size), static_cast<std::int64_t>(status.st_mtim.tv_sec),
-        static_cast<std::int64_t>(status.st_mtim.tv_nsec), static_cast<std::int64_t>(status.st_ctim.tv_sec),
+        static_cast<std::int64_t>(status.st_mtim.tv_nsec),
+        static_cast<std::int64_t>(status.st_ctim.tv_sec),
         static_cast<std::int64_t>(status.st_ctim.tv_nsec)}) {
     out += std::to_string(number) + ",";
   }
@@ -84,7 +86,8 @@ Result<InForce> make_in_force(profiles::Resolved resolved, std::uint64_t generat
   auto bytes = filter::write_index(out.index);
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   out.index_bytes = std::move(*bytes);
-  if (auto readable = check_readable(out); !readable) return tl::unexpected<Error>(readable.error());
+  if (auto readable = check_readable(out); !readable)
+    return tl::unexpected<Error>(readable.error());
   return out;
 }
 
@@ -95,7 +98,8 @@ Result<filter::IndexReader> CompiledDirectory::open_index() const {
 std::optional<InForce> CompiledDirectory::read() const {
   auto reader = open_index();
   if (!reader && reader.error().code == Code::kNotFound) return std::nullopt;
-  auto index = reader ? reader->read_all() : Result<node::v1::CompiledIndex>(tl::unexpected<Error>(reader.error()));
+  auto index = reader ? reader->read_all()
+                      : Result<node::v1::CompiledIndex>(tl::unexpected<Error>(reader.error()));
   if (!index) {
     log::error("the compiled index cannot be read and will be written again",
                {{"path", places_.compiled_index().string()}, {"error", index.error().message}});
@@ -105,9 +109,11 @@ std::optional<InForce> CompiledDirectory::read() const {
 }
 
 std::optional<InForce> CompiledDirectory::read_of_before() const {
-  // With a mark, or an index under the newer name, that one is old news, and may say less than was in force last.
+  // With a mark, or an index under the newer name, that one is old news, and may say less than was
+  // in force last.
   if (filter::read_mark(places_)) return std::nullopt;
-  if (const auto newer = open_index(); newer || newer.error().code != Code::kNotFound) return std::nullopt;
+  if (const auto newer = open_index(); newer || newer.error().code != Code::kNotFound)
+    return std::nullopt;
   auto index = filter::read_index_of_before(places_);
   return index ? complete(std::move(*index)) : std::nullopt;
 }
@@ -126,11 +132,13 @@ std::optional<InForce> CompiledDirectory::complete(node::v1::CompiledIndex index
 }
 
 Result<void> CompiledDirectory::make_directories(std::vector<std::string>& made) const {
-  for (const auto& path : {places_.state, places_.compiled(), places_.spool(), places_.evidence(), places_.run}) {
+  for (const auto& path :
+       {places_.state, places_.compiled(), places_.spool(), places_.evidence(), places_.run}) {
     std::error_code error;
     if (std::filesystem::is_directory(path, error)) continue;
     std::filesystem::create_directories(path.parent_path(), error);
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("create '" + path.string() + "'");
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail_errno("create '" + path.string() + "'");
     made.push_back("directory " + path.string());
   }
   return {};
@@ -150,12 +158,14 @@ Result<void> CompiledDirectory::mark(const InForce& in_force) const {
   return filter::write_mark(places_, mark);
 }
 
-Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_force, const InForce* before) {
+Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_force,
+                                                          const InForce* before) {
   std::vector<std::string> written;
   if (auto made = make_directories(written); !made) return tl::unexpected<Error>(made.error());
   // Without it a loss of the index would not be told; not a reason to leave an old index in force.
   if (auto marked = mark(in_force); !marked) {
-    log::error("the mark of a governed node is not everywhere", {{"error", marked.error().message}});
+    log::error("the mark of a governed node is not everywhere",
+               {{"error", marked.error().message}});
   }
   std::size_t profiles = 0;
   for (const profiles::SealedBytes& compiled : in_force.files) {
@@ -186,7 +196,8 @@ Result<std::vector<std::string>> CompiledDirectory::write(const InForce& in_forc
 
 std::string CompiledDirectory::stamp() const {
   std::string out = stamp_of(places_.compiled()) + stamp_of(places_.compiled_index());
-  for (const auto& path : {places_.state / "governed", places_.run / "governed"}) out += stamp_of(path);
+  for (const auto& path : {places_.state / "governed", places_.run / "governed"})
+    out += stamp_of(path);
   // Only whether they are there: others write into these.
   for (const auto& path : {places_.spool(), places_.evidence()}) {
     std::error_code error;
@@ -204,7 +215,8 @@ Result<std::set<std::string>> CompiledDirectory::find_named() const {
   std::set<std::string> named = named_files(*index);
   // A shim of an older version, which lives as long as its pod, starts containers by this one.
   const auto before = filter::read_index_of_before(places_);
-  if (!before && before.error().code != Code::kNotFound) return tl::unexpected<Error>(before.error());
+  if (!before && before.error().code != Code::kNotFound)
+    return tl::unexpected<Error>(before.error());
   if (before) named.merge(named_files(*before));
   return named;
 }
@@ -216,11 +228,13 @@ void CompiledDirectory::collect_garbage(const std::set<std::string>& digests_in_
   std::vector<std::filesystem::path> unused;
   for (const auto& entry : std::filesystem::directory_iterator(places_.compiled(), error)) {
     const auto& path = entry.path();
-    const bool is_profile = path.extension() == ".profile" && named->count(path.stem().string()) == 0;
+    const bool is_profile =
+        path.extension() == ".profile" && named->count(path.stem().string()) == 0;
     const bool is_torn = path.filename().string().find(".tmp-") != std::string::npos;
     if (!is_profile && !is_torn) continue;
     const auto written = std::filesystem::last_write_time(path, error);
-    if (error || std::filesystem::file_time_type::clock::now() - written < kKeepUnreferenced) continue;
+    if (error || std::filesystem::file_time_type::clock::now() - written < kKeepUnreferenced)
+      continue;
     if (is_profile && digests_in_use.count(profile_digest(path)) != 0) continue;
     unused.push_back(path);
   }

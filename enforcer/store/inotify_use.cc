@@ -22,8 +22,8 @@ constexpr std::uint64_t kSuggested = 1024;
 std::size_t instances_of(const std::filesystem::path& process) {
   std::size_t count = 0;
   std::error_code error;  // a process may end at any time
-  for (std::filesystem::directory_iterator entry(process / "fd", error), end; !error && entry != end;
-       entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry(process / "fd", error), end;
+       !error && entry != end; entry.increment(error)) {
     std::error_code gone;
     if (std::filesystem::read_symlink(entry->path(), gone) == "anon_inode:inotify") ++count;
   }
@@ -33,7 +33,8 @@ std::size_t instances_of(const std::filesystem::path& process) {
 std::map<std::string, std::size_t> instances_by_program(const std::filesystem::path& proc) {
   std::map<std::string, std::size_t> found;
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(proc, error), end; !error && entry != end; entry.increment(error)) {
+  for (std::filesystem::directory_iterator entry(proc, error), end; !error && entry != end;
+       entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     struct stat status {};
     if (std::isdigit(static_cast<unsigned char>(name.front())) == 0) continue;
@@ -56,16 +57,18 @@ std::string limit_text(const std::filesystem::path& proc) {
 std::string describe_inotify_use(const std::filesystem::path& proc) {
   const auto found = instances_by_program(proc);
   std::vector<std::pair<std::string, std::size_t>> most(found.begin(), found.end());
-  std::stable_sort(most.begin(), most.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::stable_sort(most.begin(), most.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
   std::size_t all = 0;
   std::string named;
   for (std::size_t i = 0; i < most.size(); ++i) {
     all += most[i].second;
-    if (i < kMostNamed) named += (i == 0 ? "" : ", ") + most[i].first + " " + std::to_string(most[i].second);
+    if (i < kMostNamed)
+      named += (i == 0 ? "" : ", ") + most[i].first + " " + std::to_string(most[i].second);
   }
   if (most.size() > kMostNamed) named += ", ...";
-  return "uid " + std::to_string(::geteuid()) + " holds " + std::to_string(all) + " inotify instances" +
-         (named.empty() ? "" : " (" + named + ")") +
+  return "uid " + std::to_string(::geteuid()) + " holds " + std::to_string(all) +
+         " inotify instances" + (named.empty() ? "" : " (" + named + ")") +
          ", the limit is fs.inotify.max_user_instances = " + limit_text(proc) + ": set it to " +
          std::to_string(kSuggested) + " or more with sysctl";
 }

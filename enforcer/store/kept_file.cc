@@ -27,7 +27,8 @@ void KeptFile::bring_back() {
   } else {
     std::filesystem::remove(file_, error);
   }
-  if (error) log::error("file not brought back", {{"path", file_.string()}, {"error", error.message()}});
+  if (error)
+    log::error("file not brought back", {{"path", file_.string()}, {"error", error.message()}});
 }
 
 }  // namespace ward::enforcer

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that is about to be replaced, so that it can come back without a byte of free space: a second link to it under
-// a name that begins with a dot, which no reader of the directory looks at.
+// A file that is about to be replaced, so that it can come back without a byte of free space: a
+// second link to it under a name that begins with a dot, which no reader of the directory looks at.
 #pragma once
 
 #include <filesystem>

@@ -11,7 +11,8 @@
 namespace ward::enforcer {
 namespace {
 
-const node::v1::ProfileRef* find_ref(const node::v1::CompiledIndex& index, const std::string& name) {
+const node::v1::ProfileRef* find_ref(const node::v1::CompiledIndex& index,
+                                     const std::string& name) {
   const auto found = std::find_if(index.profiles().begin(), index.profiles().end(),
                                   [&](const auto& ref) { return ref.name() == name; });
   return found == index.profiles().end() ? nullptr : &*found;
@@ -21,7 +22,8 @@ const node::v1::ProfileRef* find_ref(const node::v1::CompiledIndex& index, const
 node::v1::Actions default_actions(const node::v1::Rule& rule, const node::v1::ProfileRef* before) {
   if (before != nullptr) return before->actions();
   static const profiles::Profile kUnnamed;
-  const auto& stand_in = rule.missing() == node::v1::MISSING_BASELINE ? profiles::baseline_profile() : kUnnamed;
+  const auto& stand_in =
+      rule.missing() == node::v1::MISSING_BASELINE ? profiles::baseline_profile() : kUnnamed;
   return profiles::to_proto(stand_in.on_workload, stand_in.on_exec, stand_in.on_refused);
 }
 
@@ -36,7 +38,8 @@ void remove_unnamed(profiles::Resolved& resolved) {
 
 }  // namespace
 
-Sources sources_of_profile(const Sources& all, const std::filesystem::path& target, const std::string& name) {
+Sources sources_of_profile(const Sources& all, const std::filesystem::path& target,
+                           const std::string& name) {
   Sources out;
   out.profiles_exist = true;
   for (const SourceFile& file : all.profiles) {
@@ -60,9 +63,10 @@ Result<profiles::Resolved> with_profile(const InForce& in_force, const profiles:
   for (node::v1::Rule& rule : *out.index.mutable_rules()) {
     if (rule.profile_name() != name) continue;
     if (default_actions(rule, before).SerializeAsString() != now.actions().SerializeAsString()) {
-      return fail(Code::kFailedPrecondition, "its onViolation is another than before, and policy '" + rule.policy() +
-                                                 "' names it: mend the other files of this node first, because only "
-                                                 "they say which reactions are the policy's own");
+      return fail(Code::kFailedPrecondition,
+                  "its onViolation is another than before, and policy '" + rule.policy() +
+                      "' names it: mend the other files of this node first, because only "
+                      "they say which reactions are the policy's own");
     }
     rule.set_profile_digest(now.digest());
     rule.set_compiled_sha256(now.compiled_sha256());
@@ -72,7 +76,8 @@ Result<profiles::Resolved> with_profile(const InForce& in_force, const profiles:
     if (ref.name() != name) refs.push_back(ref);
   }
   refs.push_back(now);
-  std::sort(refs.begin(), refs.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  std::sort(refs.begin(), refs.end(),
+            [](const auto& a, const auto& b) { return a.name() < b.name(); });
   out.index.mutable_profiles()->Assign(refs.begin(), refs.end());
   remove_unnamed(out);
   return out;

@@ -30,17 +30,21 @@ std::vector<std::string> lines_of(const std::string& text) {
 // The reader accepts only names that are safe in a path; that matters enough here to look again.
 bool is_file_name(const std::string& name) {
   return !name.empty() && name.size() <= 128 && name.front() != '.' &&
-         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+         name.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
              std::string::npos;
 }
 
-// Complaints about the text under the name its author gave it; others are of files that were there before.
-std::string as_given(const std::string& message, const std::filesystem::path& target, const std::string& file_name) {
+// Complaints about the text under the name its author gave it; others are of files that were there
+// before.
+std::string as_given(const std::string& message, const std::filesystem::path& target,
+                     const std::string& file_name) {
   const std::string prefix = target.string() + ":";
   std::string out;
   for (const std::string& line : lines_of(message)) {
     const bool of_target = line.compare(0, prefix.size(), prefix) == 0;
-    out += (out.empty() ? "" : "\n") + (of_target ? file_name + line.substr(prefix.size() - 1) : line);
+    out +=
+        (out.empty() ? "" : "\n") + (of_target ? file_name + line.substr(prefix.size() - 1) : line);
   }
   return out;
 }
@@ -48,9 +52,13 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
 }  // namespace
 
 ProfileStore::ProfileStore(Places places, Writer& writer, Journal& journal)
-    : places_(std::move(places)), writer_(writer), journal_(journal), compiled_(places_), in_force_(compiled_.read()) {
-  // What was in force before a restart is what the files are held against: a directory that is gone meanwhile is
-  // missing, not empty.
+    : places_(std::move(places)),
+      writer_(writer),
+      journal_(journal),
+      compiled_(places_),
+      in_force_(compiled_.read()) {
+  // What was in force before a restart is what the files are held against: a directory that is gone
+  // meanwhile is missing, not empty.
   if (!in_force_ && !take_over()) {
     remember();
     return;
@@ -88,7 +96,9 @@ void ProfileStore::remember() {
   settings_.set_open_when_ungoverned(mark->how == filter::Governed::kOpen);
 }
 
-void ProfileStore::set_settings(node::v1::NodeSettings settings) { settings_ = std::move(settings); }
+void ProfileStore::set_settings(node::v1::NodeSettings settings) {
+  settings_ = std::move(settings);
+}
 
 Result<const SeenVersions*> ProfileStore::seen() {
   if (!seen_) {
@@ -96,20 +106,25 @@ Result<const SeenVersions*> ProfileStore::seen() {
     auto versions = read_seen_versions(places_.database());
     if (!versions) {
       return fail(Code::kFailedPrecondition,
-                  "profiles are not read again while the versions seen are not known: " + versions.error().message);
+                  "profiles are not read again while the versions seen are not known: " +
+                      versions.error().message);
     }
     seen_ = std::move(*versions);
   }
   return &*seen_;
 }
 
-// A directory that was there and is gone is a checkout in the middle of being replaced, or a mistake.
+// A directory that was there and is gone is a checkout in the middle of being replaced, or a
+// mistake.
 Result<void> ProfileStore::check_directories(const Sources& sources) const {
   const auto missing = [](const std::filesystem::path& path) {
-    return fail(Code::kInvalidArgument,
-                path.string() + ":1:1: the directory is gone: bring it back, or make an empty one to remove all of it");
+    return fail(
+        Code::kInvalidArgument,
+        path.string() +
+            ":1:1: the directory is gone: bring it back, or make an empty one to remove all of it");
   };
-  // A profile whose version was seen was in force, also where neither index nor mark is left to say so.
+  // A profile whose version was seen was in force, also where neither index nor mark is left to say
+  // so.
   const bool had_profiles = had_profiles_ || (!in_force_ && seen_ && !seen_->empty());
   if (had_profiles && !sources.profiles_exist) return missing(places_.profiles());
   if (had_policies_ && !sources.policies_exist) return missing(places_.policies());
@@ -155,15 +170,19 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
                                         std::function<void(Result<void>)> stored) {
   const std::uint64_t generation = in_force_ ? in_force_->index.generation() : 0;
   candidate.resolved.index.set_generation(generation);
-  const bool same = in_force_ && candidate.resolved.index.SerializeAsString() == in_force_->index.SerializeAsString();
+  const bool same = in_force_ && candidate.resolved.index.SerializeAsString() ==
+                                     in_force_->index.SerializeAsString();
   std::vector<std::string> warnings = std::move(candidate.resolved.warnings);
   auto next = make_in_force(std::move(candidate.resolved), generation + (same ? 0 : 1));
-  if (!next) return fail_with("compiled profiles not written, what was in force stays", next.error());
+  if (!next)
+    return fail_with("compiled profiles not written, what was in force stays", next.error());
   auto written = compiled_.write(*next, in_force_ ? &*in_force_ : nullptr);
-  if (!written) return fail_with("compiled profiles not written, what was in force stays", written.error());
+  if (!written)
+    return fail_with("compiled profiles not written, what was in force stays", written.error());
   if (governed() && next->index.rules_size() == 0) {
-    notices_.push_back("no policy is in force any more: there is none in " + places_.policies().string() + ", and " +
-                       std::to_string(in_force_->index.rules_size()) + " rules were in force before");
+    notices_.push_back(
+        "no policy is in force any more: there is none in " + places_.policies().string() +
+        ", and " + std::to_string(in_force_->index.rules_size()) + " rules were in force before");
     log::warn("policies", {{"note", notices_.back()}});
     JournalEntry event{EventKind::kPoliciesRemoved, {}};
     event.body.set_reason(notices_.back());
@@ -188,7 +207,8 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
   return {};
 }
 
-SeenVersions ProfileStore::raise_versions(const std::vector<LoadedProfile>& profiles, const std::string& rollback) {
+SeenVersions ProfileStore::raise_versions(const std::vector<LoadedProfile>& profiles,
+                                          const std::string& rollback) {
   SeenVersions raised;
   for (const LoadedProfile& loaded : profiles) {
     const std::string& name = loaded.profile.name;
@@ -200,29 +220,37 @@ SeenVersions ProfileStore::raise_versions(const std::vector<LoadedProfile>& prof
     JournalEntry event{EventKind::kProfileApplied, {}};
     event.body.set_profile_name(name);
     event.body.set_profile_digest(loaded.digest);
-    event.body.set_outcome(name == rollback ? "rolled back" : before.version == 0 ? "new" : "replaced");
-    event.body.set_reason("version " + std::to_string(now.version) + " from " + loaded.path.string());
+    event.body.set_outcome(name == rollback      ? "rolled back"
+                           : before.version == 0 ? "new"
+                                                 : "replaced");
+    event.body.set_reason("version " + std::to_string(now.version) + " from " +
+                          loaded.path.string());
     journal_.note(std::move(event));
   }
   return raised;
 }
 
-// Other files are bad, and what they say stays out; this one is good, and what is in force takes it.
+// Other files are bad, and what they say stays out; this one is good, and what is in force takes
+// it.
 Result<void> ProfileStore::put_one_in_force(Candidate candidate, const std::string& rollback,
                                             std::function<void(Result<void>)> stored) {
   LoadedProfile& loaded = candidate.profiles.front();
   auto resolved = in_force_ ? with_profile(*in_force_, candidate.resolved, loaded.profile.name)
                             : Result<profiles::Resolved>(std::move(candidate.resolved));
   if (!resolved) return tl::unexpected<Error>(resolved.error());
-  auto next = make_in_force(std::move(*resolved), (in_force_ ? in_force_->index.generation() : 0) + 1);
-  if (!next) return fail_with("compiled profiles not written, what was in force stays", next.error());
+  auto next =
+      make_in_force(std::move(*resolved), (in_force_ ? in_force_->index.generation() : 0) + 1);
+  if (!next)
+    return fail_with("compiled profiles not written, what was in force stays", next.error());
   auto written = compiled_.write(*next, in_force_ ? &*in_force_ : nullptr);
-  if (!written) return fail_with("compiled profiles not written, what was in force stays", written.error());
+  if (!written)
+    return fail_with("compiled profiles not written, what was in force stays", written.error());
   in_force_ = std::move(*next);
   stamp_ = compiled_.stamp();
   trouble_.clear();
   store_seen_versions(writer_, raise_versions(candidate.profiles, rollback), std::move(stored));
-  std::erase_if(profiles_, [&](const LoadedProfile& one) { return one.profile.name == loaded.profile.name; });
+  std::erase_if(profiles_,
+                [&](const LoadedProfile& one) { return one.profile.name == loaded.profile.name; });
   profiles_.push_back(std::move(loaded));
   return {};
 }
@@ -233,10 +261,12 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   auto profile = profiles::read_profile(request.yaml, file_name);
   if (!profile) return refuse_with(profile.error());
   if (!is_file_name(profile->name))
-    return refuse_with({Code::kInvalidArgument, file_name + ":1:1: the name cannot be a file's name", 0});
+    return refuse_with(
+        {Code::kInvalidArgument, file_name + ":1:1: the name cannot be a file's name", 0});
   const auto versions = seen();
   if (!versions) return refuse_with(versions.error());
-  if (const auto trouble = writer_.problem()) return refuse_with({Code::kFailedPrecondition, *trouble, 0});
+  if (const auto trouble = writer_.problem())
+    return refuse_with({Code::kFailedPrecondition, *trouble, 0});
   auto sources = read_sources(places_);
   const bool unread = !sources;  // one of the other files, or too many of them
   if (unread) sources = Sources{{}, {}, true, true};
@@ -247,7 +277,8 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   std::filesystem::path target = places_.profiles() / (profile->name + ".yaml");
   if (const LoadedProfile* there = find(profile->name)) {
     target = there->path;
-  } else if (const Sources same = sources_of_profile(*sources, {}, profile->name); !same.profiles.empty()) {
+  } else if (const Sources same = sources_of_profile(*sources, {}, profile->name);
+             !same.profiles.empty()) {
     target = same.profiles.front().path;
   }
   const auto at = std::find_if(sources->profiles.begin(), sources->profiles.end(),
@@ -265,15 +296,18 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   const bool alone = unread || (!candidate && !refused_.empty());
   if (alone) {
     PoliciesRead none;
-    candidate =
-        make_candidate(sources_of_profile(*sources, target, profile->name), **versions, settings_, none, rollback);
+    candidate = make_candidate(sources_of_profile(*sources, target, profile->name), **versions,
+                               settings_, none, rollback);
     if (candidate && in_force_) {
       const auto fits = with_profile(*in_force_, candidate->resolved, profile->name);
-      if (!fits) return refuse_with({Code::kFailedPrecondition, file_name + ":1:1: " + fits.error().message, 0});
+      if (!fits)
+        return refuse_with(
+            {Code::kFailedPrecondition, file_name + ":1:1: " + fits.error().message, 0});
     }
   }
   if (!candidate) {
-    return refuse_with({Code::kFailedPrecondition, as_given(candidate.error().message, target, file_name), 0});
+    return refuse_with(
+        {Code::kFailedPrecondition, as_given(candidate.error().message, target, file_name), 0});
   }
 
   Applied applied;
@@ -284,14 +318,19 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
       applied.warnings.push_back(finding.subject + ": " + finding.message);
   }
   const SeenVersion before = (*seen_)[profile->name];
-  applied.unchanged = same_text && before == SeenVersion{profile->version, applied.profile.digest} && refused_.empty();
-  if (before.version == profile->version && !before.digest.empty() && before.digest != applied.profile.digest) {
-    applied.warnings.push_back("version " + std::to_string(profile->version) + " of '" + profile->name +
-                               "' had another content before: a higher version makes it clear which one is meant");
+  applied.unchanged = same_text &&
+                      before == SeenVersion{profile->version, applied.profile.digest} &&
+                      refused_.empty();
+  if (before.version == profile->version && !before.digest.empty() &&
+      before.digest != applied.profile.digest) {
+    applied.warnings.push_back(
+        "version " + std::to_string(profile->version) + " of '" + profile->name +
+        "' had another content before: a higher version makes it clear which one is meant");
   }
   if (alone) {
     applied.warnings.push_back(
-        "other files of this node are bad, and what they say stays out of force: see `ward status`");
+        "other files of this node are bad, and what they say stays out of force: see `ward "
+        "status`");
   }
   if (request.dry_run || applied.unchanged) return done(std::move(applied));
 
@@ -299,12 +338,15 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
   std::filesystem::create_directories(places_.profiles(), error);
   KeptFile kept(target);
   if (!same_text) {
-    if (auto written = write_file_atomically(target, request.yaml, 0644); !written) return refuse_with(written.error());
+    if (auto written = write_file_atomically(target, request.yaml, 0644); !written)
+      return refuse_with(written.error());
   }
   had_profiles_ = true;
   if (!alone) tried_ = sources->fingerprint() + settings_.SerializeAsString();
   const auto stored = [done, applied = std::move(applied)](const Result<void>& result) {
-    if (!result) return done(fail_with("the profile is in force, but its version was not stored", result.error()));
+    if (!result)
+      return done(
+          fail_with("the profile is in force, but its version was not stored", result.error()));
     done(applied);
   };
   const auto in_force = alone ? put_one_in_force(std::move(*candidate), rollback, stored)
@@ -317,12 +359,14 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
 }
 
 const LoadedProfile* ProfileStore::find(const std::string& name) const {
-  const auto found = std::find_if(profiles_.begin(), profiles_.end(),
-                                  [&](const LoadedProfile& loaded) { return loaded.profile.name == name; });
+  const auto found =
+      std::find_if(profiles_.begin(), profiles_.end(),
+                   [&](const LoadedProfile& loaded) { return loaded.profile.name == name; });
   return found != profiles_.end() ? &*found : nullptr;
 }
 
-// What is there after all is not looked at again before somebody touches it; what cannot be written is tried again.
+// What is there after all is not looked at again before somebody touches it; what cannot be written
+// is tried again.
 void ProfileStore::look_after_files(bool thorough) {
   if (!in_force_) return;
   if (!thorough && trouble_.empty() && compiled_.stamp() == stamp_) return;
@@ -368,11 +412,13 @@ std::string ProfileStore::read_back() const {
   if (index) return "";
   const int number = index.error().sys_errno;
   if (number == EMFILE || number == ENFILE) return "";  // ours; a shim has descriptors of its own
-  if (index.error().code != Code::kNotFound) return index.error().message + ": new containers are refused";
+  if (index.error().code != Code::kNotFound)
+    return index.error().message + ": new containers are refused";
   const auto governed = filter::read_governed(places_);
   if (governed == filter::Governed::kNever) return in_force_ ? "the compiled index is gone" : "";
   return std::string("the compiled index is gone: new containers ") +
-         (governed == filter::Governed::kOpen ? "run without a policy (whenUngoverned: open)" : "are refused");
+         (governed == filter::Governed::kOpen ? "run without a policy (whenUngoverned: open)"
+                                              : "are refused");
 }
 
 std::vector<std::string> ProfileStore::problems() const {
@@ -384,7 +430,8 @@ std::vector<std::string> ProfileStore::problems() const {
   } else if (!refused_.empty()) {
     out.push_back(in_force_ ? "in force: what was good before, generation " +
                                   std::to_string(in_force_->index.generation()) + " of the index"
-                            : "in force: nothing, because nothing was good so far: containers run without a policy");
+                            : "in force: nothing, because nothing was good so far: containers run "
+                              "without a policy");
   }
   for (const auto* list : {&warnings_, &notices_}) {
     for (const std::string& warning : *list) out.push_back("warning: " + warning);
@@ -392,23 +439,29 @@ std::vector<std::string> ProfileStore::problems() const {
   return out;
 }
 
-std::string ProfileStore::ungoverned(filter::IndexReader& index, const node::v1::ContainerStatus& container) {
-  if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0) return "";
+std::string ProfileStore::ungoverned(filter::IndexReader& index,
+                                     const node::v1::ContainerStatus& container) {
+  if (container.mode() != node::v1::MODE_OFF || !container.policy().empty() || index.rules() == 0)
+    return "";
   // The shim did not even ask who it is where the node had no policy.
   if (container.identity().container_name().empty()) {
-    return "ungoverned: started where no policy could be read, or before there was one; start it again";
+    return "ungoverned: started where no policy could be read, or before there was one; start it "
+           "again";
   }
   const auto governing = index.find_governing(container.identity());
   if (!governing || !governing->rule || governing->rule->mode() <= node::v1::MODE_OFF) return "";
-  return "ungoverned: policy '" + governing->rule->policy() + "' selects it now, and it started without";
+  return "ungoverned: policy '" + governing->rule->policy() +
+         "' selects it now, and it started without";
 }
 
 std::uint64_t ProfileStore::next_version(const std::string& profile) const {
   std::uint64_t highest = 0;
   if (seen_) {
-    if (const auto found = seen_->find(profile); found != seen_->end()) highest = found->second.version;
+    if (const auto found = seen_->find(profile); found != seen_->end())
+      highest = found->second.version;
   }
-  if (const LoadedProfile* loaded = find(profile)) highest = std::max(highest, loaded->profile.version);
+  if (const LoadedProfile* loaded = find(profile))
+    highest = std::max(highest, loaded->profile.version);
   return highest + 1;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which profiles and policies are in force on this node: follows the files in <config>, and keeps <state>/compiled
-// equal to the last set of files that was good as a whole (I9). Core loop only.
+// Which profiles and policies are in force on this node: follows the files in <config>, and keeps
+// <state>/compiled equal to the last set of files that was good as a whole (I9). Core loop only.
 #pragma once
 
 #include <cstdint>
@@ -37,60 +37,72 @@ class ProfileStore {
 
   // Reads everything again and puts it in force if all of it is good; cheap where nothing changed.
   void reload();
-  // A person asks: the next reload() checks what it wrote even where no file has changed, and what was told is told.
-  // The files were good, or could not be read, and something else failed: the next reload() may succeed.
+  // A person asks: the next reload() checks what it wrote even where no file has changed, and what
+  // was told is told. The files were good, or could not be read, and something else failed: the
+  // next reload() may succeed.
   [[nodiscard]] bool must_try_again() const { return tried_.empty() && !refused_.empty(); }
   void look_again() {
     tried_.clear();
     notices_.clear();
   }
-  // Takes effect with the next reload(). Until it is called, the settings are those in force before.
+  // Takes effect with the next reload(). Until it is called, the settings are those in force
+  // before.
   void set_settings(node::v1::NodeSettings settings);
 
-  // Checks, writes <config>/profiles/<name>.yaml (or the file that has the profile already) and recompiles; `done` when
-  // a container started from now on is governed by it. Nothing is changed on an error.
+  // Checks, writes <config>/profiles/<name>.yaml (or the file that has the profile already) and
+  // recompiles; `done` when a container started from now on is governed by it. Nothing is changed
+  // on an error.
   void apply(const ApplyRequest& request, std::function<void(Result<Applied>)> done);
 
   [[nodiscard]] const std::vector<LoadedProfile>& profiles() const { return profiles_; }
   [[nodiscard]] const LoadedProfile* find(const std::string& name) const;
   [[nodiscard]] std::size_t profiles_in_force() const;
   [[nodiscard]] std::size_t policies() const { return policies_; }
-  [[nodiscard]] std::uint64_t generation() const;  // of the index as a shim reads it now; 0: it reads none
+  [[nodiscard]] std::uint64_t generation()
+      const;  // of the index as a shim reads it now; 0: it reads none
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::uint64_t next_version(const std::string& profile) const;
 
-  // Compares what shims would read with what is in force, and writes again what is gone or damaged. To be called every
-  // moment: where nothing was touched it is a few stats. `thorough` reads every file.
+  // Compares what shims would read with what is in force, and writes again what is gone or damaged.
+  // To be called every moment: where nothing was touched it is a few stats. `thorough` reads every
+  // file.
   void look_after_files(bool thorough);
 
-  // What of a policy reaches this container now, for people; empty where it is governed, or nothing would govern it.
-  // `index` is that of open_index(): one for many containers.
+  // What of a policy reaches this container now, for people; empty where it is governed, or nothing
+  // would govern it. `index` is that of open_index(): one for many containers.
   [[nodiscard]] Result<filter::IndexReader> open_index() const { return compiled_.open_index(); }
-  static std::string ungoverned(filter::IndexReader& index, const node::v1::ContainerStatus& container);
+  static std::string ungoverned(filter::IndexReader& index,
+                                const node::v1::ContainerStatus& container);
 
   [[nodiscard]] bool governed() const { return in_force_ && in_force_->index.rules_size() > 0; }
 
-  void collect_garbage(const std::set<std::string>& digests_in_use) { compiled_.collect_garbage(digests_in_use); }
+  void collect_garbage(const std::set<std::string>& digests_in_use) {
+    compiled_.collect_garbage(digests_in_use);
+  }
 
  private:
   bool take_over();
   void remember();
   Result<const SeenVersions*> seen();
-  Result<void> put_in_force(Candidate candidate, const std::string& rollback, std::function<void(Result<void>)> stored);
+  Result<void> put_in_force(Candidate candidate, const std::string& rollback,
+                            std::function<void(Result<void>)> stored);
   Result<void> put_one_in_force(Candidate candidate, const std::string& rollback,
                                 std::function<void(Result<void>)> stored);
   // Those that differ from what was seen, each with its event.
-  SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles, const std::string& rollback);
+  SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles,
+                              const std::string& rollback);
   void refuse(const Error& error);
   Result<void> check_directories(const Sources& sources) const;
   void tell_written(const std::vector<std::string>& written);
-  [[nodiscard]] std::string read_back() const;  // why shims do not read what is in force; empty: they do
+  [[nodiscard]] std::string read_back()
+      const;  // why shims do not read what is in force; empty: they do
 
   const Places places_;
   Writer& writer_;
   Journal& journal_;
   CompiledDirectory compiled_;
-  std::optional<InForce> in_force_;  // the last good one, also over a restart; none: there was none, or it is damaged
+  std::optional<InForce>
+      in_force_;  // the last good one, also over a restart; none: there was none, or it is damaged
   node::v1::NodeSettings settings_;
   std::optional<SeenVersions> seen_;
   std::string tried_;  // fingerprint of the files and settings of the last attempt
@@ -103,7 +115,8 @@ class ProfileStore {
   std::string trouble_;               // why they are not
   std::vector<std::string> refused_;  // lines
   std::vector<std::string> warnings_;
-  std::vector<std::string> notices_;  // what happened to the files, until a person has asked (look_again)
+  std::vector<std::string>
+      notices_;  // what happened to the files, until a person has asked (look_again)
 };
 
 }  // namespace ward::enforcer

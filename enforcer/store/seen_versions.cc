@@ -13,15 +13,17 @@ Result<SeenVersions> read_seen_versions(const std::filesystem::path& database) {
     auto row = statement->step();
     if (!row) return tl::unexpected<Error>(row.error());
     if (!*row) return versions;
-    versions[statement->text(0)] = {static_cast<std::uint64_t>(statement->integer(1)), statement->text(2)};
+    versions[statement->text(0)] = {static_cast<std::uint64_t>(statement->integer(1)),
+                                    statement->text(2)};
   }
 }
 
-void store_seen_versions(Writer& writer, SeenVersions versions, std::function<void(Result<void>)> done) {
+void store_seen_versions(Writer& writer, SeenVersions versions,
+                         std::function<void(Result<void>)> done) {
   writer.submit(
       [versions = std::move(versions)](Connection& connection) -> Result<void> {
-        auto statement =
-            connection.prepare("INSERT OR REPLACE INTO seen_versions (profile, version, digest) VALUES (?, ?, ?)");
+        auto statement = connection.prepare(
+            "INSERT OR REPLACE INTO seen_versions (profile, version, digest) VALUES (?, ?, ?)");
         if (!statement) return tl::unexpected<Error>(statement.error());
         for (const auto& [name, seen] : versions) {
           statement->reset();

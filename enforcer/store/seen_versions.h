@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The highest version of each profile that was ever in force here: a lower one is refused unless a person rolls back.
+// The highest version of each profile that was ever in force here: a lower one is refused unless a
+// person rolls back.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct SeenVersion {
 using SeenVersions = std::map<std::string, SeenVersion>;  // by profile name
 
 Result<SeenVersions> read_seen_versions(const std::filesystem::path& database);
-void store_seen_versions(Writer& writer, SeenVersions versions, std::function<void(Result<void>)> done);
+void store_seen_versions(Writer& writer, SeenVersions versions,
+                         std::function<void(Result<void>)> done);
 
 }  // namespace ward::enforcer

@@ -12,7 +12,8 @@ namespace {
 
 bool is_source_name(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
-  return !name.empty() && name.front() != '.' && (path.extension() == ".yaml" || path.extension() == ".yml");
+  return !name.empty() && name.front() != '.' &&
+         (path.extension() == ".yaml" || path.extension() == ".yml");
 }
 
 Result<bool> read_directory(const std::filesystem::path& directory, std::vector<SourceFile>& out) {
@@ -25,19 +26,22 @@ Result<bool> read_directory(const std::filesystem::path& directory, std::vector<
     if (error) return fail_errno("read directory '" + directory.string() + "'", error.value());
     if (is_source_name(entries->path())) paths.push_back(entries->path());
     if (paths.size() > kMaxSourceFiles) {
-      return fail(Code::kResourceExhausted,
-                  "'" + directory.string() + "' has more than " + std::to_string(kMaxSourceFiles) + " files");
+      return fail(Code::kResourceExhausted, "'" + directory.string() + "' has more than " +
+                                                std::to_string(kMaxSourceFiles) + " files");
     }
   }
   std::sort(paths.begin(), paths.end());
   for (const auto& path : paths) {
     // Opening a FIFO would hang the daemon.
     if (!std::filesystem::is_regular_file(path, error)) {
-      return fail(Code::kInvalidArgument, path.string() + ":1:1: not a regular file, or a link that leads nowhere");
+      return fail(Code::kInvalidArgument,
+                  path.string() + ":1:1: not a regular file, or a link that leads nowhere");
     }
     auto text = read_file(path, profiles::kMaxYamlBytes);
-    // Stands for the file: the reader refuses it for its size, together with what is wrong in the others.
-    if (!text && text.error().code == Code::kResourceExhausted) text = std::string(profiles::kMaxYamlBytes + 1, '#');
+    // Stands for the file: the reader refuses it for its size, together with what is wrong in the
+    // others.
+    if (!text && text.error().code == Code::kResourceExhausted)
+      text = std::string(profiles::kMaxYamlBytes + 1, '#');
     if (!text) return tl::unexpected<Error>(text.error());
     out.push_back({path, std::move(*text)});
   }
@@ -50,7 +54,8 @@ std::string Sources::fingerprint() const {
   std::string all = std::string(profiles_exist ? "p" : "-") + (policies_exist ? "p" : "-");
   for (const auto* files : {&profiles, &policies}) {
     all += "|";
-    for (const SourceFile& file : *files) all += sha256_hex(file.path.string()) + sha256_hex(file.text);
+    for (const SourceFile& file : *files)
+      all += sha256_hex(file.path.string()) + sha256_hex(file.text);
   }
   return sha256_hex(all);
 }

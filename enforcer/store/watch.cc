@@ -27,16 +27,21 @@ constexpr std::chrono::milliseconds kQuiet{150};
 constexpr std::chrono::milliseconds kLatest{1000};
 constexpr std::chrono::seconds kAnyway{30};
 constexpr std::chrono::seconds kLookEvery{2};  // where inotify is not to be had
-constexpr std::uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE |
-                                  IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB | IN_ONLYDIR;
+constexpr std::uint32_t kEvents = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
+                                  IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB |
+                                  IN_ONLYDIR;
 
-// What a look finds, to be compared with what the next one finds: an entry's name, and what it leads to.
+// What a look finds, to be compared with what the next one finds: an entry's name, and what it
+// leads to.
 std::string stamp(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return path.string() + " -\n";
-  const auto time = [](const timespec& at) { return std::to_string(at.tv_sec) + "." + std::to_string(at.tv_nsec); };
-  return path.string() + " " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + " " +
-         std::to_string(status.st_size) + " " + time(status.st_mtim) + " " + time(status.st_ctim) + "\n";
+  const auto time = [](const timespec& at) {
+    return std::to_string(at.tv_sec) + "." + std::to_string(at.tv_nsec);
+  };
+  return path.string() + " " + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) +
+         " " + std::to_string(status.st_size) + " " + time(status.st_mtim) + " " +
+         time(status.st_ctim) + "\n";
 }
 
 std::string stamps(const std::vector<std::filesystem::path>& directories) {
@@ -70,7 +75,8 @@ std::string advice(int error) {
 struct Watch::State : std::enable_shared_from_this<State> {
   using Clock = std::chrono::steady_clock;
 
-  State(asio::io_context& core, std::vector<std::filesystem::path> paths, std::function<void()> on_change)
+  State(asio::io_context& core, std::vector<std::filesystem::path> paths,
+        std::function<void()> on_change)
       : inotify(core),
         quiet(core),
         anyway(core),
@@ -78,7 +84,8 @@ struct Watch::State : std::enable_shared_from_this<State> {
         directories(std::move(paths)),
         changed(std::move(on_change)) {}
 
-  // Asks for an instance where there is none, and for all watches. What cannot be had is looked for by timer.
+  // Asks for an instance where there is none, and for all watches. What cannot be had is looked for
+  // by timer.
   void ensure() {
     if (!inotify.is_open()) {
       const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -86,7 +93,8 @@ struct Watch::State : std::enable_shared_from_this<State> {
       inotify.assign(descriptor);
       await_events();
     }
-    if (const int error = add_watches(); error != 0) return look_by_timer("inotify_add_watch", error);
+    if (const int error = add_watches(); error != 0)
+      return look_by_timer("inotify_add_watch", error);
     if (!problem) return;
     log::info("changes of files are told by inotify again");
     problem.reset();
@@ -95,9 +103,9 @@ struct Watch::State : std::enable_shared_from_this<State> {
     settle();  // for what happened since the last look
   }
 
-  // Idempotent: the kernel gives the same watch for the same directory, and a new one where the path leads elsewhere
-  // now. The parent is watched for the moment its child appears or is replaced. Returns what went wrong with one that
-  // exists.
+  // Idempotent: the kernel gives the same watch for the same directory, and a new one where the
+  // path leads elsewhere now. The parent is watched for the moment its child appears or is
+  // replaced. Returns what went wrong with one that exists.
   int add_watches() {
     int wrong = 0;
     for (const auto& directory : directories) {
@@ -138,17 +146,18 @@ struct Watch::State : std::enable_shared_from_this<State> {
   }
 
   void await_events() {
-    inotify.async_wait(asio::posix::stream_descriptor::wait_read,
-                       [weak = weak_from_this()](const asio::error_code& error) {
-                         auto self = weak.lock();
-                         if (error || !self) return;
-                         std::array<char, 16384> ignored{};
-                         while (::read(self->inotify.native_handle(), ignored.data(), ignored.size()) > 0) {
-                         }
-                         self->ensure();
-                         self->settle();
-                         self->await_events();
-                       });
+    inotify.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [weak = weak_from_this()](const asio::error_code& error) {
+          auto self = weak.lock();
+          if (error || !self) return;
+          std::array<char, 16384> ignored{};
+          while (::read(self->inotify.native_handle(), ignored.data(), ignored.size()) > 0) {
+          }
+          self->ensure();
+          self->settle();
+          self->await_events();
+        });
   }
 
   void settle() {
@@ -189,7 +198,8 @@ struct Watch::State : std::enable_shared_from_this<State> {
 Watch::Watch(std::shared_ptr<State> state) : state_(std::move(state)) {}
 Watch::~Watch() = default;
 
-std::unique_ptr<Watch> Watch::start(asio::io_context& core, std::vector<std::filesystem::path> directories,
+std::unique_ptr<Watch> Watch::start(asio::io_context& core,
+                                    std::vector<std::filesystem::path> directories,
                                     std::function<void()> changed) {
   auto state = std::make_shared<State>(core, std::move(directories), std::move(changed));
   state->ensure();

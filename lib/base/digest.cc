@@ -23,8 +23,8 @@ std::string hex(std::string_view bytes) {
 
 std::string sha256_hex(std::string_view bytes) {
   std::array<char, crypto_hash_sha256_BYTES> sum{};
-  crypto_hash_sha256(reinterpret_cast<unsigned char*>(sum.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
-                     bytes.size());
+  crypto_hash_sha256(reinterpret_cast<unsigned char*>(sum.data()),
+                     reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   return hex({sum.data(), sum.size()});
 }
 

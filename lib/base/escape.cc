@@ -8,7 +8,8 @@ namespace {
 
 enum class Backslash { kStays, kDoubles };
 
-std::string with_bytes_shown(std::string_view text, std::size_t max_bytes, Backslash backslash, std::string_view kept) {
+std::string with_bytes_shown(std::string_view text, std::size_t max_bytes, Backslash backslash,
+                             std::string_view kept) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;
   for (const char c : text.substr(0, max_bytes)) {

@@ -48,7 +48,8 @@ Rule parse_rule(std::string_view text) {
   }
   const auto open = text.find('(');
   rule.action = text.substr(0, open);
-  if (open != std::string_view::npos) rule.argument = text.substr(open + 1, text.find(')') - open - 1);
+  if (open != std::string_view::npos)
+    rule.argument = text.substr(open + 1, text.find(')') - open - 1);
   return rule;
 }
 
@@ -58,7 +59,8 @@ Rule find_rule(std::string_view rules, const std::string& name) {
     const auto rule = rules.substr(0, end);
     rules.remove_prefix(std::min(end + 1, rules.size()));
     const auto equals = rule.find('=');
-    if (equals != std::string_view::npos && rule.substr(0, equals) == name) return parse_rule(rule.substr(equals + 1));
+    if (equals != std::string_view::npos && rule.substr(0, equals) == name)
+      return parse_rule(rule.substr(equals + 1));
   }
   return {};
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places in the shim at which a test makes it fail, wait or die. Only a build with the CMake option WARD_FAULTS has
-// them; without it a point is nothing, its name included, and a variable of the environment can harm nobody.
+// Places in the shim at which a test makes it fail, wait or die. Only a build with the CMake option
+// WARD_FAULTS has them; without it a point is nothing, its name included, and a variable of the
+// environment can harm nobody.
 //
-// WARD_FAULTS="create.before-runtime=error(ENOSPC);delete.before-reply=kill*1", or "@FILE": the file is read at every
-// point, so that a test can change it while a shim runs, and FILE.fired says which points were met. Rules are
+// WARD_FAULTS="create.before-runtime=error(ENOSPC);delete.before-reply=kill*1", or "@FILE": the
+// file is read at every point, so that a test can change it while a shim runs, and FILE.fired says
+// which points were met. Rules are
 // ';'-separated:
 //   NAME=error(ERRNO)   the point fails: EIO, ENOSPC, EMFILE, ENOMEM, EBUSY or a number
 //   NAME=delay(MS)      the process stands still for so long

@@ -13,7 +13,8 @@
 namespace ward {
 namespace {
 
-Result<std::string> read_all(const UniqueFd& fd, const std::filesystem::path& path, std::size_t max_bytes) {
+Result<std::string> read_all(const UniqueFd& fd, const std::filesystem::path& path,
+                             std::size_t max_bytes) {
   std::string content;
   // /proc and /sys files have no size: read until the end.
   std::string chunk(16384, '\0');
@@ -57,28 +58,35 @@ Result<std::string> read_regular_file(const std::filesystem::path& path, std::si
   if (!fd) return fail_errno("open '" + path.string() + "'");
   struct stat status = {};
   if (::fstat(fd.get(), &status) != 0) return fail_errno("stat '" + path.string() + "'");
-  if (!S_ISREG(status.st_mode)) return fail(Code::kInvalidArgument, "'" + path.string() + "' is no regular file");
+  if (!S_ISREG(status.st_mode))
+    return fail(Code::kInvalidArgument, "'" + path.string() + "' is no regular file");
   return read_all(fd, path, max_bytes);
 }
 
-Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode,
-                                   Durability durability) {
+Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content,
+                                   mode_t mode, Durability durability) {
   const std::string temporary = path.string() + ".tmp-" + random_hex(6);
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!fd) return fail_errno("create '" + temporary + "'");
   ScopeExit remove([&] { ::unlink(temporary.c_str()); });
   if (::fchmod(fd.get(), mode) != 0) return fail_errno("chmod '" + temporary + "'");
-  if (auto written = write_all(fd.get(), content, "write '" + temporary + "'"); !written) return written;
-  if (durability == Durability::kSync && ::fsync(fd.get()) != 0) return fail_errno("fsync '" + temporary + "'");
+  if (auto written = write_all(fd.get(), content, "write '" + temporary + "'"); !written)
+    return written;
+  if (durability == Durability::kSync && ::fsync(fd.get()) != 0)
+    return fail_errno("fsync '" + temporary + "'");
   if constexpr (fault::kEnabled) {
     if (auto ok = fault::point("rename." + path.filename().string()); !ok) return ok;
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return fail_errno("rename to '" + path.string() + "'");
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail_errno("rename to '" + path.string() + "'");
   remove.dismiss();
   if (durability == Durability::kNone) return {};
-  const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path parent =
+      path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   const UniqueFd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return fail_errno("fsync '" + parent.string() + "'");
+  if (!directory || ::fsync(directory.get()) != 0)
+    return fail_errno("fsync '" + parent.string() + "'");
   return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One line per record in logrus text form (containerd copies a shim's log verbatim to its own). Never blocks: a full
-// or broken sink drops the line and counts it. Values are escaped here; callers pass them raw.
+// One line per record in logrus text form (containerd copies a shim's log verbatim to its own).
+// Never blocks: a full or broken sink drops the line and counts it. Values are escaped here;
+// callers pass them raw.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,17 @@ void set_sink(int fd);  // default 2; borrowed
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 std::uint64_t dropped();
 
-inline void debug(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::kDebug, m, f); }
-inline void info(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::kInfo, m, f); }
-inline void warn(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::kWarn, m, f); }
-inline void error(std::string_view m, std::initializer_list<Field> f = {}) { write(Level::kError, m, f); }
+inline void debug(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::kDebug, m, f);
+}
+inline void info(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::kInfo, m, f);
+}
+inline void warn(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::kWarn, m, f);
+}
+inline void error(std::string_view m, std::initializer_list<Field> f = {}) {
+  write(Level::kError, m, f);
+}
 
 }  // namespace ward::log

@@ -14,7 +14,8 @@ std::filesystem::path directory(const char* variable, const char* fallback) {
 }  // namespace
 
 Places places_from_environment() {
-  return Places{directory("WARD_CONFIG_DIR", "/etc/ward"), directory("WARD_STATE_DIR", "/var/lib/ward"),
+  return Places{directory("WARD_CONFIG_DIR", "/etc/ward"),
+                directory("WARD_STATE_DIR", "/var/lib/ward"),
                 directory("WARD_RUN_DIR", "/run/ward")};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one error model of Ward: a value or an Error. Codes are the canonical RPC codes with their wire numbers, so the
-// ttrpc and gRPC edges translate by cast. Callers branch on the code, never on the message; the message is for people.
+// The one error model of Ward: a value or an Error. Codes are the canonical RPC codes with their
+// wire numbers, so the ttrpc and gRPC edges translate by cast. Callers branch on the code, never on
+// the message; the message is for people.
 #pragma once
 
 #include <cerrno>
@@ -41,7 +42,8 @@ using Result = tl::expected<T, Error>;
 // return fail(Code::kNotFound, "no such thing");
 tl::unexpected<Error> fail(Code code, std::string message);
 
-// An Error from errno: the message is "<what>: <strerror>", the code the nearest canonical one (ENOENT is kNotFound,
+// An Error from errno: the message is "<what>: <strerror>", the code the nearest canonical one
+// (ENOENT is kNotFound,
 // ...).
 tl::unexpected<Error> fail_errno(std::string_view what, int error = errno);
 

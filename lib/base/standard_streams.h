@@ -4,9 +4,9 @@
 
 namespace ward {
 
-// The first thing that main() does; a program that calls it does it before its libraries begin, too. What is closed is
-// opened on /dev/null: the next descriptor that is opened, a lock file or a socket, would otherwise be what everybody
-// takes for a standard stream, and would be written to.
+// The first thing that main() does; a program that calls it does it before its libraries begin,
+// too. What is closed is opened on /dev/null: the next descriptor that is opened, a lock file or a
+// socket, would otherwise be what everybody takes for a standard stream, and would be written to.
 void open_standard_streams();
 
 }  // namespace ward

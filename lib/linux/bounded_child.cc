@@ -32,7 +32,8 @@ struct Shared {
   char bytes[1];
 };
 
-[[noreturn]] void work_and_exit(const std::function<std::string()>& work, const Bounds& bounds, Shared& shared) {
+[[noreturn]] void work_and_exit(const std::function<std::string()>& work, const Bounds& bounds,
+                                Shared& shared) {
   ::signal(SIGPROF, SIG_DFL);
   const auto microseconds = std::chrono::microseconds(bounds.processor_time).count();
   itimerval timer{};
@@ -56,8 +57,8 @@ struct End {
 };
 
 std::chrono::milliseconds to_milliseconds(const timeval& time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::seconds(time.tv_sec) +
-                                                               std::chrono::microseconds(time.tv_usec));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec));
 }
 
 // Its end, or at the deadline its death.
@@ -81,7 +82,8 @@ End await_end(pid_t pid, std::chrono::milliseconds wall_time) {
 
 }  // namespace
 
-Result<std::string> run_in_bounded_child(const std::function<std::string()>& work, const Bounds& bounds) {
+Result<std::string> run_in_bounded_child(const std::function<std::string()>& work,
+                                         const Bounds& bounds) {
   const std::size_t size = sizeof(Shared) + bounds.result_bytes;
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return fail_errno("mmap");
@@ -95,15 +97,18 @@ Result<std::string> run_in_bounded_child(const std::function<std::string()>& wor
   // Some of what it was given is lost at the edges of the clocks.
   if (at_deadline && processor_time < bounds.processor_time / 2) {
     return fail(Code::kUnavailable, "the node is busy: " + std::to_string(processor_time.count()) +
-                                        " ms of processor time in " + std::to_string(bounds.wall_time.count()) + " ms");
+                                        " ms of processor time in " +
+                                        std::to_string(bounds.wall_time.count()) + " ms");
   }
   if (at_deadline || (WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF)) {
-    return fail(Code::kDeadlineExceeded, "not done within " + std::to_string(bounds.processor_time.count()) +
-                                             " ms of processor time, " + std::to_string(bounds.wall_time.count()) +
-                                             " ms in all");
+    return fail(Code::kDeadlineExceeded,
+                "not done within " + std::to_string(bounds.processor_time.count()) +
+                    " ms of processor time, " + std::to_string(bounds.wall_time.count()) +
+                    " ms in all");
   }
   if (!shared.done) return fail(Code::kInternal, "ended with status " + std::to_string(status));
-  if (shared.size > bounds.result_bytes) return fail(Code::kResourceExhausted, "its result is too large");
+  if (shared.size > bounds.result_bytes)
+    return fail(Code::kResourceExhausted, "its result is too large");
   return std::string(shared.bytes, shared.size);
 }
 

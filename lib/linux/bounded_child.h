@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work on what somebody else wrote, that may never end or take all memory: done in a copy of this process, which is
-// ended at a bound. What it allocated goes with it. The caller waits; it has one thread.
+// Work on what somebody else wrote, that may never end or take all memory: done in a copy of this
+// process, which is ended at a bound. What it allocated goes with it. The caller waits; it has one
+// thread.
 #pragma once
 
 #include <chrono>
@@ -19,9 +20,11 @@ struct Bounds {
   std::size_t result_bytes = std::size_t{64} << 10U;
 };
 
-// What `work` returns. kDeadlineExceeded where it was ended at a bound, kUnavailable where it was ended by the clock
-// with less than half of its processor time spent (asked again it may be done), kResourceExhausted where its result is
-// larger than agreed, kInternal where it died of something else.
-Result<std::string> run_in_bounded_child(const std::function<std::string()>& work, const Bounds& bounds);
+// What `work` returns. kDeadlineExceeded where it was ended at a bound, kUnavailable where it was
+// ended by the clock with less than half of its processor time spent (asked again it may be done),
+// kResourceExhausted where its result is larger than agreed, kInternal where it died of something
+// else.
+Result<std::string> run_in_bounded_child(const std::function<std::string()>& work,
+                                         const Bounds& bounds);
 
 }  // namespace ward

@@ -10,7 +10,9 @@
 namespace ward {
 namespace {
 
-long bpf(int command, bpf_attr& attributes) { return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes)); }
+long bpf(int command, bpf_attr& attributes) {
+  return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes));
+}
 
 long change(int command, const UniqueFd& program, int cgroup_directory, bpf_attach_type direction) {
   bpf_attr attributes{};
@@ -27,7 +29,11 @@ long change(int command, const UniqueFd& program, int cgroup_directory, bpf_atta
 Result<UniqueFd> load_packet_drop() {
   // r0 = 0; exit: verdict 0 is "drop" for a cgroup_skb program.
   const std::array<bpf_insn, 2> program{
-      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 0},
+      bpf_insn{.code = BPF_ALU64 | BPF_MOV | BPF_K,
+               .dst_reg = BPF_REG_0,
+               .src_reg = 0,
+               .off = 0,
+               .imm = 0},
       bpf_insn{.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
   static const char license[] = "Apache-2.0";
   bpf_attr attributes{};
@@ -56,7 +62,8 @@ Result<void> attach_packet_drop(const UniqueFd& program, int cgroup_directory) {
 Result<void> detach_packet_drop(const UniqueFd& program, int cgroup_directory) {
   int first_error = 0;
   for (const auto direction : {BPF_CGROUP_INET_INGRESS, BPF_CGROUP_INET_EGRESS}) {
-    if (change(BPF_PROG_DETACH, program, cgroup_directory, direction) != 0 && errno != ENOENT && first_error == 0) {
+    if (change(BPF_PROG_DETACH, program, cgroup_directory, direction) != 0 && errno != ENOENT &&
+        first_error == 0) {
       first_error = errno;
     }
   }

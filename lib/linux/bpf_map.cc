@@ -10,13 +10,16 @@
 namespace ward {
 namespace {
 
-long bpf(int command, bpf_attr& attributes) { return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes)); }
+long bpf(int command, bpf_attr& attributes) {
+  return ::syscall(SYS_bpf, command, &attributes, sizeof(attributes));
+}
 
 std::uint64_t address(const void* memory) { return reinterpret_cast<std::uintptr_t>(memory); }
 
 }  // namespace
 
-Result<BpfMap> BpfMap::open(const std::filesystem::path& pin, std::uint32_t key_bytes, std::uint32_t value_bytes) {
+Result<BpfMap> BpfMap::open(const std::filesystem::path& pin, std::uint32_t key_bytes,
+                            std::uint32_t value_bytes) {
   bpf_attr get{};
   get.pathname = address(pin.c_str());
   UniqueFd fd(static_cast<int>(bpf(BPF_OBJ_GET, get)));
@@ -28,7 +31,8 @@ Result<BpfMap> BpfMap::open(const std::filesystem::path& pin, std::uint32_t key_
   ask.info.info = address(&info);
   if (bpf(BPF_OBJ_GET_INFO_BY_FD, ask) != 0) return fail_errno("look at " + pin.string());
   if (info.key_size != key_bytes || info.value_size != value_bytes) {
-    return fail(Code::kFailedPrecondition, pin.string() + " was written by another version of Ward");
+    return fail(Code::kFailedPrecondition,
+                pin.string() + " was written by another version of Ward");
   }
   return BpfMap(std::move(fd));
 }

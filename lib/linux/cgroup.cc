@@ -71,7 +71,8 @@ void collect_pids(int directory, int depth, std::vector<pid_t>& out, std::size_t
   const ScopeExit close_listing([listing] { ::closedir(listing); });
   while (const dirent* entry = ::readdir(listing)) {
     if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-    const UniqueFd child(::openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const UniqueFd child(
+        ::openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (child) collect_pids(child.get(), depth + 1, out, limit);
   }
 }
@@ -108,13 +109,15 @@ Result<bool> Cgroup::is_frozen() const {
 
 Result<void> Cgroup::move_to_parent(pid_t pid) {
   if (auto moved = write_at(directory_.get(), "../cgroup.procs", std::to_string(pid)); !moved) {
-    return fail_with("take process " + std::to_string(pid) + " out of '" + path_ + "'", moved.error());
+    return fail_with("take process " + std::to_string(pid) + " out of '" + path_ + "'",
+                     moved.error());
   }
   return {};
 }
 
 Result<UniqueFd> Cgroup::open_events() const {
-  if (kind_ == CgroupKind::kFreezerV1) return fail(Code::kUnimplemented, "cgroup v1 has no cgroup.events");
+  if (kind_ == CgroupKind::kFreezerV1)
+    return fail(Code::kUnimplemented, "cgroup v1 has no cgroup.events");
   UniqueFd fd(::openat(directory_.get(), "cgroup.events", O_RDONLY | O_CLOEXEC));
   if (!fd) return fail_errno("open '" + path_ + "/cgroup.events'");
   return fd;
@@ -142,7 +145,8 @@ Result<void> Cgroup::kill() {
   if (kind_ == CgroupKind::kUnified) {
     auto written = write_at(directory_.get(), "cgroup.kill", "1");
     if (written || is_gone(written.error())) {
-      // ENOENT is a removed cgroup or a kernel without cgroup.kill; the loop below is harmless for the first.
+      // ENOENT is a removed cgroup or a kernel without cgroup.kill; the loop below is harmless for
+      // the first.
       if (written) return {};
     } else {
       return fail_with("kill cgroup '" + path_ + "'", written.error());
@@ -154,10 +158,11 @@ Result<void> Cgroup::kill() {
     const std::size_t to = std::min(members->size(), from + kKillBatch);
     std::vector<std::pair<pid_t, UniqueFd>> handles;
     for (std::size_t i = from; i < to; ++i) {
-      if (auto process = open_pidfd((*members)[i])) handles.emplace_back((*members)[i], std::move(*process));
+      if (auto process = open_pidfd((*members)[i]))
+        handles.emplace_back((*members)[i], std::move(*process));
     }
-    // A number may have changed its owner since it was listed: only what is still listed after its descriptor was
-    // taken is a member.
+    // A number may have changed its owner since it was listed: only what is still listed after its
+    // descriptor was taken is a member.
     auto still = pids();
     if (!still) return tl::unexpected(still.error());
     std::sort(still->begin(), still->end());
@@ -186,24 +191,27 @@ Result<TaskCgroups> open_cgroups_of(pid_t pid, const std::filesystem::path& proc
   if (!member.unified.empty() && !cgroup_contains(member.unified, mine.unified)) {
     const auto directory = cgroup_directory(mounts.unified, mounts.unified_root, member.unified);
     if (!directory.empty()) {
-      if (auto opened = Cgroup::open(CgroupKind::kUnified, directory)) found.unified = std::move(*opened);
+      if (auto opened = Cgroup::open(CgroupKind::kUnified, directory))
+        found.unified = std::move(*opened);
     }
   }
   if (!member.freezer.empty() && !cgroup_contains(member.freezer, mine.freezer)) {
     const auto directory = cgroup_directory(mounts.freezer, mounts.freezer_root, member.freezer);
     if (!directory.empty()) {
-      if (auto opened = Cgroup::open(CgroupKind::kFreezerV1, directory)) found.freezer = std::move(*opened);
+      if (auto opened = Cgroup::open(CgroupKind::kFreezerV1, directory))
+        found.freezer = std::move(*opened);
     }
   }
   if (!found.unified && !found.freezer) {
-    return fail(
-        Code::kFailedPrecondition,
-        "process " + std::to_string(pid) + " has no cgroup of its own (cgroup2 or the v1 freezer) to contain it in");
+    return fail(Code::kFailedPrecondition,
+                "process " + std::to_string(pid) +
+                    " has no cgroup of its own (cgroup2 or the v1 freezer) to contain it in");
   }
   return found;
 }
 
-Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const std::filesystem::path& freezer,
+Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified,
+                                    const std::filesystem::path& freezer,
                                     const std::filesystem::path& proc) {
   const auto found_mounts = read_cgroup_mounts(proc);
   if (!found_mounts) return tl::unexpected(found_mounts.error());
@@ -212,11 +220,13 @@ Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const 
   if (!own) return tl::unexpected(own.error());
   const CgroupMembership mine = parse_cgroup_membership(*own);
   const auto open_below = [](CgroupKind kind, const std::filesystem::path& directory,
-                             const std::filesystem::path& mount, const std::filesystem::path& ours) {
+                             const std::filesystem::path& mount,
+                             const std::filesystem::path& ours) {
     std::optional<Cgroup> found;
     const std::string path = directory.lexically_normal().string();
     if (path != directory.string() || mount.empty() || path == mount.string()) return found;
-    if (!cgroup_contains(mount.string(), path) || cgroup_contains(path, ours.string())) return found;
+    if (!cgroup_contains(mount.string(), path) || cgroup_contains(path, ours.string()))
+      return found;
     if (auto opened = Cgroup::open(kind, directory)) found = std::move(*opened);
     return found;
   };
@@ -226,8 +236,8 @@ Result<TaskCgroups> open_cgroups_at(const std::filesystem::path& unified, const 
   found.freezer = open_below(CgroupKind::kFreezerV1, freezer, mounts.freezer,
                              cgroup_directory(mounts.freezer, mounts.freezer_root, mine.freezer));
   if (!found.unified && !found.freezer) {
-    return fail(Code::kFailedPrecondition,
-                "neither '" + unified.string() + "' nor '" + freezer.string() + "' is a container's own cgroup");
+    return fail(Code::kFailedPrecondition, "neither '" + unified.string() + "' nor '" +
+                                               freezer.string() + "' is a container's own cgroup");
   }
   return found;
 }

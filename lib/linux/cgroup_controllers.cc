@@ -11,9 +11,9 @@ namespace ward {
 namespace {
 
 // "name=systemd" and the like are no controllers.
-constexpr std::array<std::string_view, 12> kControllers = {"blkio",   "cpu",      "cpuacct", "cpuset",
-                                                           "devices", "freezer",  "hugetlb", "memory",
-                                                           "net_cls", "net_prio", "pids",    "rdma"};
+constexpr std::array<std::string_view, 12> kControllers = {
+    "blkio",   "cpu",    "cpuacct", "cpuset",   "devices", "freezer",
+    "hugetlb", "memory", "net_cls", "net_prio", "pids",    "rdma"};
 constexpr std::size_t kLargestMountinfo = 64U << 20U;
 
 bool has_word(std::string_view comma_list, std::string_view word) {
@@ -50,7 +50,8 @@ CgroupHierarchies CgroupHierarchies::parse(std::string_view mountinfo) {
   CgroupHierarchies result;
   while (!mountinfo.empty()) {
     const auto line = take(mountinfo, '\n');
-    // "36 25 0:31 <root> <mount point> <options> [optional fields] - <type> <source> <super options>"
+    // "36 25 0:31 <root> <mount point> <options> [optional fields] - <type> <source> <super
+    // options>"
     const auto dash = line.find(" - cgroup");
     if (dash == std::string_view::npos) continue;
     std::string_view after = line.substr(dash + 3);
@@ -67,7 +68,8 @@ CgroupHierarchies CgroupHierarchies::parse(std::string_view mountinfo) {
     for (int field = 0; field < 3; ++field) take(before, ' ');
     found.root = take(before, ' ');
     found.mount = take(before, ' ');
-    // A container's own view of a hierarchy may be mounted a second time further down; the host's comes first.
+    // A container's own view of a hierarchy may be mounted a second time further down; the host's
+    // comes first.
     const auto same = [&found](const Hierarchy& h) { return h.controllers == found.controllers; };
     if (std::none_of(result.hierarchies_.begin(), result.hierarchies_.end(), same)) {
       result.hierarchies_.push_back(std::move(found));
@@ -83,12 +85,16 @@ Result<CgroupHierarchies> CgroupHierarchies::read(const std::filesystem::path& p
 }
 
 bool CgroupHierarchies::is_unified() const {
-  return std::all_of(hierarchies_.begin(), hierarchies_.end(), [](const auto& h) { return h.controllers.empty(); });
+  return std::all_of(hierarchies_.begin(), hierarchies_.end(),
+                     [](const auto& h) { return h.controllers.empty(); });
 }
 
-std::filesystem::path CgroupHierarchies::find(std::string_view controller, std::string_view membership) const {
+std::filesystem::path CgroupHierarchies::find(std::string_view controller,
+                                              std::string_view membership) const {
   const bool unified = is_unified();
-  const auto wanted = [&](const Hierarchy& h) { return unified || has_word(h.controllers, controller); };
+  const auto wanted = [&](const Hierarchy& h) {
+    return unified || has_word(h.controllers, controller);
+  };
   const auto hierarchy = std::find_if(hierarchies_.begin(), hierarchies_.end(), wanted);
   if (hierarchy == hierarchies_.end()) return {};
   while (!membership.empty()) {

@@ -41,7 +41,8 @@ std::string unescape_mount(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 3 < text.size()) {
-      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                               (text[i + 3] - '0'));
       i += 3;
     } else {
       out += text[i];
@@ -92,7 +93,8 @@ void add_mount(const CgroupMount& mount, CgroupMounts& mounts) {
 bool is_visible(const CgroupMount& mount) {
   struct stat status {};
   return ::stat(mount.point.c_str(), &status) == 0 &&
-         mount.device == std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
+         mount.device ==
+             std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
 }
 
 }  // namespace
@@ -123,9 +125,11 @@ Result<CgroupMounts> read_cgroup_mounts(const std::filesystem::path& proc) {
     if (size == 0) break;
     rest.append(piece.data(), static_cast<std::size_t>(size));
     std::size_t begin = 0;
-    for (auto end = rest.find('\n'); end != std::string::npos; begin = end + 1, end = rest.find('\n', begin)) {
+    for (auto end = rest.find('\n'); end != std::string::npos;
+         begin = end + 1, end = rest.find('\n', begin)) {
       const auto mount = parse_cgroup_mount(std::string_view(rest).substr(begin, end - begin));
-      if (mount && is_visible(*mount) && found.insert(mount->device).second) add_mount(*mount, mounts);
+      if (mount && is_visible(*mount) && found.insert(mount->device).second)
+        add_mount(*mount, mounts);
     }
     rest.erase(0, begin);
   }
@@ -151,7 +155,8 @@ CgroupMembership parse_cgroup_membership(std::string_view proc_pid_cgroup) {
 std::filesystem::path cgroup_directory(const std::filesystem::path& mount, std::string_view root,
                                        std::string_view member) {
   if (mount.empty() || member.empty() || member[0] != '/') return {};
-  // A path that leaves the hierarchy ("/../x": the process is outside of our cgroup namespace) is not ours to touch.
+  // A path that leaves the hierarchy ("/../x": the process is outside of our cgroup namespace) is
+  // not ours to touch.
   for (const auto part : split(member, '/')) {
     if (part == "..") return {};
   }

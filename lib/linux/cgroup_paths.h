@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a process's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid and v2 hosts.
-// cgroup.h opens what is found here. Source: cgroups(7) "/proc files", Documentation/admin-guide/cgroup-v2.rst
+// Where a process's cgroups are: parsed from /proc/<pid>/cgroup and from mountinfo, on v1, hybrid
+// and v2 hosts. cgroup.h opens what is found here. Source: cgroups(7) "/proc files",
+// Documentation/admin-guide/cgroup-v2.rst
 #pragma once
 
 #include <filesystem>
@@ -12,21 +13,23 @@
 
 namespace ward {
 
-// Mount points; empty where the host has none. `*_root` is the part of the hierarchy the mount shows ("/" mostly).
+// Mount points; empty where the host has none. `*_root` is the part of the hierarchy the mount
+// shows ("/" mostly).
 struct CgroupMounts {
   std::filesystem::path unified;
   std::string unified_root;
   std::filesystem::path freezer;
   std::string freezer_root;
   std::vector<std::filesystem::path> all;  // every hierarchy's
-  // One is mounted with favordynmods, which holds for all: moving a process never waits for an RCU grace period.
+  // One is mounted with favordynmods, which holds for all: moving a process never waits for an RCU
+  // grace period.
   bool favor_moves = false;
 };
 CgroupMounts parse_cgroup_mounts(std::string_view mountinfo);
 
-// The mounts of the calling process, asked of the kernel, but for those that another mount covers. Each container of a
-// node is a mount as well, with a long line of its own: no more of the table is read than it takes to find every
-// hierarchy there is.
+// The mounts of the calling process, asked of the kernel, but for those that another mount covers.
+// Each container of a node is a mount as well, with a long line of its own: no more of the table is
+// read than it takes to find every hierarchy there is.
 Result<CgroupMounts> read_cgroup_mounts(const std::filesystem::path& proc = "/proc");
 
 // Paths within the hierarchies, "/a/b"; empty where the process has none there.

@@ -17,7 +17,9 @@ std::optional<std::uint64_t> parse_cgroup_value(std::string_view text) {
   return value;
 }
 
-std::string read_cgroup_text(const std::filesystem::path& file) { return read_file(file, 1U << 20U).value_or(""); }
+std::string read_cgroup_text(const std::filesystem::path& file) {
+  return read_file(file, 1U << 20U).value_or("");
+}
 
 std::optional<std::uint64_t> read_cgroup_value(const std::filesystem::path& file) {
   return parse_cgroup_value(read_cgroup_text(file));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The few text formats in which cgroup files hold numbers. What is missing or malformed is absent: a controller that a
-// kernel does not have is no error. Source: Documentation/admin-guide/cgroup-v2.rst "Interface Files"
+// The few text formats in which cgroup files hold numbers. What is missing or malformed is absent:
+// a controller that a kernel does not have is no error. Source:
+// Documentation/admin-guide/cgroup-v2.rst "Interface Files"
 #pragma once
 
 #include <cstdint>

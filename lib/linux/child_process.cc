@@ -55,8 +55,8 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-// Two rounds, because a source may be another entry's target. `failure` is the first that leaves the targets' way, so
-// that what goes wrong can be told at any moment.
+// Two rounds, because a source may be another entry's target. `failure` is the first that leaves
+// the targets' way, so that what goes wrong can be told at any moment.
 bool arrange_descriptors(Prepared& p) {
   const int base = p.lowest_free + 2;  // above the places of the gate and of `failure` as well
   const int moved = ::fcntl(p.failure, F_DUPFD_CLOEXEC, base);
@@ -81,7 +81,8 @@ bool arrange_descriptors(Prepared& p) {
   }
   if (::dup3(p.failure, first_to_close, O_CLOEXEC) < 0) return false;
   p.failure = first_to_close++;
-  // Closes the write ends of other children's gates too: a waiting child must not keep another one's open.
+  // Closes the write ends of other children's gates too: a waiting child must not keep another
+  // one's open.
   return ::syscall(SYS_close_range, first_to_close, ~0U, 0) == 0;
 }
 
@@ -127,12 +128,13 @@ Result<Child> start_child(const ChildSpec& spec) {
   UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) return fail_errno("open /dev/null");
   for (int fd = 0; fd < 3; ++fd) {
-    const bool given =
-        std::any_of(p.descriptors.begin(), p.descriptors.end(), [fd](auto& d) { return d.second == fd; });
+    const bool given = std::any_of(p.descriptors.begin(), p.descriptors.end(),
+                                   [fd](auto& d) { return d.second == fd; });
     if (!given) p.descriptors.emplace_back(null.get(), fd);
   }
   for (const auto& d : p.descriptors) p.lowest_free = std::max(p.lowest_free, d.second + 1);
-  // A hole between the targets would show the child one of our descriptors, which all are CLOEXEC: harmless.
+  // A hole between the targets would show the child one of our descriptors, which all are CLOEXEC:
+  // harmless.
 
   UniqueFd gate_read;
   UniqueFd gate_write;
@@ -166,7 +168,8 @@ std::optional<Error> find_start_failure(const UniqueFd& failure) {
 Result<void> leave_behind_all_but(std::vector<int> descriptors) {
   reset_signals();
   std::sort(descriptors.begin(), descriptors.end());
-  if (!descriptors.empty() && descriptors.front() < 3) return fail(Code::kInvalidArgument, "a descriptor below 3");
+  if (!descriptors.empty() && descriptors.front() < 3)
+    return fail(Code::kInvalidArgument, "a descriptor below 3");
   {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return fail_errno("open /dev/null");
@@ -177,7 +180,8 @@ Result<void> leave_behind_all_but(std::vector<int> descriptors) {
   unsigned first = 3;
   for (const int kept : descriptors) {
     const auto fd = static_cast<unsigned>(kept);
-    if (fd > first && ::syscall(SYS_close_range, first, fd - 1, 0) != 0) return fail_errno("close_range");
+    if (fd > first && ::syscall(SYS_close_range, first, fd - 1, 0) != 0)
+      return fail_errno("close_range");
     first = std::max(first, fd + 1);
   }
   if (::syscall(SYS_close_range, first, ~0U, 0) != 0) return fail_errno("close_range");
@@ -191,8 +195,9 @@ Result<std::string> find_program(const std::string& name) {
     return name;
   }
   const char* path_variable = ::getenv("PATH");
-  std::string_view path =
-      path_variable != nullptr ? path_variable : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  std::string_view path = path_variable != nullptr
+                              ? path_variable
+                              : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   while (!path.empty()) {
     const auto colon = std::min(path.find(':'), path.size());
     if (colon > 0) {

@@ -49,12 +49,13 @@ Result<std::string> parse_id_map(std::string_view ranges) {
     ranges.remove_prefix(std::min(range.size() + 1, ranges.size()));
     std::string_view rest = range;
     std::uint32_t inside = 0, outside = 0, count = 0;
-    if (!take_number(rest, ':', inside) || !take_number(rest, ':', outside) || !take_number(rest, '\0', count) ||
-        count == 0) {
+    if (!take_number(rest, ':', inside) || !take_number(rest, ':', outside) ||
+        !take_number(rest, '\0', count) || count == 0) {
       return fail(Code::kInvalidArgument,
                   "'" + std::string(range) + "' is no range of ids; one is CONTAINER:HOST:SIZE");
     }
-    map += std::to_string(inside) + " " + std::to_string(outside) + " " + std::to_string(count) + "\n";
+    map +=
+        std::to_string(inside) + " " + std::to_string(outside) + " " + std::to_string(count) + "\n";
   } while (!ranges.empty());
   return map;
 }
@@ -62,8 +63,8 @@ Result<std::string> parse_id_map(std::string_view ranges) {
 Result<UniqueFd> make_user_namespace(const std::string& uid_map, const std::string& gid_map) {
   const pid_t parent = ::getpid();
   // fork() with a namespace: the child has this program's memory, and does nothing with it.
-  const auto pid =
-      static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+  const auto pid = static_cast<pid_t>(
+      ::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr));
   if (pid < 0) return fail_errno("make a user namespace");
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -83,7 +84,8 @@ Result<UniqueFd> make_user_namespace(const std::string& uid_map, const std::stri
 }
 
 Result<UniqueFd> clone_mount(const std::filesystem::path& path, MountTree tree) {
-  const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (tree == MountTree::kOne ? 0U : AT_RECURSIVE);
+  const unsigned flags =
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (tree == MountTree::kOne ? 0U : AT_RECURSIVE);
   UniqueFd clone(::open_tree(AT_FDCWD, path.c_str(), flags));
   if (!clone) return fail_errno("clone the mount of " + path.string());
   return clone;
@@ -95,12 +97,14 @@ Result<void> map_ids(const UniqueFd& clone, const UniqueFd& user_namespace, Moun
   attributes.userns_fd = static_cast<std::uint64_t>(user_namespace.get());
   const unsigned flags = AT_EMPTY_PATH | (tree == MountTree::kOne ? 0U : AT_RECURSIVE);
   if (::mount_setattr(clone.get(), "", flags, &attributes, sizeof(attributes)) == 0) return {};
-  if (errno == EINVAL) return fail(Code::kFailedPrecondition, "its file system, or this kernel, cannot map ids");
+  if (errno == EINVAL)
+    return fail(Code::kFailedPrecondition, "its file system, or this kernel, cannot map ids");
   return fail_errno("map ids");
 }
 
 Result<void> attach_mount(const UniqueFd& clone, const std::filesystem::path& target) {
-  if (::move_mount(clone.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0) return {};
+  if (::move_mount(clone.get(), "", AT_FDCWD, target.c_str(), MOVE_MOUNT_F_EMPTY_PATH) == 0)
+    return {};
   return fail_errno("attach a mount at " + target.string());
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file in memory that a child can be given: what it shall read, or a place to write to. Source: memfd_create(2)
+// A file in memory that a child can be given: what it shall read, or a place to write to. Source:
+// memfd_create(2)
 #pragma once
 
 #include <string_view>

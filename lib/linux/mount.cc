@@ -71,7 +71,8 @@ std::string unescape_octal(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\\' && i + 3 < text.size()) {
-      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                                  (text[i + 3] - '0'));
       i += 3;
     } else {
       result += text[i];
@@ -108,7 +109,8 @@ MountOptions parse_mount_options(const std::vector<std::string>& words) {
       } else {
         result.flags |= flag->flag;
       }
-    } else if (const Word* propagation = find_word(std::begin(kPropagationWords), std::end(kPropagationWords), word)) {
+    } else if (const Word* propagation =
+                   find_word(std::begin(kPropagationWords), std::end(kPropagationWords), word)) {
       result.propagation |= propagation->flag;
     } else if (word == "loop") {
       result.loop = true;
@@ -129,15 +131,18 @@ ShortenedData shorten_lower_directories(const std::string& data) {
   if (!found) return {{}, data};
   const auto [begin, end] = *found;
   const std::string_view layers = std::string_view(data).substr(begin, end - begin);
-  // Escaped colons and commas are not taken apart; such paths are rare and stay as long as they are.
-  if (layers.empty() || layers[0] != '/' || layers.find('\\') != std::string_view::npos) return {{}, data};
+  // Escaped colons and commas are not taken apart; such paths are rare and stay as long as they
+  // are.
+  if (layers.empty() || layers[0] != '/' || layers.find('\\') != std::string_view::npos)
+    return {{}, data};
   std::string_view common = layers.substr(0, layers.find(':'));
   common = common.substr(0, common.rfind('/'));
   for (std::string_view rest = layers; !rest.empty();) {
     const auto layer = rest.substr(0, rest.find(':'));
     rest.remove_prefix(std::min(layer.size() + 1, rest.size()));
-    while (!common.empty() && (layer.size() <= common.size() + 1 || layer.compare(0, common.size(), common) != 0 ||
-                               layer[common.size()] != '/')) {
+    while (!common.empty() &&
+           (layer.size() <= common.size() + 1 || layer.compare(0, common.size(), common) != 0 ||
+            layer[common.size()] != '/')) {
       common = common.substr(0, common.rfind('/'));
     }
   }
@@ -175,22 +180,25 @@ class InDirectory {
   bool failed_ = false;
 };
 
-Result<void> mount_data(const std::string& what, const std::string& source, const std::filesystem::path& target,
-                        const char* type, unsigned long flags, const std::string& data) {
+Result<void> mount_data(const std::string& what, const std::string& source,
+                        const std::filesystem::path& target, const char* type, unsigned long flags,
+                        const std::string& data) {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   ShortenedData shortened{{}, data};
   if (data.size() >= page && type != nullptr && std::string_view(type) == "overlay") {
     shortened = shorten_lower_directories(data);
   }
-  if (shortened.data.size() >= page) return fail(Code::kInvalidArgument, what + ": the options are longer than a page");
+  if (shortened.data.size() >= page)
+    return fail(Code::kInvalidArgument, what + ": the options are longer than a page");
   const InDirectory in(shortened.directory);
   if (in.failed()) return fail_errno(what + ": enter " + shortened.directory);
-  if (::mount(source.c_str(), target.c_str(), type, flags, shortened.data.c_str()) != 0) return fail_errno(what);
+  if (::mount(source.c_str(), target.c_str(), type, flags, shortened.data.c_str()) != 0)
+    return fail_errno(what);
   return {};
 }
 
-Result<void> mount_parsed(const std::string& type, const std::string& source, const std::filesystem::path& target,
-                          const MountOptions& options) {
+Result<void> mount_parsed(const std::string& type, const std::string& source,
+                          const std::filesystem::path& target, const MountOptions& options) {
   const std::string what = "mount " + source + " (" + type + ") at " + target.string();
   const char* fs_type = type.empty() || type == "bind" ? nullptr : type.c_str();
   unsigned long flags = options.flags;
@@ -207,10 +215,12 @@ Result<void> mount_parsed(const std::string& type, const std::string& source, co
   // A bind mount takes no other flags at first: "bind,ro" needs a second call.
   constexpr unsigned long kBindFlags = MS_BIND | MS_REC;
   if ((flags & MS_BIND) != 0 && (flags & ~kBindFlags) != 0 && (flags & MS_REMOUNT) == 0 &&
-      ::mount("", target.c_str(), nullptr, (flags & ~static_cast<unsigned long>(MS_REC)) | MS_REMOUNT, nullptr) != 0) {
+      ::mount("", target.c_str(), nullptr,
+              (flags & ~static_cast<unsigned long>(MS_REC)) | MS_REMOUNT, nullptr) != 0) {
     return fail_errno(what + ": remount");
   }
-  if (options.propagation != 0 && ::mount("", target.c_str(), nullptr, options.propagation, nullptr) != 0) {
+  if (options.propagation != 0 &&
+      ::mount("", target.c_str(), nullptr, options.propagation, nullptr) != 0) {
     return fail_errno(what + ": propagation");
   }
   return {};
@@ -225,13 +235,15 @@ Result<UniqueFd> lift_mount(const std::filesystem::path& target, MountTree tree)
   return clone;
 }
 
-// Overlay itself cannot map ids, its layers can. Their mapped clones need paths while the overlay is made: they have
-// them in a small file system at the target, where a shim that dies meanwhile leaves nothing that nobody would unmount.
+// Overlay itself cannot map ids, its layers can. Their mapped clones need paths while the overlay
+// is made: they have them in a small file system at the target, where a shim that dies meanwhile
+// leaves nothing that nobody would unmount.
 Result<UniqueFd> make_mapped_overlay(const std::string& source, const std::filesystem::path& target,
                                      MountOptions options, const UniqueFd& user_namespace) {
   const auto found = find_lower_directories(options.data);
   if (!found) return fail(Code::kInvalidArgument, "an overlay without lowerdir");
-  if (::mount("layers", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0) {
+  if (::mount("layers", target.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") !=
+      0) {
     return fail_errno("mount a place for layers at " + target.string());
   }
   const ScopeExit take_down([&target] { ::umount2(target.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH); });
@@ -245,12 +257,14 @@ Result<UniqueFd> make_mapped_overlay(const std::string& source, const std::files
     if (::mkdir(place.c_str(), 0700) != 0) return fail_errno("mkdir " + place.string());
     const auto clone = clone_mount(layer, MountTree::kOne);
     if (!clone) return tl::unexpected(clone.error());
-    if (auto ok = map_ids(*clone, user_namespace, MountTree::kOne); !ok) return fail_with(layer, ok.error());
+    if (auto ok = map_ids(*clone, user_namespace, MountTree::kOne); !ok)
+      return fail_with(layer, ok.error());
     if (auto ok = attach_mount(*clone, place); !ok) return tl::unexpected(ok.error());
     mapped += (mapped.empty() ? "" : ":") + place.string();
   }
   options.data.replace(found->begin, found->end - found->begin, mapped);
-  if (auto ok = mount_parsed("overlay", source, target, options); !ok) return tl::unexpected(ok.error());
+  if (auto ok = mount_parsed("overlay", source, target, options); !ok)
+    return tl::unexpected(ok.error());
   return lift_mount(target, MountTree::kOne);
 }
 
@@ -266,8 +280,8 @@ Result<UniqueFd> make_mapped_mount(const std::string& type, const std::string& s
   return mount;
 }
 
-Result<void> mount_mapped(const std::string& type, const std::string& source, const std::filesystem::path& target,
-                          const MountOptions& options) {
+Result<void> mount_mapped(const std::string& type, const std::string& source,
+                          const std::filesystem::path& target, const MountOptions& options) {
   if (options.uid_map.empty() || options.gid_map.empty()) {
     return fail(Code::kInvalidArgument, "uidmap and gidmap are given together or not at all");
   }
@@ -284,23 +298,29 @@ Result<void> mount_mapped(const std::string& type, const std::string& source, co
 
 }  // namespace
 
-Result<void> mount_at(const std::string& type, const std::string& source, const std::filesystem::path& target,
+Result<void> mount_at(const std::string& type, const std::string& source,
+                      const std::filesystem::path& target,
                       const std::vector<std::string>& options) {
   const MountOptions parsed = parse_mount_options(options);
-  if (parsed.uid_map.empty() && parsed.gid_map.empty()) return mount_parsed(type, source, target, parsed);
+  if (parsed.uid_map.empty() && parsed.gid_map.empty())
+    return mount_parsed(type, source, target, parsed);
   auto ok = mount_mapped(type, source, target, parsed);
-  if (!ok) return fail_with("idmapped mount of " + source + " (" + type + ") at " + target.string(), ok.error());
+  if (!ok)
+    return fail_with("idmapped mount of " + source + " (" + type + ") at " + target.string(),
+                     ok.error());
   return ok;
 }
 
-Result<std::filesystem::path> resolve_inside(const std::filesystem::path& root, const std::filesystem::path& below) {
+Result<std::filesystem::path> resolve_inside(const std::filesystem::path& root,
+                                             const std::filesystem::path& below) {
   const std::string what = "'" + below.string() + "' in " + root.string();
   const UniqueFd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!top) return fail_errno("open " + root.string());
   open_how how = {};
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const UniqueFd found(static_cast<int>(::syscall(SYS_openat2, top.get(), below.c_str(), &how, sizeof(how))));
+  const UniqueFd found(
+      static_cast<int>(::syscall(SYS_openat2, top.get(), below.c_str(), &how, sizeof(how))));
   if (!found) return fail_errno("find " + what);
   char path[PATH_MAX];
   const auto link = "/proc/self/fd/" + std::to_string(found.get());
@@ -315,19 +335,22 @@ std::vector<std::string> find_mounts_below(std::string_view mountinfo, std::stri
     const auto end = std::min(mountinfo.find('\n'), mountinfo.size());
     std::string_view line = mountinfo.substr(0, end);
     mountinfo.remove_prefix(std::min(end + 1, mountinfo.size()));
-    for (int field = 0; field < 4; ++field) line.remove_prefix(std::min(line.find(' '), line.size() - 1) + 1);
+    for (int field = 0; field < 4; ++field)
+      line.remove_prefix(std::min(line.find(' '), line.size() - 1) + 1);
     std::string point = unescape_octal(line.substr(0, line.find(' ')));
-    const bool below =
-        point.size() > path.size() && point[path.size()] == '/' && point.compare(0, path.size(), path) == 0;
+    const bool below = point.size() > path.size() && point[path.size()] == '/' &&
+                       point.compare(0, path.size(), path) == 0;
     if (point == path || below) result.push_back(std::move(point));
   }
-  // mountinfo is in the order of mounting, so backwards is children before parents and the top of a stack first.
+  // mountinfo is in the order of mounting, so backwards is children before parents and the top of a
+  // stack first.
   std::reverse(result.begin(), result.end());
   return result;
 }
 
 Result<void> unmount_tree(const std::filesystem::path& path) {
-  // The usual case, one or a few stacked mounts with nothing below, needs no list of all mounts of the node.
+  // The usual case, one or a few stacked mounts with nothing below, needs no list of all mounts of
+  // the node.
   bool unmounted = false;
   while (::umount2(path.c_str(), UMOUNT_NOFOLLOW) == 0) unmounted = true;
   if (errno == ENOENT || (errno == EINVAL && unmounted)) return {};
@@ -336,8 +359,10 @@ Result<void> unmount_tree(const std::filesystem::path& path) {
   auto text = read_file("/proc/self/mountinfo", kLargestMountinfo);
   if (!text) return tl::unexpected(text.error());
   for (const auto& point : find_mounts_below(*text, error ? path.string() : real.string())) {
-    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT) continue;
-    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0) return fail_errno("unmount " + point);
+    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW) == 0 || errno == EINVAL || errno == ENOENT)
+      continue;
+    if (::umount2(point.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0)
+      return fail_errno("unmount " + point);
   }
   return {};
 }

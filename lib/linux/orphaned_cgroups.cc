@@ -35,13 +35,16 @@ bool remove_cgroup(const std::filesystem::path& directory) {
   return ::rmdir(directory.c_str()) == 0 || errno == ENOENT || errno == ENODEV;
 }
 
-// A cgroup is removed by its directories alone; its files go with it. Fails while a process is in it.
+// A cgroup is removed by its directories alone; its files go with it. Fails while a process is in
+// it.
 bool remove_tree(const std::filesystem::path& directory, int depth) {
   if (remove_cgroup(directory)) return true;
   if (depth >= kMaxDepth) return false;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    if (entry.is_directory(error) && !entry.is_symlink(error) && !remove_tree(entry.path(), depth + 1)) return false;
+    if (entry.is_directory(error) && !entry.is_symlink(error) &&
+        !remove_tree(entry.path(), depth + 1))
+      return false;
   }
   return remove_cgroup(directory);
 }
@@ -66,7 +69,8 @@ OrphanedCgroups find_cgroups(const std::string& path) {
 }
 
 Result<void> end_processes(const OrphanedCgroups& cgroups) {
-  // Without a freezer of its own there is nothing yet but what the runtime was preparing, and that ends with it.
+  // Without a freezer of its own there is nothing yet but what the runtime was preparing, and that
+  // ends with it.
   if (cgroups.unified.empty() && cgroups.freezer.empty()) return {};
   auto own = open_cgroups_at(cgroups.unified, cgroups.freezer);
   if (!own) return tl::unexpected(own.error());
@@ -76,8 +80,10 @@ Result<void> end_processes(const OrphanedCgroups& cgroups) {
   }
   const std::int64_t deadline_ns = monotonic_ns() + kDeathDeadline_ns;
   while (is_populated(*own)) {
-    if (monotonic_ns() >= deadline_ns) return fail(Code::kDeadlineExceeded, "processes are alive after 2 s");
-    // The unified one first: it kills what is frozen there, so that nothing runs when the v1 freezer is thawed.
+    if (monotonic_ns() >= deadline_ns)
+      return fail(Code::kDeadlineExceeded, "processes are alive after 2 s");
+    // The unified one first: it kills what is frozen there, so that nothing runs when the v1
+    // freezer is thawed.
     if (own->unified) (void)own->unified->kill();
     if (own->freezer) (void)own->freezer->kill();
     if (!is_populated(*own)) break;
@@ -99,7 +105,8 @@ Result<void> remove_cgroups(const OrphanedCgroups& cgroups) {
     if (std::all_of(cgroups.all.begin(), cgroups.all.end(),
                     [](const auto& directory) { return remove_tree(directory, 0); }))
       return {};
-    if (monotonic_ns() >= deadline_ns) return fail(Code::kDeadlineExceeded, "cgroups of the container are still there");
+    if (monotonic_ns() >= deadline_ns)
+      return fail(Code::kDeadlineExceeded, "cgroups of the container are still there");
     wait_for_change({});
   }
 }

@@ -11,7 +11,8 @@ namespace ward {
 Result<UniqueFd> open_pidfd(pid_t pid) {
   const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   if (fd >= 0) return UniqueFd(fd);
-  if (errno == ESRCH) return fail(Code::kNotFound, "pidfd_open " + std::to_string(pid) + ": no such process");
+  if (errno == ESRCH)
+    return fail(Code::kNotFound, "pidfd_open " + std::to_string(pid) + ": no such process");
   return fail_errno("pidfd_open " + std::to_string(pid));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process named by descriptor: a signal sent through it cannot hit a later process with the same pid.
+// A process named by descriptor: a signal sent through it cannot hit a later process with the same
+// pid.
 #pragma once
 
 #include <sys/types.h>

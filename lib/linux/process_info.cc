@@ -41,7 +41,8 @@ Number number(std::string_view text) {
 }
 
 std::string_view line_value(std::string_view text, std::string_view key) {
-  // Only a key at the start of a line counts: Name: is container-controlled (the kernel escapes newlines in it).
+  // Only a key at the start of a line counts: Name: is container-controlled (the kernel escapes
+  // newlines in it).
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -89,8 +90,10 @@ TaskStatus parse_status(std::string_view text) {
   status.uid = line_value(text, "Uid:");
   status.gid = line_value(text, "Gid:");
   status.capabilities_effective = line_value(text, "CapEff:");
-  if (const auto value = line_value(text, "NoNewPrivs:"); !value.empty()) status.no_new_privileges = number<int>(value);
-  if (const auto value = line_value(text, "Seccomp:"); !value.empty()) status.seccomp = number<int>(value);
+  if (const auto value = line_value(text, "NoNewPrivs:"); !value.empty())
+    status.no_new_privileges = number<int>(value);
+  if (const auto value = line_value(text, "Seccomp:"); !value.empty())
+    status.seccomp = number<int>(value);
   return status;
 }
 
@@ -107,13 +110,16 @@ std::string read_exe(pid_t tid, const std::filesystem::path& proc) {
   return n <= 0 ? std::string() : std::string(target.data(), static_cast<std::size_t>(n));
 }
 
-std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit, const std::filesystem::path& proc) {
+std::vector<ThreadIdentity> read_threads(pid_t tid, std::size_t limit,
+                                         const std::filesystem::path& proc) {
   std::vector<ThreadIdentity> threads;
   std::error_code gone;
   std::filesystem::directory_iterator entry(proc / std::to_string(tid) / "task", gone);
-  for (; !gone && entry != std::filesystem::directory_iterator() && threads.size() < limit; entry.increment(gone)) {
+  for (; !gone && entry != std::filesystem::directory_iterator() && threads.size() < limit;
+       entry.increment(gone)) {
     const auto thread = number<pid_t>(entry->path().filename().native());
-    if (const auto stat = read_stat(thread, proc)) threads.push_back({thread, stat->start_time_ticks});
+    if (const auto stat = read_stat(thread, proc))
+      threads.push_back({thread, stat->start_time_ticks});
   }
   return threads;
 }

@@ -51,7 +51,8 @@ Result<UniqueFd> ConsoleSocket::receive_master() const {
   if (!connection) return fail_with("the runtime sent no terminal", connection.error());
   auto message = receive_descriptors(*connection);
   if (!message) return fail_with("receive the terminal", message.error());
-  if (message->descriptors.size() != 1) return fail(Code::kInternal, "the runtime did not send exactly one terminal");
+  if (message->descriptors.size() != 1)
+    return fail(Code::kInternal, "the runtime did not send exactly one terminal");
   UniqueFd master = std::move(message->descriptors.front());
   unsigned int number = 0;
   if (::ioctl(master.get(), TIOCGPTN, &number) != 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A terminal made by the OCI runtime: the socket over which runc hands out the master (`--console-socket`), and the
-// window size.
+// A terminal made by the OCI runtime: the socket over which runc hands out the master
+// (`--console-socket`), and the window size.
 // Source: https://github.com/opencontainers/runc/blob/main/docs/terminals.md
 #pragma once
 

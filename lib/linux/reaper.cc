@@ -22,7 +22,8 @@ std::uint32_t Exit::code() const {
 
 Reaper::Reaper(asio::io_context& loop) : loop_(loop), signals_(loop) {}
 
-Result<void> Reaper::start(std::function<void(int)> on_termination, std::function<void()> on_question) {
+Result<void> Reaper::start(std::function<void(int)> on_termination,
+                           std::function<void()> on_question) {
   on_termination_ = std::move(on_termination);
   on_question_ = std::move(on_question);
   if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail_errno("become the subreaper");
@@ -30,7 +31,8 @@ Result<void> Reaper::start(std::function<void(int)> on_termination, std::functio
   sigemptyset(&set);
   for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1}) sigaddset(&set, signal);
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
-  // Writing to a reader that went away is an error to handle, not a signal; children get the default back.
+  // Writing to a reader that went away is an error to handle, not a signal; children get the
+  // default back.
   ::signal(SIGPIPE, SIG_IGN);
   const int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return fail_errno("signalfd");
@@ -62,7 +64,8 @@ void Reaper::watch(pid_t pid, Watcher watcher) {
   }
   const Exit exit = kept->second.exit;
   unplaced_.erase(kept);
-  // The number may have been used twice while the hold lasted; then the kept status is the earlier process's.
+  // The number may have been used twice while the hold lasted; then the kept status is the earlier
+  // process's.
   if (still_our_child(pid)) {
     watchers_[pid] = std::move(watcher);
     return;
@@ -71,23 +74,24 @@ void Reaper::watch(pid_t pid, Watcher watcher) {
 }
 
 void Reaper::wait_for_signal() {
-  signals_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
-    if (error) return;
-    signalfd_siginfo info;
-    int termination = 0;
-    bool asked = false;
-    while (::read(signals_.native_handle(), &info, sizeof(info)) == sizeof(info)) {
-      if (info.ssi_signo == SIGUSR1) {
-        asked = true;
-      } else if (info.ssi_signo != SIGCHLD) {
-        termination = static_cast<int>(info.ssi_signo);
-      }
-    }
-    reap();
-    if (asked && on_question_) on_question_();
-    if (termination != 0 && on_termination_) on_termination_(termination);
-    if (signals_.is_open()) wait_for_signal();
-  });
+  signals_.async_wait(
+      asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& error) {
+        if (error) return;
+        signalfd_siginfo info;
+        int termination = 0;
+        bool asked = false;
+        while (::read(signals_.native_handle(), &info, sizeof(info)) == sizeof(info)) {
+          if (info.ssi_signo == SIGUSR1) {
+            asked = true;
+          } else if (info.ssi_signo != SIGCHLD) {
+            termination = static_cast<int>(info.ssi_signo);
+          }
+        }
+        reap();
+        if (asked && on_question_) on_question_();
+        if (termination != 0 && on_termination_) on_termination_(termination);
+        if (signals_.is_open()) wait_for_signal();
+      });
 }
 
 void Reaper::forget_unplaced() {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one place that waits for children. Runtime helpers, container processes that were orphaned to us (we are their
-// subreaper) and strangers all end here; a status goes to whoever watches the pid. Container processes end before
-// anyone knows their pid when they are quick: while a Hold lives, statuses nobody watches are kept and replayed by
-// watch(). One thread; callbacks come from the loop, never from inside watch().
+// The one place that waits for children. Runtime helpers, container processes that were orphaned to
+// us (we are their subreaper) and strangers all end here; a status goes to whoever watches the pid.
+// Container processes end before anyone knows their pid when they are quick: while a Hold lives,
+// statuses nobody watches are kept and replayed by watch(). One thread; callbacks come from the
+// loop, never from inside watch().
 #pragma once
 
 #include <sys/types.h>
@@ -36,20 +37,23 @@ class Reaper {
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  // Blocks SIGCHLD, the signals that end us and SIGUSR1, by which people ask how we are, and makes us the subreaper.
-  // Call before the first child.
-  Result<void> start(std::function<void(int signal)> on_termination, std::function<void()> on_question);
+  // Blocks SIGCHLD, the signals that end us and SIGUSR1, by which people ask how we are, and makes
+  // us the subreaper. Call before the first child.
+  Result<void> start(std::function<void(int signal)> on_termination,
+                     std::function<void()> on_question);
   void stop();
 
-  // Asked about each child that SIGSYS ended, while it is a zombie and /proc still knows it. What it answers is called
-  // where nobody watches that child, nor comes to before the Hold ends.
+  // Asked about each child that SIGSYS ended, while it is a zombie and /proc still knows it. What
+  // it answers is called where nobody watches that child, nor comes to before the Hold ends.
   using Stranger = std::function<std::function<void()>(pid_t pid, std::uint64_t start_ticks)>;
   void on_stranger(Stranger stranger) { stranger_ = std::move(stranger); }
 
   // Once, when the child ends; at once (by way of the loop) where its status was kept.
   void watch(pid_t pid, Watcher watcher);
 
-  [[nodiscard]] std::size_t watched() const { return watchers_.size(); }  // processes that have not ended yet
+  [[nodiscard]] std::size_t watched() const {
+    return watchers_.size();
+  }  // processes that have not ended yet
 
   // Alive from before a runtime helper may make a container process until that process is watched.
   using Hold = std::shared_ptr<void>;

@@ -15,7 +15,9 @@ namespace {
 
 constexpr int kMaxErrorNumber = 4095;  // MAX_ERRNO of the kernel
 
-constexpr std::size_t words(std::size_t bytes) { return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t); }
+constexpr std::size_t words(std::size_t bytes) {
+  return (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+}
 
 int retry_ioctl(int fd, unsigned long request, void* argument) {
   int result = 0;
@@ -43,10 +45,12 @@ Result<SeccompListener> SeccompListener::adopt(UniqueFd fd) {
     return fail_errno("probe the seccomp listener");
   }
   seccomp_notif_sizes sizes{};
-  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0) return fail_errno("seccomp(GET_NOTIF_SIZES)");
+  if (::syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
+    return fail_errno("seccomp(GET_NOTIF_SIZES)");
   if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0) return fail_errno("fcntl(FD_CLOEXEC)");
-  return SeccompListener(std::move(fd), std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif)),
-                         std::max<std::size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp)));
+  return SeccompListener(
+      std::move(fd), std::max<std::size_t>(sizes.seccomp_notif, sizeof(seccomp_notif)),
+      std::max<std::size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp)));
 }
 
 Result<std::optional<Notification>> SeccompListener::receive() {
@@ -62,7 +66,8 @@ Result<std::optional<Notification>> SeccompListener::receive() {
   notification.tid = static_cast<pid_t>(request->pid);
   notification.arch = request->data.arch;
   notification.nr = request->data.nr;
-  std::copy(std::begin(request->data.args), std::end(request->data.args), notification.args.begin());
+  std::copy(std::begin(request->data.args), std::end(request->data.args),
+            notification.args.begin());
   return notification;
 }
 
@@ -87,7 +92,9 @@ Result<Delivery> SeccompListener::deny(std::uint64_t id, int error_number) {
   return send(id, valid ? -error_number : -EPERM, 0);
 }
 
-Result<Delivery> SeccompListener::let_run(std::uint64_t id) { return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
+Result<Delivery> SeccompListener::let_run(std::uint64_t id) {
+  return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
 
 bool SeccompListener::is_valid(std::uint64_t id) const {
   return ::ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;

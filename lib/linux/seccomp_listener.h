@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The descriptor over which the kernel asks about system calls (SECCOMP_RET_USER_NOTIF). Used by the shim's supervisor.
-// The owner polls; receive() is only for a descriptor that polled readable, because the kernel would block otherwise.
+// The descriptor over which the kernel asks about system calls (SECCOMP_RET_USER_NOTIF). Used by
+// the shim's supervisor. The owner polls; receive() is only for a descriptor that polled readable,
+// because the kernel would block otherwise.
 // Source: seccomp_unotify(2), Documentation/userspace-api/seccomp_filter.rst
 #pragma once
 
@@ -24,7 +25,8 @@ struct Notification {
   std::array<std::uint64_t, 6> args{};
 };
 
-// Did the waiting thread still want the answer? A signal, a freeze or its death takes the notification back (K11).
+// Did the waiting thread still want the answer? A signal, a freeze or its death takes the
+// notification back (K11).
 enum class Delivery { kDelivered, kGone };
 
 class SeccompListener {
@@ -39,7 +41,8 @@ class SeccompListener {
   // The call does not run. `error_number` is 1 to 4095 (EPERM), or 0: it returns 0 then. Any other
   // number becomes EPERM.
   Result<Delivery> deny(std::uint64_t id, int error_number);
-  // The call then runs in the kernel as if there were no listener; decide on scalars only before using it (K13).
+  // The call then runs in the kernel as if there were no listener; decide on scalars only before
+  // using it (K13).
   Result<Delivery> let_run(std::uint64_t id);
   [[nodiscard]] bool is_valid(std::uint64_t id) const;
 

@@ -16,9 +16,10 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path) {
   const std::string& name = path.native();
   if (name.empty()) return fail(Code::kInvalidArgument, "the path of a unix socket is empty");
   if (name.size() > kMaxUnixPathBytes) {
-    return fail(Code::kInvalidArgument, "the path of a unix socket may have " + std::to_string(kMaxUnixPathBytes) +
-                                            " bytes, this one has " + std::to_string(name.size()) + ": '" + name +
-                                            "' (choose a shorter directory)");
+    return fail(Code::kInvalidArgument, "the path of a unix socket may have " +
+                                            std::to_string(kMaxUnixPathBytes) +
+                                            " bytes, this one has " + std::to_string(name.size()) +
+                                            ": '" + name + "' (choose a shorter directory)");
   }
   if (name.find('\0') != std::string::npos) {
     return fail(Code::kInvalidArgument, "the path of a unix socket contains a zero byte");
@@ -38,7 +39,8 @@ Result<UniqueFd> new_socket() {
 Result<void> bind_to(const UniqueFd& fd, const std::filesystem::path& path) {
   const auto address = address_of(path);
   if (!address) return tl::unexpected<Error>(address.error());
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0) return {};
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0)
+    return {};
   if (errno != EADDRINUSE) return fail_errno("bind '" + path.string() + "'");
   return tl::unexpected<Error>(
       Error{Code::kAlreadyExists, "bind '" + path.string() + "': the path exists", EADDRINUSE});
@@ -52,10 +54,12 @@ bool is_stale_socket(const std::filesystem::path& path) {
   return !probe && probe.error().sys_errno == ECONNREFUSED;
 }
 
-// Collects every descriptor of every SCM_RIGHTS message, so that whatever is wrong with them they are closed.
+// Collects every descriptor of every SCM_RIGHTS message, so that whatever is wrong with them they
+// are closed.
 std::vector<UniqueFd> descriptors_of(msghdr& message) {
   std::vector<UniqueFd> found;
-  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr;
+       control = CMSG_NXTHDR(&message, control)) {
     if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
     const std::size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
@@ -82,18 +86,22 @@ Result<UniqueFd> connect_unix(const std::filesystem::path& path) {
   const int error = errno;
   auto failure = fail_errno("connect '" + path.string() + "'", error);
   if (error == EAGAIN)
-    failure.value().code = Code::kUnavailable;  // unix sockets never say EINPROGRESS: the queue is full
+    failure.value().code =
+        Code::kUnavailable;  // unix sockets never say EINPROGRESS: the queue is full
   return failure;
 }
 
 Result<UniqueFd> listen_unix(const std::filesystem::path& path, StaleSocket stale) {
   auto fd = new_socket();
   if (!fd) return fd;
-  // The mode of the socket's own inode is the mode the path gets: no moment with wider rights, no umask (process-wide).
+  // The mode of the socket's own inode is the mode the path gets: no moment with wider rights, no
+  // umask (process-wide).
   if (::fchmod(fd->get(), 0600) != 0) return fail_errno("fchmod of a socket");
   auto bound = bind_to(*fd, path);
-  if (!bound && bound.error().sys_errno == EADDRINUSE && stale == StaleSocket::kReplace && is_stale_socket(path)) {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink '" + path.string() + "'");
+  if (!bound && bound.error().sys_errno == EADDRINUSE && stale == StaleSocket::kReplace &&
+      is_stale_socket(path)) {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+      return fail_errno("unlink '" + path.string() + "'");
     bound = bind_to(*fd, path);
   }
   if (!bound) return tl::unexpected<Error>(bound.error());
@@ -119,13 +127,17 @@ Result<UniqueFd> accept_unix(const UniqueFd& listener) {
 Result<PeerCredentials> peer_credentials(const UniqueFd& socket) {
   ucred credentials{};
   socklen_t size = sizeof credentials;
-  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return fail_errno("SO_PEERCRED");
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0)
+    return fail_errno("SO_PEERCRED");
   return PeerCredentials{credentials.pid, credentials.uid, credentials.gid};
 }
 
-Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes, const std::vector<int>& descriptors) {
-  if (bytes.empty()) return fail(Code::kInvalidArgument, "descriptors travel with at least one byte");
-  if (descriptors.size() > kMaxDescriptorsPerMessage) return fail(Code::kInvalidArgument, "too many descriptors");
+Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes,
+                              const std::vector<int>& descriptors) {
+  if (bytes.empty())
+    return fail(Code::kInvalidArgument, "descriptors travel with at least one byte");
+  if (descriptors.size() > kMaxDescriptorsPerMessage)
+    return fail(Code::kInvalidArgument, "too many descriptors");
   iovec data{const_cast<char*>(bytes.data()), bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxDescriptorsPerMessage * sizeof(int))> control{};
   msghdr message{};
@@ -150,7 +162,8 @@ Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes, co
     if (failure.value().sys_errno == EAGAIN) failure.value().code = Code::kUnavailable;
     return failure;
   }
-  if (static_cast<std::size_t>(sent) != bytes.size()) return fail(Code::kResourceExhausted, "sendmsg: cut short");
+  if (static_cast<std::size_t>(sent) != bytes.size())
+    return fail(Code::kResourceExhausted, "sendmsg: cut short");
   return {};
 }
 
@@ -174,7 +187,8 @@ Result<DescriptorMessage> receive_piece(const UniqueFd& socket, std::size_t max_
     return failure;
   }
   received.descriptors = descriptors_of(message);
-  if (size == 0) return tl::unexpected<Error>(Error{Code::kUnavailable, "recvmsg: the peer closed", ECONNRESET});
+  if (size == 0)
+    return tl::unexpected<Error>(Error{Code::kUnavailable, "recvmsg: the peer closed", ECONNRESET});
   if ((static_cast<unsigned>(message.msg_flags) & MSG_CTRUNC) != 0U) {
     return fail(Code::kResourceExhausted, "recvmsg: descriptors were cut off (more than " +
                                               std::to_string(kMaxDescriptorsPerMessage) +
@@ -185,7 +199,8 @@ Result<DescriptorMessage> receive_piece(const UniqueFd& socket, std::size_t max_
 }
 
 Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket, std::size_t max_bytes) {
-  auto received = receive_piece(socket, max_bytes + 1);  // one more, so that "too long" can be seen on a stream
+  auto received =
+      receive_piece(socket, max_bytes + 1);  // one more, so that "too long" can be seen on a stream
   if (received && received->bytes.size() > max_bytes) {
     return fail(Code::kResourceExhausted,
                 "recvmsg: the message is larger than " + std::to_string(max_bytes) + " bytes");

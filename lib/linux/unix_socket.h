@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unix stream sockets by path, who is at the other end, and descriptors passed over them. Every descriptor made here is
-// CLOEXEC and non-blocking from birth. Used by ttrpc, the console socket and the seccomp listener's handshake.
+// Unix stream sockets by path, who is at the other end, and descriptors passed over them. Every
+// descriptor made here is CLOEXEC and non-blocking from birth. Used by ttrpc, the console socket
+// and the seccomp listener's handshake.
 #pragma once
 
 #include <sys/types.h>
@@ -20,16 +21,19 @@ inline constexpr std::size_t kMaxUnixPathBytes = 107;  // sun_path without its f
 inline constexpr std::size_t kMaxDescriptorMessageBytes = 64U << 10U;
 inline constexpr std::size_t kMaxDescriptorsPerMessage = 16;
 
-// kNotFound: no such path; kUnavailable: nobody listens, or the queue of the listener is full. Never blocks.
+// kNotFound: no such path; kUnavailable: nobody listens, or the queue of the listener is full.
+// Never blocks.
 Result<UniqueFd> connect_unix(const std::filesystem::path& path);
 
 enum class StaleSocket {
   kKeep,     // a path that exists is kAlreadyExists
-  kReplace,  // a socket that nobody listens on is removed first; one that is in use, or anything else: kAlreadyExists
+  kReplace,  // a socket that nobody listens on is removed first; one that is in use, or anything
+             // else: kAlreadyExists
 };
 
 // Bound with mode 0600 and listening. The directory must exist.
-Result<UniqueFd> listen_unix(const std::filesystem::path& path, StaleSocket stale = StaleSocket::kKeep);
+Result<UniqueFd> listen_unix(const std::filesystem::path& path,
+                             StaleSocket stale = StaleSocket::kKeep);
 
 // errno EAGAIN (kUnavailable) where no connection waits.
 Result<UniqueFd> accept_unix(const UniqueFd& listener);
@@ -48,11 +52,14 @@ struct DescriptorMessage {
   std::vector<UniqueFd> descriptors;
 };
 
-// One sendmsg with SCM_RIGHTS; at least one byte. Either everything was taken by the kernel or an error is returned.
-Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes, const std::vector<int>& descriptors);
+// One sendmsg with SCM_RIGHTS; at least one byte. Either everything was taken by the kernel or an
+// error is returned.
+Result<void> send_descriptors(const UniqueFd& socket, std::string_view bytes,
+                              const std::vector<int>& descriptors);
 
-// One recvmsg. Errors: kUnavailable with errno EAGAIN (nothing there yet) or ECONNRESET (the peer closed),
-// kResourceExhausted where the message or its descriptors did not fit (the descriptors are closed, nothing leaks).
+// One recvmsg. Errors: kUnavailable with errno EAGAIN (nothing there yet) or ECONNRESET (the peer
+// closed), kResourceExhausted where the message or its descriptors did not fit (the descriptors are
+// closed, nothing leaks).
 Result<DescriptorMessage> receive_descriptors(const UniqueFd& socket,
                                               std::size_t max_bytes = kMaxDescriptorMessageBytes);
 

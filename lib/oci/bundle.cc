@@ -45,12 +45,14 @@ Result<void> check_objects(const ordered_json& tree, std::initializer_list<const
   return {};
 }
 
-// Below linux.seccomp every object is of the specification: no key may differ from a known one by its case only.
+// Below linux.seccomp every object is of the specification: no key may differ from a known one by
+// its case only.
 Result<void> check_seccomp_spelling(const ordered_json& tree) {
   if (tree.is_object()) {
-    auto spelling = check_spelling(
-        tree, {"defaultAction", "defaultErrnoRet", "architectures", "flags", "listenerPath", "listenerMetadata",
-               "syscalls", "names", "action", "errnoRet", "args", "index", "value", "valueTwo", "op"});
+    auto spelling =
+        check_spelling(tree, {"defaultAction", "defaultErrnoRet", "architectures", "flags",
+                              "listenerPath", "listenerMetadata", "syscalls", "names", "action",
+                              "errnoRet", "args", "index", "value", "valueTwo", "op"});
     if (!spelling) return spelling;
   }
   if (!tree.is_structured()) return {};
@@ -75,8 +77,10 @@ Result<void> check_linux(const ordered_json& tree) {
 
 Result<void> check_config(const ordered_json& tree) {
   if (!tree.is_object()) return fail(Code::kInvalidArgument, "the document must be an object");
-  if (auto spelling = check_spelling(tree, {"process", "linux", "annotations", "root"}); !spelling) return spelling;
-  if (auto objects = check_objects(tree, {"process", "linux", "annotations", "root"}); !objects) return objects;
+  if (auto spelling = check_spelling(tree, {"process", "linux", "annotations", "root"}); !spelling)
+    return spelling;
+  if (auto objects = check_objects(tree, {"process", "linux", "annotations", "root"}); !objects)
+    return objects;
   if (const ordered_json* annotations = find_object(tree, "annotations")) {
     for (const auto& [key, value] : annotations->items()) {
       if (!value.is_string()) return fail(Code::kInvalidArgument, "annotations must be strings");
@@ -103,7 +107,8 @@ Config::~Config() = default;
 Result<Config> Config::parse(std::string_view json) {
   auto tree = parse_tree(json);
   if (!tree) return fail_with(kConfigName, std::move(tree).error());
-  if (auto checked = check_config(*tree); !checked) return fail_with(kConfigName, std::move(checked).error());
+  if (auto checked = check_config(*tree); !checked)
+    return fail_with(kConfigName, std::move(checked).error());
   return Config(std::make_unique<Document>(Document{*std::move(tree)}));
 }
 
@@ -126,15 +131,16 @@ Result<void> Config::write(const std::filesystem::path& bundle) const {
   if (::link(path.c_str(), original.c_str()) != 0 && errno != EEXIST) {
     return fail_errno("link '" + original.string() + "'");
   }
-  // No fsync: after a crash of the node there is no container to start from this file, and the caller answers the calls
-  // of other containers, which must not wait for a disk.
+  // No fsync: after a crash of the node there is no container to start from this file, and the
+  // caller answers the calls of other containers, which must not wait for a disk.
   return write_file_atomically(path, dump(), status.st_mode & 0777, Durability::kNone);
 }
 
 std::map<std::string, std::string> Config::annotations() const {
   std::map<std::string, std::string> annotations;
   if (const ordered_json* tree = find_object(document_->tree, "annotations")) {
-    for (const auto& [key, value] : tree->items()) annotations.emplace(key, value.get<std::string>());
+    for (const auto& [key, value] : tree->items())
+      annotations.emplace(key, value.get<std::string>());
   }
   return annotations;
 }
@@ -153,7 +159,9 @@ bool Config::no_new_privileges() const {
   return process != nullptr && read_flag(*process, "noNewPrivileges");
 }
 
-void Config::set_no_new_privileges(bool value) { object_at(document_->tree, "process")["noNewPrivileges"] = value; }
+void Config::set_no_new_privileges(bool value) {
+  object_at(document_->tree, "process")["noNewPrivileges"] = value;
+}
 
 Result<std::optional<Seccomp>> Config::seccomp() const {
   const ordered_json* linux_part = find_object(document_->tree, "linux");
@@ -168,7 +176,9 @@ void Config::set_seccomp(const Seccomp& seccomp) {
   object_at(document_->tree, "linux")["seccomp"] = seccomp_to_tree(seccomp);
 }
 
-std::string Config::cgroups_path() const { return string_at(find_object(document_->tree, "linux"), "cgroupsPath"); }
+std::string Config::cgroups_path() const {
+  return string_at(find_object(document_->tree, "linux"), "cgroupsPath");
+}
 
 bool Config::terminal() const {
   const ordered_json* process = find_object(document_->tree, "process");
@@ -181,7 +191,8 @@ bool Config::has_private_pid_namespace() const {
   const auto namespaces = linux_part->find("namespaces");
   if (namespaces == linux_part->end() || !namespaces->is_array()) return false;
   for (const ordered_json& entry : *namespaces) {
-    if (entry.is_object() && string_at(&entry, "type") == "pid") return string_at(&entry, "path").empty();
+    if (entry.is_object() && string_at(&entry, "type") == "pid")
+      return string_at(&entry, "path").empty();
   }
   return false;
 }
@@ -197,6 +208,8 @@ void Config::remove_annotations_with_prefix(std::string_view prefix) {
   *found = std::move(kept);
 }
 
-std::string Config::root_path() const { return string_at(find_object(document_->tree, "root"), "path"); }
+std::string Config::root_path() const {
+  return string_at(find_object(document_->tree, "root"), "path");
+}
 
 }  // namespace ward::oci

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parts of a bundle's config.json that Ward reads and the few it rewrites. JSON stays inside bundle.cc: everything
-// that Ward does not know is carried through unchanged.
+// The parts of a bundle's config.json that Ward reads and the few it rewrites. JSON stays inside
+// bundle.cc: everything that Ward does not know is carried through unchanged.
 // Source: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md
 #pragma once
 
@@ -23,14 +23,15 @@ inline constexpr int kMaxConfigDepth = 64;
 
 class Config {
  public:
-  static Result<Config> parse(std::string_view json);               // kInvalidArgument with the reason
+  static Result<Config> parse(std::string_view json);  // kInvalidArgument with the reason
   static Result<Config> read(const std::filesystem::path& bundle);  // <bundle>/config.json
   Config(Config&&) noexcept;
   Config& operator=(Config&&) noexcept;
   ~Config();
 
   [[nodiscard]] std::string dump() const;
-  // Keeps the container's original as config.json.orig (first time only), then a new file and rename.
+  // Keeps the container's original as config.json.orig (first time only), then a new file and
+  // rename.
   [[nodiscard]] Result<void> write(const std::filesystem::path& bundle) const;
 
   [[nodiscard]] std::map<std::string, std::string> annotations() const;
@@ -38,11 +39,13 @@ class Config {
   void set_capabilities(const Capabilities& capabilities);
   [[nodiscard]] bool no_new_privileges() const;
   void set_no_new_privileges(bool value);
-  [[nodiscard]] Result<std::optional<Seccomp>> seccomp() const;  // linux.seccomp; absent: the container has none
+  [[nodiscard]] Result<std::optional<Seccomp>> seccomp()
+      const;  // linux.seccomp; absent: the container has none
   void set_seccomp(const Seccomp& seccomp);
   [[nodiscard]] std::string cgroups_path() const;  // linux.cgroupsPath, may be empty
   [[nodiscard]] bool terminal() const;
-  // A pid namespace of its own: `linux.namespaces` has type pid without a path (decides whether init's exit kills all).
+  // A pid namespace of its own: `linux.namespaces` has type pid without a path (decides whether
+  // init's exit kills all).
   [[nodiscard]] bool has_private_pid_namespace() const;
   void remove_annotations_with_prefix(std::string_view prefix);  // "run.oci."
   [[nodiscard]] std::string root_path() const;
@@ -53,7 +56,8 @@ class Config {
   std::unique_ptr<Document> document_;
 };
 
-// The process document of `Exec` (OCI Process as JSON): same rules as for the container's own process.
+// The process document of `Exec` (OCI Process as JSON): same rules as for the container's own
+// process.
 class ProcessSpec {
  public:
   static Result<ProcessSpec> parse(std::string_view json);

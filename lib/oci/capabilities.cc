@@ -26,7 +26,8 @@ CapabilitySet cut(const CapabilitySet& asked, const CapabilitySet& allowed) {
 
 std::optional<std::string> find_capability_name(int number) {
   if (number < 0) return std::nullopt;
-  const std::unique_ptr<char, int (*)(void*)> name(::cap_to_name(static_cast<cap_value_t>(number)), &::cap_free);
+  const std::unique_ptr<char, int (*)(void*)> name(::cap_to_name(static_cast<cap_value_t>(number)),
+                                                   &::cap_free);
   // A number without a name comes back as digits.
   if (!name || std::string_view(name.get()).substr(0, 4) != "cap_") return std::nullopt;
   std::string upper(name.get());
@@ -47,7 +48,8 @@ std::optional<int> find_capability(std::string_view name) {
 }
 
 std::string hint_for_capability(std::string_view misspelt) {
-  if (misspelt == "ALL" || misspelt == "all") return ": no word stands for all of them, list each that is needed";
+  if (misspelt == "ALL" || misspelt == "all")
+    return ": no word stands for all of them, list each that is needed";
   Nearest nearest(misspelt);
   for (int number = 0; number < 64; ++number) {
     const auto known = find_capability_name(number);

@@ -19,8 +19,9 @@ constexpr std::size_t kMaxValues = 500'000;
 
 Result<void> check_json_bounds(std::string_view text, std::size_t max_bytes, int max_depth) {
   if (text.size() > max_bytes) {
-    return fail(Code::kResourceExhausted, "JSON of " + std::to_string(text.size()) + " bytes, at most " +
-                                              std::to_string(max_bytes) + " are read");
+    return fail(Code::kResourceExhausted, "JSON of " + std::to_string(text.size()) +
+                                              " bytes, at most " + std::to_string(max_bytes) +
+                                              " are read");
   }
   std::vector<std::size_t> members = {0};  // of each object that is open; one for each level
   std::size_t comparisons = 0;
@@ -35,20 +36,23 @@ Result<void> check_json_bounds(std::string_view text, std::size_t max_bytes, int
       in_string = true;
     } else if (c == ',' || c == '{' || c == '[') {
       if (++values > kMaxValues) {
-        return fail(Code::kResourceExhausted, "JSON of more than " + std::to_string(kMaxValues) + " values");
+        return fail(Code::kResourceExhausted,
+                    "JSON of more than " + std::to_string(kMaxValues) + " values");
       }
       if (c == ',') continue;
       members.push_back(0);
       if (members.size() > static_cast<std::size_t>(max_depth) + 1) {
-        return fail(Code::kResourceExhausted, "JSON is nested deeper than " + std::to_string(max_depth) + " levels");
+        return fail(Code::kResourceExhausted,
+                    "JSON is nested deeper than " + std::to_string(max_depth) + " levels");
       }
     } else if (c == '}' || c == ']') {
       if (members.size() > 1) members.pop_back();
     } else if (c == ':') {
       comparisons += members.back()++;
       if (comparisons > kMaxKeyComparisons) {
-        return fail(Code::kResourceExhausted, "JSON with too many members: " + std::to_string(members.back()) +
-                                                  " in one object, ten thousand are read");
+        return fail(Code::kResourceExhausted,
+                    "JSON with too many members: " + std::to_string(members.back()) +
+                        " in one object, ten thousand are read");
       }
     }
   }

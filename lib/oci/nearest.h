@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The "did you mean" of names: of all names offered those with the smallest edit distance (insert, remove, replace,
-// swap two neighbours), letters of either case alike. A name that holds the word whole counts as little more than one
-// edit: CAP_NET_RAW for net_raw. What is far from every name has no hint: a wrong one is worse than none.
+// The "did you mean" of names: of all names offered those with the smallest edit distance (insert,
+// remove, replace, swap two neighbours), letters of either case alike. A name that holds the word
+// whole counts as little more than one edit: CAP_NET_RAW for net_raw. What is far from every name
+// has no hint: a wrong one is worse than none.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +26,8 @@ class Nearest {
     best_.emplace_back(name);
   }
 
-  // " (did you mean 'read'?)", " (did you mean 'sendto' or 'sendmsg'?)"; empty where nothing is near.
+  // " (did you mean 'read'?)", " (did you mean 'sendto' or 'sendmsg'?)"; empty where nothing is
+  // near.
   [[nodiscard]] std::string hint() const {
     const auto names = near();
     std::string text;
@@ -39,10 +41,12 @@ class Nearest {
   // Those that are as near, the shortest first, at most kMost; empty where nothing is near.
   [[nodiscard]] std::vector<std::string> near() const {
     // One slip in a short word, more in a long one.
-    const std::size_t allowed = std::max(kHeldWhole, kEdit * std::min<std::size_t>(wanted_.size() / 3, 4));
+    const std::size_t allowed =
+        std::max(kHeldWhole, kEdit * std::min<std::size_t>(wanted_.size() / 3, 4));
     if (best_distance_ > allowed || best_distance_ >= kEdit * wanted_.size()) return {};
     std::vector<std::string> names = best_;
-    std::stable_sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return a.size() < b.size(); });
+    std::stable_sort(names.begin(), names.end(),
+                     [](const auto& a, const auto& b) { return a.size() < b.size(); });
     if (names.size() > kMost) names.resize(kMost);
     return names;
   }
@@ -72,14 +76,16 @@ class Nearest {
   }
 
   [[nodiscard]] std::size_t edit_distance(const std::string& name) const {
-    std::vector<std::size_t> before_last(name.size() + 1), last(name.size() + 1), row(name.size() + 1);
+    std::vector<std::size_t> before_last(name.size() + 1), last(name.size() + 1),
+        row(name.size() + 1);
     for (std::size_t j = 0; j <= name.size(); ++j) last[j] = j;
     for (std::size_t i = 1; i <= wanted_.size(); ++i) {
       row[0] = i;
       for (std::size_t j = 1; j <= name.size(); ++j) {
         const bool same = wanted_[i - 1] == name[j - 1];
         row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (same ? 0U : 1U)});
-        const bool swapped = i > 1 && j > 1 && wanted_[i - 1] == name[j - 2] && wanted_[i - 2] == name[j - 1];
+        const bool swapped =
+            i > 1 && j > 1 && wanted_[i - 1] == name[j - 2] && wanted_[i - 2] == name[j - 1];
         if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
       }
       std::swap(before_last, last);

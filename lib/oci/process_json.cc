@@ -28,26 +28,32 @@ constexpr std::array<SetName, 5> kSets{{{"bounding", &Capabilities::bounding},
 // Is it what fold_key makes of `name`? Names are ours, plain ASCII: no string is made for each of
 // them.
 bool is_folded(std::string_view folded, std::string_view name) {
-  return std::equal(folded.begin(), folded.end(), name.begin(), name.end(),
-                    [](char f, char n) { return f == (n >= 'A' && n <= 'Z' ? static_cast<char>(n - 'A' + 'a') : n); });
+  return std::equal(folded.begin(), folded.end(), name.begin(), name.end(), [](char f, char n) {
+    return f == (n >= 'A' && n <= 'Z' ? static_cast<char>(n - 'A' + 'a') : n);
+  });
 }
 
 bool is_list_of_strings(const ordered_json& value) {
-  return value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& e) { return e.is_string(); });
+  return value.is_array() &&
+         std::all_of(value.begin(), value.end(), [](const auto& e) { return e.is_string(); });
 }
 
 Result<void> check_capabilities(const ordered_json& capabilities) {
-  if (!capabilities.is_object()) return fail(Code::kInvalidArgument, "process.capabilities must be an object");
-  auto spelling = check_spelling(capabilities, {"bounding", "effective", "inheritable", "permitted", "ambient"});
+  if (!capabilities.is_object())
+    return fail(Code::kInvalidArgument, "process.capabilities must be an object");
+  auto spelling = check_spelling(capabilities,
+                                 {"bounding", "effective", "inheritable", "permitted", "ambient"});
   if (!spelling) return fail_with("process.capabilities", std::move(spelling).error());
   for (const SetName& set : kSets) {
     const auto found = capabilities.find(set.key);
     if (found == capabilities.end() || found->is_null()) continue;
     const std::string what = std::string("process.capabilities.") + set.key;
-    if (!is_list_of_strings(*found)) return fail(Code::kInvalidArgument, what + " must be a list of strings");
+    if (!is_list_of_strings(*found))
+      return fail(Code::kInvalidArgument, what + " must be a list of strings");
     // They are sorted and compared with those that are allowed.
     if (found->size() > kMaxCapabilities) {
-      return fail(Code::kResourceExhausted, what + " has " + std::to_string(found->size()) + " names, at most " +
+      return fail(Code::kResourceExhausted, what + " has " + std::to_string(found->size()) +
+                                                " names, at most " +
                                                 std::to_string(kMaxCapabilities) + " are read");
     }
   }
@@ -56,14 +62,16 @@ Result<void> check_capabilities(const ordered_json& capabilities) {
 
 }  // namespace
 
-Result<void> check_spelling(const ordered_json& object, std::initializer_list<std::string_view> names) {
+Result<void> check_spelling(const ordered_json& object,
+                            std::initializer_list<std::string_view> names) {
   for (const auto& [key, value] : object.items()) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
     const std::string folded = fold_key(key);
-    const auto* const taken =
-        std::find_if(names.begin(), names.end(), [&](std::string_view name) { return is_folded(folded, name); });
+    const auto* const taken = std::find_if(
+        names.begin(), names.end(), [&](std::string_view name) { return is_folded(folded, name); });
     if (taken == names.end()) continue;
-    return fail(Code::kInvalidArgument, "key '" + escape(key, 64) + "' must be spelt '" + std::string(*taken) +
+    return fail(Code::kInvalidArgument, "key '" + escape(key, 64) + "' must be spelt '" +
+                                            std::string(*taken) +
                                             "': the runtime would take one for the other");
   }
   return {};

@@ -19,7 +19,8 @@ ProcessSpec::~ProcessSpec() = default;
 Result<ProcessSpec> ProcessSpec::parse(std::string_view json) {
   auto tree = parse_tree(json);
   if (!tree) return fail_with("process document", std::move(tree).error());
-  if (auto checked = check_process(*tree); !checked) return tl::unexpected(std::move(checked).error());
+  if (auto checked = check_process(*tree); !checked)
+    return tl::unexpected(std::move(checked).error());
   return ProcessSpec(std::make_unique<Document>(Document{*std::move(tree)}));
 }
 
@@ -27,13 +28,17 @@ std::string ProcessSpec::dump() const {
   return document_->tree.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-std::optional<Capabilities> ProcessSpec::capabilities() const { return read_capabilities(document_->tree); }
+std::optional<Capabilities> ProcessSpec::capabilities() const {
+  return read_capabilities(document_->tree);
+}
 
 void ProcessSpec::set_capabilities(const Capabilities& capabilities) {
   write_capabilities(document_->tree, capabilities);
 }
 
-bool ProcessSpec::no_new_privileges() const { return read_flag(document_->tree, "noNewPrivileges"); }
+bool ProcessSpec::no_new_privileges() const {
+  return read_flag(document_->tree, "noNewPrivileges");
+}
 
 void ProcessSpec::set_no_new_privileges(bool value) { document_->tree["noNewPrivileges"] = value; }
 

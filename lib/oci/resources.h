@@ -10,8 +10,8 @@
 
 namespace ward::oci {
 
-// The same object for the runtime: checked to be one, and without members that are null (runc 1.1 takes a null for a
-// present object and crashes). kInvalidArgument with the reason.
+// The same object for the runtime: checked to be one, and without members that are null (runc 1.1
+// takes a null for a present object and crashes). kInvalidArgument with the reason.
 Result<std::string> normalize_resources(std::string_view json);
 
 }  // namespace ward::oci

@@ -17,16 +17,18 @@ struct ActionName {
   SeccompAction action;
   std::string_view name;
 };
-// SCMP_ACT_KILL comes after SCMP_ACT_KILL_THREAD: both read as kill-thread, the clear one is written.
-constexpr std::array<ActionName, 9> kActions{{{SeccompAction::kKillThread, "SCMP_ACT_KILL_THREAD"},
-                                              {SeccompAction::kKillThread, "SCMP_ACT_KILL"},
-                                              {SeccompAction::kKillProcess, "SCMP_ACT_KILL_PROCESS"},
-                                              {SeccompAction::kTrap, "SCMP_ACT_TRAP"},
-                                              {SeccompAction::kErrno, "SCMP_ACT_ERRNO"},
-                                              {SeccompAction::kTrace, "SCMP_ACT_TRACE"},
-                                              {SeccompAction::kAllow, "SCMP_ACT_ALLOW"},
-                                              {SeccompAction::kLog, "SCMP_ACT_LOG"},
-                                              {SeccompAction::kNotify, "SCMP_ACT_NOTIFY"}}};
+// SCMP_ACT_KILL comes after SCMP_ACT_KILL_THREAD: both read as kill-thread, the clear one is
+// written.
+constexpr std::array<ActionName, 9> kActions{
+    {{SeccompAction::kKillThread, "SCMP_ACT_KILL_THREAD"},
+     {SeccompAction::kKillThread, "SCMP_ACT_KILL"},
+     {SeccompAction::kKillProcess, "SCMP_ACT_KILL_PROCESS"},
+     {SeccompAction::kTrap, "SCMP_ACT_TRAP"},
+     {SeccompAction::kErrno, "SCMP_ACT_ERRNO"},
+     {SeccompAction::kTrace, "SCMP_ACT_TRACE"},
+     {SeccompAction::kAllow, "SCMP_ACT_ALLOW"},
+     {SeccompAction::kLog, "SCMP_ACT_LOG"},
+     {SeccompAction::kNotify, "SCMP_ACT_NOTIFY"}}};
 
 struct OpName {
   CompareOp op;
@@ -40,7 +42,8 @@ constexpr std::array<OpName, 7> kOps{{{CompareOp::kNe, "SCMP_CMP_NE"},
                                       {CompareOp::kGt, "SCMP_CMP_GT"},
                                       {CompareOp::kMaskedEq, "SCMP_CMP_MASKED_EQ"}}};
 
-// Above every number in use and below the x32 bit; libseccomp answers at once for a number it does not know.
+// Above every number in use and below the x32 bit; libseccomp answers at once for a number it does
+// not know.
 constexpr int kSyscallSearchEnd = 1024;
 
 struct Arch {
@@ -124,8 +127,8 @@ std::optional<int> find_syscall(std::string_view name) {
 
 std::optional<std::string> find_syscall_name(int nr) {
   if (nr < 0) return std::nullopt;
-  const std::unique_ptr<char, decltype(&std::free)> name(::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr),
-                                                         &std::free);
+  const std::unique_ptr<char, decltype(&std::free)> name(
+      ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr), &std::free);
   if (!name) return std::nullopt;
   return std::string(name.get());
 }

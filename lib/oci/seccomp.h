@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// linux.seccomp of the OCI runtime specification as plain values, and names of system calls (libseccomp's tables).
-// Used wherever a filter is made, cut down or evaluated. No JSON here: see bundle.h.
+// linux.seccomp of the OCI runtime specification as plain values, and names of system calls
+// (libseccomp's tables). Used wherever a filter is made, cut down or evaluated. No JSON here: see
+// bundle.h.
 // Source: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#seccomp
 #pragma once
 
@@ -13,8 +14,18 @@
 
 namespace ward::oci {
 
-enum class SeccompAction { kKillThread, kKillProcess, kTrap, kErrno, kTrace, kAllow, kLog, kNotify };
-// The last three are what a loaded program may test besides; no rule can say them, and no document brings or gets them.
+enum class SeccompAction {
+  kKillThread,
+  kKillProcess,
+  kTrap,
+  kErrno,
+  kTrace,
+  kAllow,
+  kLog,
+  kNotify
+};
+// The last three are what a loaded program may test besides; no rule can say them, and no document
+// brings or gets them.
 enum class CompareOp { kNe, kLt, kLe, kEq, kGe, kGt, kMaskedEq, kMaskedNe, kMaskedLt, kMaskedGe };
 
 struct SeccompArg {
@@ -47,7 +58,8 @@ struct Seccomp {
 
 std::string_view action_name(SeccompAction action);  // "SCMP_ACT_NOTIFY"
 std::optional<SeccompAction> find_action(std::string_view name);
-std::string_view compare_op_name(CompareOp op);  // "SCMP_CMP_MASKED_EQ"; of an operator that a rule can have
+std::string_view compare_op_name(
+    CompareOp op);  // "SCMP_CMP_MASKED_EQ"; of an operator that a rule can have
 std::optional<CompareOp> find_compare_op(std::string_view name);
 
 // Does the scalar satisfy the condition? The one place that gives comparisons their meaning.
@@ -56,14 +68,16 @@ bool holds(const SeccompArg& condition, std::uint64_t value);
 // The native architecture only (K5).
 std::uint32_t native_audit_arch();  // AUDIT_ARCH_X86_64
 std::string native_scmp_arch();     // "SCMP_ARCH_X86_64"
-// All whose programs this processor runs: for a filter that restricts nothing. A call of one that a filter does not
-// list is killed by libseccomp's default.
+// All whose programs this processor runs: for a filter that restricts nothing. A call of one that a
+// filter does not list is killed by libseccomp's default.
 std::vector<std::string> every_scmp_arch();
-std::optional<int> find_syscall(std::string_view name);  // number; absent where this libseccomp does not know it
+std::optional<int> find_syscall(
+    std::string_view name);  // number; absent where this libseccomp does not know it
 std::optional<std::string> find_syscall_name(int nr);
 const std::map<std::string, int>& known_syscalls();  // all names that resolve natively
-// Calls in the order in which kernels got them: a newer one has the larger value. It is the number, but for the two
-// that were put into a gap. Source: arch/x86/entry/syscalls/syscall_64.tbl of Linux 6.11 and 6.18.
+// Calls in the order in which kernels got them: a newer one has the larger value. It is the number,
+// but for the two that were put into a gap. Source: arch/x86/entry/syscalls/syscall_64.tbl of
+// Linux 6.11 and 6.18.
 std::uint32_t order_of_appearance(int nr);
 // " (did you mean 'openat'?)", or what to write instead of it; empty where nothing is near.
 std::string hint_for_syscall(std::string_view misspelt);

@@ -43,7 +43,8 @@ Result<std::vector<std::string>> read_strings(const ordered_json& object, const 
 }
 
 // parse_tree reads every whole number that is not negative as unsigned.
-Result<std::optional<std::uint64_t>> read_unsigned(const ordered_json& object, const char* key, std::uint64_t max) {
+Result<std::optional<std::uint64_t>> read_unsigned(const ordered_json& object, const char* key,
+                                                   std::uint64_t max) {
   const ordered_json* value = find_member(object, key);
   if (value == nullptr) return std::nullopt;
   if (!value->is_number_unsigned() || value->get<std::uint64_t>() > max) {
@@ -56,7 +57,9 @@ Result<SeccompAction> read_action(const ordered_json& object, const char* key) {
   auto name = read_string(object, key);
   if (!name) return tl::unexpected(std::move(name).error());
   const auto action = find_action(*name);
-  if (!action) return fail(Code::kInvalidArgument, std::string(key) + ": unknown action '" + escape(*name, 64) + "'");
+  if (!action)
+    return fail(Code::kInvalidArgument,
+                std::string(key) + ": unknown action '" + escape(*name, 64) + "'");
   return *action;
 }
 
@@ -79,8 +82,10 @@ Result<SeccompArg> read_arg(const ordered_json& tree) {
   if (!value_two) return tl::unexpected(value_two.error());
   if (!op_name) return tl::unexpected(std::move(op_name).error());
   const auto op = find_compare_op(*op_name);
-  if (!op) return fail(Code::kInvalidArgument, "op: unknown comparison '" + escape(*op_name, 64) + "'");
-  return SeccompArg{static_cast<std::uint32_t>(index->value_or(0)), value->value_or(0), value_two->value_or(0), *op};
+  if (!op)
+    return fail(Code::kInvalidArgument, "op: unknown comparison '" + escape(*op_name, 64) + "'");
+  return SeccompArg{static_cast<std::uint32_t>(index->value_or(0)), value->value_or(0),
+                    value_two->value_or(0), *op};
 }
 
 Result<SeccompRule> read_rule(const ordered_json& tree) {
@@ -129,10 +134,11 @@ Result<ordered_json> parse_tree(std::string_view text) {
   try {
     return ordered_json::parse(text);
   } catch (const std::exception& e) {
-    // "[json.exception.parse_error.101] parse error at line 1, ...": the first word says nothing to who wrote the
-    // document. The parser quotes what it last read: bytes of the document.
+    // "[json.exception.parse_error.101] parse error at line 1, ...": the first word says nothing to
+    // who wrote the document. The parser quotes what it last read: bytes of the document.
     std::string_view reason = e.what();
-    if (const auto end = reason.find("] "); reason.starts_with("[json.exception") && end != std::string_view::npos) {
+    if (const auto end = reason.find("] ");
+        reason.starts_with("[json.exception") && end != std::string_view::npos) {
       reason.remove_prefix(end + 2);
     }
     return fail(Code::kInvalidArgument, escape(reason));
@@ -156,7 +162,8 @@ bool says_no_filter(const ordered_json& tree) {
     const ordered_json* value = find_member(tree, key);
     return value == nullptr || *value == empty;
   };
-  return tree.is_object() && is_empty("defaultAction", "") && is_empty("syscalls", ordered_json::array());
+  return tree.is_object() && is_empty("defaultAction", "") &&
+         is_empty("syscalls", ordered_json::array());
 }
 
 Result<Seccomp> seccomp_from_tree(const ordered_json& tree) {
@@ -192,7 +199,8 @@ Result<Seccomp> seccomp_from_tree(const ordered_json& tree) {
 }
 
 std::string seccomp_to_json(const Seccomp& seccomp) {
-  return seccomp_to_tree(seccomp).dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return seccomp_to_tree(seccomp).dump(2, ' ', false, ordered_json::error_handler_t::replace) +
+         "\n";
 }
 
 Result<Seccomp> seccomp_from_json(std::string_view json) {

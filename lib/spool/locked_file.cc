@@ -18,19 +18,23 @@ constexpr int kMaxOpenAttempts = 8;
 
 // A process that took a file over removes it while holding its lock, so a lock on a file without a
 // name is none.
-Result<LockedFile> open_locked(const std::filesystem::path& path, int flags, const std::string& what) {
+Result<LockedFile> open_locked(const std::filesystem::path& path, int flags,
+                               const std::string& what) {
   for (int attempt = 0; attempt < kMaxOpenAttempts; ++attempt) {
     UniqueFd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
     if (!file) return fail_errno("open " + what);
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      if (errno == EWOULDBLOCK) return fail(Code::kFailedPrecondition, what + " is held by a living process");
+      if (errno == EWOULDBLOCK)
+        return fail(Code::kFailedPrecondition, what + " is held by a living process");
       return fail_errno("lock " + what);
     }
     struct stat mine {};
     struct stat named {};
     if (::fstat(file.get(), &mine) != 0) return fail_errno("stat " + what);
-    if (!S_ISREG(mine.st_mode)) return fail(Code::kInvalidArgument, what + " is not a regular file");
-    if (::stat(path.c_str(), &named) == 0 && named.st_ino == mine.st_ino && named.st_dev == mine.st_dev) {
+    if (!S_ISREG(mine.st_mode))
+      return fail(Code::kInvalidArgument, what + " is not a regular file");
+    if (::stat(path.c_str(), &named) == 0 && named.st_ino == mine.st_ino &&
+        named.st_dev == mine.st_dev) {
       return LockedFile{std::move(file), static_cast<std::uint64_t>(mine.st_size)};
     }
   }

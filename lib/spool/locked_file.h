@@ -19,7 +19,8 @@ struct LockedFile {
 // `flags` for open(2); `what` names it in errors. kFailedPrecondition: another process holds it. A
 // reader opens O_RDONLY: whoever watches the directory is told when a writer closes, not when it
 // looked itself.
-Result<LockedFile> open_locked(const std::filesystem::path& path, int flags, const std::string& what);
+Result<LockedFile> open_locked(const std::filesystem::path& path, int flags,
+                               const std::string& what);
 
 // Is it still the file that the path names? Who holds one that was removed, or moved away with its
 // directory, may write on, and nobody will ever read it. What cannot be told counts as yes.

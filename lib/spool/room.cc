@@ -16,7 +16,9 @@ namespace {
 
 constexpr std::size_t kHashCharacters = 16;
 
-std::string short_hash(const std::string& text) { return sha256_hex(text).substr(0, kHashCharacters); }
+std::string short_hash(const std::string& text) {
+  return sha256_hex(text).substr(0, kHashCharacters);
+}
 
 struct Use {
   std::uint64_t bytes = 0;
@@ -38,8 +40,9 @@ std::string spool_prefix(const SpoolOwner& owner) {
   return short_hash(owner.group) + "." + short_hash(owner.group + '\0' + owner.owner) + ".";
 }
 
-Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner, std::string_view own,
-                                 const SpoolLimits& limits, std::uint64_t wanted) {
+Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner,
+                                 std::string_view own, const SpoolLimits& limits,
+                                 std::uint64_t wanted) {
   const std::string owner_prefix = spool_prefix(owner);
   const std::string group_prefix = owner_prefix.substr(0, kHashCharacters + 1);
   Use all;
@@ -60,12 +63,14 @@ Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const S
   const std::uint64_t in_all = left(all, limits, 1);
   const std::uint64_t in_group = left(of_group, limits, kSpoolShareOfGroup);
   const std::uint64_t in_owner = left(of_owner, limits, kSpoolShareOfOwner);
-  const std::uint64_t room = std::min({in_all, in_group, in_owner, std::max(kSpoolPieceBytes, wanted)});
+  const std::uint64_t room =
+      std::min({in_all, in_group, in_owner, std::max(kSpoolPieceBytes, wanted)});
   if (room >= wanted) return room;
   const char* whose = in_all < wanted     ? ""
                       : in_group < wanted ? "half that one group may hold of "
                                           : "quarter that one owner may hold of ";
-  return fail(Code::kResourceExhausted, std::string("the ") + whose + "the spool directory is full");
+  return fail(Code::kResourceExhausted,
+              std::string("the ") + whose + "the spool directory is full");
 }
 
 }  // namespace ward

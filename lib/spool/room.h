@@ -36,7 +36,8 @@ std::string spool_prefix(const SpoolOwner& owner);
 
 // How many bytes `own` (a file's name; it need not exist yet) may grow by now, at least `wanted`:
 // a piece, or as much as is wanted where that is more. kResourceExhausted: by less, and why.
-Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner, std::string_view own,
-                                 const SpoolLimits& limits = {}, std::uint64_t wanted = 1);
+Result<std::uint64_t> spool_room(const std::filesystem::path& directory, const SpoolOwner& owner,
+                                 std::string_view own, const SpoolLimits& limits = {},
+                                 std::uint64_t wanted = 1);
 
 }  // namespace ward

@@ -23,7 +23,8 @@ std::string name(const std::filesystem::path& path) { return "spool '" + path.st
 
 std::string length_of(std::string_view record) {
   std::string bytes;
-  for (unsigned shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(record.size() >> shift));
+  for (unsigned shift = 0; shift < 32; shift += 8)
+    bytes.push_back(static_cast<char>(record.size() >> shift));
   return bytes;
 }
 
@@ -39,7 +40,8 @@ Result<std::string> read_at(int fd, std::uint64_t offset, std::size_t size) {
   std::string bytes(size, '\0');
   std::size_t have = 0;
   while (have < size) {
-    const ssize_t got = ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+    const ssize_t got =
+        ::pread(fd, bytes.data() + have, size - have, static_cast<off_t>(offset + have));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail_errno("read of a spool file");
     if (got == 0) break;
@@ -55,7 +57,8 @@ Spool::Spool(UniqueFd file, std::filesystem::path path, std::uint64_t size, std:
     : file_(std::move(file)), path_(std::move(path)), size_(size), max_bytes_(max_bytes) {}
 
 Result<Spool> Spool::create(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  if (auto made = make_spool_directory(path.parent_path()); !made) return tl::unexpected<Error>(made.error());
+  if (auto made = make_spool_directory(path.parent_path()); !made)
+    return tl::unexpected<Error>(made.error());
   auto opened = open_locked(path, O_RDWR | O_CREAT, name(path));
   if (!opened) return tl::unexpected<Error>(opened.error());
   Spool spool(std::move(opened->file), path, opened->size, max_bytes);
@@ -81,22 +84,29 @@ Result<Spool> Spool::look(const std::filesystem::path& path) {
   if (!file) return fail_errno("open " + name(path));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return fail_errno("stat " + name(path));
-  if (!S_ISREG(status.st_mode)) return fail(Code::kInvalidArgument, name(path) + " is not a regular file");
-  return Spool(std::move(file), path, static_cast<std::uint64_t>(status.st_size), kMaxSpoolFileBytes);
+  if (!S_ISREG(status.st_mode))
+    return fail(Code::kInvalidArgument, name(path) + " is not a regular file");
+  return Spool(std::move(file), path, static_cast<std::uint64_t>(status.st_size),
+               kMaxSpoolFileBytes);
 }
 
 bool Spool::is_named() const { return ward::is_named(file_, path_); }
 
 std::uint64_t Spool::bytes_for(std::size_t record_bytes) { return kHeaderBytes + record_bytes; }
 
-bool Spool::has_room_for(std::size_t record_bytes) const { return size_ + kHeaderBytes + record_bytes <= max_bytes_; }
+bool Spool::has_room_for(std::size_t record_bytes) const {
+  return size_ + kHeaderBytes + record_bytes <= max_bytes_;
+}
 
-void Spool::allow(std::uint64_t more_bytes) { max_bytes_ = std::min(kMaxSpoolFileBytes, size_ + more_bytes); }
+void Spool::allow(std::uint64_t more_bytes) {
+  max_bytes_ = std::min(kMaxSpoolFileBytes, size_ + more_bytes);
+}
 
 Result<void> Spool::append(std::string_view record) {
   if (record.empty() || record.size() > kMaxSpoolRecordBytes) {
-    return fail(Code::kResourceExhausted, "a spooled record may have 1 to " + std::to_string(kMaxSpoolRecordBytes) +
-                                              " bytes, this one has " + std::to_string(record.size()));
+    return fail(Code::kResourceExhausted,
+                "a spooled record may have 1 to " + std::to_string(kMaxSpoolRecordBytes) +
+                    " bytes, this one has " + std::to_string(record.size()));
   }
   if (!has_room_for(record.size())) {
     return fail(Code::kResourceExhausted, "spool '" + path_.string() + "' is full");
@@ -106,13 +116,14 @@ Result<void> Spool::append(std::string_view record) {
   bytes.append(record);
   std::size_t written = 0;
   while (written < bytes.size()) {
-    const ssize_t size =
-        ::pwrite(file_.get(), bytes.data() + written, bytes.size() - written, static_cast<off_t>(size_ + written));
+    const ssize_t size = ::pwrite(file_.get(), bytes.data() + written, bytes.size() - written,
+                                  static_cast<off_t>(size_ + written));
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) {
       const int error = errno;
       // Failing that, the next append overwrites the torn record: size_ has not moved.
-      if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) return fail_errno("cut spool back", errno);
+      if (::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+        return fail_errno("cut spool back", errno);
       return fail_errno("write of spool '" + path_.string() + "'", error);
     }
     written += static_cast<std::size_t>(size);
@@ -121,7 +132,8 @@ Result<void> Spool::append(std::string_view record) {
   return {};
 }
 
-Result<SpoolBatch> Spool::read(std::uint64_t offset, std::size_t max_records, std::size_t max_bytes) const {
+Result<SpoolBatch> Spool::read(std::uint64_t offset, std::size_t max_records,
+                               std::size_t max_bytes) const {
   SpoolBatch batch;
   batch.next_offset = offset;
   std::size_t bytes = 0;
@@ -133,14 +145,17 @@ Result<SpoolBatch> Spool::read(std::uint64_t offset, std::size_t max_records, st
       length |= static_cast<std::size_t>(static_cast<unsigned char>((*header)[i])) << (8 * i);
     }
     const std::uint64_t left = size_ - batch.next_offset;
-    if (header->size() < kHeaderBytes || length == 0 || length > kMaxSpoolRecordBytes || kHeaderBytes + length > left) {
+    if (header->size() < kHeaderBytes || length == 0 || length > kMaxSpoolRecordBytes ||
+        kHeaderBytes + length > left) {
       ++batch.skipped;  // where the next record begins cannot be known
       batch.sound_end = batch.next_offset;
       batch.next_offset = size_;
       batch.at_end = true;
       return batch;
     }
-    if (!batch.records.empty() && (batch.records.size() >= max_records || bytes + length > max_bytes)) return batch;
+    if (!batch.records.empty() &&
+        (batch.records.size() >= max_records || bytes + length > max_bytes))
+      return batch;
     auto data = read_at(file_.get(), batch.next_offset + kHeaderBytes, length);
     if (!data) return tl::unexpected<Error>(data.error());
     batch.next_offset += kHeaderBytes + length;
@@ -157,7 +172,8 @@ Result<SpoolBatch> Spool::read(std::uint64_t offset, std::size_t max_records, st
 }
 
 Result<void> Spool::remove() {
-  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) return fail_errno("unlink '" + path_.string() + "'");
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    return fail_errno("unlink '" + path_.string() + "'");
   file_.reset();
   size_ = 0;
   return {};

@@ -45,13 +45,15 @@ std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size
 
 // From the count on, so that count and `merged` change in one write.
 std::string serialize(const TallyContent& content) {
-  std::string bytes = number(content.count, 8) + number(content.merged.size(), 4) + number(content.about.size(), 4);
+  std::string bytes =
+      number(content.count, 8) + number(content.merged.size(), 4) + number(content.about.size(), 4);
   bytes += content.merged + std::string(kMaxMerged - content.merged.size(), '\0');
   bytes += content.about;
   return bytes;
 }
 
-Result<void> write_at(const UniqueFd& file, std::string_view bytes, std::size_t at, const std::filesystem::path& path) {
+Result<void> write_at(const UniqueFd& file, std::string_view bytes, std::size_t at,
+                      const std::filesystem::path& path) {
   ssize_t written = 0;
   do {
     written = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(at));
@@ -65,7 +67,8 @@ Result<void> write_at(const UniqueFd& file, std::string_view bytes, std::size_t 
 
 // Its room is taken first: no later write can fail for want of space. The magic comes last: without
 // it, it is nothing.
-Result<void> begin(const UniqueFd& file, const TallyContent& content, const std::filesystem::path& path) {
+Result<void> begin(const UniqueFd& file, const TallyContent& content,
+                   const std::filesystem::path& path) {
   int error = 0;
   do {
     error = ::posix_fallocate(file.get(), 0, kTallyFileBytes);
@@ -83,13 +86,15 @@ constexpr int kMaxMakeAttempts = 8;
 // removed by a reader before we have the lock: then another is made.
 Result<UniqueFd> make_locked(const std::filesystem::path& path, const TallyContent& content) {
   for (int attempt = 0; attempt < kMaxMakeAttempts; ++attempt) {
-    const std::string beginning = "." + path.filename().string() + "." + random_hex(4) + std::string(kUnfinished);
+    const std::string beginning =
+        "." + path.filename().string() + "." + random_hex(4) + std::string(kUnfinished);
     const std::filesystem::path unfinished = path.parent_path() / beginning;
     auto opened = open_locked(unfinished, O_RDWR | O_CREAT | O_EXCL, name(path));
     if (!opened && opened.error().code == Code::kFailedPrecondition) continue;
     if (!opened) return tl::unexpected<Error>(opened.error());
     auto done = begin(opened->file, content, path);
-    if (done && ::renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
+    if (done &&
+        ::renameat2(AT_FDCWD, unfinished.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) == 0) {
       return std::move(opened->file);
     }
     const int error = errno;
@@ -100,7 +105,9 @@ Result<UniqueFd> make_locked(const std::filesystem::path& path, const TallyConte
   return fail(Code::kAborted, name(path) + " is removed as fast as it is made");
 }
 
-bool is_plain_name(std::string_view name) { return !name.empty() && name.find('/') == name.npos && name[0] != '.'; }
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name.find('/') == name.npos && name[0] != '.';
+}
 
 void remove_merged(const std::filesystem::path& directory, const std::string& merged) {
   if (is_plain_name(merged)) ::unlink((directory / merged).c_str());
@@ -146,9 +153,11 @@ Tally::Tally(UniqueFd file, std::filesystem::path path, TallyContent content)
 
 Result<Tally> Tally::create(const std::filesystem::path& path, std::string_view about) {
   const std::filesystem::path directory = path.parent_path();
-  if (auto made = make_spool_directory(directory); !made) return tl::unexpected<Error>(made.error());
+  if (auto made = make_spool_directory(directory); !made)
+    return tl::unexpected<Error>(made.error());
   if (count_tallies(directory) >= kMaxTallies) {
-    return fail(Code::kResourceExhausted, name(path) + ": there are " + std::to_string(kMaxTallies) + " already");
+    return fail(Code::kResourceExhausted,
+                name(path) + ": there are " + std::to_string(kMaxTallies) + " already");
   }
   TallyContent content{0, {}, std::string(about.substr(0, kMaxTallyAbout))};
   auto made = make_locked(path, content);
@@ -181,8 +190,9 @@ Result<void> Tally::remove() {
   return {};
 }
 
-Result<void> Tally::add_to_lost(const std::filesystem::path& directory, const std::string& key, std::string_view about,
-                                std::uint64_t count, const std::string& own) {
+Result<void> Tally::add_to_lost(const std::filesystem::path& directory, const std::string& key,
+                                std::string_view about, std::uint64_t count,
+                                const std::string& own) {
   if (auto made = make_spool_directory(directory); !made) return made;
   const std::string merged = own.size() < kMaxMerged ? own : std::string();
   std::error_code error;
@@ -196,12 +206,15 @@ Result<void> Tally::add_to_lost(const std::filesystem::path& directory, const st
     remove_merged(directory, content.merged);
     content.count += count;
     content.merged = merged;
-    if (auto done = write_at(there->file, serialize(content), kCountAt, at->path()); !done) return done;
+    if (auto done = write_at(there->file, serialize(content), kCountAt, at->path()); !done)
+      return done;
     remove_merged(directory, merged);
     return {};
   }
-  const std::filesystem::path path = directory / (key + "-" + random_hex(8) + std::string(kLostSuffix));
-  const auto made = make_locked(path, {count, merged, std::string(about.substr(0, kMaxTallyAbout))});
+  const std::filesystem::path path =
+      directory / (key + "-" + random_hex(8) + std::string(kLostSuffix));
+  const auto made =
+      make_locked(path, {count, merged, std::string(about.substr(0, kMaxTallyAbout))});
   if (!made) return tl::unexpected<Error>(made.error());
   remove_merged(directory, merged);
   return {};
@@ -250,7 +263,8 @@ std::size_t count_tallies(const std::filesystem::path& directory) {
   std::error_code error;
   std::size_t count = 0;
   for (auto at = std::filesystem::directory_iterator(directory, error);
-       !error && at != std::filesystem::directory_iterator() && count <= kMaxTallies; at.increment(error)) {
+       !error && at != std::filesystem::directory_iterator() && count <= kMaxTallies;
+       at.increment(error)) {
     ++count;
   }
   return count;

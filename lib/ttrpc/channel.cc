@@ -17,7 +17,8 @@ constexpr int kReadsPerWakeup = 16;  // then the other connections have their tu
 
 }  // namespace
 
-Channel::Channel(asio::io_context& loop, UniqueFd socket) : socket_(std::move(socket)), watch_(loop, socket_.get()) {}
+Channel::Channel(asio::io_context& loop, UniqueFd socket)
+    : socket_(std::move(socket)), watch_(loop, socket_.get()) {}
 
 Channel::~Channel() {
   if (watch_.is_open()) watch_.release();  // socket_ owns it
@@ -84,8 +85,8 @@ bool Channel::send(const std::string& frame) {
 
 bool Channel::write() {
   while (has_outgoing()) {
-    const ssize_t size =
-        ::send(socket_.get(), outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t size = ::send(socket_.get(), outgoing_.data() + sent_, outgoing_.size() - sent_,
+                                MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) return true;
     if (size < 0) return false;

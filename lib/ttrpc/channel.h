@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connected socket that carries frames, for server and client alike: reads without a buffer of its own while idle,
-// writes each frame whole and in order, and keeps what the peer does not read yet, up to a limit. On one Asio loop.
+// One connected socket that carries frames, for server and client alike: reads without a buffer of
+// its own while idle, writes each frame whole and in order, and keeps what the peer does not read
+// yet, up to a limit. On one Asio loop.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -25,11 +26,13 @@ class Channel : public std::enable_shared_from_this<Channel> {
   Channel& operator=(const Channel&) = delete;
 
   std::function<void(Frame)> on_frame;
-  std::function<void()> on_closed;   // once, when the peer ended or broke the connection; never from inside send()
+  std::function<void()>
+      on_closed;  // once, when the peer ended or broke the connection; never from inside send()
   std::function<void()> on_flushed;  // once, when the last waiting byte has gone out
 
   void start();
-  // False where the frame was not taken: the channel is closed, or more than kMaxOutgoingBytes would be waiting.
+  // False where the frame was not taken: the channel is closed, or more than kMaxOutgoingBytes
+  // would be waiting.
   bool send(const std::string& frame);
   void close();  // by the owner: no callback comes any more
   [[nodiscard]] bool has_outgoing() const { return sent_ < outgoing_.size(); }

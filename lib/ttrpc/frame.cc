@@ -14,7 +14,8 @@ std::uint32_t read_u32(const char* bytes) {
 }
 
 void append_u32(std::string& out, std::uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> static_cast<unsigned>(shift)));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out.push_back(static_cast<char>(value >> static_cast<unsigned>(shift)));
 }
 
 }  // namespace

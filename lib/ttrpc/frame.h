@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames of ttrpc: a header of ten bytes (u32 length, u32 stream, u8 type, u8 flags; big endian) and up to 4 MiB of
-// data. Pure: bytes in, frames out, however the bytes are cut. The limit is checked before anything is allocated, and
-// memory grows with the bytes that came, not with the length that was announced.
+// Frames of ttrpc: a header of ten bytes (u32 length, u32 stream, u8 type, u8 flags; big endian)
+// and up to 4 MiB of data. Pure: bytes in, frames out, however the bytes are cut. The limit is
+// checked before anything is allocated, and memory grows with the bytes that came, not with the
+// length that was announced.
 #pragma once
 
 #include <array>
@@ -23,13 +24,15 @@ struct Frame {
   std::uint32_t stream = 0;
   FrameType type = FrameType::kRequest;
   std::uint8_t flags = 0;
-  bool oversize = false;  // announced more than kMaxFrameBytes: the bytes were discarded, payload is empty
+  bool oversize =
+      false;  // announced more than kMaxFrameBytes: the bytes were discarded, payload is empty
   std::string payload;
 };
 
 class FrameDecoder {
  public:
-  // Takes bytes off the front up to the end of one frame and returns it; or takes all of them and returns nothing.
+  // Takes bytes off the front up to the end of one frame and returns it; or takes all of them and
+  // returns nothing.
   std::optional<Frame> next(std::string_view& bytes);
 
   // Whether the stream would end inside a frame if it ended now.

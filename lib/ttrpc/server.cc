@@ -28,7 +28,9 @@ constexpr auto kMaxFlushAtStop = std::chrono::seconds(1);
 // A Wait per container and some more; a peer that asks for more than this at once is broken.
 constexpr std::size_t kMaxUnansweredPerConnection = 4096;
 
-bool lacks_resources(int error) { return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS; }
+bool lacks_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
 
 }  // namespace
 
@@ -69,8 +71,10 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
   void end_shortage();
   void add(UniqueFd socket);
   void on_frame(const std::shared_ptr<Connection>& connection, Frame frame);
-  void dispatch(const std::shared_ptr<Connection>& connection, std::uint32_t stream, std::string_view bytes);
-  void answer(const std::shared_ptr<Connection>& connection, std::uint32_t stream, Result<std::string> payload);
+  void dispatch(const std::shared_ptr<Connection>& connection, std::uint32_t stream,
+                std::string_view bytes);
+  void answer(const std::shared_ptr<Connection>& connection, std::uint32_t stream,
+              Result<std::string> payload);
   void drop(const std::shared_ptr<Connection>& connection);
   void stop_accepting();
   void flushed();
@@ -89,10 +93,11 @@ struct Server::State : std::enable_shared_from_this<Server::State> {
 };
 
 void Server::State::wait_accept() {
-  watch.async_wait(asio::posix::descriptor_base::wait_read, [weak = weak_from_this()](const asio::error_code& error) {
-    const auto self = weak.lock();
-    if (self && !error && self->accepting) self->accept();
-  });
+  watch.async_wait(asio::posix::descriptor_base::wait_read,
+                   [weak = weak_from_this()](const asio::error_code& error) {
+                     const auto self = weak.lock();
+                     if (self && !error && self->accepting) self->accept();
+                   });
 }
 
 void Server::State::accept() {
@@ -108,7 +113,8 @@ void Server::State::accept() {
       continue;
     }
     if (!lacks_resources(socket.error().sys_errno)) break;
-    // The connection stays in the queue and would wake us at once again: look away for a moment instead of spinning.
+    // The connection stays in the queue and would wake us at once again: look away for a moment
+    // instead of spinning.
     refuse(socket.error().message);
     timer.expires_after(kPauseWithoutDescriptors);
     timer.async_wait([weak = weak_from_this()](const asio::error_code& error) {
@@ -146,12 +152,14 @@ void Server::State::add(UniqueFd socket) {
   }
   const auto connection = std::make_shared<Connection>();
   connection->channel = std::make_shared<Channel>(loop, std::move(socket));
-  connection->channel->on_frame = [weak = weak_from_this(), peer = std::weak_ptr<Connection>(connection)](Frame frame) {
+  connection->channel->on_frame = [weak = weak_from_this(),
+                                   peer = std::weak_ptr<Connection>(connection)](Frame frame) {
     const auto self = weak.lock();
     const auto open = peer.lock();
     if (self && open) self->on_frame(open, std::move(frame));
   };
-  connection->channel->on_closed = [weak = weak_from_this(), peer = std::weak_ptr<Connection>(connection)] {
+  connection->channel->on_closed = [weak = weak_from_this(),
+                                    peer = std::weak_ptr<Connection>(connection)] {
     const auto self = weak.lock();
     const auto open = peer.lock();
     if (self && open) self->drop(open);
@@ -164,16 +172,18 @@ void Server::State::on_frame(const std::shared_ptr<Connection>& connection, Fram
   const bool is_new = frame.stream % 2 == 1 && frame.stream > connection->last_stream;
   if (frame.oversize) {
     if (is_new) connection->last_stream = frame.stream;
-    return answer(
-        connection, frame.stream,
-        fail(Code::kResourceExhausted, "the message is larger than " + std::to_string(kMaxFrameBytes) + " bytes"));
+    return answer(connection, frame.stream,
+                  fail(Code::kResourceExhausted,
+                       "the message is larger than " + std::to_string(kMaxFrameBytes) + " bytes"));
   }
   if (frame.type != FrameType::kRequest) return;
   if (frame.stream % 2 != 1) {
-    return answer(connection, frame.stream, fail(Code::kInvalidArgument, "streams of a client have odd ids"));
+    return answer(connection, frame.stream,
+                  fail(Code::kInvalidArgument, "streams of a client have odd ids"));
   }
   if (!is_new) {
-    return answer(connection, frame.stream, fail(Code::kInvalidArgument, "the stream id was used before"));
+    return answer(connection, frame.stream,
+                  fail(Code::kInvalidArgument, "the stream id was used before"));
   }
   connection->last_stream = frame.stream;
   dispatch(connection, frame.stream, frame.payload);
@@ -189,16 +199,20 @@ void Server::State::dispatch(const std::shared_ptr<Connection>& connection, std:
   }
   const auto method = service->second.find(incoming->method);
   if (method == service->second.end()) {
-    return answer(connection, stream,
-                  fail(Code::kUnimplemented, "method " + incoming->service + "/" + incoming->method));
+    return answer(
+        connection, stream,
+        fail(Code::kUnimplemented, "method " + incoming->service + "/" + incoming->method));
   }
   if (connection->unanswered >= kMaxUnansweredPerConnection) {
-    return answer(connection, stream,
-                  fail(Code::kResourceExhausted, "too many unanswered requests on this connection"));
+    return answer(
+        connection, stream,
+        fail(Code::kResourceExhausted, "too many unanswered requests on this connection"));
   }
   ++connection->unanswered;
-  // Weak on both sides: a handler may outlive its connection and the server, and then its answer means nothing.
-  Responder responder([weak = weak_from_this(), peer = std::weak_ptr<Connection>(connection), stream](auto payload) {
+  // Weak on both sides: a handler may outlive its connection and the server, and then its answer
+  // means nothing.
+  Responder responder([weak = weak_from_this(), peer = std::weak_ptr<Connection>(connection),
+                       stream](auto payload) {
     const auto self = weak.lock();
     const auto open = peer.lock();
     if (!self || !open) return;
@@ -211,7 +225,8 @@ void Server::State::dispatch(const std::shared_ptr<Connection>& connection, std:
 void Server::State::answer(const std::shared_ptr<Connection>& connection, std::uint32_t stream,
                            Result<std::string> payload) {
   if (!connections.contains(connection)) return;
-  const std::string frame = encode_frame(stream, FrameType::kResponse, encode_response(std::move(payload)));
+  const std::string frame =
+      encode_frame(stream, FrameType::kResponse, encode_response(std::move(payload)));
   if (connection->channel->send(frame)) return;
   log::warn("closed a connection whose peer does not read its answers");
   drop(connection);
@@ -244,7 +259,8 @@ Server::Server(asio::io_context& loop, UniqueFd listening_socket)
 Server::~Server() {
   state_->stop_accepting();
   state_->stopped = nullptr;
-  for (const auto& connection : std::exchange(state_->connections, {})) connection->channel->close();
+  for (const auto& connection : std::exchange(state_->connections, {}))
+    connection->channel->close();
 }
 
 void Server::add(std::string service, std::string method, Method handler) {
@@ -255,7 +271,8 @@ void Server::keep_reserve() { state_->reserve = true; }
 
 std::optional<Server::Shortage> Server::shortage() const {
   const auto& found = state_->shortage;
-  return found && std::chrono::steady_clock::now() < found->last + kShortageLasts ? found : std::nullopt;
+  return found && std::chrono::steady_clock::now() < found->last + kShortageLasts ? found
+                                                                                  : std::nullopt;
 }
 
 void Server::start() {
@@ -279,7 +296,8 @@ void Server::stop(std::function<void()> done) {
   state_->stop_accepting();
   state_->stopped = std::move(done);
   for (const auto& connection : state_->connections) {
-    connection->channel->on_flushed = [weak = state_->weak_from_this(), peer = std::weak_ptr<Connection>(connection)] {
+    connection->channel->on_flushed = [weak = state_->weak_from_this(),
+                                       peer = std::weak_ptr<Connection>(connection)] {
       const auto self = weak.lock();
       const auto open = peer.lock();
       if (self && open) self->drop(open);

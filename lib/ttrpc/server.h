@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A ttrpc server on one Asio loop. Each request may be answered later: the Responder is the promise. All requests of a
-// connection run concurrently and are answered in any order; a connection that ends leaves its handlers to finish and
-// drops their answers. Payloads are serialized protobuf messages. Not thread-safe: everything happens on the loop.
-// Wire format and limits: https://github.com/containerd/ttrpc/blob/main/PROTOCOL.md
+// A ttrpc server on one Asio loop. Each request may be answered later: the Responder is the
+// promise. All requests of a connection run concurrently and are answered in any order; a
+// connection that ends leaves its handlers to finish and drops their answers. Payloads are
+// serialized protobuf messages. Not thread-safe: everything happens on the loop. Wire format and
+// limits: https://github.com/containerd/ttrpc/blob/main/PROTOCOL.md
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -25,7 +26,8 @@ struct Request {
   std::int64_t timeout_ns = 0;       // relative to receipt; 0: none
 };
 
-// Answers exactly once. One that is destroyed unanswered answers Internal, so that no client waits for ever.
+// Answers exactly once. One that is destroyed unanswered answers Internal, so that no client waits
+// for ever.
 class Responder {
  public:
   using Send = std::function<void(Result<std::string>)>;
@@ -52,19 +54,23 @@ using Method = std::function<void(Request, Responder)>;
 
 class Server {
  public:
-  // Takes a bound, listening AF_UNIX socket. Peers whose uid or gid is not ours are refused (SO_PEERCRED).
+  // Takes a bound, listening AF_UNIX socket. Peers whose uid or gid is not ours are refused
+  // (SO_PEERCRED).
   Server(asio::io_context& loop, UniqueFd listening_socket);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   void add(std::string service, std::string method, Method handler);  // before start
-  void keep_reserve();  // before start: closes connections that would take the last descriptors (descriptors.h)
+  void keep_reserve();  // before start: closes connections that would take the last descriptors
+                        // (descriptors.h)
   void start();
-  // Goes on with another bound, listening socket, where the path of the first was removed. Connections stay.
+  // Goes on with another bound, listening socket, where the path of the first was removed.
+  // Connections stay.
   void listen_on(UniqueFd listening_socket);
-  // Connections that were closed or had to wait for want of a descriptor: so many since the last that went well, and
-  // when the last one was. None where it is long ago (kShortageLasts), for who was refused has come again by then.
+  // Connections that were closed or had to wait for want of a descriptor: so many since the last
+  // that went well, and when the last one was. None where it is long ago (kShortageLasts), for who
+  // was refused has come again by then.
   struct Shortage {
     std::uint64_t refused = 0;
     std::chrono::steady_clock::time_point last;

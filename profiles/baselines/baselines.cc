@@ -20,10 +20,12 @@ const Profile& baseline_profile() {
     made.name = "container-default";
     made.architectures = {"x86_64"};
     made.knows = NewestKnown{466, "removexattrat"};  // as the tables
-    made.no_new_privileges = false;                  // the node's fallback must start what Docker's default would start
+    made.no_new_privileges =
+        false;  // the node's fallback must start what Docker's default would start
     made.syscalls[Layer::kServing] = container_default();
     made.capabilities = docker_default_capabilities();
-    // A fallback that was never learned is wrong sooner or later: it denies, it does not end the workload.
+    // A fallback that was never learned is wrong sooner or later: it denies, it does not end the
+    // workload.
     made.on_workload = Reaction{Action::kDeny, {}, 0, {}};
     return made;
   }();

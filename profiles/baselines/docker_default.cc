@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The calls that Docker's default seccomp profile (moby, mid 2026) allows without condition, on all architectures;
-// those that do not exist here are left out when the set is built. Its conditional rules follow below: clone and socket
-// by argument.
+// The calls that Docker's default seccomp profile (moby, mid 2026) allows without condition, on all
+// architectures; those that do not exist here are left out when the set is built. Its conditional
+// rules follow below: clone and socket by argument.
 #include <algorithm>
 
 #include "lib/oci/seccomp.h"
@@ -73,10 +73,12 @@ ArgFilter docker_socket_families() {
 
 SyscallSet make_docker_default() {
   SyscallSet set;
-  for (const std::string& name : docker_default_unconditional()) set.emplace(name, SyscallEntry{name, {}});
+  for (const std::string& name : docker_default_unconditional())
+    set.emplace(name, SyscallEntry{name, {}});
   set["clone"] = SyscallEntry{"clone", {ArgFilter{0, kNamespaceFlags, {0}}}};
   set["socket"] = SyscallEntry{"socket", {docker_socket_families()}};
-  set["personality"] = SyscallEntry{"personality", {ArgFilter{0, std::nullopt, {0, 8, 0x20000, 0x20008, 0xFFFFFFFF}}}};
+  set["personality"] = SyscallEntry{
+      "personality", {ArgFilter{0, std::nullopt, {0, 8, 0x20000, 0x20008, 0xFFFFFFFF}}}};
   return set;
 }
 
@@ -85,7 +87,8 @@ SyscallSet make_container_default() {
   for (const std::string_view name : dangerous_calls()) set.erase(std::string(name));
   constexpr std::uint64_t kUnix = 1, kInet = 2, kInet6 = 10;
   set["socket"].args = {ArgFilter{0, std::nullopt, {kUnix, kInet, kInet6}}};
-  // All options but those of the danger set: programs use many, and ask for ones their kernel does not have.
+  // All options but those of the danger set: programs use many, and ask for ones their kernel does
+  // not have.
   ArgFilter options{0, std::nullopt, {}, {}};
   for (const DangerousValue& dangerous : dangerous_values()) {
     if (dangerous.syscall == "prctl") options.none_of.push_back(dangerous.value);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which call is made is a choice of the C library's version, its fallbacks and the moment; what it does is the same.
-// Learning one means learning the family. Families never cross into more power: openat2 (flags behind a pointer) is not
-// open.
+// Which call is made is a choice of the C library's version, its fallbacks and the moment; what it
+// does is the same. Learning one means learning the family. Families never cross into more power:
+// openat2 (flags behind a pointer) is not open.
 #include <algorithm>
 
 #include "lib/oci/seccomp.h"

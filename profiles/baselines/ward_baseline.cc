@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a recording of hours can miss and the next run needs: signal delivery, exit and abort paths, memory, thread
-// start and stop, clocks that become system calls when the vDSO gives up, and allocators under contention. Each is
-// harmless by itself.
+// What a recording of hours can miss and the next run needs: signal delivery, exit and abort paths,
+// memory, thread start and stop, clocks that become system calls when the vDSO gives up, and
+// allocators under contention. Each is harmless by itself.
 #include "lib/oci/seccomp.h"
 #include "profiles/baselines/tables.h"
 
@@ -18,9 +18,10 @@ constexpr std::string_view kWardBaseline[] = {
     // memory; sched_getaffinity is how malloc counts processors when arenas are contended
     "brk", "madvise", "mmap", "mprotect", "mremap", "munmap", "sched_getaffinity",
     // threads; numbers the table of this libseccomp lacks are skipped
-    "arch_prctl", "futex", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list", "membarrier",
-    "rseq", "sched_yield", "set_robust_list", "set_tid_address",
-    // randomness for hash seeds and malloc; qsort() of glibc asks for the size of memory when it first sorts something
+    "arch_prctl", "futex", "futex_requeue", "futex_wait", "futex_waitv", "futex_wake",
+    "get_robust_list", "membarrier", "rseq", "sched_yield", "set_robust_list", "set_tid_address",
+    // randomness for hash seeds and malloc; qsort() of glibc asks for the size of memory when it
+    // first sorts something
     // large
     "getrandom", "sysinfo",
     // stdio: the first write to a stream and its flush at exit
@@ -34,7 +35,8 @@ const SyscallSet& ward_baseline() {
   static const SyscallSet set = [] {
     SyscallSet made;
     for (const std::string_view name : kWardBaseline) {
-      if (oci::find_syscall(name)) made.emplace(std::string(name), SyscallEntry{std::string(name), {}});
+      if (oci::find_syscall(name))
+        made.emplace(std::string(name), SyscallEntry{std::string(name), {}});
     }
     return made;
   }();

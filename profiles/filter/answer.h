@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One system call as a filter sees it, conditions on it, and what a filter answers. Shared by everything here that
-// makes, cuts or evaluates filters.
+// One system call as a filter sees it, conditions on it, and what a filter answers. Shared by
+// everything here that makes, cuts or evaluates filters.
 #pragma once
 
 #include <array>
@@ -12,7 +12,8 @@
 namespace ward::filter {
 
 using CallArgs = std::array<std::uint64_t, 6>;
-using Conjunction = std::vector<oci::SeccompArg>;  // all must hold; here several on one index are AND'ed
+using Conjunction =
+    std::vector<oci::SeccompArg>;  // all must hold; here several on one index are AND'ed
 
 // Does the action bring a number along?
 constexpr bool carries_errno(oci::SeccompAction action) {

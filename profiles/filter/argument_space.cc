@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One argument after the other: the values of argument i fall into classes by which conditions on i hold; what is left
-// of the problem is the same within a class, so it is solved once per class, and classes with the same solution are
-// one.
+// One argument after the other: the values of argument i fall into classes by which conditions on i
+// hold; what is left of the problem is the same within a class, so it is solved once per class, and
+// classes with the same solution are one.
 #include "profiles/filter/argument_space.h"
 
 #include <algorithm>
@@ -15,9 +15,11 @@ namespace {
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 constexpr std::uint32_t kArguments = 6;
 using Pieces = std::vector<Piece>;
-using Held = std::vector<bool>;  // by conjunction: false once one of its conditions is known not to hold
+using Held =
+    std::vector<bool>;  // by conjunction: false once one of its conditions is known not to hold
 
-// Values that share a solution, as single conditions of which one holds. `absent` means every value.
+// Values that share a solution, as single conditions of which one holds. `absent` means every
+// value.
 struct ValueClass {
   std::vector<std::optional<oci::SeccompArg>> conditions;
   Pieces rest;
@@ -27,8 +29,10 @@ struct Interval {
   std::uint64_t low, high;  // both included
 };
 
-// Aligned blocks of 2^n values: a range between two others is a union of them, and a masked comparison names each.
-void append_blocks(std::uint32_t index, Interval range, std::vector<std::optional<oci::SeccompArg>>& out) {
+// Aligned blocks of 2^n values: a range between two others is a union of them, and a masked
+// comparison names each.
+void append_blocks(std::uint32_t index, Interval range,
+                   std::vector<std::optional<oci::SeccompArg>>& out) {
   for (std::uint64_t low = range.low;;) {
     std::uint64_t size_minus_one = 0;
     while (size_minus_one != kMax) {
@@ -47,7 +51,8 @@ void append_blocks(std::uint32_t index, Interval range, std::vector<std::optiona
 }
 
 // `intervals` are sorted, disjoint and do not touch.
-std::vector<std::optional<oci::SeccompArg>> conditions_of(std::uint32_t index, const std::vector<Interval>& intervals) {
+std::vector<std::optional<oci::SeccompArg>> conditions_of(std::uint32_t index,
+                                                          const std::vector<Interval>& intervals) {
   std::vector<std::optional<oci::SeccompArg>> out;
   if (intervals.size() == 2 && intervals[0].low == 0 && intervals[1].high == kMax &&
       intervals[0].high + 2 == intervals[1].low) {
@@ -80,31 +85,37 @@ Truth truth_on(const oci::SeccompArg& c, std::uint64_t mask, std::uint64_t bits)
     return holds_on_all ? Truth::kHolds : fails_on_all ? Truth::kFails : Truth::kOpen;
   };
   switch (c.op) {
-    case oci::CompareOp::kEq: return decided(mask == kMax && bits == c.value, (c.value & mask) != bits);
-    case oci::CompareOp::kNe: return decided((c.value & mask) != bits, mask == kMax && bits == c.value);
+    case oci::CompareOp::kEq:
+      return decided(mask == kMax && bits == c.value, (c.value & mask) != bits);
+    case oci::CompareOp::kNe:
+      return decided((c.value & mask) != bits, mask == kMax && bits == c.value);
     case oci::CompareOp::kLt: return decided(most < c.value, least >= c.value);
     case oci::CompareOp::kLe: return decided(most <= c.value, least > c.value);
     case oci::CompareOp::kGe: return decided(least >= c.value, most < c.value);
     case oci::CompareOp::kGt: return decided(least > c.value, most <= c.value);
     case oci::CompareOp::kMaskedEq:
     case oci::CompareOp::kMaskedNe: {
-      const bool differs = (c.value_two & ~c.value) != 0 || ((bits ^ c.value_two) & mask & c.value) != 0;
+      const bool differs =
+          (c.value_two & ~c.value) != 0 || ((bits ^ c.value_two) & mask & c.value) != 0;
       const bool equals = !differs && (c.value & ~mask) == 0;
-      return c.op == oci::CompareOp::kMaskedEq ? decided(equals, differs) : decided(differs, equals);
+      return c.op == oci::CompareOp::kMaskedEq ? decided(equals, differs)
+                                               : decided(differs, equals);
     }
-    case oci::CompareOp::kMaskedLt: return decided((most & c.value) < c.value_two, (least & c.value) >= c.value_two);
-    case oci::CompareOp::kMaskedGe: return decided((least & c.value) >= c.value_two, (most & c.value) < c.value_two);
+    case oci::CompareOp::kMaskedLt:
+      return decided((most & c.value) < c.value_two, (least & c.value) >= c.value_two);
+    case oci::CompareOp::kMaskedGe:
+      return decided((least & c.value) >= c.value_two, (most & c.value) < c.value_two);
   }
   return Truth::kOpen;
 }
 
 bool is_masked(const oci::SeccompArg& c) {
-  return c.op == oci::CompareOp::kMaskedEq || c.op == oci::CompareOp::kMaskedNe || c.op == oci::CompareOp::kMaskedLt ||
-         c.op == oci::CompareOp::kMaskedGe;
+  return c.op == oci::CompareOp::kMaskedEq || c.op == oci::CompareOp::kMaskedNe ||
+         c.op == oci::CompareOp::kMaskedLt || c.op == oci::CompareOp::kMaskedGe;
 }
 
-// Does it look at single bits? Else it holds on a few ranges of values: it compares the whole argument, or its upper
-// bits alone.
+// Does it look at single bits? Else it holds on a few ranges of values: it compares the whole
+// argument, or its upper bits alone.
 bool looks_at_bits(const oci::SeccompArg& c) {
   const bool upper_bits = c.value != 0 && (~c.value & (~c.value + 1)) == 0;
   return is_masked(c) && (!upper_bits || (c.value_two & ~c.value) != 0);
@@ -115,17 +126,18 @@ void add_changes(const oci::SeccompArg& c, std::set<std::uint64_t>& starts) {
   const std::uint64_t first = is_masked(c) ? c.value_two : c.value;
   const std::uint64_t last = is_masked(c) ? c.value_two | ~c.value : c.value;
   const bool before = c.op != oci::CompareOp::kLe && c.op != oci::CompareOp::kGt;
-  const bool after = c.op != oci::CompareOp::kLt && c.op != oci::CompareOp::kGe && c.op != oci::CompareOp::kMaskedLt &&
-                     c.op != oci::CompareOp::kMaskedGe;
+  const bool after = c.op != oci::CompareOp::kLt && c.op != oci::CompareOp::kGe &&
+                     c.op != oci::CompareOp::kMaskedLt && c.op != oci::CompareOp::kMaskedGe;
   if (before) starts.insert(first);
   if (after && last != kMax) starts.insert(last + 1);
 }
 
 class Partition {
  public:
-  Partition(const std::vector<Conjunction>& conjunctions, const std::function<Answer(const Held&)>& label,
-            const std::function<std::optional<Answer>(const Held&)>& settled, std::size_t max_pieces,
-            WorkBudget& budget, const std::optional<Answer>& unsaid)
+  Partition(const std::vector<Conjunction>& conjunctions,
+            const std::function<Answer(const Held&)>& label,
+            const std::function<std::optional<Answer>(const Held&)>& settled,
+            std::size_t max_pieces, WorkBudget& budget, const std::optional<Answer>& unsaid)
       : conjunctions_(conjunctions),
         label_(label),
         settled_(settled),
@@ -140,21 +152,25 @@ class Partition {
     several_arguments_ = indexes.size() > 1;
   }
 
-  // The pieces of arguments `index` and up, for values of the earlier ones under which `held` is so.
+  // The pieces of arguments `index` and up, for values of the earlier ones under which `held` is
+  // so.
   Pieces solve(std::uint32_t index, const Held& held) {
     if (!look_at_all()) return {};
     if (const auto answer = settled_(held)) return all_of(*answer);
     if (index == kArguments) return all_of(label_(held));
     std::vector<oci::SeccompArg> conditions;
-    for_each_on(index, held, [&](std::size_t, const oci::SeccompArg& c) { conditions.push_back(c); });
+    for_each_on(index, held,
+                [&](std::size_t, const oci::SeccompArg& c) { conditions.push_back(c); });
     if (conditions.empty()) return solve(index + 1, held);
     classes_.emplace_back();
-    // libseccomp 2.5.4 does not come back from some rule sets that compare by order on one argument and test another as
-    // well (K35): where several arguments are filtered, only equality and masks are used.
+    // libseccomp 2.5.4 does not come back from some rule sets that compare by order on one argument
+    // and test another as well (K35): where several arguments are filtered, only equality and masks
+    // are used.
     const bool by_bits = several_arguments_ || !ranges_suffice(index, held, conditions);
     if (by_bits) {
       std::vector<Block> blocks;
-      if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks)) blocks.push_back({0, 0, *whole});
+      if (const auto whole = split_by_bits(index, held, {0, 0, 0}, blocks))
+        blocks.push_back({0, 0, *whole});
       for (const Block& block : blocks)
         classes_.back()[block.value_class].conditions.push_back(block_condition(index, block));
     } else {
@@ -234,7 +250,8 @@ class Partition {
     return ranges;
   }
 
-  // What may still hold in a range; a condition that looks at bits is decided only where the range is one value.
+  // What may still hold in a range; a condition that looks at bits is decided only where the range
+  // is one value.
   Held held_in(std::uint32_t index, const Held& held, const Interval& range) const {
     Held left = held;
     for_each_on(index, held, [&](std::size_t i, const oci::SeccompArg& c) {
@@ -245,19 +262,22 @@ class Partition {
   }
 
   // Ranges say it all where the answer is settled in every range that a mask would cut further.
-  bool ranges_suffice(std::uint32_t index, const Held& held, const std::vector<oci::SeccompArg>& conditions) {
+  bool ranges_suffice(std::uint32_t index, const Held& held,
+                      const std::vector<oci::SeccompArg>& conditions) {
     if (std::none_of(conditions.begin(), conditions.end(), looks_at_bits)) return true;
     for (const Interval& range : ranges_of(conditions)) {
       if (!look_at_all()) return true;
       const Held left = held_in(index, held, range);
       bool cut = false;
-      for_each_on(index, left, [&](std::size_t, const oci::SeccompArg& c) { cut = cut || looks_at_bits(c); });
+      for_each_on(index, left,
+                  [&](std::size_t, const oci::SeccompArg& c) { cut = cut || looks_at_bits(c); });
       if (cut && range.low != range.high && !settled_(left)) return false;
     }
     return true;
   }
 
-  void split_by_ranges(std::uint32_t index, const Held& held, const std::vector<oci::SeccompArg>& conditions) {
+  void split_by_ranges(std::uint32_t index, const Held& held,
+                       const std::vector<oci::SeccompArg>& conditions) {
     std::vector<std::vector<Interval>> ranges;  // by class
     for (const Interval& range : ranges_of(conditions)) {
       if (!look_at_all()) return;
@@ -278,8 +298,8 @@ class Partition {
     }
   }
 
-  // Decides bit by bit until every condition is decided. A class where the whole block is of it; otherwise its parts
-  // are appended to `out`.
+  // Decides bit by bit until every condition is decided. A class where the whole block is of it;
+  // otherwise its parts are appended to `out`.
   std::optional<std::size_t> split_by_bits(std::uint32_t index, const Held& held, Block block,
                                            std::vector<Block>& out) {
     if (!look_at_all()) return std::nullopt;
@@ -324,7 +344,8 @@ class Partition {
     for (const Piece& tail : rest) {
       Piece piece;
       if (condition) piece.conditions.push_back(*condition);
-      piece.conditions.insert(piece.conditions.end(), tail.conditions.begin(), tail.conditions.end());
+      piece.conditions.insert(piece.conditions.end(), tail.conditions.begin(),
+                              tail.conditions.end());
       piece.label = tail.label;
       pieces.push_back(std::move(piece));
     }
@@ -347,9 +368,10 @@ class Partition {
 }  // namespace
 
 std::optional<std::vector<Piece>> partition(
-    const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
-    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled, std::size_t max_pieces,
-    WorkBudget& budget, const std::optional<Answer>& unsaid) {
+    const std::vector<Conjunction>& conjunctions,
+    const std::function<Answer(const std::vector<bool>&)>& label,
+    const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled,
+    std::size_t max_pieces, WorkBudget& budget, const std::optional<Answer>& unsaid) {
   Partition work(conjunctions, label, settled, max_pieces, budget, unsaid);
   auto pieces = work.solve(0, Held(conjunctions.size(), true));
   if (work.exhausted()) return std::nullopt;

@@ -30,7 +30,9 @@ std::uint64_t checksum_of(const Header& header, const std::string& checksums) {
   return checksum64(covered + checksums);
 }
 
-tl::unexpected<Error> damaged(const std::string& how) { return fail(Code::kInvalidArgument, "damaged: " + how); }
+tl::unexpected<Error> damaged(const std::string& how) {
+  return fail(Code::kInvalidArgument, "damaged: " + how);
+}
 
 Result<void> read_at(const UniqueFd& fd, char* to, std::uint64_t bytes, std::uint64_t offset) {
   while (bytes > 0) {
@@ -80,19 +82,22 @@ Result<BlockFile> BlockFile::open(UniqueFd fd, std::string_view magic, std::size
   std::string expected(magic);
   expected.resize(kMagicBytes);
   if (expected != std::string_view(header.magic, kMagicBytes)) {
-    return fail(Code::kInvalidArgument, "not a compiled file of this version of Ward (expected '" + std::string(magic) +
+    return fail(Code::kInvalidArgument, "not a compiled file of this version of Ward (expected '" +
+                                            std::string(magic) +
                                             "'): restart wardd and the shim of one version");
   }
   BlockFile out;
   // The sizes are compared before anything is added to them or allocated.
   if (header.content_bytes > file_bytes) return damaged("the file ends too early");
   const std::uint64_t table_bytes = blocks_of(header.content_bytes) * sizeof(std::uint64_t);
-  if (sizeof header + table_bytes + header.content_bytes != file_bytes) return damaged("the size is not what it says");
+  if (sizeof header + table_bytes + header.content_bytes != file_bytes)
+    return damaged("the size is not what it says");
   out.checksums_.resize(table_bytes);
   if (auto read = read_at(fd, out.checksums_.data(), table_bytes, sizeof header); !read) {
     return tl::unexpected<Error>(read.error());
   }
-  if (checksum_of(header, out.checksums_) != header.checksum) return damaged("the checksum does not fit");
+  if (checksum_of(header, out.checksums_) != header.checksum)
+    return damaged("the checksum does not fit");
   out.fd_ = std::move(fd);
   out.content_at_ = sizeof header + table_bytes;
   out.size_ = header.content_bytes;
@@ -107,7 +112,8 @@ Result<void> BlockFile::load(std::uint64_t block) {
   if (auto read = read_at(fd_, content_.get() + at, bytes, content_at_ + at); !read) return read;
   std::uint64_t expected = 0;
   std::memcpy(&expected, checksums_.data() + block * sizeof expected, sizeof expected);
-  if (checksum64({content_.get() + at, bytes}) != expected) return damaged("a checksum does not fit");
+  if (checksum64({content_.get() + at, bytes}) != expected)
+    return damaged("a checksum does not fit");
   loaded_[block] = true;
   return {};
 }
@@ -115,7 +121,8 @@ Result<void> BlockFile::load(std::uint64_t block) {
 Result<std::string_view> BlockFile::read(std::uint64_t offset, std::uint64_t length) {
   if (offset > size_ || length > size_ - offset) return damaged("it points behind its end");
   if (length == 0) return std::string_view();
-  for (std::uint64_t block = offset / kBlockBytes; block <= (offset + length - 1) / kBlockBytes; ++block) {
+  for (std::uint64_t block = offset / kBlockBytes; block <= (offset + length - 1) / kBlockBytes;
+       ++block) {
     if (loaded_[block]) continue;
     if (auto there = load(block); !there) return tl::unexpected<Error>(there.error());
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that is read in part, and whose damage shows in the part that is read: a magic word, a checksum for each block
-// of the content, then the content. Values in the file are little-endian, as the machines are.
-// Reads with pread: a mapped file that somebody cuts short would end the reader with SIGBUS, and with a shim its pod.
+// A file that is read in part, and whose damage shows in the part that is read: a magic word, a
+// checksum for each block of the content, then the content. Values in the file are little-endian,
+// as the machines are. Reads with pread: a mapped file that somebody cuts short would end the
+// reader with SIGBUS, and with a shim its pod.
 #pragma once
 
 #include <cstdint>

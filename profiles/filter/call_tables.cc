@@ -9,7 +9,8 @@ namespace {
 
 CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers) {
   CallRule rule{syscall.nr(), layers, {}};
-  for (const auto& alternative : syscall.alternatives()) rule.alternatives.push_back(to_conjunction(alternative));
+  for (const auto& alternative : syscall.alternatives())
+    rule.alternatives.push_back(to_conjunction(alternative));
   return rule;
 }
 
@@ -29,14 +30,16 @@ Conjunction to_conjunction(const node::v1::Alternative& alternative) {
 
 CallTable to_table(const node::v1::CompiledProfile& compiled) {
   std::vector<CallRule> rules;
-  for (const auto& syscall : compiled.syscalls()) rules.push_back(to_rule(syscall, syscall.layers()));
+  for (const auto& syscall : compiled.syscalls())
+    rules.push_back(to_rule(syscall, syscall.layers()));
   return {std::move(rules), {compiled.enosys().begin(), compiled.enosys().end()}};
 }
 
 CallTable to_danger(const node::v1::CompiledProfile& compiled) {
   std::vector<CallRule> rules;
   for (const std::uint32_t nr : compiled.danger()) rules.push_back({nr, kLayerRuntime, {}});
-  for (const auto& values : compiled.danger_values()) rules.push_back(to_rule(values, kLayerRuntime));
+  for (const auto& values : compiled.danger_values())
+    rules.push_back(to_rule(values, kLayerRuntime));
   return {std::move(rules), {}};
 }
 

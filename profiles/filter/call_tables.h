@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a compiled profile means, call by call: the one translation from the message that wardd writes to the tables
-// by which filters are made and notifications are judged.
+// What a compiled profile means, call by call: the one translation from the message that wardd
+// writes to the tables by which filters are made and notifications are judged.
 #pragma once
 
 #include "profiles/filter/seccomp_intersect.h"

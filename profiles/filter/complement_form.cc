@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The filter of both judges. The default denies: as the own filter does where it denies numbers without a name, else
-// ENOSYS, so that libc falls back from calls newer than Ward. Every other answer is spelt out: K1 to K7.
+// The filter of both judges. The default denies: as the own filter does where it denies numbers
+// without a name, else ENOSYS, so that libc falls back from calls newer than Ward. Every other
+// answer is spelt out: K1 to K7.
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -17,8 +18,9 @@ constexpr Answer kNotSeen{oci::SeccompAction::kErrno, ENOSYS};
 constexpr Answer kSeen{oci::SeccompAction::kNotify, 0};
 constexpr std::uint32_t kAnyLayer = ~0U;
 
-// A program of the kernel holds 4096 instructions (BPF_MAXINSNS). Unconditional rules take one each; a condition up to
-// seven. Beyond these limits a call is notified whatever its arguments, and decided in user space.
+// A program of the kernel holds 4096 instructions (BPF_MAXINSNS). Unconditional rules take one
+// each; a condition up to seven. Beyond these limits a call is notified whatever its arguments, and
+// decided in user space.
 constexpr std::size_t kMaxPiecesOfOneCall = 96;
 constexpr std::size_t kMaxConditions = 320;
 
@@ -48,7 +50,8 @@ struct Judged {
   }
 };
 
-// What the runtime can load: KILL_THREAD leaves half-dead processes (K4), NOTIFY has one meaning here.
+// What the runtime can load: KILL_THREAD leaves half-dead processes (K4), NOTIFY has one meaning
+// here.
 Answer carried(const Answer& own) {
   if (own.action == oci::SeccompAction::kKillThread) return {oci::SeccompAction::kKillProcess, 0};
   if (own.action == oci::SeccompAction::kNotify) return {oci::SeccompAction::kErrno, EPERM};
@@ -59,11 +62,13 @@ Answer carried(const Answer& own) {
 class Share {
  public:
   // Appends to `all`. Anything in one of the layers.
-  Share(const CallTable& table, int nr, std::uint32_t layers, std::vector<Conjunction>& all) : first_(all.size()) {
+  Share(const CallTable& table, int nr, std::uint32_t layers, std::vector<Conjunction>& all)
+      : first_(all.size()) {
     for (const CallRule& rule : table.rules_of(nr)) {
       if ((rule.layers & layers) == 0) continue;
       if (rule.alternatives.empty()) always_ = true;
-      std::copy_if(rule.alternatives.begin(), rule.alternatives.end(), std::back_inserter(all), indexes_are_valid);
+      std::copy_if(rule.alternatives.begin(), rule.alternatives.end(), std::back_inserter(all),
+                   indexes_are_valid);
     }
     if (always_) all.resize(first_);
     end_ = all.size();
@@ -77,7 +82,8 @@ class Share {
 
  private:
   static bool indexes_are_valid(const Conjunction& conditions) {
-    return std::all_of(conditions.begin(), conditions.end(), [](const oci::SeccompArg& c) { return c.index < 6; });
+    return std::all_of(conditions.begin(), conditions.end(),
+                       [](const oci::SeccompArg& c) { return c.index < 6; });
   }
 
   bool always_ = false;
@@ -87,12 +93,14 @@ class Share {
 
 class Judge {
  public:
-  Judge(const CallTable& table, const OwnFilter& own, const Unseen& unseen, const Answer& by_default)
+  Judge(const CallTable& table, const OwnFilter& own, const Unseen& unseen,
+        const Answer& by_default)
       : table_(table), own_(own), unseen_(unseen), by_default_(by_default) {}
 
   [[nodiscard]] Judged judge(int nr, std::string name) {
     Judged judged{nr, std::move(name), {}, kSeen};
-    // The runtime has to write the listener's number to its parent: NOTIFY there would hang it (K1).
+    // The runtime has to write the listener's number to its parent: NOTIFY there would hang it
+    // (K1).
     if (nr == SYS_write) judged.fallback = {oci::SeccompAction::kErrno, EPERM};
     if (enosys(nr)) judged.fallback = kNotSeen;
     cut(judged, false);
@@ -109,8 +117,9 @@ class Judge {
     const int nr = judged.nr;
     judged.fall_back();
     const auto own_rules = own_.rules_of(nr);
-    const bool may_signal = own_rules && std::any_of(own_rules->begin(), own_rules->end(),
-                                                     [](const OwnFilter::Rule& rule) { return rule.answer.signals(); });
+    const bool may_signal =
+        own_rules && std::any_of(own_rules->begin(), own_rules->end(),
+                                 [](const OwnFilter::Rule& rule) { return rule.answer.signals(); });
     const bool signals = unseen_.signals && may_signal;
     std::vector<Conjunction> conjunctions;
     const Share allows(nr == SYS_write ? write_ : table_, nr, kAllowedInServing, conjunctions);
@@ -147,7 +156,8 @@ class Judge {
   }
 
   std::optional<std::vector<Piece>> divide(
-      const std::vector<Conjunction>& conjunctions, const std::function<Answer(const std::vector<bool>&)>& label,
+      const std::vector<Conjunction>& conjunctions,
+      const std::function<Answer(const std::vector<bool>&)>& label,
       const std::function<std::optional<Answer>(const std::vector<bool>&)>& settled) {
     if (conjunctions.size() > kMaxConjunctionsOfOneCall) return std::nullopt;
     const std::size_t share = std::min(work_.left(), kMaxWorkOfOneCall);
@@ -166,14 +176,17 @@ class Judge {
   WorkBudget work_{kMaxWork};
 };
 
-// The most expensive calls lose their filters until the program fits: those without signals first, then what is beside
-// the signals, then these.
+// The most expensive calls lose their filters until the program fits: those without signals first,
+// then what is beside the signals, then these.
 void fit(std::vector<Judged>& all, Judge& judge) {
   std::size_t total = 0;
   for (const Judged& judged : all) total += judged.conditions();
   const auto dearer = [](const Judged& a, const Judged& b) {
     const auto order = [](const Judged& judged) {
-      const int turn = judged.conditions() == 0 ? 0 : !judged.signals ? 3 : !judged.only_signals ? 2 : 1;
+      const int turn = judged.conditions() == 0 ? 0
+                       : !judged.signals        ? 3
+                       : !judged.only_signals   ? 2
+                                                : 1;
       return std::pair(turn, judged.conditions());
     };
     return order(a) < order(b);
@@ -191,9 +204,11 @@ void fit(std::vector<Judged>& all, Judge& judge) {
 }
 
 // Calls with one answer for all arguments share a rule.
-void add_unconditional(const Judged& judged, const Answer& answer, std::vector<oci::SeccompRule>& rules) {
+void add_unconditional(const Judged& judged, const Answer& answer,
+                       std::vector<oci::SeccompRule>& rules) {
   const auto same = [&](const oci::SeccompRule& rule) {
-    return rule.args.empty() && rule.action == answer.action && rule.errno_ret.value_or(0) == answer.errno_ret;
+    return rule.args.empty() && rule.action == answer.action &&
+           rule.errno_ret.value_or(0) == answer.errno_ret;
   };
   auto found = std::find_if(rules.begin(), rules.end(), same);
   if (found == rules.end()) {
@@ -224,9 +239,11 @@ oci::Seccomp complement_form(const CallTable& table, const OwnFilter& own, const
   seccomp.architectures = own.architectures();
   seccomp.flags = own.flags();
   // Not loaded, but the runtime's stub begins above the highest number named.
-  const bool highest_is_named = std::any_of(all.back().pieces.begin(), all.back().pieces.end(),
-                                            [&](const Piece& piece) { return piece.label != by_default; });
-  if (!highest_is_named) seccomp.rules.push_back({{all.back().name}, by_default.action, seccomp.default_errno_ret, {}});
+  const bool highest_is_named =
+      std::any_of(all.back().pieces.begin(), all.back().pieces.end(),
+                  [&](const Piece& piece) { return piece.label != by_default; });
+  if (!highest_is_named)
+    seccomp.rules.push_back({{all.back().name}, by_default.action, seccomp.default_errno_ret, {}});
   std::vector<oci::SeccompRule> filtered;
   for (const Judged& judged : all) {
     for (const Piece& piece : judged.pieces) {

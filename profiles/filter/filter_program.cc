@@ -44,7 +44,9 @@ bool is_sound(const std::vector<sock_filter>& program, std::size_t at) {
   const sock_filter& instruction = program[at];
   const std::size_t after = program.size() - at - 1;
   switch (instruction.code) {
-    case kLoad: return instruction.k % sizeof(std::uint32_t) == 0 && instruction.k < sizeof(seccomp_data) && after > 0;
+    case kLoad:
+      return instruction.k % sizeof(std::uint32_t) == 0 && instruction.k < sizeof(seccomp_data) &&
+             after > 0;
     case kAnd: return after > 0;
     case kReturn: return true;
     case kJump: return instruction.k < after;
@@ -62,11 +64,13 @@ Answer answer_of(std::uint32_t returned) {
     case SECCOMP_RET_TRACE: return {oci::SeccompAction::kTrace, data};
     case SECCOMP_RET_LOG: return {oci::SeccompAction::kLog, 0};
     case SECCOMP_RET_ALLOW: return {oci::SeccompAction::kAllow, 0};
-    default: return {oci::SeccompAction::kKillProcess, 0};  // as the kernel takes what it does not know
+    default:
+      return {oci::SeccompAction::kKillProcess, 0};  // as the kernel takes what it does not know
   }
 }
 
-// What the accumulator holds while one call's paths are followed: a number, or bits of half an argument.
+// What the accumulator holds while one call's paths are followed: a number, or bits of half an
+// argument.
 struct Word {
   bool known = true;
   std::uint32_t value = 0;  // where known; else the bits that are looked at
@@ -74,7 +78,8 @@ struct Word {
   bool high = false;
 };
 
-oci::SeccompArg condition(const Word& word, oci::CompareOp op, std::uint32_t mask, std::uint32_t value) {
+oci::SeccompArg condition(const Word& word, oci::CompareOp op, std::uint32_t mask,
+                          std::uint32_t value) {
   const unsigned shift = word.high ? 32U : 0U;
   return {word.index, std::uint64_t{mask} << shift, std::uint64_t{value} << shift, op};
 }
@@ -119,7 +124,8 @@ Test test_of(const sock_filter& branch, const Word& word) {
 std::optional<bool> known_from(const Conjunction& earlier, const oci::SeccompArg& test) {
   for (const oci::SeccompArg& fact : earlier) {
     if (fact.index != test.index) continue;
-    if (fact.op == oci::CompareOp::kMaskedEq && (test.value & ~fact.value) == 0) return holds(test, fact.value_two);
+    if (fact.op == oci::CompareOp::kMaskedEq && (test.value & ~fact.value) == 0)
+      return holds(test, fact.value_two);
     if (fact.value != test.value || fact.value_two != test.value_two) continue;
     if (fact.op == test.op) return true;
     if (fact.op == opposite(test.op)) return false;
@@ -127,15 +133,18 @@ std::optional<bool> known_from(const Conjunction& earlier, const oci::SeccompArg
   return std::nullopt;
 }
 
-// Where one condition says the whole argument, the others say nothing. False where they contradict it.
+// Where one condition says the whole argument, the others say nothing. False where they contradict
+// it.
 bool drop_implied(Conjunction& conditions) {
   for (std::uint32_t index = 0; index < 6; ++index) {
-    const auto exact = std::find_if(conditions.begin(), conditions.end(), [&](const oci::SeccompArg& c) {
-      return c.index == index && c.op == oci::CompareOp::kEq;
-    });
+    const auto exact = std::find_if(
+        conditions.begin(), conditions.end(),
+        [&](const oci::SeccompArg& c) { return c.index == index && c.op == oci::CompareOp::kEq; });
     if (exact == conditions.end()) continue;
     const oci::SeccompArg only = *exact;
-    const auto contradicts = [&](const oci::SeccompArg& c) { return c.index == index && !holds(c, only.value); };
+    const auto contradicts = [&](const oci::SeccompArg& c) {
+      return c.index == index && !holds(c, only.value);
+    };
     if (std::any_of(conditions.begin(), conditions.end(), contradicts)) return false;
     std::erase_if(conditions, [&](const oci::SeccompArg& c) { return c.index == index; });
     conditions.push_back(only);
@@ -143,7 +152,8 @@ bool drop_implied(Conjunction& conditions) {
   return true;
 }
 
-// Where the high half is known, tests of the low half are comparisons of the whole argument, which say more in less.
+// Where the high half is known, tests of the low half are comparisons of the whole argument, which
+// say more in less.
 Conjunction whole_arguments(const Conjunction& halves) {
   Conjunction whole;
   for (const oci::SeccompArg& half : halves) {
@@ -156,10 +166,18 @@ Conjunction whole_arguments(const Conjunction& halves) {
     }
     const std::uint64_t value = high->value_two | half.value_two;
     switch (half.op) {
-      case oci::CompareOp::kMaskedEq: whole.push_back({half.index, value, 0, oci::CompareOp::kEq}); break;
-      case oci::CompareOp::kMaskedNe: whole.push_back({half.index, value, 0, oci::CompareOp::kNe}); break;
-      case oci::CompareOp::kMaskedGe: whole.push_back({half.index, value, 0, oci::CompareOp::kGe}); break;
-      case oci::CompareOp::kMaskedLt: whole.push_back({half.index, value, 0, oci::CompareOp::kLt}); break;
+      case oci::CompareOp::kMaskedEq:
+        whole.push_back({half.index, value, 0, oci::CompareOp::kEq});
+        break;
+      case oci::CompareOp::kMaskedNe:
+        whole.push_back({half.index, value, 0, oci::CompareOp::kNe});
+        break;
+      case oci::CompareOp::kMaskedGe:
+        whole.push_back({half.index, value, 0, oci::CompareOp::kGe});
+        break;
+      case oci::CompareOp::kMaskedLt:
+        whole.push_back({half.index, value, 0, oci::CompareOp::kLt});
+        break;
       default: std::abort();
     }
   }
@@ -237,7 +255,8 @@ int Answer::error_number() const {
   constexpr std::uint32_t kMaxErrno = 4095;  // MAX_ERRNO of the kernel
   // The kernel cuts larger numbers down (seccomp(2), SECCOMP_RET_ERRNO); without a tracer a traced
   // call is no call.
-  if (action == oci::SeccompAction::kErrno) return static_cast<int>(std::min(errno_ret & 0xFFFFU, kMaxErrno));
+  if (action == oci::SeccompAction::kErrno)
+    return static_cast<int>(std::min(errno_ret & 0xFFFFU, kMaxErrno));
   return action == oci::SeccompAction::kTrace ? ENOSYS : EPERM;
 }
 
@@ -250,7 +269,8 @@ Result<FilterProgram> FilterProgram::check(std::vector<sock_filter> instructions
   for (std::size_t at = 0; at < instructions.size(); ++at) {
     if (is_sound(instructions, at)) continue;
     return fail(Code::kInvalidArgument, "instruction " + std::to_string(at) + " (code " +
-                                            std::to_string(instructions[at].code) + ") is none of a seccomp program");
+                                            std::to_string(instructions[at].code) +
+                                            ") is none of a seccomp program");
   }
   return FilterProgram(std::move(instructions));
 }
@@ -264,7 +284,9 @@ std::uint32_t FilterProgram::run(std::uint32_t arch, int nr, const CallArgs& arg
   for (std::size_t at = 0;; ++at) {
     const sock_filter& instruction = instructions_[at];
     switch (instruction.code) {
-      case kLoad: std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + instruction.k, 4); break;
+      case kLoad:
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + instruction.k, 4);
+        break;
       case kAnd: accumulator &= instruction.k; break;
       case kJump: at += instruction.k; break;
       case kReturn: return instruction.k;

@@ -60,7 +60,8 @@ std::optional<GovernedMark> parse(std::string_view text) {
   return mark;
 }
 
-// One that cannot be read, or says what nobody wrote, was put there by somebody: the strict meaning.
+// One that cannot be read, or says what nobody wrote, was put there by somebody: the strict
+// meaning.
 std::optional<GovernedMark> read_marker(const std::filesystem::path& path) {
   const auto text = read_regular_file(path, kMaxMarkBytes);
   if (!text && text.error().code == Code::kNotFound) return std::nullopt;

@@ -8,9 +8,10 @@
 //   profiles     a table: each ProfileRef, sorted by name
 //   buckets      a table: lists of rule numbers
 //
-// A table of n items is n + 1 offsets (32 bits, from behind the offsets) and the items. A rule that can only select
-// containers of certain names, or of names that begin in a certain way, stands in the buckets of these keys; every
-// other rule stands in the last bucket. A bucket may hold rules of several keys: it says who is asked, not who answers.
+// A table of n items is n + 1 offsets (32 bits, from behind the offsets) and the items. A rule that
+// can only select containers of certain names, or of names that begin in a certain way, stands in
+// the buckets of these keys; every other rule stands in the last bucket. A bucket may hold rules of
+// several keys: it says who is asked, not who answers.
 #pragma once
 
 #include <algorithm>

@@ -13,9 +13,11 @@ Result<node::v1::CompiledIndex> read_index_of_before(const Places& places) {
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   node::v1::SealedFile file;
   node::v1::CompiledIndex index;
-  if (!file.ParseFromString(*bytes) || file.magic() != "ward-index-1" || file.sha256() != sha256_hex(file.payload()) ||
-      !index.ParseFromString(file.payload()) || index.format() != kFormat) {
-    return fail(Code::kInvalidArgument, "'" + path.string() + "' is no index of an older version of Ward, or damaged");
+  if (!file.ParseFromString(*bytes) || file.magic() != "ward-index-1" ||
+      file.sha256() != sha256_hex(file.payload()) || !index.ParseFromString(file.payload()) ||
+      index.format() != kFormat) {
+    return fail(Code::kInvalidArgument,
+                "'" + path.string() + "' is no index of an older version of Ward, or damaged");
   }
   return index;
 }

@@ -16,7 +16,9 @@ using node::v1::Identity;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
-tl::unexpected<Error> damaged(const char* how) { return fail(Code::kInvalidArgument, std::string("damaged: ") + how); }
+tl::unexpected<Error> damaged(const char* how) {
+  return fail(Code::kInvalidArgument, std::string("damaged: ") + how);
+}
 
 template <typename Message>
 Result<Message> parse(const Result<std::string_view>& bytes) {
@@ -56,14 +58,16 @@ Result<IndexReader> IndexReader::open(UniqueFd fd) {
   const auto bytes = file->read(0, sizeof layout);
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   std::memcpy(&layout, bytes->data(), sizeof layout);
-  for (const TablePlace* table : {&layout.selectors, &layout.rules, &layout.profiles, &layout.buckets}) {
+  for (const TablePlace* table :
+       {&layout.selectors, &layout.rules, &layout.profiles, &layout.buckets}) {
     const bool fits = table->at <= file->size() && table->bytes <= file->size() - table->at &&
-                      table->items < file->size() && (table->items + 1) * sizeof(std::uint32_t) <= table->bytes;
+                      table->items < file->size() &&
+                      (table->items + 1) * sizeof(std::uint32_t) <= table->bytes;
     if (!fits) return damaged("it points behind its end");
   }
   const std::uint64_t keyed = layout.buckets.items - 1;
-  if (layout.rules.items > kMaxRules || layout.selectors.items != layout.rules.items || layout.buckets.items < 2 ||
-      (keyed & (keyed - 1)) != 0) {
+  if (layout.rules.items > kMaxRules || layout.selectors.items != layout.rules.items ||
+      layout.buckets.items < 2 || (keyed & (keyed - 1)) != 0) {
     return damaged("the counts do not fit");
   }
   auto head = parse<CompiledIndex>(file->read(layout.head_at, layout.head_bytes));
@@ -92,7 +96,8 @@ Result<void> IndexReader::add_bucket(std::uint64_t bucket, std::vector<std::uint
   const auto bytes = item(layout_.buckets, bucket);
   if (!bytes) return tl::unexpected<Error>(bytes.error());
   const std::size_t count = bytes->size() / sizeof(std::uint32_t);
-  // A rule stands in many buckets, but once in one; more is no index of ours, and would make the work unbounded.
+  // A rule stands in many buckets, but once in one; more is no index of ours, and would make the
+  // work unbounded.
   if (count > layout_.rules.items) return damaged("the counts do not fit");
   for (std::size_t i = 0; i < count; ++i) {
     std::uint32_t number = 0;
@@ -126,7 +131,9 @@ Result<std::vector<std::uint32_t>> IndexReader::candidates(const Identity& ident
   return rules;
 }
 
-Result<Rule> IndexReader::rule(std::uint64_t number) { return parse<Rule>(item(layout_.rules, number)); }
+Result<Rule> IndexReader::rule(std::uint64_t number) {
+  return parse<Rule>(item(layout_.rules, number));
+}
 
 Result<Governing> IndexReader::find_governing(const Identity& identity) {
   const auto numbers = candidates(identity);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// <state>/compiled/index.2, looked up: what governs one container is found without reading the rest, so that a start
-// costs the same with one rule and with thousands. Damage is an error of whatever reads it (kInvalidArgument). Used by
-// shims at every start, and by wardd to see what shims would see.
+// <state>/compiled/index.2, looked up: what governs one container is found without reading the
+// rest, so that a start costs the same with one rule and with thousands. Damage is an error of
+// whatever reads it (kInvalidArgument). Used by shims at every start, and by wardd to see what
+// shims would see.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +21,16 @@ namespace ward::filter {
 
 struct Governing {
   std::optional<node::v1::Rule> rule;  // the first that selects the container, without its selector
-  // Where none does: the first that would, were the container not exempt (I10), and what exempts it.
+  // Where none does: the first that would, were the container not exempt (I10), and what exempts
+  // it.
   std::optional<node::v1::Rule> left_alone_by;
   std::string exempt_as;
 };
 
 class IndexReader {
  public:
-  static Result<IndexReader> open(const std::filesystem::path& path);  // kNotFound where there is none
+  static Result<IndexReader> open(
+      const std::filesystem::path& path);  // kNotFound where there is none
   static Result<IndexReader> open(UniqueFd fd);
 
   [[nodiscard]] std::uint64_t generation() const { return head_.generation(); }
@@ -39,7 +42,9 @@ class IndexReader {
   Result<std::optional<node::v1::ProfileRef>> find_profile(const std::string& name);
   Result<node::v1::CompiledIndex> read_all();  // every byte of it
 
-  [[nodiscard]] std::uint64_t looked_at() const { return looked_at_; }  // selectors so far: what a lookup costs
+  [[nodiscard]] std::uint64_t looked_at() const {
+    return looked_at_;
+  }  // selectors so far: what a lookup costs
 
  private:
   IndexReader(BlockFile file, Layout layout, node::v1::CompiledIndex head)

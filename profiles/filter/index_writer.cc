@@ -36,7 +36,8 @@ std::vector<Key> keys_of(const Globs& globs, std::size_t field) {
       keys.push_back({key_of(field, KeyKind::kExact, glob), 0});
     } else {
       const std::size_t bytes = std::min(star, kMaxPrefixBytes);
-      keys.push_back({key_of(field, KeyKind::kPrefix, std::string_view(glob).substr(0, bytes)), bytes});
+      keys.push_back(
+          {key_of(field, KeyKind::kPrefix, std::string_view(glob).substr(0, bytes)), bytes});
     }
   }
   return keys;
@@ -47,7 +48,8 @@ struct Keyed {
   std::vector<Key> keys;
 };
 
-// For each rule the list that fewest other rules share a key of: one that all have in common tells nothing apart.
+// For each rule the list that fewest other rules share a key of: one that all have in common tells
+// nothing apart.
 std::vector<Keyed> choose_keys(const node::v1::CompiledIndex& index) {
   std::unordered_map<std::uint64_t, std::uint32_t> frequency;
   for (const Rule& rule : index.rules()) {
@@ -111,7 +113,8 @@ std::vector<std::string> fill_buckets(const std::vector<Keyed>& chosen, Layout& 
 
 Result<std::string> write_index(const node::v1::CompiledIndex& index) {
   const auto too_large = [](const std::string& what, std::size_t most) {
-    return fail(Code::kResourceExhausted, what + ", and shims read " + std::to_string(most) + " at most");
+    return fail(Code::kResourceExhausted,
+                what + ", and shims read " + std::to_string(most) + " at most");
   };
   if (static_cast<std::size_t>(index.rules_size()) > kMaxRules) {
     return too_large("there are " + std::to_string(index.rules_size()) + " rules", kMaxRules);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How large the files of <state>/compiled may be. wardd refuses to put in force what is larger, and a shim refuses to
-// read it: both ask here, so that nothing is ever in force that no shim reads.
+// How large the files of <state>/compiled may be. wardd refuses to put in force what is larger, and
+// a shim refuses to read it: both ask here, so that nothing is ever in force that no shim reads.
 #pragma once
 
 #include <cstddef>

@@ -7,11 +7,12 @@
 namespace ward::filter {
 namespace {
 
-// Work for one call: steps through the program, and conditions written down. More is never worth it: such a call is
-// notified, and the program answers it.
+// Work for one call: steps through the program, and conditions written down. More is never worth
+// it: such a call is notified, and the program answers it.
 constexpr std::size_t kMaxWorkOfOneCall = 1'000'000;
 
-// The kernel's order: of several answers the one with the smaller rank wins. seccomp(2), "return values".
+// The kernel's order: of several answers the one with the smaller rank wins. seccomp(2), "return
+// values".
 int rank(oci::SeccompAction action) {
   switch (action) {
     case oci::SeccompAction::kKillProcess: return 0;
@@ -45,15 +46,18 @@ std::optional<std::vector<OwnFilter::Rule>> OwnFilter::rules_of(int nr) const {
   if (!paths) return std::nullopt;
   std::vector<Rule> rules;
   rules.reserve(paths->size());
-  for (FilterProgram::Path& path : *paths) rules.push_back({path.answer, std::move(path.conditions)});
+  for (FilterProgram::Path& path : *paths)
+    rules.push_back({path.answer, std::move(path.conditions)});
   return rules;
 }
 
-Answer OwnFilter::strictest(const std::vector<Rule>& rules, const std::vector<bool>& held, std::size_t first) {
+Answer OwnFilter::strictest(const std::vector<Rule>& rules, const std::vector<bool>& held,
+                            std::size_t first) {
   const Answer* found = nullptr;
   for (std::size_t i = 0; i < rules.size(); ++i) {
     if (!held[first + i]) continue;
-    if (found == nullptr || rank(rules[i].answer.action) < rank(found->action)) found = &rules[i].answer;
+    if (found == nullptr || rank(rules[i].answer.action) < rank(found->action))
+      found = &rules[i].answer;
   }
   // No arguments at all satisfy what was asked about: any answer will do.
   return found == nullptr ? Answer{oci::SeccompAction::kErrno, EPERM} : *found;

@@ -23,7 +23,8 @@ namespace ward::filter {
 namespace {
 
 constexpr std::uint32_t kX32Bit = 0x40000000;
-// libseccomp takes no error number of which the low 16 bits are as many (MAX_ERRNO of the kernel) or more.
+// libseccomp takes no error number of which the low 16 bits are as many (MAX_ERRNO of the kernel)
+// or more.
 constexpr std::uint32_t kMaxErrno = 4095;
 constexpr std::size_t kMaxShownName = 64;
 
@@ -79,7 +80,8 @@ class Numbers {
 };
 
 bool is_known_to_every_runtime(std::string_view arch) {
-  return std::find(kArchsOfEveryRuntime.begin(), kArchsOfEveryRuntime.end(), arch) != kArchsOfEveryRuntime.end();
+  return std::find(kArchsOfEveryRuntime.begin(), kArchsOfEveryRuntime.end(), arch) !=
+         kArchsOfEveryRuntime.end();
 }
 
 // libseccomp has the names of the specification in small letters. 0: it does not know it.
@@ -99,9 +101,9 @@ Result<void> add_architectures(const Filter& filter, const oci::Seccomp& seccomp
     const std::uint32_t token = token_of(arch);
     const int result = token == 0 ? 0 : ::seccomp_arch_add(filter.get(), token);
     if (result < 0 && result != -EEXIST) {
-      return fail_errno(
-          "architectures: libseccomp cannot add " + escape(arch, kMaxShownName) + " to a filter of this machine",
-          -result);
+      return fail_errno("architectures: libseccomp cannot add " + escape(arch, kMaxShownName) +
+                            " to a filter of this machine",
+                        -result);
     }
   }
   return {};
@@ -109,24 +111,29 @@ Result<void> add_architectures(const Filter& filter, const oci::Seccomp& seccomp
 
 Result<void> check_errno(oci::SeccompAction action, const std::optional<std::uint32_t>& number) {
   if (action != oci::SeccompAction::kErrno || !number || (*number & 0xFFFFU) < kMaxErrno) return {};
-  return fail(Code::kInvalidArgument, std::to_string(*number) + " is no error number that a runtime loads: the low " +
+  return fail(Code::kInvalidArgument, std::to_string(*number) +
+                                          " is no error number that a runtime loads: the low " +
                                           "16 bits must be below " + std::to_string(kMaxErrno));
 }
 
-Result<void> add(const Filter& filter, std::uint32_t action, int nr, const std::vector<scmp_arg_cmp>& conditions) {
-  const int result =
-      ::seccomp_rule_add_array(filter.get(), action, nr, static_cast<unsigned>(conditions.size()), conditions.data());
-  return result < 0 ? Result<void>(fail_errno("libseccomp refuses the rule", -result)) : Result<void>();
+Result<void> add(const Filter& filter, std::uint32_t action, int nr,
+                 const std::vector<scmp_arg_cmp>& conditions) {
+  const int result = ::seccomp_rule_add_array(
+      filter.get(), action, nr, static_cast<unsigned>(conditions.size()), conditions.data());
+  return result < 0 ? Result<void>(fail_errno("libseccomp refuses the rule", -result))
+                    : Result<void>();
 }
 
 // Several conditions on one index become a rule each, which is an OR (K39).
-Result<void> add_rule(const Filter& filter, const oci::SeccompRule& rule, std::uint32_t action, int nr) {
+Result<void> add_rule(const Filter& filter, const oci::SeccompRule& rule, std::uint32_t action,
+                      int nr) {
   std::vector<scmp_arg_cmp> conditions;
   std::array<int, 6> uses{};
   bool repeated = false;
   for (const oci::SeccompArg& arg : rule.args) {
     if (arg.index >= uses.size()) {
-      return fail(Code::kInvalidArgument, "index " + std::to_string(arg.index) + ": a call has arguments 0 to 5");
+      return fail(Code::kInvalidArgument,
+                  "index " + std::to_string(arg.index) + ": a call has arguments 0 to 5");
     }
     conditions.push_back({arg.index, to_scmp(arg.op), arg.value, arg.value_two});
     repeated = repeated || ++uses.at(arg.index) > 1;
@@ -139,7 +146,8 @@ Result<void> add_rule(const Filter& filter, const oci::SeccompRule& rule, std::u
 }
 
 // The highest number named; rules that are not loaded count as well.
-Result<int> add_rules(const Filter& filter, const oci::Seccomp& seccomp, std::uint32_t default_action) {
+Result<int> add_rules(const Filter& filter, const oci::Seccomp& seccomp,
+                      std::uint32_t default_action) {
   Numbers numbers;
   int highest = 0;
   for (std::size_t i = 0; i < seccomp.rules.size(); ++i) {
@@ -147,9 +155,11 @@ Result<int> add_rules(const Filter& filter, const oci::Seccomp& seccomp, std::ui
     const std::string place = "syscalls[" + std::to_string(i) + "]";
     const std::uint32_t action = to_scmp(rule.action, rule.errno_ret);
     for (const std::string& name : rule.names) {
-      if (name.empty()) return fail(Code::kInvalidArgument, place + ": an empty name is no system call");
+      if (name.empty())
+        return fail(Code::kInvalidArgument, place + ": an empty name is no system call");
       if (name == "write" && rule.action == oci::SeccompAction::kNotify) {
-        return fail(Code::kInvalidArgument, place + ": the runtime takes no SCMP_ACT_NOTIFY for write");
+        return fail(Code::kInvalidArgument,
+                    place + ": the runtime takes no SCMP_ACT_NOTIFY for write");
       }
       const auto nr = numbers.of(name);
       if (!nr) continue;
@@ -174,17 +184,20 @@ Result<std::vector<sock_filter>> export_program(const Filter& filter) {
   const off_t size = ::lseek(memory.get(), 0, SEEK_END);
   if (size < 0) return fail_errno("lseek");
   std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size) return fail_errno("pread");
+  if (::pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+    return fail_errno("pread");
   return program;
 }
 
 // As the runtime sees it: a tracer is to know what it does.
 bool allows_by_default(const oci::Seccomp& seccomp) {
-  return seccomp.default_action == oci::SeccompAction::kAllow || seccomp.default_action == oci::SeccompAction::kLog ||
+  return seccomp.default_action == oci::SeccompAction::kAllow ||
+         seccomp.default_action == oci::SeccompAction::kLog ||
          seccomp.default_action == oci::SeccompAction::kTrace;
 }
 
-// Numbers above the highest one named answer ENOSYS: the last two instructions are "go on with the filter" and that.
+// Numbers above the highest one named answer ENOSYS: the last two instructions are "go on with the
+// filter" and that.
 void prepend_stub(std::vector<sock_filter>& program, int highest) {
   const std::vector<sock_filter> stub = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
@@ -220,7 +233,8 @@ RuntimeHabits habits_of_version(std::string_view text) {
 std::vector<std::string> carried_architectures(const oci::Seccomp& seccomp) {
   std::vector<std::string> carried;
   for (const std::string& arch : seccomp.architectures) {
-    if (arch == oci::native_scmp_arch() || !is_known_to_every_runtime(arch)) carried.push_back(arch);
+    if (arch == oci::native_scmp_arch() || !is_known_to_every_runtime(arch))
+      carried.push_back(arch);
   }
   return carried;
 }
@@ -240,9 +254,11 @@ bool depends_on_habits(const oci::Seccomp& seccomp) {
   return !allows_by_default(seccomp) && !lists_native_arch(seccomp);
 }
 
-Result<FilterProgram> make_runtime_filter(const oci::Seccomp& seccomp, const RuntimeHabits& habits) {
+Result<FilterProgram> make_runtime_filter(const oci::Seccomp& seccomp,
+                                          const RuntimeHabits& habits) {
   if (seccomp.default_action == oci::SeccompAction::kNotify) {
-    return fail(Code::kInvalidArgument, "defaultAction: the runtime takes no SCMP_ACT_NOTIFY there");
+    return fail(Code::kInvalidArgument,
+                "defaultAction: the runtime takes no SCMP_ACT_NOTIFY there");
   }
   if (auto taken = check_errno(seccomp.default_action, seccomp.default_errno_ret); !taken) {
     return fail_with("defaultErrnoRet", std::move(taken).error());
@@ -250,12 +266,14 @@ Result<FilterProgram> make_runtime_filter(const oci::Seccomp& seccomp, const Run
   const std::uint32_t default_action = to_scmp(seccomp.default_action, seccomp.default_errno_ret);
   const Filter filter(::seccomp_init(default_action), ::seccomp_release);
   if (!filter) return fail(Code::kInvalidArgument, "defaultAction: libseccomp does not take it");
-  if (auto added = add_architectures(filter, seccomp); !added) return tl::unexpected(std::move(added).error());
+  if (auto added = add_architectures(filter, seccomp); !added)
+    return tl::unexpected(std::move(added).error());
   const auto highest = add_rules(filter, seccomp, default_action);
   if (!highest) return tl::unexpected(highest.error());
   auto program = export_program(filter);
   if (!program) return tl::unexpected(std::move(program).error());
-  const bool has_stub = !allows_by_default(seccomp) && (lists_native_arch(seccomp) || habits.stub_where_unlisted);
+  const bool has_stub =
+      !allows_by_default(seccomp) && (lists_native_arch(seccomp) || habits.stub_where_unlisted);
   if (has_stub && *highest > 0) prepend_stub(*program, *highest);
   return FilterProgram::check(*std::move(program));
 }

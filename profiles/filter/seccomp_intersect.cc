@@ -7,8 +7,9 @@ namespace ward::filter {
 namespace {
 
 bool all_hold(const Conjunction& conditions, const CallArgs& args) {
-  return std::all_of(conditions.begin(), conditions.end(),
-                     [&](const oci::SeccompArg& c) { return c.index < args.size() && holds(c, args[c.index]); });
+  return std::all_of(conditions.begin(), conditions.end(), [&](const oci::SeccompArg& c) {
+    return c.index < args.size() && holds(c, args[c.index]);
+  });
 }
 
 bool by_number(const CallRule& a, const CallRule& b) { return a.nr < b.nr; }
@@ -32,8 +33,9 @@ bool CallTable::allows(int nr, const CallArgs& args, std::uint32_t layers) const
   const auto [begin, end] = range_of(rules_, nr);
   return std::any_of(begin, end, [&](const CallRule& rule) {
     if ((rule.layers & layers) == 0) return false;
-    return rule.alternatives.empty() || std::any_of(rule.alternatives.begin(), rule.alternatives.end(),
-                                                    [&](const Conjunction& c) { return all_hold(c, args); });
+    return rule.alternatives.empty() ||
+           std::any_of(rule.alternatives.begin(), rule.alternatives.end(),
+                       [&](const Conjunction& c) { return all_hold(c, args); });
   });
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two judges of one system call and the filter that obeys both: a table of what is allowed, and the container's own
-// filter. The filter has the complement form (K1): what is not allowed is named in NOTIFY rules, so
-// that it is seen. Values in, values out; the same judges answer in user space for calls that were notified.
+// Two judges of one system call and the filter that obeys both: a table of what is allowed, and the
+// container's own filter. The filter has the complement form (K1): what is not allowed is named in
+// NOTIFY rules, so that it is seen. Values in, values out; the same judges answer in user space for
+// calls that were notified.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ inline constexpr std::uint32_t kLayerBoot = 1U << 1U;
 inline constexpr std::uint32_t kLayerServing = 1U << 2U;
 inline constexpr std::uint32_t kLayerExec = 1U << 3U;
 
-// The layers of which one must allow a call, by phase and origin. In the runtime phase the table is not asked.
+// The layers of which one must allow a call, by phase and origin. In the runtime phase the table is
+// not asked.
 inline constexpr std::uint32_t kAllowedInBoot = kLayerBoot | kLayerServing;
 inline constexpr std::uint32_t kAllowedInServing = kLayerServing;
 inline constexpr std::uint32_t kAllowedInExec = kLayerBoot | kLayerServing | kLayerExec;
@@ -56,11 +58,13 @@ struct Unseen {
   bool signals = false;      // where the answer is a signal, which only the kernel can give
 };
 
-// The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own filter does not;
-// never NOTIFY for `write`, never KILL_THREAD; always NOTIFY or a signal for execve and execveat; ENOSYS without a
-// notification for clone3 and the enosys list; numbers that libseccomp does not know answer what the own filter answers
-// them, ENOSYS where it lets them run. Signals of the own filter are held in the kernel before everything else that
-// takes room there. Listener path and metadata are the caller's.
-oci::Seccomp complement_form(const CallTable& table, const OwnFilter& own, const Unseen& unseen = {});
+// The filter to put in force. Never answers ALLOW or LOG where the table (layer serving) or the own
+// filter does not; never NOTIFY for `write`, never KILL_THREAD; always NOTIFY or a signal for
+// execve and execveat; ENOSYS without a notification for clone3 and the enosys list; numbers that
+// libseccomp does not know answer what the own filter answers them, ENOSYS where it lets them run.
+// Signals of the own filter are held in the kernel before everything else that takes room there.
+// Listener path and metadata are the caller's.
+oci::Seccomp complement_form(const CallTable& table, const OwnFilter& own,
+                             const Unseen& unseen = {});
 
 }  // namespace ward::filter

@@ -26,7 +26,8 @@ std::uint8_t included(const Selector& selector) {
 const char* exempt(std::uint8_t includes, const Identity& identity) {
   if (identity.is_sandbox() && (includes & kSandboxes) == 0) return "sandbox";
   if (identity.is_privileged() && (includes & kPrivileged) == 0) return "privileged";
-  if (identity.kubernetes_namespace() == "kube-system" && (includes & kKubeSystem) == 0) return "in kube-system";
+  if (identity.kubernetes_namespace() == "kube-system" && (includes & kKubeSystem) == 0)
+    return "in kube-system";
   return "";
 }
 
@@ -65,9 +66,9 @@ void put_number(std::string& out, std::size_t value) {
 }
 
 Globs& mutable_globs(Selector& selector, std::size_t field) {
-  const std::array<Globs*, kFields> lists = {selector.mutable_containers(), selector.mutable_pods(),
-                                             selector.mutable_images(), selector.mutable_kubernetes_namespaces(),
-                                             selector.mutable_containerd_namespaces()};
+  const std::array<Globs*, kFields> lists = {
+      selector.mutable_containers(), selector.mutable_pods(), selector.mutable_images(),
+      selector.mutable_kubernetes_namespaces(), selector.mutable_containerd_namespaces()};
   return *lists.at(field);
 }
 
@@ -98,16 +99,16 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
 }
 
 const Globs& globs_of(const Selector& selector, std::size_t field) {
-  const std::array<const Globs*, kFields> lists = {&selector.containers(), &selector.pods(), &selector.images(),
-                                                   &selector.kubernetes_namespaces(),
-                                                   &selector.containerd_namespaces()};
+  const std::array<const Globs*, kFields> lists = {
+      &selector.containers(), &selector.pods(), &selector.images(),
+      &selector.kubernetes_namespaces(), &selector.containerd_namespaces()};
   return *lists.at(field);
 }
 
 const std::string& text_of(const Identity& identity, std::size_t field) {
-  const std::array<const std::string*, kFields> texts = {&identity.container_name(), &identity.pod(), &identity.image(),
-                                                         &identity.kubernetes_namespace(),
-                                                         &identity.containerd_namespace()};
+  const std::array<const std::string*, kFields> texts = {
+      &identity.container_name(), &identity.pod(), &identity.image(),
+      &identity.kubernetes_namespace(), &identity.containerd_namespace()};
   return *texts.at(field);
 }
 
@@ -126,8 +127,8 @@ Reach reach(const Selector& selector, const Identity& identity) {
 }
 
 std::string why_not(const Selector& selector, const Identity& identity) {
-  constexpr std::array<const char*, kFields> kKeys = {"containers", "pods", "images", "kubernetesNamespaces",
-                                                      "containerdNamespaces"};
+  constexpr std::array<const char*, kFields> kKeys = {
+      "containers", "pods", "images", "kubernetesNamespaces", "containerdNamespaces"};
   constexpr int kMaxShown = 5;
   constexpr std::size_t kMaxText = 200;
   for (std::size_t field = 0; field < kFields; ++field) {
@@ -138,10 +139,12 @@ std::string why_not(const Selector& selector, const Identity& identity) {
     std::string patterns;
     for (int i = 0; i < globs.size() && i < kMaxShown; ++i)
       patterns += (i == 0 ? "'" : ", '") + escape(globs[i], kMaxText) + "'";
-    if (globs.size() > kMaxShown) patterns += " and " + std::to_string(globs.size() - kMaxShown) + " more";
+    if (globs.size() > kMaxShown)
+      patterns += " and " + std::to_string(globs.size() - kMaxShown) + " more";
     const std::string key = std::string(kKeys.at(field)) + ": ";
     if (text.empty())
-      return key + "not known of this container (outside of Kubernetes), so nothing matches " + patterns;
+      return key + "not known of this container (outside of Kubernetes), so nothing matches " +
+             patterns;
     return key + "'" + escape(text, kMaxText) + "' is none of " + patterns;
   }
   const std::string alone = exemption(selector, identity);

@@ -12,9 +12,10 @@ std::optional<int> syscall_arity(std::string_view name) {
   static const std::map<int, std::vector<std::string_view>> kByNumber = {
       {0,
        {
-           "fork",        "getegid", "geteuid",      "getgid",     "getpgrp", "getpid",          "getppid",
-           "gettid",      "getuid",  "inotify_init", "munlockall", "pause",   "restart_syscall", "rt_sigreturn",
-           "sched_yield", "setsid",  "sync",         "vfork",      "vhangup",
+           "fork",       "getegid", "geteuid",         "getgid",       "getpgrp",
+           "getpid",     "getppid", "gettid",          "getuid",       "inotify_init",
+           "munlockall", "pause",   "restart_syscall", "rt_sigreturn", "sched_yield",
+           "setsid",     "sync",    "vfork",           "vhangup",
        }},
       {1,
        {

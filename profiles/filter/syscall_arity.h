@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many arguments a system call has: of the six registers that a process sets, the others are what was in them
-// before.
+// How many arguments a system call has: of the six registers that a process sets, the others are
+// what was in them before.
 #pragma once
 
 #include <optional>

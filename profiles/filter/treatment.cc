@@ -15,11 +15,13 @@ using node::v1::Mode;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
-// For a container that no rule selects: the first that would, were it not exempt, is what a person wonders about.
+// For a container that no rule selects: the first that would, were it not exempt, is what a person
+// wonders about.
 void note_exemption(const Governing& governing, std::vector<std::string>& notes) {
   const auto& rule = governing.left_alone_by;
   if (!rule || rule->mode() <= node::v1::MODE_OFF) return;
-  notes.push_back("left alone: " + governing.exempt_as + ", and policy '" + rule->policy() + "' does not include that");
+  notes.push_back("left alone: " + governing.exempt_as + ", and policy '" + rule->policy() +
+                  "' does not include that");
 }
 
 std::optional<Mode> find_mode(std::string_view word) {
@@ -38,13 +40,16 @@ std::optional<Action> find_action(std::string_view word) {
   return std::nullopt;
 }
 
-// What the pod asks for, where it is stricter; a word that is not known or would loosen is left aside and noted (I2).
+// What the pod asks for, where it is stricter; a word that is not known or would loosen is left
+// aside and noted (I2).
 template <typename Value, typename Find>
-Value stricter(Value now, std::string_view key, const std::map<std::string, std::string>& annotations, Find find,
+Value stricter(Value now, std::string_view key,
+               const std::map<std::string, std::string>& annotations, Find find,
                std::vector<std::string>& notes) {
   const auto asked = annotations.find(std::string(key));
   if (asked == annotations.end()) return now;
-  const std::string shown = "annotation " + std::string(key) + ": '" + escape(asked->second, 64) + "'";
+  const std::string shown =
+      "annotation " + std::string(key) + ": '" + escape(asked->second, 64) + "'";
   const auto value = find(asked->second);
   if (!value) {
     notes.push_back(shown + " is not a known word and is ignored");
@@ -58,7 +63,8 @@ void complete(node::v1::Actions& actions, const node::v1::Actions& from) {
   if (actions.workload() == node::v1::ACTION_UNSPECIFIED) actions.set_workload(from.workload());
   if (actions.exec() == node::v1::ACTION_UNSPECIFIED) actions.set_exec(from.exec());
   if (actions.refused() == node::v1::REFUSED_UNSPECIFIED) actions.set_refused(from.refused());
-  if (actions.escalate_to() == node::v1::ACTION_UNSPECIFIED && from.escalate_to() > actions.workload()) {
+  if (actions.escalate_to() == node::v1::ACTION_UNSPECIFIED &&
+      from.escalate_to() > actions.workload()) {
     actions.set_escalate_to(from.escalate_to());
     actions.set_escalate_after(from.escalate_after());
     actions.set_escalate_window_s(from.escalate_window_s());
@@ -74,7 +80,8 @@ node::v1::Actions default_actions() {
   return actions;
 }
 
-Result<std::optional<ProfileRef>> find_profile(IndexReader& index, const Rule& rule, const std::string& name) {
+Result<std::optional<ProfileRef>> find_profile(IndexReader& index, const Rule& rule,
+                                               const std::string& name) {
   if (name.empty()) return std::optional<ProfileRef>();
   if (rule.compiled_sha256().empty()) return index.find_profile(name);
   ProfileRef ref;
@@ -83,7 +90,8 @@ Result<std::optional<ProfileRef>> find_profile(IndexReader& index, const Rule& r
   return std::optional<ProfileRef>(std::move(ref));
 }
 
-Result<void> use_profile(IndexReader& index, const Rule& rule, const Identity& identity, Treatment& treatment) {
+Result<void> use_profile(IndexReader& index, const Rule& rule, const Identity& identity,
+                         Treatment& treatment) {
   const std::string name = expand(rule.profile_name(), identity);
   auto found = find_profile(index, rule, name);
   if (!found) return fail_with("compiled index", found.error());
@@ -95,14 +103,15 @@ Result<void> use_profile(IndexReader& index, const Rule& rule, const Identity& i
     treatment.notes.push_back(what + ": learning");
     return {};
   }
-  if (!ref && rule.missing() == node::v1::MISSING_BASELINE && !index.baseline().compiled_sha256().empty()) {
+  if (!ref && rule.missing() == node::v1::MISSING_BASELINE &&
+      !index.baseline().compiled_sha256().empty()) {
     ref = index.baseline();
     treatment.notes.push_back(what + ": baseline '" + ref->name() + "' is in force");
   }
   if (!ref) {
-    return fail(Code::kFailedPrecondition,
-                what + " and policy '" + rule.policy() +
-                    "' says `missing: refuse`: apply it with `ward profile apply`, or let the policy learn");
+    return fail(Code::kFailedPrecondition, what + " and policy '" + rule.policy() +
+                                               "' says `missing: refuse`: apply it with `ward "
+                                               "profile apply`, or let the policy learn");
   }
   treatment.compiled_sha256 = ref->compiled_sha256();
   complete(treatment.actions, ref->actions());
@@ -116,7 +125,8 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
                                    const std::map<std::string, std::string>& annotations) {
   Treatment treatment;
   const auto governing = index.find_governing(identity);
-  if (!governing) return fail_with("refused, because the compiled index cannot be read", governing.error());
+  if (!governing)
+    return fail_with("refused, because the compiled index cannot be read", governing.error());
   const auto& rule = governing->rule;
   if (!rule) {
     note_exemption(*governing, treatment.notes);
@@ -124,20 +134,25 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
   }
   treatment.policy = rule->policy();
   treatment.actions = rule->actions();
-  const Mode by_policy = rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();
+  const Mode by_policy =
+      rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();
   treatment.mode = stricter(by_policy, kModeAnnotation, annotations, find_mode, treatment.notes);
-  treatment.workload = rule->workload().empty() ? default_workload(identity) : expand(rule->workload(), identity);
+  treatment.workload =
+      rule->workload().empty() ? default_workload(identity) : expand(rule->workload(), identity);
   // A pod cannot choose a profile: where the policy names none, there is none to enforce.
-  if (treatment.mode > by_policy && treatment.mode > node::v1::MODE_LEARN && rule->profile_name().empty()) {
-    treatment.notes.push_back("annotation " + std::string(kModeAnnotation) + " is ignored: policy '" + rule->policy() +
-                              "' names no profile");
+  if (treatment.mode > by_policy && treatment.mode > node::v1::MODE_LEARN &&
+      rule->profile_name().empty()) {
+    treatment.notes.push_back("annotation " + std::string(kModeAnnotation) +
+                              " is ignored: policy '" + rule->policy() + "' names no profile");
     treatment.mode = by_policy;
   }
-  if (treatment.mode == node::v1::MODE_OFF || treatment.mode == node::v1::MODE_LEARN) return treatment;
-  if (auto used = use_profile(index, *rule, identity, treatment); !used) return tl::unexpected<Error>(used.error());
+  if (treatment.mode == node::v1::MODE_OFF || treatment.mode == node::v1::MODE_LEARN)
+    return treatment;
+  if (auto used = use_profile(index, *rule, identity, treatment); !used)
+    return tl::unexpected<Error>(used.error());
   if (treatment.mode == node::v1::MODE_LEARN) return treatment;
-  treatment.actions.set_workload(
-      stricter(treatment.actions.workload(), kActionAnnotation, annotations, find_action, treatment.notes));
+  treatment.actions.set_workload(stricter(treatment.actions.workload(), kActionAnnotation,
+                                          annotations, find_action, treatment.notes));
   return treatment;
 }
 

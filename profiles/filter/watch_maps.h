@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What the shim, wardd and wardd's watching BPF programs (enforcer/recorder/bpf/watch.bpf.c) tell each other through
- * pinned maps: plain structs of fixed sizes. The shim writes `inits` and `watched` before it lets a container's program
- * begin, so that no start waits for wardd; the programs write `seen`. A change here is another layout. */
+/* What the shim, wardd and wardd's watching BPF programs (enforcer/recorder/bpf/watch.bpf.c) tell
+ * each other through pinned maps: plain structs of fixed sizes. The shim writes `inits` and
+ * `watched` before it lets a container's program begin, so that no start waits for wardd; the
+ * programs write `seen`. A change here is another layout. */
 #pragma once
 
 #ifndef __bpf__
@@ -15,7 +16,8 @@ enum {
 
   WARD_SEEN_DEATH = 1,      /* a process was ended by SIGSYS */
   WARD_SEEN_CAPABILITY = 2, /* the first use of one by a container */
-  WARD_SEEN_GAIN = 3,       /* the first time that a program gave its process privileges (set-user-ID, of its file) */
+  WARD_SEEN_GAIN =
+      3, /* the first time that a program gave its process privileges (set-user-ID, of its file) */
 
   WARD_GAIN_BY = 0x40000000,
 
@@ -24,7 +26,8 @@ enum {
   WARD_FOREIGN_X32 = 2,
 };
 
-/* inits: thread group of a runtime's init, under the filter and before its execve -> whose it is. */
+/* inits: thread group of a runtime's init, under the filter and before its execve -> whose it is.
+ */
 struct ward_watch_init {
   __u64 container;
   __u64 start_ticks;  /* of its thread group: a number is given away again */

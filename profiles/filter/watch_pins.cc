@@ -6,7 +6,8 @@
 namespace ward::filter {
 
 std::filesystem::path watch_pins(const Places& places) {
-  return std::filesystem::path("/sys/fs/bpf") / ("ward-" + sha256_hex(places.state.string()).substr(0, 12) + "-watch");
+  return std::filesystem::path("/sys/fs/bpf") /
+         ("ward-" + sha256_hex(places.state.string()).substr(0, 12) + "-watch");
 }
 
 }  // namespace ward::filter

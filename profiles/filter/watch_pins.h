@@ -8,7 +8,8 @@
 
 namespace ward::filter {
 
-// A directory of the bpf file system. The state directory is what makes a node: several may be on one machine.
+// A directory of the bpf file system. The state directory is what makes a node: several may be on
+// one machine.
 std::filesystem::path watch_pins(const Places& places);
 
 }  // namespace ward::filter

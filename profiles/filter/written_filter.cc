@@ -21,9 +21,10 @@ Answer answer_of(oci::SeccompAction action, const std::optional<std::uint32_t>& 
 
 Answer expected(const oci::Seccomp& filter, const Rules& rules, const CallArgs& args) {
   for (const oci::SeccompRule* rule : rules) {
-    const bool all = std::all_of(rule->args.begin(), rule->args.end(), [&](const oci::SeccompArg& one) {
-      return one.index < 6 && holds(one, args.at(one.index));
-    });
+    const bool all =
+        std::all_of(rule->args.begin(), rule->args.end(), [&](const oci::SeccompArg& one) {
+          return one.index < 6 && holds(one, args.at(one.index));
+        });
     if (all) return answer_of(rule->action, rule->errno_ret);
   }
   return answer_of(filter.default_action, filter.default_errno_ret);
@@ -44,7 +45,8 @@ Edges edges_of(const Rules& rules) {
     }
   }
   Edges edges;
-  for (std::size_t i = 0; i < edges.size(); ++i) edges.at(i).assign(found.at(i).begin(), found.at(i).end());
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    edges.at(i).assign(found.at(i).begin(), found.at(i).end());
   return edges;
 }
 
@@ -74,14 +76,16 @@ void ask_at_edges(const Edges& edges, std::size_t most, const Ask& ask) {
 
 }  // namespace
 
-std::vector<std::string> find_written_wrong(const oci::Seccomp& filter, const FilterProgram& written,
+std::vector<std::string> find_written_wrong(const oci::Seccomp& filter,
+                                            const FilterProgram& written,
                                             std::size_t most_questions) {
   std::map<std::string, Rules> calls;
   for (const oci::SeccompRule& rule : filter.rules) {
     for (const std::string& name : rule.names) calls[name].push_back(&rule);
   }
   std::erase_if(calls, [](const auto& call) {
-    return std::all_of(call.second.begin(), call.second.end(), [](const auto* rule) { return rule->args.empty(); });
+    return std::all_of(call.second.begin(), call.second.end(),
+                       [](const auto* rule) { return rule->args.empty(); });
   });
   std::vector<std::string> wrong;
   if (calls.empty()) return wrong;
@@ -100,7 +104,8 @@ std::vector<std::string> find_written_wrong(const oci::Seccomp& filter, const Fi
   return wrong;
 }
 
-Result<std::vector<std::string>> notify_what_is_written_wrong(oci::Seccomp& filter, const RuntimeHabits& habits) {
+Result<std::vector<std::string>> notify_what_is_written_wrong(oci::Seccomp& filter,
+                                                              const RuntimeHabits& habits) {
   constexpr int kMostRounds = 8;
   std::vector<std::string> all;
   for (int round = 0; round < kMostRounds; ++round) {
@@ -111,7 +116,8 @@ Result<std::vector<std::string>> notify_what_is_written_wrong(oci::Seccomp& filt
     notify_whole(filter, wrong);
     all.insert(all.end(), wrong.begin(), wrong.end());
   }
-  return fail(Code::kInternal, "libseccomp writes something else than the filter says, whatever is left out");
+  return fail(Code::kInternal,
+              "libseccomp writes something else than the filter says, whatever is left out");
 }
 
 void notify_whole(oci::Seccomp& filter, const std::vector<std::string>& calls) {

@@ -8,6 +8,8 @@ const std::vector<std::string_view>& harm_class_names() {
   return names;
 }
 
-std::string_view harm_class_name(HarmClass harm) { return harm_class_names()[static_cast<std::size_t>(harm)]; }
+std::string_view harm_class_name(HarmClass harm) {
+  return harm_class_names()[static_cast<std::size_t>(harm)];
+}
 
 }  // namespace ward::profiles

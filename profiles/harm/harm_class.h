@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much harm a call can do that nobody has learned: the four words that classes.yaml, postures and output share.
-// docs/harm-classes.md says what each means.
+// How much harm a call can do that nobody has learned: the four words that classes.yaml, postures
+// and output share. docs/harm-classes.md says what each means.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// classes.yaml as values, before the build turns it into the constants of harm_table.h. Only the build and the tests of
-// the reader need it.
+// classes.yaml as values, before the build turns it into the constants of harm_table.h. Only the
+// build and the tests of the reader need it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@
 
 namespace ward::profiles {
 
-// Names of values that the profile language does not have: by call and argument ("mmap.3"), then by name.
+// Names of values that the profile language does not have: by call and argument ("mmap.3"), then by
+// name.
 using HarmConstants = std::map<std::string, std::map<std::string, std::uint64_t>>;
 
 struct HarmDocument {
@@ -51,12 +52,13 @@ struct HarmDocument {
   HarmConstants constants;
 };
 
-// Strictly (I9): every complaint as "file:line:column: what is wrong and what would be right". Pure.
+// Strictly (I9): every complaint as "file:line:column: what is wrong and what would be right".
+// Pure.
 Result<HarmDocument> read_harm_classes(std::string_view text, std::string_view file_name);
 
 // `args` of a value, for one of the row's calls. Complains, and gives what it could read.
-HarmDocument::Value read_harm_conditions(Reading& reading, const YamlNode& args, std::string_view call,
-                                         const HarmConstants& constants);
+HarmDocument::Value read_harm_conditions(Reading& reading, const YamlNode& args,
+                                         std::string_view call, const HarmConstants& constants);
 
 // Is there a call that both describe? `own` counts as meeting `own` alone.
 bool overlap(const HarmDocument::Value& a, const HarmDocument::Value& b);

@@ -13,7 +13,8 @@ enum class Match { kNo, kMaybe, kYes };
 bool holds(const HarmCondition& condition, std::uint64_t argument) {
   const std::uint64_t masked = argument & condition.mask;
   if (condition.any) return masked != 0;
-  return std::find(condition.values.begin(), condition.values.end(), masked) != condition.values.end();
+  return std::find(condition.values.begin(), condition.values.end(), masked) !=
+         condition.values.end();
 }
 
 bool is_own(const OwnNumbers& caller, std::uint64_t argument) {
@@ -28,9 +29,12 @@ Match match(const HarmValue& value, const KnownArguments& arguments, const OwnNu
       result = Match::kMaybe;
       continue;
     }
-    bool met = holds(condition, *argument) || (condition.own && *argument != 0 && is_own(caller, *argument));
-    // Most arguments are ints: the kernel drops the upper half, and a stray one must not hide a strict value.
-    if (value.harm >= HarmClass::kReach) met = met || holds(condition, static_cast<std::uint32_t>(*argument));
+    bool met = holds(condition, *argument) ||
+               (condition.own && *argument != 0 && is_own(caller, *argument));
+    // Most arguments are ints: the kernel drops the upper half, and a stray one must not hide a
+    // strict value.
+    if (value.harm >= HarmClass::kReach)
+      met = met || holds(condition, static_cast<std::uint32_t>(*argument));
     if (!met) return Match::kNo;
   }
   return result;
@@ -40,7 +44,8 @@ const std::vector<const HarmCall*>& by_number() {
   static const std::vector<const HarmCall*> calls = [] {
     std::vector<const HarmCall*> sorted;
     for (const HarmCall& call : harm_calls()) sorted.push_back(&call);
-    std::sort(sorted.begin(), sorted.end(), [](const HarmCall* a, const HarmCall* b) { return a->nr < b->nr; });
+    std::sort(sorted.begin(), sorted.end(),
+              [](const HarmCall* a, const HarmCall* b) { return a->nr < b->nr; });
     return sorted;
   }();
   return calls;
@@ -50,7 +55,8 @@ std::optional<std::vector<ArgFilter>> filters_of(const HarmValue& value) {
   std::vector<ArgFilter> filters;
   for (const HarmCondition& condition : value.conditions) {
     if (condition.any || condition.values.empty()) return std::nullopt;
-    ArgFilter filter{condition.index, std::nullopt, {condition.values.begin(), condition.values.end()}};
+    ArgFilter filter{
+        condition.index, std::nullopt, {condition.values.begin(), condition.values.end()}};
     if (condition.mask != ~std::uint64_t{0}) filter.mask = condition.mask;
     filters.push_back(std::move(filter));
   }
@@ -61,37 +67,44 @@ std::optional<std::vector<ArgFilter>> filters_of(const HarmValue& value) {
 
 const HarmCall* find_harm_call(std::string_view name) {
   const auto calls = harm_calls();
-  const auto found = std::lower_bound(calls.begin(), calls.end(), name,
-                                      [](const HarmCall& call, std::string_view wanted) { return call.name < wanted; });
+  const auto found = std::lower_bound(
+      calls.begin(), calls.end(), name,
+      [](const HarmCall& call, std::string_view wanted) { return call.name < wanted; });
   return found != calls.end() && found->name == name ? &*found : nullptr;
 }
 
 const HarmCall* find_harm_call(std::uint32_t nr) {
   const auto& calls = by_number();
-  const auto found = std::lower_bound(calls.begin(), calls.end(), nr,
-                                      [](const HarmCall* call, std::uint32_t wanted) { return call->nr < wanted; });
+  const auto found = std::lower_bound(
+      calls.begin(), calls.end(), nr,
+      [](const HarmCall* call, std::uint32_t wanted) { return call->nr < wanted; });
   return found != calls.end() && (*found)->nr == nr ? *found : nullptr;
 }
 
-const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& arguments, const OwnNumbers& caller) {
+const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& arguments,
+                                const OwnNumbers& caller) {
   const HarmValue* certain = nullptr;
   const HarmValue* possible = nullptr;
   for (const HarmValue& value : call.values) {
     const Match matched = match(value, arguments, caller);
-    if (matched == Match::kYes && (certain == nullptr || value.harm > certain->harm)) certain = &value;
-    if (matched == Match::kMaybe && (possible == nullptr || value.harm > possible->harm)) possible = &value;
+    if (matched == Match::kYes && (certain == nullptr || value.harm > certain->harm))
+      certain = &value;
+    if (matched == Match::kMaybe && (possible == nullptr || value.harm > possible->harm))
+      possible = &value;
   }
   // What is certain cannot be made milder by what is not known, only stricter.
   const HarmClass floor = certain != nullptr ? certain->harm : call.harm;
   return possible != nullptr && possible->harm > floor ? possible : certain;
 }
 
-HarmClass class_of(const HarmCall& call, const KnownArguments& arguments, const OwnNumbers& caller) {
+HarmClass class_of(const HarmCall& call, const KnownArguments& arguments,
+                   const OwnNumbers& caller) {
   const HarmValue* value = deciding_value(call, arguments, caller);
   return value != nullptr ? value->harm : call.harm;
 }
 
-HarmClass class_of(std::string_view name, const KnownArguments& arguments, const OwnNumbers& caller) {
+HarmClass class_of(std::string_view name, const KnownArguments& arguments,
+                   const OwnNumbers& caller) {
   const HarmCall* call = find_harm_call(name);
   return call != nullptr ? class_of(*call, arguments, caller) : HarmClass::kReach;
 }
@@ -105,8 +118,8 @@ HarmClass class_of(std::uint32_t audit_arch, std::uint32_t nr, const KnownArgume
 }
 
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most) {
-  const bool stricter =
-      std::any_of(call.values.begin(), call.values.end(), [&](const HarmValue& value) { return value.harm > most; });
+  const bool stricter = std::any_of(call.values.begin(), call.values.end(),
+                                    [&](const HarmValue& value) { return value.harm > most; });
   if (call.harm <= most && !stricter) return {{}};
   std::vector<std::vector<ArgFilter>> alternatives;
   for (const HarmValue& value : call.values) {

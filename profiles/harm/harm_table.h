@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The harm classes as the program has them: constants that the build makes of classes.yaml, so that a look-up reads no
-// YAML and cannot fail. Used for the danger set, by `ward syscalls`, and by whatever compiles a posture into a profile.
+// The harm classes as the program has them: constants that the build makes of classes.yaml, so that
+// a look-up reads no YAML and cannot fail. Used for the danger set, by `ward syscalls`, and by
+// whatever compiles a posture into a profile.
 #pragma once
 
 #include <array>
@@ -20,13 +21,14 @@ struct HarmReason {
   std::string_view opens;  // the hole that is known of it; empty: none is
   std::span<const std::string_view> cves;
   std::string_view gate;     // the capability that the kernel asks for, in words
-  std::string_view docker;   // what Docker's default does: "allow", "deny", "values", or the capabilities it asks for
+  std::string_view docker;   // what Docker's default does: "allow", "deny", "values", or the
+                             // capabilities it asks for
   std::string_view systemd;  // the groups of systemd that hold it
   std::span<const std::string_view> sources;
 };
 
-// One argument: (argument & mask) is one of `values`. `any` instead: it has a bit of the mask. `own` besides: or it is
-// the caller's own number, which only user space can tell.
+// One argument: (argument & mask) is one of `values`. `any` instead: it has a bit of the mask.
+// `own` besides: or it is the caller's own number, which only user space can tell.
 struct HarmCondition {
   std::uint32_t index;
   std::uint64_t mask;
@@ -56,28 +58,34 @@ const HarmCall* find_harm_call(std::uint32_t nr);
 
 using KnownArguments = std::array<std::optional<std::uint64_t>, 6>;  // absent: not known
 
-// The numbers by which the caller knows itself, in its own PID namespace. Absent: not known, and nothing is its own.
+// The numbers by which the caller knows itself, in its own PID namespace. Absent: not known, and
+// nothing is its own.
 struct OwnNumbers {
   std::optional<std::uint32_t> process, thread;
 };
 
-// The class of a call with these arguments; of what is not known, the strictest that may be. A call without a class is
-// reach. A value below reach is compared in full, a stricter one in the lower half, too: a stray upper half never makes
-// a call milder. Decide nothing by arguments behind pointers: they are not here.
-HarmClass class_of(const HarmCall& call, const KnownArguments& arguments, const OwnNumbers& caller = {});
-HarmClass class_of(std::string_view name, const KnownArguments& arguments = {}, const OwnNumbers& caller = {});
+// The class of a call with these arguments; of what is not known, the strictest that may be. A call
+// without a class is reach. A value below reach is compared in full, a stricter one in the lower
+// half, too: a stray upper half never makes a call milder. Decide nothing by arguments behind
+// pointers: they are not here.
+HarmClass class_of(const HarmCall& call, const KnownArguments& arguments,
+                   const OwnNumbers& caller = {});
+HarmClass class_of(std::string_view name, const KnownArguments& arguments = {},
+                   const OwnNumbers& caller = {});
 
-// The same for what a notification says. Calls of another architecture are danger: no filter of ours sees them.
+// The same for what a notification says. Calls of another architecture are danger: no filter of
+// ours sees them.
 HarmClass class_of(std::uint32_t audit_arch, std::uint32_t nr, const KnownArguments& arguments,
                    const OwnNumbers& caller = {});
 
 // The value that decides, or null where the call's own class does.
-const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& arguments, const OwnNumbers& caller = {});
+const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& arguments,
+                                const OwnNumbers& caller = {});
 
-// What of the call is no stricter than `most`, in the form of a profile's entries: each list of filters is one
-// alternative, an empty list is the whole call, no alternative is nothing. What only user space can tell (`own`) is
-// left out, and so is the rest of a call that has stricter values. For a filter in the kernel: never wider than
-// class_of().
+// What of the call is no stricter than `most`, in the form of a profile's entries: each list of
+// filters is one alternative, an empty list is the whole call, no alternative is nothing. What only
+// user space can tell (`own`) is left out, and so is the rest of a call that has stricter values.
+// For a filter in the kernel: never wider than class_of().
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most);
 
 }  // namespace ward::profiles

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A step of the build: reads classes.yaml and writes the constants of harm_table.h. A file that is wrong ends the
-// build. Usage: make_harm_table classes.yaml harm_table_data.cc
+// A step of the build: reads classes.yaml and writes the constants of harm_table.h. A file that is
+// wrong ends the build. Usage: make_harm_table classes.yaml harm_table_data.cc
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -27,18 +27,21 @@ class TableWriter {
     std::string calls;
     for (const auto& [name, call] : document.calls) {
       const HarmDocument::Row& row = document.rows[call.row];
-      calls += "    {" + literal(name) + ", " + std::to_string(call.nr) + ", " + harm(row.harm) + ", " +
-               reason(row.reason) + ", " + values(row.values) + "},\n";
+      calls += "    {" + literal(name) + ", " + std::to_string(call.nr) + ", " + harm(row.harm) +
+               ", " + reason(row.reason) + ", " + values(row.values) + "},\n";
     }
     return "// Made from profiles/harm/classes.yaml by make_harm_table.\n"
-           "#include \"profiles/harm/harm_table.h\"\n\nnamespace ward::profiles {\nnamespace {\n\n" +
+           "#include \"profiles/harm/harm_table.h\"\n\nnamespace ward::profiles {\nnamespace "
+           "{\n\n" +
            constants_ + "constexpr HarmCall kCalls[] = {\n" + calls +
            "};\n\n}  // namespace\n\n"
-           "std::span<const HarmCall> harm_calls() { return kCalls; }\n\n}  // namespace ward::profiles\n";
+           "std::span<const HarmCall> harm_calls() { return kCalls; }\n\n}  // namespace "
+           "ward::profiles\n";
   }
 
  private:
-  // A constant of its own, because a span must not point to a list that ends with the line. Gives its name.
+  // A constant of its own, because a span must not point to a list that ends with the line. Gives
+  // its name.
   std::string constant(std::string_view type, const std::string& items) {
     if (items.empty()) return "{}";
     std::string name = "k" + std::to_string(count_++);
@@ -59,8 +62,8 @@ class TableWriter {
   std::string reason(const HarmDocument::Reason& r) {
     const std::string cves = words(r.cves);
     const std::string sources = words(r.sources);
-    return "{" + literal(r.why) + ", " + literal(r.opens) + ", " + cves + ", " + literal(r.gate) + ", " +
-           literal(r.docker) + ", " + literal(r.systemd) + ", " + sources + "}";
+    return "{" + literal(r.why) + ", " + literal(r.opens) + ", " + cves + ", " + literal(r.gate) +
+           ", " + literal(r.docker) + ", " + literal(r.systemd) + ", " + sources + "}";
   }
 
   std::string conditions(const std::vector<HarmDocument::Condition>& list) {
@@ -79,7 +82,8 @@ class TableWriter {
     std::string items;
     for (const HarmDocument::Value& value : list) {
       const std::string set = conditions(value.conditions);
-      items += "{" + literal(value.shown) + ", " + set + ", " + harm(value.harm) + ", " + reason(value.reason) + "}, ";
+      items += "{" + literal(value.shown) + ", " + set + ", " + harm(value.harm) + ", " +
+               reason(value.reason) + "}, ";
     }
     return constant("HarmValue", items);
   }
@@ -91,8 +95,9 @@ class TableWriter {
 int run(const char* from, const char* to) {
   const auto text = read_file(from);
   const auto document = text ? read_harm_classes(*text, from) : tl::unexpected<Error>(text.error());
-  const auto written = document ? write_file_atomically(to, TableWriter().write(*document), 0644, Durability::kNone)
-                                : tl::unexpected<Error>(document.error());
+  const auto written =
+      document ? write_file_atomically(to, TableWriter().write(*document), 0644, Durability::kNone)
+               : tl::unexpected<Error>(document.error());
   if (!written) std::fprintf(stderr, "%s\n", written.error().message.c_str());
   return written ? 0 : 1;
 }

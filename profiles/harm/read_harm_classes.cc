@@ -38,7 +38,8 @@ class HarmReader {
 
  private:
   void read_spec(const YamlNode& node) {
-    const Fields fields(reading_, node, "spec", {"through", "newer", "sources", "constants", "calls"});
+    const Fields fields(reading_, node, "spec",
+                        {"through", "newer", "sources", "constants", "calls"});
     if (const YamlNode* found = fields.require("through")) read_through(*found);
     if (const YamlNode* found = fields.require("newer")) read_newer(*found);
     if (const YamlNode* found = fields.require("sources")) {
@@ -62,7 +63,8 @@ class HarmReader {
       if (!number) continue;
       const auto known = oci::find_syscall(entry.key);
       if (known && static_cast<std::uint64_t>(*known) != *number) {
-        reading_.complain(entry.value.at, "'" + escape(entry.key, 60) + "' is number " + std::to_string(*known));
+        reading_.complain(entry.value.at,
+                          "'" + escape(entry.key, 60) + "' is number " + std::to_string(*known));
       }
       newer_[entry.key] = static_cast<std::uint32_t>(*number);
     }
@@ -86,11 +88,14 @@ class HarmReader {
     const auto value = read_number(reading_, entry.value, "the value of a name");
     const std::size_t dot = place.scalar.rfind('.');
     if (!value || dot == std::string::npos || dot + 2 != place.scalar.size()) {
-      if (value) reading_.complain(place.at, "write the call and the number of its argument, such as mmap.3");
+      if (value)
+        reading_.complain(place.at,
+                          "write the call and the number of its argument, such as mmap.3");
       return;
     }
-    const auto elsewhere = parse_argument_value(place.scalar.substr(0, dot),
-                                                static_cast<std::uint32_t>(place.scalar[dot + 1] - '0'), entry.key);
+    const auto elsewhere =
+        parse_argument_value(place.scalar.substr(0, dot),
+                             static_cast<std::uint32_t>(place.scalar[dot + 1] - '0'), entry.key);
     const bool again = !document_.constants[place.scalar].emplace(entry.key, *value).second;
     if (again || (elsewhere && *elsewhere != *value))
       reading_.complain(entry.at, "'" + escape(entry.key, 60) + "' has another value already");
@@ -101,14 +106,16 @@ class HarmReader {
     if (items == nullptr) return;
     for (const YamlNode& item : *items) {
       const Fields fields(reading_, item, "a row",
-                          {"calls", "class", "why", "opens", "cves", "gate", "docker", "systemd", "sources", "values"});
+                          {"calls", "class", "why", "opens", "cves", "gate", "docker", "systemd",
+                           "sources", "values"});
       const YamlNode* names = fields.require("calls");
       HarmDocument::Row row;
       row.harm = read_class(fields);
       row.reason = read_reason(fields);
       if (names == nullptr) continue;
       const std::vector<std::string> calls = read_names(*names);
-      if (row.reason.docker.empty()) reading_.complain(item.at, "a row needs 'docker': what Docker's default does");
+      if (row.reason.docker.empty())
+        reading_.complain(item.at, "a row needs 'docker': what Docker's default does");
       check_hole(item, row.harm, row.reason);
       if (const YamlNode* values = fields.find("values")) read_values(*values, calls, row);
       document_.rows.push_back(std::move(row));
@@ -125,7 +132,8 @@ class HarmReader {
       const auto number = name ? number_of(*name) : std::nullopt;
       if (!name) continue;
       if (!number) {
-        reading_.complain(item.at, "unknown call '" + escape(*name, 60) + "'" + oci::hint_for_syscall(*name) +
+        reading_.complain(item.at, "unknown call '" + escape(*name, 60) + "'" +
+                                       oci::hint_for_syscall(*name) +
                                        "; one that libseccomp does not know "
                                        "belongs under newer, with its number");
         continue;
@@ -133,7 +141,8 @@ class HarmReader {
       const auto [before, fresh] = lines_.emplace(*name, item.at);
       if (!fresh) {
         reading_.complain(item.at, "'" + escape(*name, 60) + "' has a class already, at " +
-                                       format_position(file_name_, before->second) + ": a call has one class");
+                                       format_position(file_name_, before->second) +
+                                       ": a call has one class");
         continue;
       }
       document_.calls[*name] = {*number, document_.rows.size()};
@@ -150,14 +159,16 @@ class HarmReader {
 
   HarmClass read_class(const Fields& fields) {
     const YamlNode* node = fields.require("class");
-    const auto choice = node != nullptr ? read_choice(reading_, *node, "class", harm_class_names()) : std::nullopt;
+    const auto choice =
+        node != nullptr ? read_choice(reading_, *node, "class", harm_class_names()) : std::nullopt;
     return choice ? static_cast<HarmClass>(*choice) : HarmClass::kReach;
   }
 
   HarmDocument::Reason read_reason(const Fields& fields) {
     HarmDocument::Reason reason;
     const auto text = [&](std::string_view key, std::string& out) {
-      if (const YamlNode* node = fields.find(key)) out = read_text(reading_, *node, key).value_or("");
+      if (const YamlNode* node = fields.find(key))
+        out = read_text(reading_, *node, key).value_or("");
     };
     constexpr std::size_t kShortest = 4;  // "waits"
     if (const YamlNode* node = fields.require("why")) {
@@ -174,7 +185,8 @@ class HarmReader {
     }
     if (const YamlNode* node = fields.find("sources")) {
       reason.sources = read_words(
-          *node, "sources", [&](const std::string& word) { return sources_.contains(word); }, "listed under sources");
+          *node, "sources", [&](const std::string& word) { return sources_.contains(word); },
+          "listed under sources");
     }
     return reason;
   }
@@ -188,7 +200,8 @@ class HarmReader {
     for (const YamlNode& item : *items) {
       const auto word = read_text(reading_, item, what);
       if (!word) continue;
-      if (!accepts(*word)) reading_.complain(item.at, "'" + escape(*word, 60) + "' is not " + std::string(expected));
+      if (!accepts(*word))
+        reading_.complain(item.at, "'" + escape(*word, 60) + "' is not " + std::string(expected));
       words.push_back(*word);
     }
     return words;
@@ -203,23 +216,28 @@ class HarmReader {
     std::string text;
     for (const std::string& name : read_words(
              node.kind == YamlNode::Kind::kScalar ? list : node, "docker",
-             [](const std::string& word) { return oci::find_capability(word).has_value(); }, "a capability")) {
+             [](const std::string& word) { return oci::find_capability(word).has_value(); },
+             "a capability")) {
       text += (text.empty() ? "" : " or ") + name;
     }
     return text;
   }
 
-  void read_values(const YamlNode& node, const std::vector<std::string>& calls, HarmDocument::Row& row) {
+  void read_values(const YamlNode& node, const std::vector<std::string>& calls,
+                   HarmDocument::Row& row) {
     const auto* items = read_list(reading_, node, "values");
     if (items == nullptr) return;
     if (row.harm < HarmClass::kReach)
-      reading_.complain(node.at, "a call with values is reach or danger itself: what no value names is new reach");
+      reading_.complain(
+          node.at,
+          "a call with values is reach or danger itself: what no value names is new reach");
     for (const YamlNode& item : *items) {
       const Fields fields(reading_, item, "a value",
                           {"args", "class", "why", "opens", "cves", "gate", "docker", "sources"});
       const YamlNode* args = fields.require("args");
       if (args == nullptr || calls.empty()) continue;
-      HarmDocument::Value value = read_harm_conditions(reading_, *args, calls.front(), document_.constants);
+      HarmDocument::Value value =
+          read_harm_conditions(reading_, *args, calls.front(), document_.constants);
       value.at = item.at;
       value.harm = read_class(fields);
       value.reason = read_reason(fields);
@@ -231,15 +249,18 @@ class HarmReader {
   }
 
   void check_value(const HarmDocument::Value& value, const HarmDocument::Row& row) {
-    const bool any = std::any_of(value.conditions.begin(), value.conditions.end(), [](const auto& c) { return c.any; });
+    const bool any = std::any_of(value.conditions.begin(), value.conditions.end(),
+                                 [](const auto& c) { return c.any; });
     if (any && value.harm < HarmClass::kReach)
-      reading_.complain(value.at, "any is for reach and danger: what makes a call milder is named in full");
+      reading_.complain(value.at,
+                        "any is for reach and danger: what makes a call milder is named in full");
     for (const HarmDocument::Value& other : row.values) {
       if (other.conditions == value.conditions) {
         reading_.complain(value.at, "these arguments stand here twice: a value has one class");
       } else if (other.harm != value.harm && overlap(other, value)) {
-        reading_.complain(value.at, "a call that this describes has two classes: see the value at " +
-                                        format_position(file_name_, other.at));
+        reading_.complain(value.at,
+                          "a call that this describes has two classes: see the value at " +
+                              format_position(file_name_, other.at));
       }
     }
   }
@@ -250,17 +271,20 @@ class HarmReader {
     if (!reason.opens.empty() && harm < HarmClass::kReach && reason.sources.empty())
       reading_.complain(at.at, "it names a hole below reach: name the sources");
     if (harm < HarmClass::kReach && reason.docker != "allow") {
-      reading_.complain(at.at, "it is " + std::string(harm_class_name(harm)) +
-                                   ", but Docker's default does not allow it to every container: make it reach");
+      reading_.complain(
+          at.at, "it is " + std::string(harm_class_name(harm)) +
+                     ", but Docker's default does not allow it to every container: make it reach");
     }
   }
 
   void check_complete(const YamlNode& root) {
     const auto demand = [&](const std::string& name, std::uint64_t number) {
       if (number <= through_ && !document_.calls.contains(name))
-        reading_.complain(root.at, "'" + name + "', number " + std::to_string(number) + ", has no class");
+        reading_.complain(root.at,
+                          "'" + name + "', number " + std::to_string(number) + ", has no class");
     };
-    for (const auto& [name, number] : oci::known_syscalls()) demand(name, static_cast<std::uint64_t>(number));
+    for (const auto& [name, number] : oci::known_syscalls())
+      demand(name, static_cast<std::uint64_t>(number));
     for (const auto& [name, number] : newer_) demand(name, number);
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The conditions of classes.yaml. Names become numbers here, and the words that were used become the text for people: a
-// number alone would not say which option of which level is meant.
+// The conditions of classes.yaml. Names become numbers here, and the words that were used become
+// the text for people: a number alone would not say which option of which level is meant.
 #include <algorithm>
 #include <optional>
 
@@ -24,7 +24,8 @@ std::string join(const std::vector<std::string>& words, std::string_view last) {
 
 class ConditionReader {
  public:
-  ConditionReader(Reading& reading, std::string_view call, const HarmConstants& constants, std::uint32_t index)
+  ConditionReader(Reading& reading, std::string_view call, const HarmConstants& constants,
+                  std::uint32_t index)
       : reading_(reading), call_(call), constants_(constants) {
     condition_.index = index;
   }
@@ -41,7 +42,9 @@ class ConditionReader {
     return condition_;
   }
 
-  [[nodiscard]] std::string shown() const { return "argument " + std::to_string(condition_.index) + " " + shown_; }
+  [[nodiscard]] std::string shown() const {
+    return "argument " + std::to_string(condition_.index) + " " + shown_;
+  }
 
  private:
   struct Words {
@@ -73,7 +76,8 @@ class ConditionReader {
   std::optional<std::uint64_t> find_value(const YamlNode& node, const std::string& word) {
     const auto names = constants_.find(std::string(call_) + "." + std::to_string(condition_.index));
     if (names != constants_.end()) {
-      if (const auto found = names->second.find(word); found != names->second.end()) return found->second;
+      if (const auto found = names->second.find(word); found != names->second.end())
+        return found->second;
     }
     const auto value = parse_argument_value(call_, condition_.index, word);
     if (value) return *value;
@@ -86,14 +90,16 @@ class ConditionReader {
     const YamlNode* ignoring = fields.find("ignoring");
     const YamlNode* any = fields.find("any");
     const YamlNode* own = fields.find("own");
-    const bool bits =
-        fields.find("with") != nullptr || fields.find("without") != nullptr || fields.find("only") != nullptr;
+    const bool bits = fields.find("with") != nullptr || fields.find("without") != nullptr ||
+                      fields.find("only") != nullptr;
     if (own != nullptr) condition_.own = read_bool(reading_, *own, "own").value_or(false);
     const int forms = static_cast<int>(bits) + static_cast<int>(any != nullptr) +
                       static_cast<int>(one_of != nullptr || own != nullptr);
-    if (forms != 1 || (ignoring != nullptr && one_of == nullptr) || (own != nullptr && !condition_.own)) {
+    if (forms != 1 || (ignoring != nullptr && one_of == nullptr) ||
+        (own != nullptr && !condition_.own)) {
       reading_.complain(fields.node().at,
-                        "an argument has one form: oneOf (with ignoring or own: true), own: true alone, any alone, or "
+                        "an argument has one form: oneOf (with ignoring or own: true), own: true "
+                        "alone, any alone, or "
                         "with, without and only");
       return;
     }
@@ -103,9 +109,11 @@ class ConditionReader {
       condition_.mask = ~flags.bits();
       shown_ += ", whatever its " + join(flags.names, "and");
       if ((Words{{}, condition_.values}.bits() & ~condition_.mask) != 0)
-        reading_.complain(ignoring->at, "a value of oneOf has a bit that is ignored: it can never be equal");
+        reading_.complain(ignoring->at,
+                          "a value of oneOf has a bit that is ignored: it can never be equal");
     }
-    if (condition_.own) shown_ += std::string(one_of != nullptr ? " or" : "is") + " the caller's own number";
+    if (condition_.own)
+      shown_ += std::string(one_of != nullptr ? " or" : "is") + " the caller's own number";
     if (bits) read_bits(fields);
     if (any != nullptr) {
       const Words flags = read_words(*any);
@@ -115,15 +123,16 @@ class ConditionReader {
     }
   }
 
-  // C libraries differ in how they pass an int with its highest bit set: as it is (glibc), or as a negative long
-  // (musl).
+  // C libraries differ in how they pass an int with its highest bit set: as it is (glibc), or as a
+  // negative long (musl).
   void read_equals(const Words& words) {
     for (const std::uint64_t value : words.values) {
       condition_.values.push_back(value);
       if (value >> 31U == 1) condition_.values.push_back(value | 0xFFFFFFFF00000000ULL);
     }
     std::sort(condition_.values.begin(), condition_.values.end());
-    if (std::adjacent_find(condition_.values.begin(), condition_.values.end()) != condition_.values.end())
+    if (std::adjacent_find(condition_.values.begin(), condition_.values.end()) !=
+        condition_.values.end())
       reading_.complain(at_, "a value is named twice");
     shown_ = "is " + join(words.names, "or");
   }
@@ -161,7 +170,8 @@ bool meet(const Condition& a, const Condition& b) {
   if (b.any) return meet(b, a);
   if (a.any) {
     return (a.mask & ~b.mask) != 0 ||
-           std::any_of(b.values.begin(), b.values.end(), [&](std::uint64_t value) { return (value & a.mask) != 0; });
+           std::any_of(b.values.begin(), b.values.end(),
+                       [&](std::uint64_t value) { return (value & a.mask) != 0; });
   }
   return std::any_of(a.values.begin(), a.values.end(), [&](std::uint64_t x) {
     return std::any_of(b.values.begin(), b.values.end(),
@@ -171,8 +181,8 @@ bool meet(const Condition& a, const Condition& b) {
 
 }  // namespace
 
-HarmDocument::Value read_harm_conditions(Reading& reading, const YamlNode& args, std::string_view call,
-                                         const HarmConstants& constants) {
+HarmDocument::Value read_harm_conditions(Reading& reading, const YamlNode& args,
+                                         std::string_view call, const HarmConstants& constants) {
   HarmDocument::Value value;
   if (args.kind != YamlNode::Kind::kMap || args.entries.empty()) {
     reading.complain(args.at, "args is a map of arguments, such as {0: [AF_UNIX]}");

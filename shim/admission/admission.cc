@@ -45,9 +45,10 @@ class Patience {
   [[nodiscard]] Result<void> lasts() const {
     const std::int64_t spent_ns = thread_cpu_ns() - begin_ns_;
     if (spent_ns <= kMaxProcessorTime_ns) return {};
-    return fail(Code::kDeadlineExceeded, "the container's specification takes too long to read (" +
-                                             std::to_string(spent_ns / 1'000'000) +
-                                             " ms of processor time): the other containers of its pod would wait");
+    return fail(Code::kDeadlineExceeded,
+                "the container's specification takes too long to read (" +
+                    std::to_string(spent_ns / 1'000'000) +
+                    " ms of processor time): the other containers of its pod would wait");
   }
 
  private:
@@ -72,7 +73,8 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   return profile;
 }
 
-// A process without a capabilities section gets empty sets from runc already; there is nothing to cut.
+// A process without a capabilities section gets empty sets from runc already; there is nothing to
+// cut.
 template <typename Document>
 void cut_privileges(Document& document, const ProfileInForce& profile) {
   if (const auto asked = document.capabilities()) {
@@ -81,7 +83,8 @@ void cut_privileges(Document& document, const ProfileInForce& profile) {
   if (profile.no_new_privileges) document.set_no_new_privileges(true);
 }
 
-// Supervise is a rehearsal: what the container has it keeps, and what enforce would take is told when it is used.
+// Supervise is a rehearsal: what the container has it keeps, and what enforce would take is told
+// when it is used.
 void note_uncut(const oci::Config& config, Admitted& admitted) {
   const ProfileInForce& profile = *admitted.profile;
   admitted.uncut_privileges = profile.no_new_privileges && !config.no_new_privileges();
@@ -89,27 +92,31 @@ void note_uncut(const oci::Config& config, Admitted& admitted) {
   if (!asked) return;
   // Those of the bounding set too: a program with capabilities of its file gets them from there.
   std::set<std::string> held;
-  for (const auto* set :
-       {&asked->bounding, &asked->effective, &asked->permitted, &asked->inheritable, &asked->ambient}) {
+  for (const auto* set : {&asked->bounding, &asked->effective, &asked->permitted,
+                          &asked->inheritable, &asked->ambient}) {
     held.insert(set->begin(), set->end());
   }
-  std::set_difference(held.begin(), held.end(), profile.capabilities.begin(), profile.capabilities.end(),
-                      std::back_inserter(admitted.uncut_capabilities));
+  std::set_difference(held.begin(), held.end(), profile.capabilities.begin(),
+                      profile.capabilities.end(), std::back_inserter(admitted.uncut_capabilities));
 }
 
-// What no filter can tell from another call is at least said before it happens (docs/threat-model.md, H02).
+// What no filter can tell from another call is at least said before it happens
+// (docs/threat-model.md, H02).
 void note_reach(const oci::Config& config, std::vector<std::string>& notes) {
   constexpr const char* kReaching = "CAP_SYS_PTRACE";
   const auto held = config.capabilities();
-  if (!held || std::find(held->bounding.begin(), held->bounding.end(), kReaching) == held->bounding.end()) return;
+  if (!held ||
+      std::find(held->bounding.begin(), held->bounding.end(), kReaching) == held->bounding.end())
+    return;
   notes.push_back(std::string("holds ") + kReaching +
-                  ", signed for in its profile: what it sees in /proc is within its reach, the runtime of an exec "
+                  ", signed for in its profile: what it sees in /proc is within its reach, the "
+                  "runtime of an exec "
                   "session included");
 }
 
 Result<void> learn(oci::Config& config, const std::filesystem::path& bundle) {
-  // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks the moment from
-  // which calls count (K26).
+  // Allows everything, foreign ABIs included, and restricts nothing (I8): its being in force marks
+  // the moment from which calls count (K26).
   oci::Seccomp all;
   all.default_action = oci::SeccompAction::kAllow;
   all.architectures = oci::every_scmp_arch();
@@ -117,14 +124,15 @@ Result<void> learn(oci::Config& config, const std::filesystem::path& bundle) {
   return config.write(bundle);
 }
 
-Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& request, const FilterCache& cache,
-                     const Patience& patience) {
+Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& request,
+                     const FilterCache& cache, const Patience& patience) {
   const ProfileInForce& profile = *admitted.profile;
   admitted.listener_path = request.private_directory / "listener.sock";
   admitted.nonce = random_hex(kNonceBytes);
   admitted.supervised = true;
   const bool acts = admitted.actions.refused() == node::v1::REFUSED_ACT;
-  const filter::Unseen unseen{.listed = profile.refused, .dangerous = profile.danger, .signals = !acts};
+  const filter::Unseen unseen{
+      .listed = profile.refused, .dangerous = profile.danger, .signals = !acts};
   oci::Seccomp filter = filter::complement_form(profile.calls, admitted.own, unseen);
   if (auto ok = mend_what_is_written_wrong(filter, cache); !ok) {
     const auto own = config.seccomp();
@@ -143,7 +151,8 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
     note_uncut(config, admitted);
   }
   note_reach(config, admitted.notes);
-  if (auto reason = refused_to_the_runtime(admitted.own, config.no_new_privileges()); !reason.empty()) {
+  if (auto reason = refused_to_the_runtime(admitted.own, config.no_new_privileges());
+      !reason.empty()) {
     admitted.notes.push_back(std::move(reason));
   }
   // Instructions to the runtime that would come past the specification (crun's extensions).
@@ -151,32 +160,37 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   return config.write(request.bundle);
 }
 
-Result<filter::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& request, const std::string& policy,
-                                          const FilterCache& cache) {
+Result<filter::OwnFilter> read_own_filter(const oci::Seccomp& own, const Request& request,
+                                          const std::string& policy, const FilterCache& cache) {
   // Nobody listens at a path that no rule asks for.
   if (filter::notifies(own)) {
     if (own.listener_path.empty()) {
       return fail(Code::kInvalidArgument,
-                  "it has rules with SCMP_ACT_NOTIFY, and seccomp listenerPath is not set: no runtime starts such a "
+                  "it has rules with SCMP_ACT_NOTIFY, and seccomp listenerPath is not set: no "
+                  "runtime starts such a "
                   "container");
     }
     return fail(Code::kFailedPrecondition,
-                "it brings a seccomp listener of its own, and a task can have only one: remove the rules with "
+                "it brings a seccomp listener of its own, and a task can have only one: remove the "
+                "rules with "
                 "SCMP_ACT_NOTIFY, or leave the container out of policy '" +
                     policy + "'");
   }
-  const auto habits = filter::depends_on_habits(own) ? read_runtime_habits(request.runtime)
-                                                     : Result<filter::RuntimeHabits>(filter::RuntimeHabits{});
+  const auto habits = filter::depends_on_habits(own)
+                          ? read_runtime_habits(request.runtime)
+                          : Result<filter::RuntimeHabits>(filter::RuntimeHabits{});
   if (!habits) return tl::unexpected(habits.error());
   return make_own_filter(own, *habits, cache);
 }
 
-Result<void> carry_out(oci::Config& config, const Places& places, const filter::Treatment& treatment,
-                       const Request& request, const Patience& patience, Admitted& admitted) {
+Result<void> carry_out(oci::Config& config, const Places& places,
+                       const filter::Treatment& treatment, const Request& request,
+                       const Patience& patience, Admitted& admitted) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto own = config.seccomp();
   if (!own) return fail_with("the container's own seccomp profile", own.error());
-  if (admitted.mode == node::v1::MODE_LEARN) return own->has_value() ? Result<void>() : learn(config, request.bundle);
+  if (admitted.mode == node::v1::MODE_LEARN)
+    return own->has_value() ? Result<void>() : learn(config, request.bundle);
   const FilterCache cache(places.run / "filters");
   if (own->has_value()) {
     auto made = read_own_filter(**own, request, admitted.policy, cache);
@@ -197,19 +211,23 @@ Governed how_governed(const Places& places, const Request& request) {
   return request.seen->open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
 }
 
-// Nobody can say what governs this container. What no policy reaches unless it is named (I10) may start all the same,
-// so that a damaged file does not take the node down; everything else is refused.
+// Nobody can say what governs this container. What no policy reaches unless it is named (I10) may
+// start all the same, so that a damaged file does not take the node down; everything else is
+// refused.
 Result<Admitted> without_policy(Admitted admitted, const Error& why) {
   const bool exempt = admitted.identity.is_sandbox() || admitted.identity.is_privileged() ||
                       admitted.identity.kubernetes_namespace() == "kube-system";
-  if (!exempt) return fail_with("refused, because no policy can be read (a wardd that runs writes it again)", why);
+  if (!exempt)
+    return fail_with("refused, because no policy can be read (a wardd that runs writes it again)",
+                     why);
   admitted.notes.push_back("ungoverned: " + why.message);
   return admitted;
 }
 
 }  // namespace
 
-std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesystem::path& bundle) {
+std::string why_the_runtime_may_fail(const Admitted& admitted,
+                                     const std::filesystem::path& bundle) {
   if (admitted.mode == node::v1::MODE_OFF) return {};
   const auto config = oci::Config::read(bundle);
   if (!config) return {};
@@ -222,7 +240,8 @@ std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesy
   return own ? refused_to_the_runtime(*own, config->no_new_privileges()) : own.error().message;
 }
 
-Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256) {
+Result<ProfileInForce> read_profile_in_force(const Places& places,
+                                             const std::string& compiled_sha256) {
   const auto compiled = read_compiled_profile(places, compiled_sha256);
   if (!compiled) return tl::unexpected<Error>(compiled.error());
   return to_profile(*compiled, compiled_sha256);
@@ -240,7 +259,8 @@ Result<Admitted> admit(const Places& places, const Request& request) {
     if (governed == Governed::kNever) return admitted;
     if (governed == Governed::kOpen) {
       admitted.notes.emplace_back(
-          "ungoverned: no policy can be read on this node, and wardd.yaml says whenUngoverned: open");
+          "ungoverned: no policy can be read on this node, and wardd.yaml says whenUngoverned: "
+          "open");
       return admitted;
     }
     index = fail(Code::kNotFound, "'" + places.compiled_index().string() +
@@ -257,8 +277,8 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) return without_policy(std::move(admitted), index.error());
   auto treatment = filter::decide_treatment(**index, admitted.identity, config->annotations());
-  // A policy refuses what it selects; every other error is of the index, damaged or not to be read where this
-  // container is looked up.
+  // A policy refuses what it selects; every other error is of the index, damaged or not to be read
+  // where this container is looked up.
   if (!treatment && treatment.error().code != Code::kFailedPrecondition) {
     return without_policy(std::move(admitted), treatment.error());
   }
@@ -276,7 +296,8 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   return admitted;
 }
 
-Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now, std::string process_json) {
+Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now,
+                               std::string process_json) {
   if (!admitted.profile || now != node::v1::MODE_ENFORCE) return process_json;
   auto process = oci::ProcessSpec::parse(process_json);
   if (!process) return fail_with("process document of the exec", process.error());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The decision about one container before runc sees it: who it is, which policy names it, what is put in force. Reads
-// compiled files only (I1), rewrites config.json, keeps nothing. Used by the Guard; the supervisor works on what comes
-// out. Blocks for local file I/O only.
+// The decision about one container before runc sees it: who it is, which policy names it, what is
+// put in force. Reads compiled files only (I1), rewrites config.json, keeps nothing. Used by the
+// Guard; the supervisor works on what comes out. Blocks for local file I/O only.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,12 @@ struct Request {
   std::string containerd_namespace;
   std::string container_id;
   std::filesystem::path bundle;
-  std::filesystem::path private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
-  std::filesystem::path runtime;            // the binary that will load the filter; empty: a current runc
-  std::string layers = {};                  // Identity.layers
-  // Settings of the last index with rules that this process read: a shim that lives on knows that the node is governed.
+  std::filesystem::path
+      private_directory;  // 0700 and the caller's; the listener's socket is to be made in it
+  std::filesystem::path runtime;  // the binary that will load the filter; empty: a current runc
+  std::string layers = {};        // Identity.layers
+  // Settings of the last index with rules that this process read: a shim that lives on knows that
+  // the node is governed.
   std::optional<node::v1::NodeSettings> seen;
 };
 
@@ -37,8 +39,10 @@ struct ProfileInForce {
   std::string digest;  // of the source profile: on every event
   std::string compiled_sha256;
   filter::CallTable calls;
-  filter::CallTable danger;  // names what is never continued in mode supervise: calls, and calls with certain arguments
-  filter::CallTable refused;      // what the own filter may refuse without anybody being told; allows nothing
+  filter::CallTable danger;  // names what is never continued in mode supervise: calls, and calls
+                             // with certain arguments
+  filter::CallTable
+      refused;  // what the own filter may refuse without anybody being told; allows nothing
   std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
@@ -53,31 +57,40 @@ struct Admitted {
   std::string workload;       // the name recordings are kept under
   node::v1::Actions actions;  // complete in modes supervise and enforce
   node::v1::NodeSettings settings;
-  bool governed_node = false;             // the index had rules, whether or not one of them selects this container
+  bool governed_node =
+      false;  // the index had rules, whether or not one of them selects this container
   std::optional<ProfileInForce> profile;  // present exactly in modes supervise and enforce
-  // In mode supervise nothing is taken from the container. What enforce would cut, should it be switched:
+  // In mode supervise nothing is taken from the container. What enforce would cut, should it be
+  // switched:
   oci::CapabilitySet uncut_capabilities;
   bool uncut_privileges = false;  // the profile has noNewPrivileges, the container has not
-  filter::OwnFilter own;          // the filter the container asked for; own.verdict(nr, args) judges a notified call
-  bool supervised = false;        // runc must deliver a listener at listener_path, with nonce as its metadata
+  filter::OwnFilter
+      own;  // the filter the container asked for; own.verdict(nr, args) judges a notified call
+  bool supervised =
+      false;  // runc must deliver a listener at listener_path, with nonce as its metadata
   std::filesystem::path listener_path;
   std::string nonce;
   std::vector<std::string> notes;  // for people: what was ignored, replaced or lost; escaped
 };
 
-// Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing was changed then.
-// kUnavailable: the node was too busy; asked again it may go well.
+// Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing
+// was changed then. kUnavailable: the node was too busy; asked again it may go well.
 Result<Admitted> admit(const Places& places, const Request& request);
 
-// The process document of an exec in a container admitted so, whose mode is `now`: in enforce capabilities are cut (I2)
-// and no_new_privs is set where the profile has it. Untouched, and not even read, in the other modes.
-Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now, std::string process_json);
+// The process document of an exec in a container admitted so, whose mode is `now`: in enforce
+// capabilities are cut (I2) and no_new_privs is set where the profile has it. Untouched, and not
+// even read, in the other modes.
+Result<std::string> admit_exec(const Admitted& admitted, node::v1::Mode now,
+                               std::string process_json);
 
-// Why the runtime of such a container may have failed, as far as its own filter can be the reason; empty where it is
-// not. Reads the bundle where admission had no need to know the filter (mode learn): only after a failure.
+// Why the runtime of such a container may have failed, as far as its own filter can be the reason;
+// empty where it is not. Reads the bundle where admission had no need to know the filter (mode
+// learn): only after a failure.
 std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesystem::path& bundle);
 
-// A compiled profile by the digest in its file name; also for a profile that is widened under a running container.
-Result<ProfileInForce> read_profile_in_force(const Places& places, const std::string& compiled_sha256);
+// A compiled profile by the digest in its file name; also for a profile that is widened under a
+// running container.
+Result<ProfileInForce> read_profile_in_force(const Places& places,
+                                             const std::string& compiled_sha256);
 
 }  // namespace ward::shim::admission

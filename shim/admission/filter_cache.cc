@@ -35,7 +35,9 @@ bool is_roots_alone(const struct stat& status) {
 std::optional<std::string> read_own_file(const fs::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || !is_roots_alone(status)) return {};
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+      !is_roots_alone(status))
+    return {};
   if (status.st_size <= 0 || static_cast<std::size_t>(status.st_size) > kMaxFileBytes) return {};
   std::string content(static_cast<std::size_t>(status.st_size), '\0');
   if (::pread(file.get(), content.data(), content.size(), 0) != status.st_size) return {};
@@ -62,16 +64,17 @@ void remove_the_oldest(const fs::path& directory) {
 
 std::string FilterCache::key(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits) {
   const scmp_version* const library = ::seccomp_version();
-  std::string made_of = std::to_string(kFormat) + " " WARD_VERSION " " + std::to_string(library->major) + "." +
-                        std::to_string(library->minor) + "." + std::to_string(library->micro) + " " +
+  std::string made_of = std::to_string(kFormat) + " " WARD_VERSION " " +
+                        std::to_string(library->major) + "." + std::to_string(library->minor) +
+                        "." + std::to_string(library->micro) + " " +
                         (habits.stub_where_unlisted ? "stub " : "none ");
   return sha256_hex(made_of + oci::seccomp_to_json(seccomp));
 }
 
 bool FilterCache::is_ours() const {
   struct stat status {};
-  return !directory_.empty() && ::lstat(directory_.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-         is_roots_alone(status);
+  return !directory_.empty() && ::lstat(directory_.c_str(), &status) == 0 &&
+         S_ISDIR(status.st_mode) && is_roots_alone(status);
 }
 
 std::optional<std::string> FilterCache::find_bytes(const std::string& key) const {
@@ -96,8 +99,8 @@ std::optional<filter::FilterProgram> FilterCache::find(const std::string& key) c
 
 void FilterCache::keep(const std::string& key, const filter::FilterProgram& program) const {
   const auto& instructions = program.instructions();
-  keep_bytes(
-      key, std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter)));
+  keep_bytes(key, std::string(reinterpret_cast<const char*>(instructions.data()),
+                              instructions.size() * sizeof(sock_filter)));
 }
 
 void FilterCache::keep_bytes(const std::string& key, const std::string& bytes) const {
@@ -106,8 +109,8 @@ void FilterCache::keep_bytes(const std::string& key, const std::string& bytes) c
   fs::create_directories(directory_.parent_path(), error);
   if (::mkdir(directory_.c_str(), 0700) != 0 && !is_ours()) return;
   remove_the_oldest(directory_);
-  const auto written =
-      write_file_atomically(directory_ / key, sha256_hex(key + bytes) + bytes, 0600, Durability::kNone);
+  const auto written = write_file_atomically(directory_ / key, sha256_hex(key + bytes) + bytes,
+                                             0600, Durability::kNone);
   if (!written) log::warn("a compiled filter is not kept", {{"error", written.error().message}});
 }
 

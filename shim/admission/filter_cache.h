@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs of containers' own filters that were compiled before, by what they were made of: libseccomp takes ten
-// milliseconds for the default filter of a client. Files below a directory of root's alone; what is stale, damaged or
-// not root's is as if it were not there.
+// Programs of containers' own filters that were compiled before, by what they were made of:
+// libseccomp takes ten milliseconds for the default filter of a client. Files below a directory of
+// root's alone; what is stale, damaged or not root's is as if it were not there.
 #pragma once
 
 #include <filesystem>

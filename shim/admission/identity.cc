@@ -9,10 +9,12 @@
 namespace ward::shim::admission {
 namespace {
 
-// A container that has all of these, and no filter of its own, is one that runs privileged: there is no annotation that
-// says so for containers, and nobody asks for this set by hand and means to be confined.
-constexpr std::array<std::string_view, 6> kPrivilegedMarks = {"CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN",  "CAP_SYS_ADMIN",
-                                                              "CAP_SYS_MODULE",      "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"};
+// A container that has all of these, and no filter of its own, is one that runs privileged: there
+// is no annotation that says so for containers, and nobody asks for this set by hand and means to
+// be confined.
+constexpr std::array<std::string_view, 6> kPrivilegedMarks = {
+    "CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN",  "CAP_SYS_ADMIN",
+    "CAP_SYS_MODULE",      "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"};
 
 // Names of Kubernetes end at 253 bytes; images have a registry, a path, a tag and a digest.
 constexpr std::size_t kMaxNameBytes = 1024;
@@ -23,8 +25,9 @@ bool is_privileged(const oci::Config& config) {
   const auto capabilities = config.capabilities();
   if (!capabilities) return false;
   const auto& held = capabilities->effective;
-  return std::all_of(kPrivilegedMarks.begin(), kPrivilegedMarks.end(),
-                     [&](std::string_view mark) { return std::find(held.begin(), held.end(), mark) != held.end(); });
+  return std::all_of(kPrivilegedMarks.begin(), kPrivilegedMarks.end(), [&](std::string_view mark) {
+    return std::find(held.begin(), held.end(), mark) != held.end();
+  });
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who a container is, from what containerd and the pod say in config.json. Labels and contents of the image are no
-// input.
+// Who a container is, from what containerd and the pod say in config.json. Labels and contents of
+// the image are no input.
 #pragma once
 
 #include <string>

@@ -17,8 +17,8 @@ template <typename Message>
 Result<Message> open_seal(const std::string& bytes, std::string_view magic) {
   node::v1::SealedFile file;
   if (!file.ParseFromString(bytes) || file.magic() != magic) {
-    return fail(Code::kInvalidArgument,
-                "not a compiled file of this version of Ward (expected '" + std::string(magic) + "')");
+    return fail(Code::kInvalidArgument, "not a compiled file of this version of Ward (expected '" +
+                                            std::string(magic) + "')");
   }
   if (sha256_hex(file.payload()) != file.sha256())
     return fail(Code::kInvalidArgument, "damaged: the digest inside does not match");
@@ -26,16 +26,19 @@ Result<Message> open_seal(const std::string& bytes, std::string_view magic) {
   if (!message.ParseFromString(file.payload()))
     return fail(Code::kInvalidArgument, "damaged: the content cannot be read");
   if (message.format() != filter::kFormat) {
-    return fail(Code::kInvalidArgument, "format " + std::to_string(message.format()) +
-                                            " is not one this shim knows; restart wardd and the shim of one version");
+    return fail(Code::kInvalidArgument,
+                "format " + std::to_string(message.format()) +
+                    " is not one this shim knows; restart wardd and the shim of one version");
   }
   return message;
 }
 
-// The name comes from the index, which is ours; still, a file name is checked before it becomes a path.
+// The name comes from the index, which is ours; still, a file name is checked before it becomes a
+// path.
 bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
 }
 
 }  // namespace
@@ -47,7 +50,8 @@ Result<std::optional<filter::IndexReader>> read_index(const Places& places) {
   return tl::unexpected<Error>(index.error());
 }
 
-std::string read_node_runtime(const Places& places, const std::optional<node::v1::NodeSettings>& seen) {
+std::string read_node_runtime(const Places& places,
+                              const std::optional<node::v1::NodeSettings>& seen) {
   const auto index = read_index(places);
   if (index && *index) return (*index)->settings().runtime_binary();
   if (seen) return seen->runtime_binary();
@@ -55,19 +59,23 @@ std::string read_node_runtime(const Places& places, const std::optional<node::v1
   return mark ? mark->runtime_binary : "";
 }
 
-Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places, const std::string& sha256) {
-  if (!is_sha256(sha256)) return fail(Code::kInvalidArgument, "compiled profile: the index names no valid digest");
+Result<node::v1::CompiledProfile> read_compiled_profile(const Places& places,
+                                                        const std::string& sha256) {
+  if (!is_sha256(sha256))
+    return fail(Code::kInvalidArgument, "compiled profile: the index names no valid digest");
   const auto path = places.compiled() / (sha256 + ".profile");
   const auto bytes = read_regular_file(path, filter::kMaxProfileBytes);
   if (!bytes) return fail_with("compiled profile", bytes.error());
   if (sha256_hex(*bytes) != sha256) {
     return fail(Code::kInvalidArgument,
-                "compiled profile '" + path.string() + "': damaged: the bytes are not those its name promises");
+                "compiled profile '" + path.string() +
+                    "': damaged: the bytes are not those its name promises");
   }
   auto profile = open_seal<node::v1::CompiledProfile>(*bytes, "ward-profile-1");
   if (!profile) return fail_with("compiled profile '" + path.string() + "'", profile.error());
   if (profile->arch() != oci::native_audit_arch()) {
-    return fail(Code::kInvalidArgument, "compiled profile '" + path.string() + "': made for another architecture");
+    return fail(Code::kInvalidArgument,
+                "compiled profile '" + path.string() + "': made for another architecture");
   }
   return profile;
 }

@@ -20,17 +20,19 @@ std::string compile(const oci::Seccomp& seccomp, const filter::RuntimeHabits& ha
   const auto program = filter::make_runtime_filter(seccomp, habits);
   if (!program) return kRefused + program.error().message;
   const auto& instructions = program->instructions();
-  return kProgram +
-         std::string(reinterpret_cast<const char*>(instructions.data()), instructions.size() * sizeof(sock_filter));
+  return kProgram + std::string(reinterpret_cast<const char*>(instructions.data()),
+                                instructions.size() * sizeof(sock_filter));
 }
 
-Result<filter::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits) {
+Result<filter::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp,
+                                                    const filter::RuntimeHabits& habits) {
   if (auto ok = fault::point("own-filter.compile"); !ok) return tl::unexpected(ok.error());
   const auto made = run_in_bounded_child([&] { return compile(seccomp, habits); }, Bounds{});
   if (!made && made.error().code == Code::kUnavailable) return tl::unexpected(made.error());
   if (!made) {
     return fail_with(
-        "libseccomp makes no program of it (conditions that compare by order, or very many rules of one "
+        "libseccomp makes no program of it (conditions that compare by order, or very many rules "
+        "of one "
         "call, are the usual reason)",
         made.error());
   }
@@ -46,13 +48,15 @@ Result<filter::FilterProgram> compile_under_a_bound(const oci::Seccomp& seccomp,
 bool is_worth_keeping(const oci::Seccomp& seccomp) {
   constexpr std::size_t kMostParts = 4000;
   std::size_t parts = 0;
-  for (const oci::SeccompRule& rule : seccomp.rules) parts += 1 + rule.names.size() + rule.args.size();
+  for (const oci::SeccompRule& rule : seccomp.rules)
+    parts += 1 + rule.names.size() + rule.args.size();
   return parts <= kMostParts;
 }
 
 }  // namespace
 
-Result<filter::OwnFilter> make_own_filter(const oci::Seccomp& seccomp, const filter::RuntimeHabits& habits,
+Result<filter::OwnFilter> make_own_filter(const oci::Seccomp& seccomp,
+                                          const filter::RuntimeHabits& habits,
                                           const FilterCache& cache) {
   if (!is_worth_keeping(seccomp)) {
     auto program = compile_under_a_bound(seccomp, habits);

@@ -8,13 +8,16 @@
 namespace ward::shim::admission {
 namespace {
 
-// Measured with runc 1.1.5 and 1.3.6, each refused alone with EPERM: without these no program starts.
+// Measured with runc 1.1.5 and 1.3.6, each refused alone with EPERM: without these no program
+// starts.
 constexpr std::array<std::string_view, 7> kAlways = {"execve",  "futex",      "write", "close",
                                                      "fstatfs", "getdents64", "openat"};
 constexpr std::array<std::string_view, 11> kWithPrivileges = {
-    "fstat", "getcwd", "chdir", "setuid", "setgid", "getppid", "setgroups", "capget", "capset", "prctl", "newfstatat"};
+    "fstat",     "getcwd", "chdir",  "setuid", "setgid",    "getppid",
+    "setgroups", "capget", "capset", "prctl",  "newfstatat"};
 // An error number is survived, a signal is not.
-constexpr std::array<std::string_view, 4> kUnlessSignals = {"read", "getpid", "epoll_ctl", "rt_sigreturn"};
+constexpr std::array<std::string_view, 4> kUnlessSignals = {"read", "getpid", "epoll_ctl",
+                                                            "rt_sigreturn"};
 
 enum class Breaks { kAnyRefusal, kSignalsOnly };
 
@@ -42,7 +45,8 @@ std::string refused_to_the_runtime(const filter::OwnFilter& own, bool no_new_pri
   if (names.empty()) return {};
   return "the container's own seccomp profile refuses " + names +
          ", which the runtime itself calls under it before the container's program begins: allow " +
-         (names.find(',') == std::string::npos ? "it" : "them") + " there (linux.seccomp, syscalls)";
+         (names.find(',') == std::string::npos ? "it" : "them") +
+         " there (linux.seccomp, syscalls)";
 }
 
 }  // namespace ward::shim::admission

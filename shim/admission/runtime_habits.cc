@@ -34,7 +34,8 @@ std::string ask_version(const std::string& binary) {
   if (child == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-    if (::dup2(nothing.get(), 0) == 0 && ::dup2(writer.get(), 1) == 1 && ::dup2(nothing.get(), 2) == 2) {
+    if (::dup2(nothing.get(), 0) == 0 && ::dup2(writer.get(), 1) == 1 &&
+        ::dup2(nothing.get(), 2) == 2) {
       ::execl(binary.c_str(), binary.c_str(), "--version", nullptr);
     }
     ::_exit(127);
@@ -57,14 +58,16 @@ Result<filter::RuntimeHabits> read_runtime_habits(const std::filesystem::path& b
   static std::map<Identity, filter::RuntimeHabits> known;
   struct stat status {};
   if (binary.empty() || ::stat(binary.c_str(), &status) != 0) return filter::RuntimeHabits{};
-  const Identity identity{status.st_dev, status.st_ino, status.st_size, status.st_ctim.tv_sec, status.st_ctim.tv_nsec};
+  const Identity identity{status.st_dev, status.st_ino, status.st_size, status.st_ctim.tv_sec,
+                          status.st_ctim.tv_nsec};
   if (const auto found = known.find(identity); found != known.end()) return found->second;
   const auto said = run_in_bounded_child([&] { return ask_version(binary.string()); }, Bounds{});
   if (!said && said.error().code == Code::kUnavailable) {
     return fail_with("asking '" + binary.string() + "' for its version", said.error());
   }
   if (!said) {
-    log::warn("the runtime does not say its version", {{"binary", binary.string()}, {"error", said.error().message}});
+    log::warn("the runtime does not say its version",
+              {{"binary", binary.string()}, {"error", said.error().message}});
     return filter::RuntimeHabits{};
   }
   if (known.size() >= kMostRemembered) known.clear();

@@ -44,10 +44,11 @@ Result<std::string> list_under_a_bound(const oci::Seccomp& filter) {
 }  // namespace
 
 Result<void> mend_what_is_written_wrong(oci::Seccomp& filter, const FilterCache& cache) {
-  const bool conditional =
-      std::any_of(filter.rules.begin(), filter.rules.end(), [](const auto& rule) { return !rule.args.empty(); });
+  const bool conditional = std::any_of(filter.rules.begin(), filter.rules.end(),
+                                       [](const auto& rule) { return !rule.args.empty(); });
   if (!conditional) return {};
-  const std::string key = sha256_hex("written " + FilterCache::key(filter, filter::RuntimeHabits{}));
+  const std::string key =
+      sha256_hex("written " + FilterCache::key(filter, filter::RuntimeHabits{}));
   auto list = cache.find_bytes(key);
   if (!list) {
     auto found = list_under_a_bound(filter);

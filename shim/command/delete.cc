@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `delete`: run by containerd in the bundle when a shim is gone or cannot be reached. Ends what is left of the
-// container and says how it ended; succeeds where nothing is left. All diagnostics go to stderr, stdout is the answer.
+// `delete`: run by containerd in the bundle when a shim is gone or cannot be reached. Ends what is
+// left of the container and says how it ended; succeeds where nothing is left. All diagnostics go
+// to stderr, stdout is the answer.
 #include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -35,9 +36,10 @@ constexpr int kHangUpDeadline_ms = 1500;
 
 void warn(const Error& error) { std::fprintf(stderr, "%s\n", error.message.c_str()); }
 
-void force_delete(const runtime::SavedOptions& saved, const std::filesystem::path& bundle, const std::string& root,
-                  const std::string& id) {
-  auto program = find_program(saved.binary.empty() ? std::string(runtime::kDefaultRuntimeBinary) : saved.binary);
+void force_delete(const runtime::SavedOptions& saved, const std::filesystem::path& bundle,
+                  const std::string& root, const std::string& id) {
+  auto program = find_program(saved.binary.empty() ? std::string(runtime::kDefaultRuntimeBinary)
+                                                   : saved.binary);
   if (!program) return warn(program.error());
   ChildSpec spec;
   spec.program = *program;
@@ -53,7 +55,8 @@ void force_delete(const runtime::SavedOptions& saved, const std::filesystem::pat
   int status = 0;
   while (::waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (const auto never_ran = find_start_failure(child->failure)) warn(with_context("start " + *program, *never_ran));
+  if (const auto never_ran = find_start_failure(child->failure))
+    warn(with_context("start " + *program, *never_ran));
 }
 
 pid_t read_init_pid(const std::filesystem::path& bundle) {
@@ -63,23 +66,27 @@ pid_t read_init_pid(const std::filesystem::path& bundle) {
   return pid;
 }
 
-// Where a client's delete has taken the bundle away before us, the path follows from the id: that of a container with a
-// shim of its own, or of a pod's sandbox. The sockets of pods are never another container's.
+// Where a client's delete has taken the bundle away before us, the path follows from the id: that
+// of a container with a shim of its own, or of a pod's sandbox. The sockets of pods are never
+// another container's.
 std::string find_socket_path(const std::filesystem::path& bundle, const Invocation& invocation) {
   const auto address = read_file(bundle / "address", 256);
   constexpr std::string_view kScheme = "unix://";
-  if (address && address->compare(0, kScheme.size(), kScheme) == 0) return address->substr(kScheme.size());
-  return shim_socket_path(kDefaultSocketDirectory, invocation.address, invocation.containerd_namespace, invocation.id);
+  if (address && address->compare(0, kScheme.size(), kScheme) == 0)
+    return address->substr(kScheme.size());
+  return shim_socket_path(kDefaultSocketDirectory, invocation.address,
+                          invocation.containerd_namespace, invocation.id);
 }
 
-// The socket is the pod's: only one that nobody serves any more is removed. A shim that is just dying may still accept,
-// and hangs up at once; one that lives never does.
+// The socket is the pod's: only one that nobody serves any more is removed. A shim that is just
+// dying may still accept, and hangs up at once; one that lives never does.
 void remove_dead_socket(const std::string& path) {
   const auto connection = connect_unix(path);
   bool dead = !connection && connection.error().sys_errno == ECONNREFUSED;
   if (connection) {
     pollfd hang_up{.fd = connection->get(), .events = POLLRDHUP, .revents = 0};
-    dead = ::poll(&hang_up, 1, kHangUpDeadline_ms) > 0 && (hang_up.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
+    dead = ::poll(&hang_up, 1, kHangUpDeadline_ms) > 0 &&
+           (hang_up.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0;
   }
   if (dead) ::unlink(path.c_str());
 }
@@ -94,7 +101,8 @@ int run_delete(const Invocation& invocation) {
   const std::string socket = find_socket_path(bundle, invocation);
   const auto saved = runtime::load_options(bundle);
   const auto root = runtime::runtime_root(saved.options, invocation.containerd_namespace);
-  const auto unfinished = remains::stop_unfinished_create(bundle, std::filesystem::path(root) / invocation.id);
+  const auto unfinished =
+      remains::stop_unfinished_create(bundle, std::filesystem::path(root) / invocation.id);
   // Usually the shim has deleted the container before it went; the runtime then has nothing to add.
   if (std::filesystem::exists(root + "/" + invocation.id, error)) {
     const auto cgroups = runtime::read_runtime_record(root, invocation.id).cgroups;
@@ -116,7 +124,10 @@ int run_delete(const Invocation& invocation) {
   response.set_exit_status(kKilledStatus);
   task::set_timestamp(response.mutable_exited_at(), wall_ns());
   const std::string bytes = response.SerializeAsString();
-  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0 ? 0 : 1;
+  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
+                 std::fflush(stdout) == 0
+             ? 0
+             : 1;
 }
 
 }  // namespace ward::shim::command

@@ -5,9 +5,12 @@
 
 namespace ward::shim::command {
 
-DesertionWatch::DesertionWatch(asio::io_context& loop, std::chrono::milliseconds patience, Questions questions,
-                               std::function<void()> deserted)
-    : timer_(loop), patience_(patience), questions_(std::move(questions)), deserted_(std::move(deserted)) {}
+DesertionWatch::DesertionWatch(asio::io_context& loop, std::chrono::milliseconds patience,
+                               Questions questions, std::function<void()> deserted)
+    : timer_(loop),
+      patience_(patience),
+      questions_(std::move(questions)),
+      deserted_(std::move(deserted)) {}
 
 void DesertionWatch::start() { look_at(Clock::now() + patience_); }
 

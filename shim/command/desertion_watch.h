@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ends a shim that was started for nothing: containerd died, or its disk was full, between `start` and the first
-// Create, and after its restart it knows nothing of us. A shim that has or had containers is never ended from here.
+// Ends a shim that was started for nothing: containerd died, or its disk was full, between `start`
+// and the first Create, and after its restart it knows nothing of us. A shim that has or had
+// containers is never ended from here.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -14,7 +15,8 @@ namespace ward::shim::command {
 class DesertionWatch {
  public:
   using Clock = std::chrono::steady_clock;
-  // containerd connects within a second of `start`, and may take long over the snapshots of a container.
+  // containerd connects within a second of `start`, and may take long over the snapshots of a
+  // container.
   static constexpr std::chrono::milliseconds kPatience{60'000};
 
   struct Questions {

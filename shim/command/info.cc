@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `-info`: what containerd 2.x asks a runtime about itself. Standard input: runtime options as an Any, or nothing.
+// `-info`: what containerd 2.x asks a runtime about itself. Standard input: runtime options as an
+// Any, or nothing.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,13 +67,18 @@ int run_info() {
     *info.mutable_options() = any;
   }
   const auto features =
-      read_features(options.binary_name.empty() ? std::string(runtime::kDefaultRuntimeBinary) : options.binary_name);
+      read_features(options.binary_name.empty() ? std::string(runtime::kDefaultRuntimeBinary)
+                                                : options.binary_name);
   if (!features.empty()) {
-    info.mutable_features()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/features/Features");
+    info.mutable_features()->set_type_url(
+        "types.containerd.io/opencontainers/runtime-spec/1/features/Features");
     info.mutable_features()->set_value(features);
   }
   const std::string bytes = info.SerializeAsString();
-  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0 ? 0 : 1;
+  return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() &&
+                 std::fflush(stdout) == 0
+             ? 0
+             : 1;
 }
 
 }  // namespace ward::shim::command

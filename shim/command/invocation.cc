@@ -27,13 +27,14 @@ bool is_set(const Flag& flag) { return !flag.value || *flag.value == "true" || *
 
 Result<Invocation> parse_invocation(const std::vector<std::string>& arguments) {
   Invocation result;
-  const std::pair<std::string_view, std::string*> texts[] = {{"namespace", &result.containerd_namespace},
-                                                             {"id", &result.id},
-                                                             {"address", &result.address},
-                                                             {"bundle", &result.bundle},
-                                                             {"socket", &result.socket},
-                                                             {"publish-binary", nullptr},
-                                                             {"debug-socket", nullptr}};
+  const std::pair<std::string_view, std::string*> texts[] = {
+      {"namespace", &result.containerd_namespace},
+      {"id", &result.id},
+      {"address", &result.address},
+      {"bundle", &result.bundle},
+      {"socket", &result.socket},
+      {"publish-binary", nullptr},
+      {"debug-socket", nullptr}};
   std::string action;  // the last word: an unknown flag's value may stand before it
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto flag = split_flag(arguments[i]);
@@ -57,7 +58,8 @@ Result<Invocation> parse_invocation(const std::vector<std::string>& arguments) {
   if (result.action == Action::kVersion || result.action == Action::kInfo) return result;
   if (action == "start") result.action = Action::kStart;
   if (action == "delete") result.action = Action::kDelete;
-  if (result.containerd_namespace.empty()) return fail(Code::kInvalidArgument, "shim namespace cannot be empty");
+  if (result.containerd_namespace.empty())
+    return fail(Code::kInvalidArgument, "shim namespace cannot be empty");
   if (result.action != Action::kServe && result.id.empty()) {
     return fail(Code::kInvalidArgument, "shim id cannot be empty");
   }

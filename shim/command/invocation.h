@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How containerd calls the shim (docs/shim-contract.md C55): flags in Go's syntax, then an action. Flags of newer
-// daemons that we do not know are passed over.
+// How containerd calls the shim (docs/shim-contract.md C55): flags in Go's syntax, then an action.
+// Flags of newer daemons that we do not know are passed over.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +33,8 @@ struct ServerEnds {
   UniqueFd readiness;  // gets one byte once it serves; none where nobody waits for that
 };
 
-// One file for each. `run_start` is the server in the process that it leaves behind, and there takes `action`, the word
-// among the program's arguments, out of its command line.
+// One file for each. `run_start` is the server in the process that it leaves behind, and there
+// takes `action`, the word among the program's arguments, out of its command line.
 int run_start(const Invocation& invocation, char* action);
 int run_delete(const Invocation& invocation);
 int run_serve(const Invocation& invocation);

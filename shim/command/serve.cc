@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The served process: puts the parts together, runs the loop, ends when containerd has asked for it or a signal came.
+// The served process: puts the parts together, runs the loop, ends when containerd has asked for it
+// or a signal came.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -28,8 +29,9 @@
 namespace ward::shim::command {
 namespace {
 
-// containerd made this FIFO in the bundle and reads it. Opened for both directions, so that a reader that went away is
-// no error; non-blocking, so that a full one costs a log line and not the pod.
+// containerd made this FIFO in the bundle and reads it. Opened for both directions, so that a
+// reader that went away is no error; non-blocking, so that a full one costs a log line and not the
+// pod.
 void open_log(bool debug) {
   const int fd = ::open("log", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (fd >= 0) {
@@ -39,10 +41,12 @@ void open_log(bool debug) {
   if (debug) log::set_level(log::Level::kDebug);
 }
 
-// Tells `start`, which waits for it. Where it has gone, and has told nobody, the next one of the pod may be connecting
-// already: whether anybody comes is the desertion watch's to see. SIGPIPE must be ignored by now.
+// Tells `start`, which waits for it. Where it has gone, and has told nobody, the next one of the
+// pod may be connecting already: whether anybody comes is the desertion watch's to see. SIGPIPE
+// must be ignored by now.
 void say_ready(UniqueFd readiness) {
-  if (readiness && ::write(readiness.get(), "", 1) != 1) log::warn("who started this server has gone");
+  if (readiness && ::write(readiness.get(), "", 1) != 1)
+    log::warn("who started this server has gone");
 }
 
 std::string own_address(const UniqueFd& listener) {
@@ -55,7 +59,8 @@ std::string own_address(const UniqueFd& listener) {
 // A test does not wait for a minute.
 std::chrono::milliseconds desertion_patience() {
   if constexpr (fault::kEnabled) {
-    if (const char* wanted = ::getenv("WARD_DESERTED_AFTER_MS")) return std::chrono::milliseconds(std::atoi(wanted));
+    if (const char* wanted = ::getenv("WARD_DESERTED_AFTER_MS"))
+      return std::chrono::milliseconds(std::atoi(wanted));
   }
   return DesertionWatch::kPatience;
 }
@@ -71,11 +76,12 @@ class Shim {
         events_([this](task::TaskEvent e) {
           publisher_.publish(std::move(e.topic), std::move(e.type_url), std::move(e.payload));
         }),
-        guard_(loop_, {places_from_environment(), invocation.containerd_namespace, address_},
-               {[this](const std::string& id) { with(id, [](task::Container& c) { c.kill_all(); }); },
-                [this](const std::string& id, bool frozen) {
-                  with(id, [frozen](task::Container& c) { c.set_frozen(frozen); });
-                }}),
+        guard_(
+            loop_, {places_from_environment(), invocation.containerd_namespace, address_},
+            {[this](const std::string& id) { with(id, [](task::Container& c) { c.kill_all(); }); },
+             [this](const std::string& id, bool frozen) {
+               with(id, [frozen](task::Container& c) { c.set_frozen(frozen); });
+             }}),
         sandbox_({loop_, reaper_, guard_, events_, cgroup_lock_, invocation.containerd_namespace,
                   places_from_environment().run}),
         tasks_(sandbox_, [this] { shut_down(); }),
@@ -92,7 +98,8 @@ class Shim {
   Result<void> run(UniqueFd readiness) {
     auto started = reaper_.start([this](int) { shut_down(); }, [this] { describe(); });
     if (!started) return started;
-    reaper_.on_stranger([this](pid_t pid, std::uint64_t start_ticks) { return guard_.stranger(pid, start_ticks); });
+    reaper_.on_stranger(
+        [this](pid_t pid, std::uint64_t start_ticks) { return guard_.stranger(pid, start_ticks); });
     tasks_.serve_on(server_);
     guard_.serve_on(server_);
     server_.start();
@@ -159,7 +166,8 @@ int serve(const Invocation& invocation, ServerEnds ends) {
     return 1;
   }
   fault::pass("serve.before-listen");
-  // Never destroyed: handlers that still wait would only be torn down in a careful order for nothing.
+  // Never destroyed: handlers that still wait would only be torn down in a careful order for
+  // nothing.
   auto* shim = new Shim(invocation, std::move(ends.listener));
   if (auto ok = shim->run(std::move(ends.readiness)); !ok) {
     log::error(ok.error().message);
@@ -170,7 +178,9 @@ int serve(const Invocation& invocation, ServerEnds ends) {
 
 int run_serve(const Invocation& invocation) {
   if (invocation.socket.empty()) {
-    std::fputs("containerd-shim-ward-v1: no action given (start, delete), and no -socket to serve on\n", stderr);
+    std::fputs(
+        "containerd-shim-ward-v1: no action given (start, delete), and no -socket to serve on\n",
+        stderr);
     return 1;
   }
   auto listener = listen_unix(invocation.socket, StaleSocket::kReplace);

@@ -17,10 +17,12 @@ Result<std::string> read_grouping(const std::filesystem::path& bundle, const std
   return id;
 }
 
-std::string shim_socket_path(const std::string& socket_directory, const std::string& containerd_address,
+std::string shim_socket_path(const std::string& socket_directory,
+                             const std::string& containerd_address,
                              const std::string& containerd_namespace, const std::string& grouping) {
   const auto joined =
-      std::filesystem::path(containerd_address + "/" + containerd_namespace + "/" + grouping).lexically_normal();
+      std::filesystem::path(containerd_address + "/" + containerd_namespace + "/" + grouping)
+          .lexically_normal();
   return socket_directory + "/" + sha256_hex(joined.string());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// `start`: binds the pod's socket, leaves a server behind on it and prints the address. Where a server of the pod is
-// there already, prints that one's. Run once for each container, so everything superfluous here costs every start.
+// `start`: binds the pod's socket, leaves a server behind on it and prints the address. Where a
+// server of the pod is there already, prints that one's. Run once for each container, so everything
+// superfluous here costs every start.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -32,7 +33,8 @@ Result<std::string> read_standard_input() {
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return text;
     text.append(buffer, static_cast<std::size_t>(n));
-    if (text.size() > kLargestStartInput) return fail(Code::kResourceExhausted, "standard input is over 10 MiB");
+    if (text.size() > kLargestStartInput)
+      return fail(Code::kResourceExhausted, "standard input is over 10 MiB");
   }
 }
 
@@ -41,7 +43,8 @@ Result<void> schedule_cores() {
   const char* wanted = ::getenv("SCHED_CORE");
   if (wanted == nullptr || *wanted == '\0') return {};
   constexpr int kProcessGroup = 2;
-  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, kProcessGroup, 0) != 0) return fail_errno("enable sched core");
+  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, kProcessGroup, 0) != 0)
+    return fail_errno("enable sched core");
   return {};
 }
 
@@ -65,10 +68,15 @@ Result<void> join_cgroup(pid_t pid, const std::string& cgroup) {
   }
   bool joined = false;
   for (const auto& controller : std::filesystem::directory_iterator(root, error)) {
-    // cpuset needs its parent's values copied before it takes a process; containerd's own shim leaves it out, too.
-    if (controller.is_symlink() || !controller.is_directory() || controller.path().filename() == "cpuset") continue;
+    // cpuset needs its parent's values copied before it takes a process; containerd's own shim
+    // leaves it out, too.
+    if (controller.is_symlink() || !controller.is_directory() ||
+        controller.path().filename() == "cpuset")
+      continue;
     std::filesystem::create_directories(controller.path() / below, error);
-    joined = write_text(controller.path() / below / "cgroup.procs", std::to_string(pid)).has_value() || joined;
+    joined =
+        write_text(controller.path() / below / "cgroup.procs", std::to_string(pid)).has_value() ||
+        joined;
   }
   if (!joined) return fail(Code::kInternal, "no controller has a cgroup " + cgroup);
   return {};
@@ -80,7 +88,8 @@ void raise_oom_score(pid_t pid) {
   if (!parent) return;
   int score = 0;
   std::from_chars(parent->data(), parent->data() + parent->size(), score);
-  (void)write_text("/proc/" + std::to_string(pid) + "/oom_score_adj", std::to_string(std::min(score + 1, 1000)));
+  (void)write_text("/proc/" + std::to_string(pid) + "/oom_score_adj",
+                   std::to_string(std::min(score + 1, 1000)));
 }
 
 struct Server {
@@ -88,9 +97,9 @@ struct Server {
   UniqueFd readiness;
 };
 
-// The server is a fork that goes on: a program started anew would load and relocate itself, set up protobuf's tables,
-// and so begin to serve 2 ms later, with `start` waiting for it. Its command line, which it has inherited, is to be
-// that of a server.
+// The server is a fork that goes on: a program started anew would load and relocate itself, set up
+// protobuf's tables, and so begin to serve 2 ms later, with `start` waiting for it. Its command
+// line, which it has inherited, is to be that of a server.
 Result<Server> start_server(const Invocation& invocation, const UniqueFd& listener, char* action) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe2");
@@ -106,8 +115,9 @@ Result<Server> start_server(const Invocation& invocation, const UniqueFd& listen
   ::_exit(serve(invocation, {UniqueFd(listener.get()), std::move(ready)}));
 }
 
-// Wait until the server serves. A containerd that gets the address of a server that died is refused by its socket, and
-// some then leave the socket for ever: nobody clears up after a shim that was never connected.
+// Wait until the server serves. A containerd that gets the address of a server that died is refused
+// by its socket, and some then leave the socket for ever: nobody clears up after a shim that was
+// never connected.
 Result<void> await_readiness(const Server& server) {
   constexpr int kPatienceMs = 10'000;
   pollfd readable = {server.readiness.get(), POLLIN, 0};
@@ -128,8 +138,10 @@ Result<std::string> start(const Invocation& invocation, char* action) {
   if (!options) return tl::unexpected(options.error());
   const auto grouping = read_grouping(".", invocation.id);
   if (!grouping) return tl::unexpected(grouping.error());
-  const auto directory = options->socket_directory.empty() ? kDefaultSocketDirectory : options->socket_directory;
-  const auto path = shim_socket_path(directory, invocation.address, invocation.containerd_namespace, *grouping);
+  const auto directory =
+      options->socket_directory.empty() ? kDefaultSocketDirectory : options->socket_directory;
+  const auto path =
+      shim_socket_path(directory, invocation.address, invocation.containerd_namespace, *grouping);
   const std::string address = "unix://" + path;
   std::error_code error;
   if (!std::filesystem::exists(directory, error)) {
@@ -145,12 +157,13 @@ Result<std::string> start(const Invocation& invocation, char* action) {
     return tl::unexpected(std::move(why));
   };
   // containerd before 2.0 looks here after its restart.
-  if (auto ok = write_file_atomically("address", address, 0644, Durability::kNone); !ok) return failed(ok.error());
+  if (auto ok = write_file_atomically("address", address, 0644, Durability::kNone); !ok)
+    return failed(ok.error());
   if (served) return address;
 
   if (auto ok = schedule_cores(); !ok) return failed(ok.error());
-  // Keep our descriptor of the socket open, so that no other start takes the socket of a dying server for stale and
-  // puts its own in its place before it is removed here.
+  // Keep our descriptor of the socket open, so that no other start takes the socket of a dying
+  // server for stale and puts its own in its place before it is removed here.
   const auto server = start_server(invocation, *listener, action);
   if (!server) return failed(server.error());
   raise_oom_score(server->pid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Standard input of `start`: an Any of runtime options up to containerd 2.2, BootstrapParams since. Both parse as each
-// other, so the ids decide.
+// Standard input of `start`: an Any of runtime options up to containerd 2.2, BootstrapParams since.
+// Both parse as each other, so the ids decide.
 #pragma once
 
 #include <string>
@@ -19,7 +19,8 @@ struct StartOptions {
 inline constexpr std::size_t kLargestStartInput = 10U << 20U;
 
 // Pure.
-Result<StartOptions> parse_start_options(std::string_view input, std::string_view containerd_namespace,
+Result<StartOptions> parse_start_options(std::string_view input,
+                                         std::string_view containerd_namespace,
                                          std::string_view id);
 
 }  // namespace ward::shim::command

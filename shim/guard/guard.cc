@@ -49,8 +49,9 @@ struct Guard::State {
       link = std::make_unique<links::NodeLink>(
           loop, links::NodeLinkConfig{.places = config.places,
                                       .shim_address = config.shim_address,
-                                      .unique_name = config.containerd_namespace + "-" + std::to_string(::getpid()) +
-                                                     "-" + supervisor::event_id_prefix(),
+                                      .unique_name = config.containerd_namespace + "-" +
+                                                     std::to_string(::getpid()) + "-" +
+                                                     supervisor::event_id_prefix(),
                                       .containers = [this] { return statuses(); }});
       link->start();
     }
@@ -70,10 +71,11 @@ struct Guard::State {
 
   // --- listeners
 
-  // One socket for the pod, made for the first container that needs one; the id and the nonce tell whose listener it
-  // is.
+  // One socket for the pod, made for the first container that needs one; the id and the nonce tell
+  // whose listener it is.
   Result<void> expect_listeners(GuardedContainer& container) {
-    container.supervisor = make_supervisor(container.id, make_charge(container.admitted, config.places));
+    container.supervisor =
+        make_supervisor(container.id, make_charge(container.admitted, config.places));
     if (socket) return {};
     if (auto made = supervisor::make_private_directory(private_directory); !made) return made;
     auto opened = supervisor::ListenerSocket::open(
@@ -85,9 +87,12 @@ struct Guard::State {
     return {};
   }
 
-  std::unique_ptr<supervisor::Supervisor> make_supervisor(const std::string& id, supervisor::Charge charge) {
+  std::unique_ptr<supervisor::Supervisor> make_supervisor(const std::string& id,
+                                                          supervisor::Charge charge) {
     supervisor::Supervisor::Callbacks hooks;
-    hooks.count = [this, who = charge.identity, profile = charge.profile_name] { node_link().count(who, profile); };
+    hooks.count = [this, who = charge.identity, profile = charge.profile_name] {
+      node_link().count(who, profile);
+    };
     hooks.report = [this, id](node::v1::Violation violation) {
       node_link().report(std::move(violation));
       if (auto* const container = find(id)) tell(*container);
@@ -100,18 +105,20 @@ struct Guard::State {
     return std::make_unique<supervisor::Supervisor>(loop, std::move(charge), std::move(hooks));
   }
 
-  // A listener is believed when it names the container, knows its nonce, and comes from the very runtime process of a
-  // start that has not had its listener yet.
+  // A listener is believed when it names the container, knows its nonce, and comes from the very
+  // runtime process of a start that has not had its listener yet.
   Result<void> take(supervisor::ListenerOffer offer) {
     auto* const container = find(offer.state.container_id);
     if (container == nullptr || !container->admitted.supervised) {
       return fail(Code::kNotFound, "no start of such a container is in progress here");
     }
-    if (offer.state.metadata != container->admitted.nonce) return fail(Code::kPermissionDenied, "the nonce is wrong");
+    if (offer.state.metadata != container->admitted.nonce)
+      return fail(Code::kPermissionDenied, "the nonce is wrong");
     for (auto& [exec_id, start] : container->starts) {
       if (start.listener_arrived || !is_or_descends_from(offer.sender, start.runtime_pid)) continue;
       if (container->supervisor->sessions() >= kMostListeners) {
-        return fail(Code::kResourceExhausted, "256 exec sessions of this container have left processes behind");
+        return fail(Code::kResourceExhausted,
+                    "256 exec sessions of this container have left processes behind");
       }
       if (auto ok = fault::point("listener.arrived"); !ok) return ok;
       start.listener_arrived = true;
@@ -130,13 +137,15 @@ struct Guard::State {
         const bool is_its = sender == start.runtime_pid || descends_from(sender, start.runtime_pid);
         if (start.listener_arrived || !is_its) continue;
         if (!start.confirmed) end_waiting(start.runtime_pid);
-        return give_up(*container, exec_id, with_context("the runtime's seccomp listener was refused", why));
+        return give_up(*container, exec_id,
+                       with_context("the runtime's seccomp listener was refused", why));
       }
     }
   }
 
-  // From 1.2 on the runtime's init waits for its parent in a call that its own filter notifies, and holds the
-  // listener itself: nobody answers, and it does not even see its parent die. And runc goes on waiting for it (K69).
+  // From 1.2 on the runtime's init waits for its parent in a call that its own filter notifies, and
+  // holds the listener itself: nobody answers, and it does not even see its parent die. And runc
+  // goes on waiting for it (K69).
   static void end_waiting(pid_t runtime) {
     // Our child only: a number that was given away again is somebody else's.
     const auto stat = read_stat(runtime);
@@ -146,13 +155,14 @@ struct Guard::State {
     for (const pid_t pid : made) ::kill(pid, SIGKILL);
   }
 
-  // No listener comes any more. A caller that has not asked yet hears it when it does; the first reason
-  // is the true one.
+  // No listener comes any more. A caller that has not asked yet hears it when it does; the first
+  // reason is the true one.
   static void give_up(GuardedContainer& container, const std::string& exec_id, Error why) {
     const auto found = container.starts.find(exec_id);
     if (found == container.starts.end()) return;
     if (!found->second.refused) found->second.refused = std::move(why);
-    if (found->second.confirmed) finish(container, exec_id, tl::unexpected<Error>(*found->second.refused));
+    if (found->second.confirmed)
+      finish(container, exec_id, tl::unexpected<Error>(*found->second.refused));
   }
 
   // `exec_id` by value: the start it is the key of goes away.
@@ -164,20 +174,23 @@ struct Guard::State {
     if (confirmed) confirmed(result);
   }
 
-  void confirm(GuardedContainer& container, const std::string& exec_id, std::function<void(Result<void>)> done) {
+  void confirm(GuardedContainer& container, const std::string& exec_id,
+               std::function<void(Result<void>)> done) {
     Start& start = container.starts[exec_id];
     start.confirmed = std::move(done);
-    if (!container.admitted.supervised || start.listener_arrived) return finish(container, exec_id, {});
+    if (!container.admitted.supervised || start.listener_arrived)
+      return finish(container, exec_id, {});
     if (start.refused) return finish(container, exec_id, tl::unexpected<Error>(*start.refused));
     start.deadline = std::make_unique<asio::steady_timer>(loop, kListenerDeadline);
-    start.deadline->async_wait(
-        [this, weak = std::weak_ptr<bool>(alive), id = container.id, exec_id](const asio::error_code& error) {
-          auto* const late = !error && !weak.expired() ? find(id) : nullptr;
-          if (late == nullptr) return;
-          finish(*late, exec_id,
-                 fail(Code::kDeadlineExceeded,
-                      "the runtime delivered no seccomp listener within 2 s: the container would run unsupervised"));
-        });
+    start.deadline->async_wait([this, weak = std::weak_ptr<bool>(alive), id = container.id,
+                                exec_id](const asio::error_code& error) {
+      auto* const late = !error && !weak.expired() ? find(id) : nullptr;
+      if (late == nullptr) return;
+      finish(*late, exec_id,
+             fail(Code::kDeadlineExceeded,
+                  "the runtime delivered no seccomp listener within 2 s: the container would run "
+                  "unsupervised"));
+    });
   }
 
   // --- commands of people, through wardd
@@ -195,7 +208,8 @@ struct Guard::State {
     auto container = running(id);
     if (!container) return tl::unexpected(container.error());
     auto& supervisor = (*container)->supervisor;
-    if (!supervisor) supervisor = make_supervisor(id, make_charge((*container)->admitted, config.places));
+    if (!supervisor)
+      supervisor = make_supervisor(id, make_charge((*container)->admitted, config.places));
     if (auto found = supervisor->find_cgroups((*container)->pid); !found) return found;
     return supervisor->quarantine(reason);
   }
@@ -203,7 +217,8 @@ struct Guard::State {
   Result<void> release(const std::string& id) {
     auto container = running(id);
     if (!container) return tl::unexpected(container.error());
-    if (!(*container)->supervisor) return fail(Code::kFailedPrecondition, "container '" + id + "' is not quarantined");
+    if (!(*container)->supervisor)
+      return fail(Code::kFailedPrecondition, "container '" + id + "' is not quarantined");
     return (*container)->supervisor->release();
   }
 
@@ -228,7 +243,8 @@ struct Guard::State {
     const bool switchable = mode == node::v1::MODE_SUPERVISE || mode == node::v1::MODE_ENFORCE;
     if (!switchable || !(*container)->admitted.supervised) {
       return fail(Code::kFailedPrecondition,
-                  "a running container is switched between supervise and enforce only; other modes need a restart");
+                  "a running container is switched between supervise and enforce only; other modes "
+                  "need a restart");
     }
     (*container)
         ->supervisor->set_mode(mode == node::v1::MODE_ENFORCE ? supervisor::Mode::kEnforce
@@ -284,7 +300,8 @@ void Guard::serve_on(ttrpc::Server& server) {
       {.containerd_namespace = state.config.containerd_namespace,
        .list =
            [&state] {
-             state.node_link().look_now();  // a wardd that has just started asks the shims that it knows
+             state.node_link()
+                 .look_now();  // a wardd that has just started asks the shims that it knows
              node::v1::RegisterRequest all;
              all.set_shim_pid(::getpid());
              all.set_shim_address(state.config.shim_address);
@@ -292,27 +309,31 @@ void Guard::serve_on(ttrpc::Server& server) {
              for (auto& status : state.statuses()) *all.add_containers() = std::move(status);
              return all;
            },
-       .quarantine = [&state](const std::string& id, const std::string& why) { return state.quarantine(id, why); },
+       .quarantine = [&state](const std::string& id,
+                              const std::string& why) { return state.quarantine(id, why); },
        .release = [&state](const std::string& id) { return state.release(id); },
        .kill = [&state](const std::string& id, auto done) { state.kill(id, std::move(done)); },
-       .set_mode = [&state](const std::string& id, node::v1::Mode mode) { return state.set_mode(id, mode); },
+       .set_mode = [&state](const std::string& id,
+                            node::v1::Mode mode) { return state.set_mode(id, mode); },
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 
 Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle,
                           const std::filesystem::path& runtime, const std::string& layers) {
   State& state = *state_;
-  auto admitted = admission::admit(state.config.places, {.containerd_namespace = state.config.containerd_namespace,
-                                                         .container_id = id,
-                                                         .bundle = bundle,
-                                                         .private_directory = state.private_directory,
-                                                         .runtime = runtime,
-                                                         .layers = layers,
-                                                         .seen = state.seen});
+  auto admitted = admission::admit(state.config.places,
+                                   {.containerd_namespace = state.config.containerd_namespace,
+                                    .container_id = id,
+                                    .bundle = bundle,
+                                    .private_directory = state.private_directory,
+                                    .runtime = runtime,
+                                    .layers = layers,
+                                    .seen = state.seen});
   if (!admitted) return tl::unexpected(admitted.error());
   if (admitted->governed_node) state.seen = admitted->settings;
   auto container = std::make_unique<GuardedContainer>(id, bundle, std::move(*admitted));
-  for (const auto& note : container->admitted.notes) log::warn("admission", {{"id", id}, {"note", note}});
+  for (const auto& note : container->admitted.notes)
+    log::warn("admission", {{"id", id}, {"note", note}});
   if (container->admitted.supervised) {
     if (auto expected = state.expect_listeners(*container); !expected) return expected;
   }
@@ -328,7 +349,8 @@ std::string Guard::runtime_binary(const std::string& asked) const {
   return state_->runtime;
 }
 
-Result<std::string> Guard::admit_exec(const std::string& id, const std::string&, std::string process_json) {
+Result<std::string> Guard::admit_exec(const std::string& id, const std::string&,
+                                      std::string process_json) {
   const auto* const container = state_->find(id);
   if (container == nullptr) return process_json;
   return admission::admit_exec(container->admitted, container->mode(), std::move(process_json));
@@ -342,14 +364,15 @@ void Guard::before_runtime(const std::string& id, const std::string& exec_id, pi
   auto& start = container->starts[exec_id] = Start{};
   start.runtime_pid = runc_pid;
   if (!is_recorded(id)) return go();
-  begin_recording(state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id, runc_pid,
-                  state_->runtime,
-                  [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
-                    if (!weak.expired()) {
-                      if (auto* const told = state.find(id)) state.tell(*told);
-                    }
-                    go();
-                  });
+  begin_recording(
+      state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id,
+      runc_pid, state_->runtime,
+      [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
+        if (!weak.expired()) {
+          if (auto* const told = state.find(id)) state.tell(*told);
+        }
+        go();
+      });
 }
 
 void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid,
@@ -367,32 +390,40 @@ Error Guard::why_failed(const std::string& id, const std::string& exec_id, Error
   if (start != container->starts.end() && start->second.refused) {
     return with_context(start->second.refused->message, std::move(said));
   }
-  const std::string closed = admission::why_the_runtime_may_fail(container->admitted, container->bundle);
+  const std::string closed =
+      admission::why_the_runtime_may_fail(container->admitted, container->bundle);
   return closed.empty() ? said : with_context(closed, std::move(said));
 }
 
 void Guard::started(const std::string& id, const std::string& exec_id) {
   auto* const container = state_->find(id);
   if (container == nullptr || !exec_id.empty()) return;
-  if (container->state == node::v1::CONTAINER_STATE_CREATED) container->set_state(node::v1::CONTAINER_STATE_RUNNING);
+  if (container->state == node::v1::CONTAINER_STATE_CREATED)
+    container->set_state(node::v1::CONTAINER_STATE_RUNNING);
   state_->tell(*container);
 }
 
 void Guard::exited(const std::string& id, const std::string& exec_id, const Exit& exit) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
-  // Tell a caller that still waits for its listener: none will come, and a create or exec would wait for ever.
+  // Tell a caller that still waits for its listener: none will come, and a create or exec would
+  // wait for ever.
   if (container->starts.contains(exec_id)) {
-    Error ended =
-        fail(Code::kFailedPrecondition, "the process ended before its seccomp listener was taken over").value();
-    const std::string closed = admission::why_the_runtime_may_fail(container->admitted, container->bundle);
-    State::give_up(*container, exec_id, closed.empty() ? ended : with_context(closed, std::move(ended)));
+    Error ended = fail(Code::kFailedPrecondition,
+                       "the process ended before its seccomp listener was taken over")
+                      .value();
+    const std::string closed =
+        admission::why_the_runtime_may_fail(container->admitted, container->bundle);
+    State::give_up(*container, exec_id,
+                   closed.empty() ? ended : with_context(closed, std::move(ended)));
   }
-  if (container->supervisor && WIFSIGNALED(exit.wait_status) && WTERMSIG(exit.wait_status) == SIGSYS) {
+  if (container->supervisor && WIFSIGNALED(exit.wait_status) &&
+      WTERMSIG(exit.wait_status) == SIGSYS) {
     container->supervisor->foreign_abi(
-        exec_id, {.pid = exit.pid,
-                  .start_ticks = exit.start_ticks,
-                  .origin = exec_id.empty() ? supervisor::Origin::kWorkload : supervisor::Origin::kExec});
+        exec_id,
+        {.pid = exit.pid,
+         .start_ticks = exit.start_ticks,
+         .origin = exec_id.empty() ? supervisor::Origin::kWorkload : supervisor::Origin::kExec});
   }
   if (!exec_id.empty()) {
     container->sessions.erase(exec_id);
@@ -406,10 +437,13 @@ void Guard::exited(const std::string& id, const std::string& exec_id, const Exit
 std::function<void()> Guard::stranger(pid_t pid, std::uint64_t start_ticks) {
   State& state = *state_;
   for (const auto& [id, container] : state.containers) {
-    if (!container->supervisor || !container->admitted.supervised || !container->supervisor->holds(pid)) continue;
+    if (!container->supervisor || !container->admitted.supervised ||
+        !container->supervisor->holds(pid))
+      continue;
     return [&state, weak = std::weak_ptr<bool>(state.alive), id = id, pid, start_ticks] {
       auto* const told = weak.expired() ? nullptr : state.find(id);
-      if (told != nullptr && told->supervisor) told->supervisor->process_died({.pid = pid, .start_ticks = start_ticks});
+      if (told != nullptr && told->supervisor)
+        told->supervisor->process_died({.pid = pid, .start_ticks = start_ticks});
     };
   }
   return {};
@@ -444,7 +478,8 @@ bool Guard::is_quarantined(const std::string& id) const {
 void Guard::paused(const std::string& id, bool paused) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
-  container->set_state(paused ? node::v1::CONTAINER_STATE_PAUSED : node::v1::CONTAINER_STATE_RUNNING);
+  container->set_state(paused ? node::v1::CONTAINER_STATE_PAUSED
+                              : node::v1::CONTAINER_STATE_RUNNING);
   state_->tell(*container);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Ward adds to a containerd shim, as the shim sees it: hooks in the life of a container. The life cycle
-// (Container, Process) calls these in the order below and knows nothing else of profiles; admission/ and supervisor/
-// are behind it. One thread, one loop: no hook blocks longer than local file I/O.
+// What Ward adds to a containerd shim, as the shim sees it: hooks in the life of a container. The
+// life cycle (Container, Process) calls these in the order below and knows nothing else of
+// profiles; admission/ and supervisor/ are behind it. One thread, one loop: no hook blocks longer
+// than local file I/O.
 #pragma once
 
 #include <sys/types.h>
@@ -36,10 +37,11 @@ struct GuardConfig {
 
 // What the guard may ask of the life cycle. Ids are containerd's container ids.
 struct GuardCallbacks {
-  // Kill every process of the container by cgroup or pid; used where the guard does not do it itself.
+  // Kill every process of the container by cgroup or pid; used where the guard does not do it
+  // itself.
   std::function<void(const std::string& id)> kill_all;
-  // A quarantine froze (true) or released (false) the container: State must say PAUSED / RUNNING and the events
-  // /tasks/paused and /tasks/resumed go out.
+  // A quarantine froze (true) or released (false) the container: State must say PAUSED / RUNNING
+  // and the events /tasks/paused and /tasks/resumed go out.
   std::function<void(const std::string& id, bool frozen)> frozen_changed;
 };
 
@@ -53,36 +55,48 @@ class Guard {
   // Adds the ward.node.v1.Shim service to the shim's own server, before it starts.
   void serve_on(ttrpc::Server& server);
 
-  // 1. Before `runc create`: match the policy, intersect, rewrite config.json. An error refuses the container.
+  // 1. Before `runc create`: match the policy, intersect, rewrite config.json. An error refuses the
+  // container.
   //    `runtime`: the binary that will be run. `layers`: Identity.layers.
-  Result<void> admit(const std::string& id, const std::filesystem::path& bundle, const std::filesystem::path& runtime,
-                     const std::string& layers);
+  Result<void> admit(const std::string& id, const std::filesystem::path& bundle,
+                     const std::filesystem::path& runtime, const std::string& layers);
 
-  // The runtime binary to run for this container: the node's setting or `asked` (options.BinaryName).
+  // The runtime binary to run for this container: the node's setting or `asked`
+  // (options.BinaryName).
   [[nodiscard]] std::string runtime_binary(const std::string& asked) const;
 
   // 2. Before `runc exec`: cut capabilities, set no_new_privs; the rewritten process document.
-  Result<std::string> admit_exec(const std::string& id, const std::string& exec_id, std::string process_json);
+  Result<std::string> admit_exec(const std::string& id, const std::string& exec_id,
+                                 std::string process_json);
 
-  // 3. The runc process of a create (exec_id empty) or an exec is forked and waits at its gate. `go` lets it run; the
-  //    guard calls it exactly once, at the latest after its own bound (300 ms), at once where nothing is recorded.
-  void before_runtime(const std::string& id, const std::string& exec_id, pid_t runc_pid, std::function<void()> go);
+  // 3. The runc process of a create (exec_id empty) or an exec is forked and waits at its gate.
+  // `go` lets it run; the
+  //    guard calls it exactly once, at the latest after its own bound (300 ms), at once where
+  //    nothing is recorded.
+  void before_runtime(const std::string& id, const std::string& exec_id, pid_t runc_pid,
+                      std::function<void()> go);
 
-  // 4. `runc create` or `runc exec` came back well, `pid` is the container's process. Checks that the listener, where
-  //    one is due, has arrived and is genuine (waits up to 2 s for it); an error fails the create or exec.
-  void confirm(const std::string& id, const std::string& exec_id, pid_t pid, std::function<void(Result<void>)> done);
+  // 4. `runc create` or `runc exec` came back well, `pid` is the container's process. Checks that
+  // the listener, where
+  //    one is due, has arrived and is genuine (waits up to 2 s for it); an error fails the create
+  //    or exec.
+  void confirm(const std::string& id, const std::string& exec_id, pid_t pid,
+               std::function<void(Result<void>)> done);
 
-  //    It came back with an error: with the reason before it where the guard made it fail, by refusing its listener.
-  [[nodiscard]] Error why_failed(const std::string& id, const std::string& exec_id, Error said) const;
+  //    It came back with an error: with the reason before it where the guard made it fail, by
+  //    refusing its listener.
+  [[nodiscard]] Error why_failed(const std::string& id, const std::string& exec_id,
+                                 Error said) const;
 
   // 5. `runc start` came back well (exec_id empty), or an exec runs.
   void started(const std::string& id, const std::string& exec_id);
 
-  // 6. Exits, with the wait status. The guard closes the listener, ends a recording, reads SIGSYS as a violation.
+  // 6. Exits, with the wait status. The guard closes the listener, ends a recording, reads SIGSYS
+  // as a violation.
   void exited(const std::string& id, const std::string& exec_id, const Exit& exit);
 
-  // A child of ours, now a zombie, that SIGSYS ended and that may be nobody's we know: what is to be called where it is
-  // not. Empty where it is of no container.
+  // A child of ours, now a zombie, that SIGSYS ended and that may be nobody's we know: what is to
+  // be called where it is not. Empty where it is of no container.
   std::function<void()> stranger(pid_t pid, std::uint64_t start_ticks);
 
   // 7. The container is deleted, or its create failed.
@@ -94,11 +108,13 @@ class Guard {
   // In mode learn, where a recording begins before the runtime of each start.
   [[nodiscard]] bool is_recorded(const std::string& id) const;
 
-  // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one becomes SIGKILL.
+  // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one
+  // becomes SIGKILL.
   [[nodiscard]] bool is_quarantined(const std::string& id) const;
   void paused(const std::string& id, bool paused);
 
-  // Every process of a quarantined or ordinary container dies now, frozen or not (v1: SIGKILL all, then thaw).
+  // Every process of a quarantined or ordinary container dies now, frozen or not (v1: SIGKILL all,
+  // then thaw).
   Result<void> kill_container(const std::string& id);
 
   // Cancels timers and links so that the loop can run dry; spooled events stay on disk.

@@ -28,14 +28,16 @@ constexpr std::chrono::milliseconds kRecordingDeadline{300};
 constexpr std::chrono::milliseconds kAskAgain{5};
 constexpr std::size_t kMaxRuntimeBytes = 128U << 20U;
 
-// The runtime layer differs by binary (K8), so a run says which one made it. Hashed once for each file.
+// The runtime layer differs by binary (K8), so a run says which one made it. Hashed once for each
+// file.
 std::string runtime_digest(const std::string& name) {
   static std::pair<std::string, std::string> last;  // of "<path> <inode> <size> <mtime>"
   const auto path = find_program(name.empty() ? "runc" : name);
   struct stat status {};
   if (!path || ::stat(path->c_str(), &status) != 0) return {};
-  const std::string key = *path + " " + std::to_string(status.st_ino) + " " + std::to_string(status.st_size) + " " +
-                          std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+  const std::string key =
+      *path + " " + std::to_string(status.st_ino) + " " + std::to_string(status.st_size) + " " +
+      std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
   if (last.first != key) {
     const auto content = read_file(*path, kMaxRuntimeBytes);
     if (!content) return {};
@@ -49,8 +51,8 @@ bool no_new_privileges(const GuardedContainer& container) {
   return config && config->no_new_privileges();
 }
 
-// One request on its way. The container may be forgotten before the answer: `go` then still runs, and nothing else
-// does.
+// One request on its way. The container may be forgotten before the answer: `go` then still runs,
+// and nothing else does.
 struct Asking {
   asio::io_context& loop;
   links::NodeLink& link;
@@ -74,14 +76,18 @@ void conclude(const Asking& asking, const Result<node::v1::BeginRecordingRespons
     asking.container.unrecorded = recorded ? "" : why;
   }
   if (!recorded) {
-    log::warn("runs unrecorded", {{"id", asking.container.id}, {"exec", asking.exec_id}, {"why", why}});
+    log::warn("runs unrecorded",
+              {{"id", asking.container.id}, {"exec", asking.exec_id}, {"why", why}});
   }
 }
 
-void answered(const std::shared_ptr<Asking>& asking, const Result<node::v1::BeginRecordingResponse>& answer) {
-  // The first container of a shim comes before its link is up; where wardd's socket exists a moment's patience is due.
-  const bool may_come = !answer && answer.error().code == Code::kUnavailable && !asking->alive.expired() &&
-                        monotonic_ns() < asking->deadline_ns && ::access(asking->node_socket.c_str(), F_OK) == 0;
+void answered(const std::shared_ptr<Asking>& asking,
+              const Result<node::v1::BeginRecordingResponse>& answer) {
+  // The first container of a shim comes before its link is up; where wardd's socket exists a
+  // moment's patience is due.
+  const bool may_come = !answer && answer.error().code == Code::kUnavailable &&
+                        !asking->alive.expired() && monotonic_ns() < asking->deadline_ns &&
+                        ::access(asking->node_socket.c_str(), F_OK) == 0;
   if (may_come) {
     asking->again.expires_after(kAskAgain);
     asking->again.async_wait([asking](const asio::error_code& error) {
@@ -95,17 +101,19 @@ void answered(const std::shared_ptr<Asking>& asking, const Result<node::v1::Begi
 }
 
 void ask(const std::shared_ptr<Asking>& asking) {
-  const std::int64_t left_ns = std::max<std::int64_t>(asking->deadline_ns - monotonic_ns(), 1'000'000);
-  asking->link.begin_recording(
-      asking->request, std::chrono::milliseconds(left_ns / 1'000'000),
-      [asking](const Result<node::v1::BeginRecordingResponse>& answer) { answered(asking, answer); });
+  const std::int64_t left_ns =
+      std::max<std::int64_t>(asking->deadline_ns - monotonic_ns(), 1'000'000);
+  asking->link.begin_recording(asking->request, std::chrono::milliseconds(left_ns / 1'000'000),
+                               [asking](const Result<node::v1::BeginRecordingResponse>& answer) {
+                                 answered(asking, answer);
+                               });
 }
 
 }  // namespace
 
 void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedContainer& container,
-                     const std::filesystem::path& node_socket, const std::string& exec_id, pid_t runtime_pid,
-                     const std::string& runtime_name, std::function<void()> go) {
+                     const std::filesystem::path& node_socket, const std::string& exec_id,
+                     pid_t runtime_pid, const std::string& runtime_name, std::function<void()> go) {
   if (!exec_id.empty() && !container.recording) return go();
   if (exec_id.empty()) container.run_id = random_hex(16);
   node::v1::BeginRecordingRequest request;
@@ -116,8 +124,8 @@ void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedConta
   request.set_run_id(container.run_id);
   request.set_runtime_sha256(runtime_digest(runtime_name));
   request.set_no_new_privileges(no_new_privileges(container));
-  const auto asking =
-      std::make_shared<Asking>(Asking{loop, link, container, exec_id, node_socket, std::move(request), std::move(go)});
+  const auto asking = std::make_shared<Asking>(
+      Asking{loop, link, container, exec_id, node_socket, std::move(request), std::move(go)});
   asking->deadline_ns = monotonic_ns() + std::chrono::nanoseconds(kRecordingDeadline).count();
   ask(asking);
 }
@@ -127,7 +135,8 @@ void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_
   request.set_run_id(container.run_id);
   const bool signaled = WIFSIGNALED(wait_status);
   const int signal = signaled ? WTERMSIG(wait_status) : 0;
-  request.set_exit_status(static_cast<std::uint32_t>(signaled ? 128 + signal : WEXITSTATUS(wait_status)));
+  request.set_exit_status(
+      static_cast<std::uint32_t>(signaled ? 128 + signal : WEXITSTATUS(wait_status)));
   request.set_graceful(!signaled || signal == SIGTERM || signal == SIGQUIT);
   link.end_recording(std::move(request));
   container.recording = false;

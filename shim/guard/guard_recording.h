@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mode learn: the Guard's conversation with the recorder about one run. The container never waits longer than 300 ms
-// for it and is never refused because of it (I8); a run without a recording says so.
+// Mode learn: the Guard's conversation with the recorder about one run. The container never waits
+// longer than 300 ms for it and is never refused because of it (I8); a run without a recording says
+// so.
 #pragma once
 
 #include <sys/types.h>
@@ -20,8 +21,8 @@ struct GuardedContainer;
 
 // Asks wardd to tag the waiting runtime process; then calls `go`, exactly once.
 void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedContainer& container,
-                     const std::filesystem::path& node_socket, const std::string& exec_id, pid_t runtime_pid,
-                     const std::string& runtime_name, std::function<void()> go);
+                     const std::filesystem::path& node_socket, const std::string& exec_id,
+                     pid_t runtime_pid, const std::string& runtime_name, std::function<void()> go);
 
 void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_status);
 

@@ -12,7 +12,8 @@ namespace ward::shim::guard {
 namespace {
 
 supervisor::Action action_or(node::v1::Action action, supervisor::Action fallback) {
-  return action == node::v1::ACTION_UNSPECIFIED ? fallback : static_cast<supervisor::Action>(action);
+  return action == node::v1::ACTION_UNSPECIFIED ? fallback
+                                                : static_cast<supervisor::Action>(action);
 }
 
 supervisor::ActionSet make_actions(const node::v1::Actions& actions) {
@@ -21,7 +22,8 @@ supervisor::ActionSet make_actions(const node::v1::Actions& actions) {
   set.exec = action_or(actions.exec(), supervisor::Action::kDeny);
   set.acts_on_refused = actions.refused() == node::v1::REFUSED_ACT;
   set.escalate_to = action_or(actions.escalate_to(), supervisor::Action::kDeny);
-  set.escalate_after = actions.escalate_to() == node::v1::ACTION_UNSPECIFIED ? 0 : actions.escalate_after();
+  set.escalate_after =
+      actions.escalate_to() == node::v1::ACTION_UNSPECIFIED ? 0 : actions.escalate_after();
   set.escalate_window_ns = static_cast<std::int64_t>(actions.escalate_window_s()) * 1'000'000'000;
   return set;
 }
@@ -36,8 +38,9 @@ GuardedContainer::GuardedContainer(std::string container_id, std::filesystem::pa
       since_wall_ns(wall_ns()) {}
 
 bool GuardedContainer::is_first_process(pid_t process) const {
-  return process == pid ||
-         std::any_of(sessions.begin(), sessions.end(), [&](const auto& session) { return session.second == process; });
+  return process == pid || std::any_of(sessions.begin(), sessions.end(), [&](const auto& session) {
+           return session.second == process;
+         });
 }
 
 void GuardedContainer::set_state(node::v1::ContainerState next) {
@@ -52,7 +55,8 @@ void GuardedContainer::note_quarantine() {
 }
 
 node::v1::Mode GuardedContainer::mode() const {
-  return supervisor && admitted.supervised ? supervisor::to_proto(supervisor->mode()) : admitted.mode;
+  return supervisor && admitted.supervised ? supervisor::to_proto(supervisor->mode())
+                                           : admitted.mode;
 }
 
 std::string GuardedContainer::partly() const {
@@ -90,8 +94,10 @@ node::v1::ContainerStatus GuardedContainer::status() const {
       status.set_since_wall_ns(supervisor->quarantined_wall_ns());
     }
   }
-  const bool softened = admitted.mode == node::v1::MODE_ENFORCE && status.mode() == node::v1::MODE_SUPERVISE;
-  const std::string kept = softened ? "what was cut at its start stays cut until the next one" : status.partly();
+  const bool softened =
+      admitted.mode == node::v1::MODE_ENFORCE && status.mode() == node::v1::MODE_SUPERVISE;
+  const std::string kept =
+      softened ? "what was cut at its start stays cut until the next one" : status.partly();
   if (!kept.empty()) note = kept + (note.empty() ? "" : "; ") + note;
   status.set_note(note);
   return status;
@@ -100,7 +106,8 @@ node::v1::ContainerStatus GuardedContainer::status() const {
 supervisor::Charge make_charge(const admission::Admitted& admitted, const Places& places) {
   supervisor::Charge charge;
   charge.identity = admitted.identity;
-  charge.mode = admitted.mode == node::v1::MODE_SUPERVISE ? supervisor::Mode::kSupervise : supervisor::Mode::kEnforce;
+  charge.mode = admitted.mode == node::v1::MODE_SUPERVISE ? supervisor::Mode::kSupervise
+                                                          : supervisor::Mode::kEnforce;
   charge.actions = make_actions(admitted.actions);
   charge.own = admitted.own;
   if (admitted.profile) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the Guard keeps of one container: what admission decided, the starts in progress that wait for a listener, the
-// supervisor and what is told to wardd.
+// What the Guard keeps of one container: what admission decided, the starts in progress that wait
+// for a listener, the supervisor and what is told to wardd.
 #pragma once
 
 #include <sys/types.h>
@@ -34,13 +34,14 @@ struct Start {
 };
 
 struct GuardedContainer {
-  GuardedContainer(std::string container_id, std::filesystem::path bundle_directory, admission::Admitted decided);
+  GuardedContainer(std::string container_id, std::filesystem::path bundle_directory,
+                   admission::Admitted decided);
 
   std::string id;
   std::filesystem::path bundle;
   admission::Admitted admitted;
   std::unique_ptr<supervisor::Supervisor>
-      supervisor;                       // where a listener is due, or once a person has asked for a quarantine
+      supervisor;  // where a listener is due, or once a person has asked for a quarantine
   std::map<std::string, Start> starts;  // by exec id, "" the container's own
 
   node::v1::ContainerState state = node::v1::CONTAINER_STATE_CREATED;
@@ -48,25 +49,29 @@ struct GuardedContainer {
   bool was_quarantined = false;
   pid_t pid = 0;
   std::map<std::string, pid_t> sessions;  // first processes of exec sessions that run
-  std::uint64_t watch_key = 0;            // in the maps of profiles/filter/watch_maps.h; 0: not announced there
-  std::string run_id;                     // mode learn
+  std::uint64_t watch_key =
+      0;               // in the maps of profiles/filter/watch_maps.h; 0: not announced there
+  std::string run_id;  // mode learn
   bool recording = false;
-  std::string unrecorded;                                      // why not
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // for answers that come after the container is gone
+  std::string unrecorded;  // why not
+  std::shared_ptr<bool> alive =
+      std::make_shared<bool>(true);  // for answers that come after the container is gone
 
   // That of its start, or the one that it was switched to.
   [[nodiscard]] node::v1::Mode mode() const;
-  // What of mode enforce is not in force, because the container began in supervise: for people. Empty: all of it is.
+  // What of mode enforce is not in force, because the container began in supervise: for people.
+  // Empty: all of it is.
   [[nodiscard]] std::string partly() const;
-  [[nodiscard]] bool is_first_process(pid_t process) const;  // the container's own, or that of a session
+  [[nodiscard]] bool is_first_process(
+      pid_t process) const;  // the container's own, or that of a session
   void set_state(node::v1::ContainerState next);
   // A quarantine is a state of its own towards people, and begins with itself.
   void note_quarantine();
   [[nodiscard]] node::v1::ContainerStatus status() const;
 };
 
-// The supervisor's view of what admission decided. The profile is absent in modes off and learn: then nothing is asked
-// and only a person's quarantine ever touches the container.
+// The supervisor's view of what admission decided. The profile is absent in modes off and learn:
+// then nothing is asked and only a person's quarantine ever touches the container.
 supervisor::Charge make_charge(const admission::Admitted& admitted, const Places& places);
 
 // Is `pid` the process `runtime_pid` or a child of it?

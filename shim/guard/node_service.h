@@ -21,7 +21,8 @@ struct NodeServiceCalls {
   std::function<Result<void>(const std::string& id, const std::string& reason)> quarantine;
   std::function<Result<void>(const std::string& id)> release;
   std::function<void(const std::string& id, std::function<void(Result<void>)> done)> kill;
-  std::function<Result<node::v1::ContainerStatus>(const std::string& id, node::v1::Mode mode)> set_mode;
+  std::function<Result<node::v1::ContainerStatus>(const std::string& id, node::v1::Mode mode)>
+      set_mode;
   std::function<Result<void>(const node::v1::Seen& seen)> tell;
 };
 

@@ -16,7 +16,8 @@ namespace ward::shim::guard {
 namespace {
 
 template <std::size_t kSize>
-void put_text(char (&field)[kSize], const std::string& text) {  // NOLINT(*-avoid-c-arrays): the map's layout
+void put_text(char (&field)[kSize],
+              const std::string& text) {  // NOLINT(*-avoid-c-arrays): the map's layout
   std::copy_n(text.begin(), std::min(text.size(), kSize - 1), static_cast<char*>(field));
 }
 
@@ -31,12 +32,14 @@ std::uint64_t random_key() {
 std::uint64_t bits_of(const oci::CapabilitySet& capabilities) {
   std::uint64_t bits = 0;
   for (const std::string& name : capabilities) {
-    if (const auto number = oci::find_capability(name); number && *number < 64) bits |= std::uint64_t{1} << *number;
+    if (const auto number = oci::find_capability(name); number && *number < 64)
+      bits |= std::uint64_t{1} << *number;
   }
   return bits;
 }
 
-Result<void> put_container(const GuardedContainer& container, const std::filesystem::path& pins, std::uint64_t key) {
+Result<void> put_container(const GuardedContainer& container, const std::filesystem::path& pins,
+                           std::uint64_t key) {
   auto map = BpfMap::open(pins / "watched", sizeof(key), sizeof(ward_watched));
   if (!map) return tl::unexpected<Error>(map.error());
   ward_watched who{};
@@ -47,7 +50,8 @@ Result<void> put_container(const GuardedContainer& container, const std::filesys
   return map->put(&key, &who);
 }
 
-Result<void> put_init(const GuardedContainer& container, const std::filesystem::path& pins, bool exec, pid_t init) {
+Result<void> put_init(const GuardedContainer& container, const std::filesystem::path& pins,
+                      bool exec, pid_t init) {
   auto map = BpfMap::open(pins / "inits", sizeof(std::uint32_t), sizeof(ward_watch_init));
   if (!map) return tl::unexpected<Error>(map.error());
   const auto stat = read_stat(init);
@@ -64,7 +68,8 @@ Result<void> put_init(const GuardedContainer& container, const std::filesystem::
 
 }  // namespace
 
-void announce_for_watching(GuardedContainer& container, const Places& places, const std::string& exec_id, pid_t init) {
+void announce_for_watching(GuardedContainer& container, const Places& places,
+                           const std::string& exec_id, pid_t init) {
   if (!container.admitted.profile) return;
   const std::filesystem::path pins = filter::watch_pins(places);
   Result<void> announced;
@@ -75,7 +80,8 @@ void announce_for_watching(GuardedContainer& container, const Places& places, co
   }
   if (announced) announced = put_init(container, pins, !exec_id.empty(), init);
   if (announced || announced.error().code == Code::kNotFound) return;
-  log::warn("nobody watches the container's processes", {{"id", container.id}, {"error", announced.error().message}});
+  log::warn("nobody watches the container's processes",
+            {{"id", container.id}, {"error", announced.error().message}});
 }
 
 }  // namespace ward::shim::guard

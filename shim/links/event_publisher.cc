@@ -81,14 +81,16 @@ void EventPublisher::State::send_head() {
   in_flight = true;
   if (!fault::point("events.before-forward")) {
     asio::post(loop, [weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->answered(fail(Code::kUnavailable, "a test wants no events"));
+      if (const auto self = weak.lock())
+        self->answered(fail(Code::kUnavailable, "a test wants no events"));
     });
     return;
   }
-  // A containerd that stands still finds the request in its socket when it goes on: no deadline, or it would find it
-  // once for each.
+  // A containerd that stands still finds the request in its socket when it goes on: no deadline, or
+  // it would find it once for each.
   client.call(
-      "containerd.services.events.ttrpc.v1.Events", "Forward", queue.front().request, ttrpc::Client::kWhileConnected,
+      "containerd.services.events.ttrpc.v1.Events", "Forward", queue.front().request,
+      ttrpc::Client::kWhileConnected,
       [weak = weak_from_this()](const Result<std::string>& answer) {
         if (const auto self = weak.lock()) self->answered(answer);
       },
@@ -99,7 +101,8 @@ void EventPublisher::State::answered(const Result<std::string>& answer) {
   in_flight = false;
   if (queue.empty()) return;  // given up meanwhile
   if (answer) {
-    if (backoff != kFirstRetry) log::info("containerd takes events again", {{"waiting", std::to_string(queue.size())}});
+    if (backoff != kFirstRetry)
+      log::info("containerd takes events again", {{"waiting", std::to_string(queue.size())}});
     backoff = kFirstRetry;
     pop();
     if (done) bound_drain();
@@ -110,7 +113,8 @@ void EventPublisher::State::answered(const Result<std::string>& answer) {
     refusals = 0;
     return queue.empty() ? drained() : send_head();
   }
-  if (backoff == kFirstRetry) log::warn("containerd does not take events; kept", {{"error", answer.error().message}});
+  if (backoff == kFirstRetry)
+    log::warn("containerd does not take events; kept", {{"error", answer.error().message}});
   waiting = true;
   retry.expires_after(done ? kRetryWhileDraining : backoff);
   backoff = std::min(backoff * 2, kLongestRetry);
@@ -152,15 +156,18 @@ void EventPublisher::State::bound_drain() {
   });
 }
 
-EventPublisher::EventPublisher(asio::io_context& loop, std::string ttrpc_address, std::string containerd_namespace)
-    : state_(std::make_shared<State>(loop, std::move(ttrpc_address), std::move(containerd_namespace))) {}
+EventPublisher::EventPublisher(asio::io_context& loop, std::string ttrpc_address,
+                               std::string containerd_namespace)
+    : state_(std::make_shared<State>(loop, std::move(ttrpc_address),
+                                     std::move(containerd_namespace))) {}
 
 EventPublisher::~EventPublisher() {
   state_->retry.cancel();
   state_->drain_bound.cancel();
 }
 
-void EventPublisher::publish(std::string topic, std::string type_url, std::string serialized_event) {
+void EventPublisher::publish(std::string topic, std::string type_url,
+                             std::string serialized_event) {
   containerd::ForwardRequest request;
   containerd::Envelope* envelope = request.mutable_envelope();
   const std::int64_t now = wall_ns();
@@ -176,8 +183,8 @@ void EventPublisher::publish(std::string topic, std::string type_url, std::strin
   state.queued_bytes += bytes.size();
   state.queue.push_back(Event{std::move(topic), std::move(bytes)});
   if (!state.has_address) return state.drop(state.queue.begin(), "TTRPC_ADDRESS is not set");
-  // The oldest goes first: of a long outage the last word on each container is worth the most. The head stays while it
-  // is on its way, else its answer would be taken for another's.
+  // The oldest goes first: of a long outage the last word on each container is worth the most. The
+  // head stays while it is on its way, else its answer would be taken for another's.
   while (state.queue.size() > kMaxEvents || state.queued_bytes > kMaxBytes) {
     const auto oldest = state.queue.begin() + (state.in_flight ? 1 : 0);
     if (oldest == state.queue.end()) break;

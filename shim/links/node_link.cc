@@ -29,8 +29,9 @@ constexpr milliseconds kCallTimeout(5000);
 constexpr milliseconds kReportTimeout(2000);
 constexpr milliseconds kFirstRetry(20);  // between bind() and listen() of a wardd that is starting
 constexpr milliseconds kLongestRetry(10'000);
-// While wardd's socket is absent. A wardd that knows us calls (look_now), so this is for one that does not. It is
-// not inotify that tells: an instance for each shim is more than fs.inotify.max_user_instances (128) gives a node.
+// While wardd's socket is absent. A wardd that knows us calls (look_now), so this is for one that
+// does not. It is not inotify that tells: an instance for each shim is more than
+// fs.inotify.max_user_instances (128) gives a node.
 constexpr milliseconds kFirstLook(1000);
 constexpr milliseconds kLongestLook(10'000);
 constexpr milliseconds kLongestIdleLook(30'000);  // nothing waits to be told
@@ -53,14 +54,16 @@ struct SocketIdentity {
 SocketIdentity identify(const std::filesystem::path& socket) {
   struct stat status {};
   if (::stat(socket.c_str(), &status) != 0) return {};
-  return {status.st_dev, status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+  return {status.st_dev, status.st_ino,
+          status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
 }
 
 template <typename Message>
 Result<Message> parse(const Result<std::string>& answer) {
   if (!answer) return tl::unexpected<Error>(answer.error());
   Message message;
-  if (!message.ParseFromString(*answer)) return fail(Code::kInternal, "wardd's answer cannot be read");
+  if (!message.ParseFromString(*answer))
+    return fail(Code::kInternal, "wardd's answer cannot be read");
   return message;
 }
 
@@ -81,7 +84,9 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
 
   void look_now();
   void look_if_new();
-  [[nodiscard]] bool something_waits() const { return outbox.in_memory() > 0 || outbox.spooled() || !ended.empty(); }
+  [[nodiscard]] bool something_waits() const {
+    return outbox.in_memory() > 0 || outbox.spooled() || !ended.empty();
+  }
   void connect();
   void registered(const Result<std::string>& answer);
   void leave(const Error& why);
@@ -112,11 +117,12 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
 
 void NodeLink::State::call(std::string_view method, std::string payload, milliseconds timeout,
                            std::function<void(State&, const Result<std::string>&)> answered) {
-  client.call(kService, method, std::move(payload), timeout,
-              [weak = weak_from_this(), answered = std::move(answered)](const Result<std::string>& answer) {
-                const auto self = weak.lock();
-                if (self && self->phase != Phase::kStopped) answered(*self, answer);
-              });
+  client.call(
+      kService, method, std::move(payload), timeout,
+      [weak = weak_from_this(), answered = std::move(answered)](const Result<std::string>& answer) {
+        const auto self = weak.lock();
+        if (self && self->phase != Phase::kStopped) answered(*self, answer);
+      });
 }
 
 void NodeLink::State::look_now() {
@@ -148,7 +154,8 @@ void NodeLink::State::connect() {
   request.set_shim_pid(::getpid());
   request.set_shim_address(config.shim_address);
   request.set_shim_version(WARD_VERSION);
-  for (node::v1::ContainerStatus& container : config.containers()) *request.add_containers() = std::move(container);
+  for (node::v1::ContainerStatus& container : config.containers())
+    *request.add_containers() = std::move(container);
   call("Register", request.SerializeAsString(), kRegisterTimeout,
        [](State& self, const Result<std::string>& answer) { self.registered(answer); });
 }
@@ -168,7 +175,9 @@ void NodeLink::State::registered(const Result<std::string>& answer) {
 
 void NodeLink::State::leave(const Error& why) {
   if (phase != Phase::kRegistering && phase != Phase::kUp) return;
-  if (!said_away) log::warn("wardd is away; enforcement goes on, violations are spooled", {{"error", why.message}});
+  if (!said_away)
+    log::warn("wardd is away; enforcement goes on, violations are spooled",
+              {{"error", why.message}});
   said_away = true;
   phase = Phase::kAway;
   client.close();
@@ -187,11 +196,13 @@ void NodeLink::State::connect_later(milliseconds delay) {
   });
 }
 
-void NodeLink::State::report(const node::v1::ReportRequest& request, ViolationOutbox::Answer answer) {
+void NodeLink::State::report(const node::v1::ReportRequest& request,
+                             ViolationOutbox::Answer answer) {
   call("Report", request.SerializeAsString(), kReportTimeout,
        [answer = std::move(answer)](State& self, const Result<std::string>& bytes) {
          answer(parse<node::v1::ReportResponse>(bytes));
-         // Also when it is only silent: what is repeated to a peer that does not read would pile up in our memory.
+         // Also when it is only silent: what is repeated to a peer that does not read would pile up
+         // in our memory.
          if (!bytes && is_away(bytes.error().code)) self.leave(bytes.error());
        });
 }
@@ -211,7 +222,8 @@ void NodeLink::State::send_update() {
          self.update_in_flight = false;
          // wardd does not know this state now; a new registration tells it.
          if (!answer && is_away(answer.error().code)) return self.leave(answer.error());
-         if (!answer) log::warn("wardd refused a container's state", {{"error", answer.error().message}});
+         if (!answer)
+           log::warn("wardd refused a container's state", {{"error", answer.error().message}});
          self.send_update();
        });
 }
@@ -223,7 +235,8 @@ void NodeLink::State::send_ended_recording() {
        [run = ended.front().run_id()](State& self, const Result<std::string>& answer) {
          self.ended_in_flight = false;
          if (!answer && is_away(answer.error().code)) return self.leave(answer.error());
-         if (!answer) log::warn("wardd refused the end of a recording", {{"error", answer.error().message}});
+         if (!answer)
+           log::warn("wardd refused the end of a recording", {{"error", answer.error().message}});
          if (!self.ended.empty() && self.ended.front().run_id() == run) self.ended.pop_front();
          self.send_ended_recording();
        });
@@ -236,7 +249,8 @@ NodeLink::~NodeLink() { stop(); }
 
 void NodeLink::start() {
   state_->client.on_disconnect([weak = std::weak_ptr<State>(state_)] {
-    if (const auto self = weak.lock()) self->leave(Error{Code::kUnavailable, "the connection to wardd broke", 0});
+    if (const auto self = weak.lock())
+      self->leave(Error{Code::kUnavailable, "the connection to wardd broke", 0});
   });
   asio::post(state_->loop, [weak = std::weak_ptr<State>(state_)] {
     const auto self = weak.lock();
@@ -250,7 +264,8 @@ void NodeLink::update(node::v1::ContainerStatus container) {
   State& state = *state_;
   state.look_if_new();
   if (state.phase != State::Phase::kRegistering && state.phase != State::Phase::kUp) return;
-  const std::string key = container.identity().containerd_namespace() + "/" + container.identity().container_id();
+  const std::string key =
+      container.identity().containerd_namespace() + "/" + container.identity().container_id();
   if (!state.updates.contains(key)) state.update_order.push_back(key);
   state.updates[key] = std::move(container);
   state.send_update();
@@ -261,10 +276,12 @@ void NodeLink::begin_recording(const node::v1::BeginRecordingRequest& request, m
   State& state = *state_;
   state.look_if_new();
   if (state.phase != State::Phase::kUp) {
-    return asio::post(state.loop, [weak = std::weak_ptr<State>(state_), answer = std::move(answer)] {
-      const auto self = weak.lock();
-      if (self && self->phase != State::Phase::kStopped) answer(fail(Code::kUnavailable, "wardd is away"));
-    });
+    return asio::post(state.loop,
+                      [weak = std::weak_ptr<State>(state_), answer = std::move(answer)] {
+                        const auto self = weak.lock();
+                        if (self && self->phase != State::Phase::kStopped)
+                          answer(fail(Code::kUnavailable, "wardd is away"));
+                      });
   }
   state.call("BeginRecording", request.SerializeAsString(), timeout,
              [answer = std::move(answer)](State& /*self*/, const Result<std::string>& bytes) {
@@ -275,7 +292,8 @@ void NodeLink::begin_recording(const node::v1::BeginRecordingRequest& request, m
 void NodeLink::end_recording(node::v1::EndRecordingRequest request) {
   State& state = *state_;
   if (state.ended.size() >= kMaxEndedRecordings) {
-    log::warn("forgot the end of a recording: wardd is away for long", {{"run", state.ended.front().run_id()}});
+    log::warn("forgot the end of a recording: wardd is away for long",
+              {{"run", state.ended.front().run_id()}});
     state.ended.pop_front();
   }
   state.ended.push_back(std::move(request));
@@ -283,7 +301,9 @@ void NodeLink::end_recording(node::v1::EndRecordingRequest request) {
   state.send_ended_recording();
 }
 
-void NodeLink::count(const node::v1::Identity& who, const std::string& profile) { state_->outbox.count(who, profile); }
+void NodeLink::count(const node::v1::Identity& who, const std::string& profile) {
+  state_->outbox.count(who, profile);
+}
 
 void NodeLink::report(node::v1::Violation violation) {
   state_->look_if_new();

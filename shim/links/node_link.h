@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shim's side of the node link (ward.node.v1.Node): tells wardd of containers and violations, asks it to record.
-// wardd may be absent, die, hang and come back at any time; nothing here waits for it, and nothing grows without bound.
-// Violations that it did not take are on disk until it does. On the shim's loop.
+// The shim's side of the node link (ward.node.v1.Node): tells wardd of containers and violations,
+// asks it to record. wardd may be absent, die, hang and come back at any time; nothing here waits
+// for it, and nothing grows without bound. Violations that it did not take are on disk until it
+// does. On the shim's loop.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -40,22 +41,25 @@ class NodeLink {
   void look_now();
   [[nodiscard]] bool connected() const;  // registered with a wardd that answers
 
-  // The newest state of a container counts; states in between may be left out. Nothing is kept while wardd is away:
-  // the registration says it all.
+  // The newest state of a container counts; states in between may be left out. Nothing is kept
+  // while wardd is away: the registration says it all.
   void update(node::v1::ContainerStatus container);
 
-  // The answer comes from the loop, after `timeout` at the latest; kUnavailable at once where wardd is away.
-  void begin_recording(const node::v1::BeginRecordingRequest& request, std::chrono::milliseconds timeout,
-                       RecordingAnswer answer);
+  // The answer comes from the loop, after `timeout` at the latest; kUnavailable at once where wardd
+  // is away.
+  void begin_recording(const node::v1::BeginRecordingRequest& request,
+                       std::chrono::milliseconds timeout, RecordingAnswer answer);
   // Kept while wardd is away (the newest 256), so that a run that ended meanwhile is closed.
   void end_recording(node::v1::EndRecordingRequest request);
 
-  // Every violation, before it is answered, and then its record (or one that tells of it as a repeat).
+  // Every violation, before it is answered, and then its record (or one that tells of it as a
+  // repeat).
   void count(const node::v1::Identity& who, const std::string& profile);
   void report(node::v1::Violation violation);
   [[nodiscard]] std::uint64_t violations_dropped() const;
 
-  // Violations that wardd has not accepted go to disk; no callback comes any more; the loop can run dry.
+  // Violations that wardd has not accepted go to disk; no callback comes any more; the loop can run
+  // dry.
   void stop();
 
  private:

@@ -23,18 +23,21 @@ std::string describe(const node::v1::Identity& who) {
 }  // namespace
 
 SpoolOwner spool_owner(const node::v1::Identity& who, const std::string& profile) {
-  return {who.containerd_namespace() + '\0' + who.kubernetes_namespace(), who.image() + '\0' + profile};
+  return {who.containerd_namespace() + '\0' + who.kubernetes_namespace(),
+          who.image() + '\0' + profile};
 }
 
 ViolationCount::ViolationCount(std::filesystem::path directory, std::string unique_name)
-    : directory_(std::move(directory)), file_name_(std::move(unique_name) + std::string(kTallySuffix)) {}
+    : directory_(std::move(directory)),
+      file_name_(std::move(unique_name) + std::string(kTallySuffix)) {}
 
 void ViolationCount::make() {
   const auto now = std::chrono::steady_clock::now();
   if (now < make_again_) return;
   make_again_ = now + kMakeAgain;
   auto made = Tally::create(directory_ / file_name_, about_);
-  if (!made) return log::error("violations are not counted on disk", {{"error", made.error().message}});
+  if (!made)
+    return log::error("violations are not counted on disk", {{"error", made.error().message}});
   tally_.emplace(std::move(*made));
   make_again_ = {};
 }
@@ -48,7 +51,8 @@ void ViolationCount::add(const node::v1::Identity& who, const std::string& profi
   if (tally_ && !tally_->is_named()) tally_.reset();  // removed under us: it would count for nobody
   if (!tally_) make();
   if (!tally_) return;
-  if (const auto set = tally_->set(seen_); !set) log::error("violation count", {{"error", set.error().message}});
+  if (const auto set = tally_->set(seen_); !set)
+    log::error("violation count", {{"error", set.error().message}});
 }
 
 void ViolationCount::end(std::uint64_t lost, bool journal_knows, bool perhaps_told) {
@@ -62,7 +66,8 @@ void ViolationCount::end(std::uint64_t lost, bool journal_knows, bool perhaps_to
   const bool crowded = lost > 0 && (!tally_ || many);
   const std::string own = tally_ ? file_name_ : std::string();
   if (lost == 0 && !journal_knows && tally_) {
-    if (const auto removed = tally_->remove(); !removed) log::warn("tally", {{"error", removed.error().message}});
+    if (const auto removed = tally_->remove(); !removed)
+      log::warn("tally", {{"error", removed.error().message}});
   } else if (crowded) {
     // Else a container that is restarted again and again while wardd is away leaves a file each
     // time.

@@ -30,7 +30,8 @@ constexpr std::size_t kMaxBatchBytes = 256U << 10U;
 constexpr milliseconds kFirstRetry(250);
 constexpr milliseconds kLongestRetry(10'000);
 constexpr std::chrono::seconds kDiskAgain(1);  // after it took nothing
-constexpr std::size_t kMaxCleanText = 4096;    // of each text of a record that cannot be kept as it is
+constexpr std::size_t kMaxCleanText =
+    4096;  // of each text of a record that cannot be kept as it is
 constexpr int kMaxCleanTexts = 16;
 
 using Clock = std::chrono::steady_clock;
@@ -51,21 +52,24 @@ Record make_record(std::string bytes, const node::v1::Violation& violation) {
 // record may have, nor what waits behind it. Rather an escaped or cut word than a lost violation.
 std::string serialize(node::v1::Violation& violation) {
   std::string bytes = violation.SerializeAsString();
-  if (bytes.size() <= kMaxSpoolRecordBytes && node::v1::Violation().ParseFromString(bytes)) return bytes;
+  if (bytes.size() <= kMaxSpoolRecordBytes && node::v1::Violation().ParseFromString(bytes))
+    return bytes;
   const auto clean = [](std::string* text) { *text = escape(*text).substr(0, kMaxCleanText); };
   while (violation.args_text_size() > kMaxCleanTexts) violation.mutable_args_text()->RemoveLast();
-  for (std::string* text : {violation.mutable_event_id(), violation.mutable_boot_id(), violation.mutable_exec_id(),
-                            violation.mutable_profile_name(), violation.mutable_profile_digest(),
-                            violation.mutable_syscall(), violation.mutable_comm(), violation.mutable_exe(),
-                            violation.mutable_evidence(), violation.mutable_outcome(), violation.mutable_reason()}) {
+  for (std::string* text :
+       {violation.mutable_event_id(), violation.mutable_boot_id(), violation.mutable_exec_id(),
+        violation.mutable_profile_name(), violation.mutable_profile_digest(),
+        violation.mutable_syscall(), violation.mutable_comm(), violation.mutable_exe(),
+        violation.mutable_evidence(), violation.mutable_outcome(), violation.mutable_reason()}) {
     clean(text);
   }
   for (std::string& text : *violation.mutable_args_text()) clean(&text);
   node::v1::Identity& identity = *violation.mutable_identity();
   for (std::string* text :
        {identity.mutable_containerd_namespace(), identity.mutable_container_id(),
-        identity.mutable_kubernetes_namespace(), identity.mutable_pod(), identity.mutable_container_name(),
-        identity.mutable_image(), identity.mutable_sandbox_id()}) {
+        identity.mutable_kubernetes_namespace(), identity.mutable_pod(),
+        identity.mutable_container_name(), identity.mutable_image(),
+        identity.mutable_sandbox_id()}) {
     clean(text);
   }
   return violation.SerializeAsString();
@@ -83,7 +87,8 @@ struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::St
 
   void send_next();
   Result<void> fill(node::v1::ReportRequest& request);
-  void answered(const node::v1::ReportRequest& sent, const Result<node::v1::ReportResponse>& answer);
+  void answered(const node::v1::ReportRequest& sent,
+                const Result<node::v1::ReportResponse>& answer);
   void pass_spooled();
   void forget_sent(std::vector<Record> refused);
   void keep(Record record);
@@ -184,7 +189,8 @@ Result<void> ViolationOutbox::State::renew() {
     }
     offset = batch->next_offset;
   }
-  log::warn("the spool was removed under us: what it had is on disk again", {{"spool", spool_name}});
+  log::warn("the spool was removed under us: what it had is on disk again",
+            {{"spool", spool_name}});
   sent_to = new_sent_to;
   if (damaged > 0) lost(damaged, 0, "damaged records in the spool");
   return {};
@@ -198,7 +204,8 @@ std::uint64_t ViolationOutbox::State::weigh_spooled() const {
     if (!batch) return weight;
     for (const std::string& bytes : batch->records) {
       node::v1::Violation violation;
-      if (violation.ParseFromString(bytes)) weight += 1 + violation.repeats() + violation.dropped_before();
+      if (violation.ParseFromString(bytes))
+        weight += 1 + violation.repeats() + violation.dropped_before();
     }
     offset = batch->next_offset;
   }
@@ -214,7 +221,8 @@ Result<void> ViolationOutbox::State::put_on_disk(const Record& record) {
     disk_problem.clear();
     return done;
   }
-  if (disk_problem.empty()) log::error("violations stay in memory", {{"error", done.error().message}});
+  if (disk_problem.empty())
+    log::error("violations stay in memory", {{"error", done.error().message}});
   disk_problem = done.error().message;
   disk_again = now + kDiskAgain;
   if (spool && spool->size_bytes() == 0) {
@@ -244,8 +252,8 @@ void ViolationOutbox::State::keep(Record record) {
   if (!memory.empty() || !put_on_disk(record)) to_memory(std::move(record));
 }
 
-// Moves as much as the disk takes. The part that moved of a batch in flight becomes one from the spool: if its answer
-// comes, that part is passed over as well.
+// Moves as much as the disk takes. The part that moved of a batch in flight becomes one from the
+// spool: if its answer comes, that part is passed over as well.
 void ViolationOutbox::State::to_disk() {
   while (!memory.empty() && put_on_disk(memory.front())) {
     memory_bytes -= memory.front().bytes.size();
@@ -268,7 +276,8 @@ void ViolationOutbox::State::save_soon() {
     const auto self = weak.lock();
     if (!self || error) return;
     self->saving_soon = false;
-    if (!self->memory.empty() && self->memory.front().since + kOnDiskAfter <= Clock::now()) self->to_disk();
+    if (!self->memory.empty() && self->memory.front().since + kOnDiskAfter <= Clock::now())
+      self->to_disk();
     self->save_soon();
   });
 }
@@ -289,7 +298,8 @@ Result<void> ViolationOutbox::State::fill(node::v1::ReportRequest& request) {
     if (request.violations_size() > 0) return {};
     pass_spooled();
     if (!batch->at_end) continue;
-    if (const auto removed = spool->remove(); !removed) log::warn("spool", {{"error", removed.error().message}});
+    if (const auto removed = spool->remove(); !removed)
+      log::warn("spool", {{"error", removed.error().message}});
     spool.reset();
   }
   for (Record& record : memory) {
@@ -301,11 +311,13 @@ Result<void> ViolationOutbox::State::fill(node::v1::ReportRequest& request) {
   return {};
 }
 
-// The spool up to the end of the batch is done with; what was unreadable in it is counted now, once.
+// The spool up to the end of the batch is done with; what was unreadable in it is counted now,
+// once.
 void ViolationOutbox::State::pass_spooled() {
   delivered_to = std::exchange(sent_to, 0);
   if (sent_damaged == 0) return;
-  lost(std::exchange(sent_damaged, 0), 0, "damaged records in the spool");  // how many repeats they told of is unknown
+  lost(std::exchange(sent_damaged, 0), 0,
+       "damaged records in the spool");  // how many repeats they told of is unknown
 }
 
 void ViolationOutbox::State::send_next() {
@@ -329,7 +341,8 @@ void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
     to_disk();
     return retry_later();
   }
-  const std::set<std::string> accepted(answer->accepted_event_ids().begin(), answer->accepted_event_ids().end());
+  const std::set<std::string> accepted(answer->accepted_event_ids().begin(),
+                                       answer->accepted_event_ids().end());
   std::vector<Record> refused;
   for (const node::v1::Violation& violation : sent.violations()) {
     if (!accepted.contains(violation.event_id())) {
@@ -350,7 +363,8 @@ void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
   send_next();
 }
 
-// What the journal did not want while it took others goes to the end, so that it does not stop those behind it.
+// What the journal did not want while it took others goes to the end, so that it does not stop
+// those behind it.
 void ViolationOutbox::State::forget_sent(std::vector<Record> refused) {
   if (sent_to > 0) pass_spooled();
   for (; sent_from_memory > 0; --sent_from_memory) {
@@ -414,7 +428,8 @@ void ViolationOutbox::peer_is(Peer peer) {
   state.send_next();
 }
 
-// A record that was never made, or found no place, is lost now; what the disk took, or the journal has, is not.
+// A record that was never made, or found no place, is lost now; what the disk took, or the journal
+// has, is not.
 void ViolationOutbox::end() {
   State& state = *state_;
   const bool again = std::exchange(state.ended, true);

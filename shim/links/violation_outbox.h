@@ -23,7 +23,8 @@ namespace ward::shim::links {
 class ViolationOutbox {
  public:
   using Answer = std::function<void(Result<node::v1::ReportResponse>)>;
-  using Send = std::function<void(const node::v1::ReportRequest&, Answer)>;  // answers always, from the loop
+  using Send =
+      std::function<void(const node::v1::ReportRequest&, Answer)>;  // answers always, from the loop
 
   struct Place {
     std::filesystem::path spool;  // directories

@@ -28,7 +28,8 @@ struct Removal : std::enable_shared_from_this<Removal> {
       return done();
     }
     timer.expires_after(kBetweenTries);
-    timer.async_wait([self = shared_from_this(), left](const asio::error_code&) { self->attempt(left - 1); });
+    timer.async_wait(
+        [self = shared_from_this(), left](const asio::error_code&) { self->attempt(left - 1); });
   }
   asio::steady_timer timer;
   OrphanedCgroups cgroups;
@@ -37,7 +38,8 @@ struct Removal : std::enable_shared_from_this<Removal> {
 
 }  // namespace
 
-void remove_unrecorded_cgroups(asio::io_context& loop, const std::string& bundle, std::function<void()> done) {
+void remove_unrecorded_cgroups(asio::io_context& loop, const std::string& bundle,
+                               std::function<void()> done) {
   const auto config = oci::Config::read(bundle);
   auto cgroups = config ? find_cgroups(config->cgroups_path()) : OrphanedCgroups{};
   if (cgroups.all.empty()) return done();

@@ -38,7 +38,8 @@ void kill_runtime(const std::string& pid_file) {
     pid_t pid = 0;
     const auto [end, wrong] = std::from_chars(name.data(), name.data() + name.size(), pid);
     if (wrong != std::errc() || end != name.data() + name.size()) continue;
-    // The descriptor first: what is read afterwards is this process's, or the signal reaches nobody.
+    // The descriptor first: what is read afterwards is this process's, or the signal reaches
+    // nobody.
     const auto process = open_pidfd(pid);
     const auto command_line = process ? read_file(entry.path() / "cmdline") : Result<std::string>();
     if (!process || !command_line || !creates_in(*command_line, pid_file)) continue;
@@ -50,7 +51,8 @@ void kill_runtime(const std::string& pid_file) {
 
 }  // namespace
 
-UnfinishedCreate stop_unfinished_create(const std::filesystem::path& bundle, const std::filesystem::path& record) {
+UnfinishedCreate stop_unfinished_create(const std::filesystem::path& bundle,
+                                        const std::filesystem::path& record) {
   const auto pid_file = bundle / "init.pid";
   std::error_code error;
   if (std::filesystem::exists(pid_file, error)) return {};
@@ -64,7 +66,8 @@ Result<void> remove_remains(const UnfinishedCreate& create) {
   if (create.cgroups_path.empty()) return {};
   if (auto removed = remove_cgroups(find_cgroups(create.cgroups_path)); !removed) return removed;
   std::error_code error;
-  if (!std::filesystem::exists(create.record / "state.json", error)) std::filesystem::remove_all(create.record, error);
+  if (!std::filesystem::exists(create.record / "state.json", error))
+    std::filesystem::remove_all(create.record, error);
   return {};
 }
 

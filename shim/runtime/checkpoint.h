@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client may say about a checkpoint, and the command lines of the runtime's `checkpoint` and `restore`, both of
-// which leave the work to CRIU. Container does it.
+// What a client may say about a checkpoint, and the command lines of the runtime's `checkpoint` and
+// `restore`, both of which leave the work to CRIU. Container does it.
 #pragma once
 
 #include <filesystem>
@@ -34,16 +34,19 @@ struct CheckpointOptions {
 Result<CheckpointOptions> decode_checkpoint_options(const containerd::Any& any);
 
 // Pure: verb first, without the container's id at the end.
-std::vector<std::string> checkpoint_arguments(const CheckpointOptions& options, const std::string& image_path,
+std::vector<std::string> checkpoint_arguments(const CheckpointOptions& options,
+                                              const std::string& image_path,
                                               const std::string& work_path);
 std::vector<std::string> restore_arguments(const RuntimeOptions& options, const std::string& bundle,
-                                           const std::string& image_path, const std::string& work_path);
+                                           const std::string& image_path,
+                                           const std::string& work_path);
 
-// The directory in which the runtime, that looks for `criu` in its PATH, finds the one of the options: its own, or one
-// below `bundle` with a link to it where it has another name. Empty where no particular one is asked for. Current
-// runtimes have no flag for it (runc from 1.2 on ignores --criu, 1.4 does not know it). kFailedPrecondition, saying
-// what to do, where there is no CRIU.
-Result<std::string> criu_directory(const RuntimeOptions& options, const std::filesystem::path& bundle);
+// The directory in which the runtime, that looks for `criu` in its PATH, finds the one of the
+// options: its own, or one below `bundle` with a link to it where it has another name. Empty where
+// no particular one is asked for. Current runtimes have no flag for it (runc from 1.2 on ignores
+// --criu, 1.4 does not know it). kFailedPrecondition, saying what to do, where there is no CRIU.
+Result<std::string> criu_directory(const RuntimeOptions& options,
+                                   const std::filesystem::path& bundle);
 
 // Pure: the last line of CRIU's own log that is an error; empty where there is none.
 std::string find_criu_error(std::string_view log);

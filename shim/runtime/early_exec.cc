@@ -39,7 +39,8 @@ std::shared_ptr<EarlyExec> EarlyExec::begin(asio::io_context& loop, Runc& runc, 
     const bool to_be_run_anew = !result && !self->was_read();
     self->given_.reset();
     const auto unread = std::exchange(self->unread_, nullptr);
-    if (auto done = std::exchange(self->done_, nullptr)) return to_be_run_anew ? unread() : done(std::move(result));
+    if (auto done = std::exchange(self->done_, nullptr))
+      return to_be_run_anew ? unread() : done(std::move(result));
     if (waited) on_end();
   });
   early->limit_.expires_after(kLongestWait);
@@ -59,17 +60,20 @@ bool EarlyExec::waits() const {
   return ::poll(&pipe, 1, 0) == 0;
 }
 
-// Killed and not only left without its document: of that it would complain on the session's own stderr.
+// Killed and not only left without its document: of that it would complain on the session's own
+// stderr.
 void EarlyExec::end() {
   limit_.cancel();
   if (pid_ > 0 && document_) ::kill(pid_, SIGKILL);  // not reaped: document_ would be closed
   document_.reset();
 }
 
-// A dying process lets go of its memory, and so is no runtime to be seen any more, before it lets go of its pipe.
+// A dying process lets go of its memory, and so is no runtime to be seen any more, before it lets
+// go of its pipe.
 bool EarlyExec::was_read() const {
   int left = 0;
-  return !given_ || ::ioctl(given_.get(), FIONREAD, &left) != 0 || static_cast<std::size_t>(left) != given_bytes_;
+  return !given_ || ::ioctl(given_.get(), FIONREAD, &left) != 0 ||
+         static_cast<std::size_t>(left) != given_bytes_;
 }
 
 bool EarlyExec::go(const std::string& document, Runc::Done done, std::function<void()> unread) {
@@ -77,7 +81,8 @@ bool EarlyExec::go(const std::string& document, Runc::Done done, std::function<v
   limit_.cancel();
   const int capacity = ::fcntl(document_.get(), F_GETPIPE_SZ);
   const bool fits = capacity > 0 && document.size() <= static_cast<std::size_t>(capacity);
-  if (!fits || ::write(document_.get(), document.data(), document.size()) != static_cast<ssize_t>(document.size())) {
+  if (!fits || ::write(document_.get(), document.data(), document.size()) !=
+                   static_cast<ssize_t>(document.size())) {
     end();
     return false;
   }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A `runc exec` that is begun at Exec and waits for its process document until Start: in between containerd answers its
-// client and is asked again, and the runtime, half of whose time goes into its own beginning, is through with that. It
-// reads the document from a pipe, so it has done nothing yet that could be seen. It is killed with this object and
-// after some seconds; with the shim it ends by itself, because the pipe does.
+// A `runc exec` that is begun at Exec and waits for its process document until Start: in between
+// containerd answers its client and is asked again, and the runtime, half of whose time goes into
+// its own beginning, is through with that. It reads the document from a pipe, so it has done
+// nothing yet that could be seen. It is killed with this object and after some seconds; with the
+// shim it ends by itself, because the pipe does.
 #pragma once
 
 #include <sys/types.h>
@@ -34,9 +35,10 @@ class EarlyExec : public std::enable_shared_from_this<EarlyExec> {
   [[nodiscard]] bool waits() const;
   [[nodiscard]] pid_t pid() const { return pid_; }
 
-  // Hands the document over, after which `done` hears of the end as from Runc::run; or `unread`, where the runtime
-  // ended before it took the first byte of it, and so has done nothing. False, and nobody hears of anything, where it
-  // has ended already or the document does not fit into the pipe at once. In both cases the runtime is to be run anew.
+  // Hands the document over, after which `done` hears of the end as from Runc::run; or `unread`,
+  // where the runtime ended before it took the first byte of it, and so has done nothing. False,
+  // and nobody hears of anything, where it has ended already or the document does not fit into the
+  // pipe at once. In both cases the runtime is to be run anew.
   bool go(const std::string& document, Runc::Done done, std::function<void()> unread);
 
  private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The subset of TOML that containerd writes for a runtime's options: one `Key = value` a line, strings, booleans and
-// integers. Tables and keys of other runtimes are skipped, a value of the wrong type is an error.
+// The subset of TOML that containerd writes for a runtime's options: one `Key = value` a line,
+// strings, booleans and integers. Tables and keys of other runtimes are skipped, a value of the
+// wrong type is an error.
 #include <algorithm>
 #include <charconv>
 
@@ -11,12 +12,14 @@ namespace {
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
+    s.remove_suffix(1);
   return s;
 }
 
 tl::unexpected<Error> wrong(int line, std::string_view key, const char* wanted) {
-  return fail(Code::kInvalidArgument, "line " + std::to_string(line) + ": " + std::string(key) + " must be " + wanted);
+  return fail(Code::kInvalidArgument,
+              "line " + std::to_string(line) + ": " + std::string(key) + " must be " + wanted);
 }
 
 // 'literal' or "basic" with \" and \\ only, the escapes that occur in paths.
@@ -58,13 +61,15 @@ Result<void> apply(RuntimeOptions& o, int line, std::string_view key, std::strin
                        {"ShimCgroup", &o.shim_cgroup},        {"CriuPath", &o.criu_path},
                        {"CriuImagePath", &o.criu_image_path}, {"CriuWorkPath", &o.criu_work_path}};
   for (const auto& entry : strings) {
-    if (entry.key == key && !parse_string(value, *entry.to)) return wrong(line, key, "a quoted string");
+    if (entry.key == key && !parse_string(value, *entry.to))
+      return wrong(line, key, "a quoted string");
   }
   struct {
     std::string_view key;
     bool* to;
-  } const booleans[] = {
-      {"NoPivotRoot", &o.no_pivot_root}, {"NoNewKeyring", &o.no_new_keyring}, {"SystemdCgroup", &o.systemd_cgroup}};
+  } const booleans[] = {{"NoPivotRoot", &o.no_pivot_root},
+                        {"NoNewKeyring", &o.no_new_keyring},
+                        {"SystemdCgroup", &o.systemd_cgroup}};
   for (const auto& entry : booleans) {
     if (entry.key == key && !parse_bool(value, *entry.to)) return wrong(line, key, "true or false");
   }
@@ -86,7 +91,9 @@ Result<RuntimeOptions> parse_options_table(std::string_view toml) {
     if (line[0] == '[') in_table = true;
     const auto equals = line.find('=');
     if (in_table || equals == std::string_view::npos) continue;
-    if (auto ok = apply(options, number, trim(line.substr(0, equals)), trim(line.substr(equals + 1))); !ok) {
+    if (auto ok =
+            apply(options, number, trim(line.substr(0, equals)), trim(line.substr(equals + 1)));
+        !ok) {
       return tl::unexpected(ok.error());
     }
   }

@@ -21,7 +21,8 @@ constexpr std::size_t kLargestOutput = 4U << 20U;
 std::string read_back(const UniqueFd& fd) {
   std::string text;
   char buffer[4096];
-  for (ssize_t n = 0; text.size() < kLargestOutput; text.append(buffer, static_cast<std::size_t>(n))) {
+  for (ssize_t n = 0; text.size() < kLargestOutput;
+       text.append(buffer, static_cast<std::size_t>(n))) {
     n = ::pread(fd.get(), buffer, sizeof(buffer), static_cast<off_t>(text.size()));
     if (n <= 0) break;
   }
@@ -44,7 +45,8 @@ struct Running {
 };
 
 void finish(const Running& call, const Exit& exit) {
-  if (auto ok = fault::point(call.verb, ".after-runtime"); !ok) return call.done(tl::unexpected(ok.error()));
+  if (auto ok = fault::point(call.verb, ".after-runtime"); !ok)
+    return call.done(tl::unexpected(ok.error()));
   std::string output = call.output ? read_back(call.output) : std::string();
   if (exit.wait_status == 0) return call.done(std::move(output));
   const std::string prefix = "OCI runtime " + call.verb + " failed: ";
@@ -55,24 +57,28 @@ void finish(const Running& call, const Exit& exit) {
   }
   std::string message = find_last_error(read_back(call.log));
   if (message.empty() && !output.empty()) message = output.substr(0, 1024);
-  if (message.empty()) message = "unable to retrieve OCI runtime error (its log is empty): " + describe(exit);
+  if (message.empty())
+    message = "unable to retrieve OCI runtime error (its log is empty): " + describe(exit);
   // In a create or an exec the same words speak of the program or a mount, not of the container.
   const bool makes_process = call.verb == "create" || call.verb == "exec";
   const Code code = !makes_process && says_not_found(message) ? Code::kNotFound : Code::kUnknown;
   call.done(fail(code, prefix + message));
 }
 
-// Without systemd's socket: that is the daemon's, and nothing that the runtime starts may report to it.
+// Without systemd's socket: that is the daemon's, and nothing that the runtime starts may report to
+// it.
 std::vector<std::string> runtime_environment(const std::string& path_first) {
   if (path_first.empty()) return environment_without({"NOTIFY_SOCKET"});
   auto environment = environment_without({"NOTIFY_SOCKET", "PATH"});
   const char* path = ::getenv("PATH");
-  environment.push_back("PATH=" + path_first + (path != nullptr ? ":" + std::string(path) : std::string()));
+  environment.push_back("PATH=" + path_first +
+                        (path != nullptr ? ":" + std::string(path) : std::string()));
   return environment;
 }
 
 bool gives(const RuncCall& call, int target) {
-  return std::any_of(call.descriptors.begin(), call.descriptors.end(), [&](auto& d) { return d.second == target; });
+  return std::any_of(call.descriptors.begin(), call.descriptors.end(),
+                     [&](auto& d) { return d.second == target; });
 }
 
 }  // namespace
@@ -83,14 +89,16 @@ void Runc::run(RuncCall call, Done done) {
   auto running = std::make_shared<Running>();
   running->verb = call.arguments.front();
   running->done = std::move(done);
-  if (auto ok = fault::point(running->verb, ".before-runtime"); !ok) return running->done(tl::unexpected(ok.error()));
+  if (auto ok = fault::point(running->verb, ".before-runtime"); !ok)
+    return running->done(tl::unexpected(ok.error()));
   auto log = make_memory_file("runtime-log");
   if (!log) return running->done(tl::unexpected(log.error()));
   running->log = std::move(*log);
 
   ChildSpec spec;
   spec.program = place_.binary;
-  spec.argv = {place_.binary, "--root", place_.root, "--log", "/proc/self/fd/3", "--log-format", "json"};
+  spec.argv = {place_.binary,     "--root",       place_.root, "--log",
+               "/proc/self/fd/3", "--log-format", "json"};
   if (place_.systemd_cgroup) spec.argv.emplace_back("--systemd-cgroup");
   spec.argv.insert(spec.argv.end(), call.arguments.begin(), call.arguments.end());
   spec.environment = runtime_environment(call.path_first);
@@ -98,8 +106,8 @@ void Runc::run(RuncCall call, Done done) {
   if (::access(place_.directory.c_str(), X_OK) == 0) spec.directory = place_.directory;
   spec.descriptors = call.descriptors;
   spec.descriptors.emplace_back(running->log.get(), kLogDescriptor);
-  // What a container's process writes would be kept in memory for as long as it lives; of what the runtime itself has
-  // to say, the log tells the reason.
+  // What a container's process writes would be kept in memory for as long as it lives; of what the
+  // runtime itself has to say, the log tells the reason.
   if (!gives(call, 1) && !call.passes_stdio_on) {
     auto output = make_memory_file("runtime-output");
     if (!output) return running->done(tl::unexpected(output.error()));

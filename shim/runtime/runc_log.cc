@@ -7,7 +7,8 @@
 
 namespace ward::shim::runtime {
 
-// A record begins with a brace in the first column: runc writes one a line, newer crun spreads it over several.
+// A record begins with a brace in the first column: runc writes one a line, newer crun spreads it
+// over several.
 std::string find_last_error(std::string_view log) {
   constexpr std::size_t kLongestRecord = 64U << 10U;
   std::string last, open;
@@ -23,7 +24,9 @@ std::string find_last_error(std::string_view log) {
     if (!record.is_object()) continue;
     const auto level = record.find("level");
     const auto message = record.find("msg");
-    if (level == record.end() || message == record.end() || !level->is_string() || !message->is_string()) continue;
+    if (level == record.end() || message == record.end() || !level->is_string() ||
+        !message->is_string())
+      continue;
     const auto& name = level->get_ref<const std::string&>();
     if (name == "error" || name == "fatal") last = message->get<std::string>();
   }
@@ -32,9 +35,11 @@ std::string find_last_error(std::string_view log) {
 
 bool says_not_found(std::string_view message) {
   std::string lower(message);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const char* text : {"does not exist", "container not running", "no such process", "process already finished",
-                           "os: process already finished", "not running"}) {
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  for (const char* text :
+       {"does not exist", "container not running", "no such process", "process already finished",
+        "os: process already finished", "not running"}) {
     if (lower.find(text) != std::string::npos) return true;
   }
   return false;

@@ -63,7 +63,8 @@ Result<RuntimeOptions> decode_as<containerd::RuntimeOptions>(const containerd::A
 }  // namespace
 
 std::string_view without_url_prefix(std::string_view type_url) {
-  if (type_url.substr(0, kUrlPrefix.size()) == kUrlPrefix) type_url.remove_prefix(kUrlPrefix.size());
+  if (type_url.substr(0, kUrlPrefix.size()) == kUrlPrefix)
+    type_url.remove_prefix(kUrlPrefix.size());
   return type_url;
 }
 
@@ -71,7 +72,8 @@ Result<RuntimeOptions> decode_options(const containerd::Any& any) {
   const std::string_view type = without_url_prefix(any.type_url());
   if (type.empty() && any.value().empty()) return RuntimeOptions{};
   if (type == "containerd.runc.v1.Options") return decode_as<containerd::RuncOptions>(any);
-  if (type == "containerd.linux.runc.CreateOptions") return decode_as<containerd::CreateOptions>(any);
+  if (type == "containerd.linux.runc.CreateOptions")
+    return decode_as<containerd::CreateOptions>(any);
   if (type == "runtimeoptions.v1.Options") return decode_as<containerd::RuntimeOptions>(any);
   return fail(Code::kInvalidArgument,
               "runtime options of type '" + any.type_url() +
@@ -79,10 +81,12 @@ Result<RuntimeOptions> decode_options(const containerd::Any& any) {
 }
 
 std::string runtime_root(const RuntimeOptions& options, const std::string& containerd_namespace) {
-  return (options.root.empty() ? std::string(kDefaultRuntimeRoot) : options.root) + "/" + containerd_namespace;
+  return (options.root.empty() ? std::string(kDefaultRuntimeRoot) : options.root) + "/" +
+         containerd_namespace;
 }
 
-Result<void> save_options(const std::filesystem::path& bundle, const RuntimeOptions& o, const std::string& binary) {
+Result<void> save_options(const std::filesystem::path& bundle, const RuntimeOptions& o,
+                          const std::string& binary) {
   nlohmann::json json = nlohmann::json::object();
   const auto put = [&json](const char* key, const auto& value) {
     if (value != std::decay_t<decltype(value)>{}) json[key] = value;
@@ -98,9 +102,11 @@ Result<void> save_options(const std::filesystem::path& bundle, const RuntimeOpti
   put("criu_path", o.criu_path);
   put("criu_image_path", o.criu_image_path);
   put("criu_work_path", o.criu_work_path);
-  // No fsync: the bundle is on a tmpfs, and after a crash of the node there is no container to delete.
+  // No fsync: the bundle is on a tmpfs, and after a crash of the node there is no container to
+  // delete.
   const auto text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (auto ok = write_file_atomically(bundle / "options.json", text, 0600, Durability::kNone); !ok) return ok;
+  if (auto ok = write_file_atomically(bundle / "options.json", text, 0600, Durability::kNone); !ok)
+    return ok;
   return write_file_atomically(bundle / "runtime", binary, 0600, Durability::kNone);
 }
 
@@ -113,7 +119,8 @@ SavedOptions load_options(const std::filesystem::path& bundle) {
     const auto root = json.find("root");
     if (root != json.end() && root->is_string()) saved.options.root = root->get<std::string>();
     const auto systemd = json.find("systemd_cgroup");
-    if (systemd != json.end() && systemd->is_boolean()) saved.options.systemd_cgroup = systemd->get<bool>();
+    if (systemd != json.end() && systemd->is_boolean())
+      saved.options.systemd_cgroup = systemd->get<bool>();
   }
   return saved;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client says about the OCI runtime, from any of the messages clients send (shim contract 0.2), and its copy
-// beside the bundle, which the delete command reads when no shim is left to ask.
+// What a client says about the OCI runtime, from any of the messages clients send (shim contract
+// 0.2), and its copy beside the bundle, which the delete command reads when no shim is left to ask.
 #pragma once
 
 #include <sys/types.h>
@@ -35,13 +35,16 @@ struct RuntimeOptions {
 inline constexpr std::string_view kDefaultRuntimeRoot = "/run/containerd/runc";
 inline constexpr std::string_view kDefaultRuntimeBinary = "runc";
 
-// Type URLs in containerd's messages carry no "type.googleapis.com/"; some clients write it all the same.
+// Type URLs in containerd's messages carry no "type.googleapis.com/"; some clients write it all the
+// same.
 std::string_view without_url_prefix(std::string_view type_url);
 
-// An empty Any is all defaults. kInvalidArgument for a type nobody knows or bytes that are not of that type.
+// An empty Any is all defaults. kInvalidArgument for a type nobody knows or bytes that are not of
+// that type.
 Result<RuntimeOptions> decode_options(const containerd::Any& any);
 
-// Pure: the flat `Key = value` lines of containerd's runtime options table; keys we do not know are left alone.
+// Pure: the flat `Key = value` lines of containerd's runtime options table; keys we do not know are
+// left alone.
 Result<RuntimeOptions> parse_options_table(std::string_view toml);
 
 // --root of the runtime: the state of one containerd namespace.
@@ -54,6 +57,7 @@ struct SavedOptions {
   RuntimeOptions options;
   std::string binary;
 };
-SavedOptions load_options(const std::filesystem::path& bundle);  // what is missing or broken is the default
+SavedOptions load_options(
+    const std::filesystem::path& bundle);  // what is missing or broken is the default
 
 }  // namespace ward::shim::runtime

@@ -41,7 +41,8 @@ bool has_hooks(const json& config, const char* when) {
 
 }  // namespace
 
-RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root, const std::string& id) {
+RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root,
+                                  const std::string& id) {
   RuntimeRecord record;
   const auto text = read_file(runtime_root / id / "state.json", kMaxStateBytes);
   const auto state = json::parse(text ? *text : "", nullptr, /*allow_exceptions=*/false);
@@ -70,7 +71,9 @@ bool is_plain_runc(const std::filesystem::path& binary) {
 
 bool try_delete(const std::filesystem::path& runtime_root, const std::string& id) {
   const auto record = read_runtime_record(runtime_root, id);
-  if (record.has_work_at_delete || record.cgroups.all.empty() || !try_remove_cgroups(record.cgroups)) return false;
+  if (record.has_work_at_delete || record.cgroups.all.empty() ||
+      !try_remove_cgroups(record.cgroups))
+    return false;
   std::error_code error;
   std::filesystem::remove_all(runtime_root / id, error);
   return !error;

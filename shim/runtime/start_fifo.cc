@@ -12,7 +12,8 @@
 
 namespace ward::shim::runtime {
 
-std::shared_ptr<StartFifo> StartFifo::open(asio::io_context& loop, const std::filesystem::path& runtime_root,
+std::shared_ptr<StartFifo> StartFifo::open(asio::io_context& loop,
+                                           const std::filesystem::path& runtime_root,
                                            const std::string& id) {
   const std::filesystem::path path = runtime_root / id / "exec.fifo";
   // crun has a FIFO of this name, too, which works the other way round.
@@ -43,13 +44,16 @@ void StartFifo::finish(bool reaped) {
   char byte = 0;
   const ssize_t got = fifo_.is_open() ? ::read(fifo_.native_handle(), &byte, 1) : 0;
   fifo_.close();
-  // The kernel closes an init's descriptors some moments before it can be reaped. A client that was told of the failure
-  // deletes the container at once, which must have ended by then.
+  // The kernel closes an init's descriptors some moments before it can be reaped. A client that was
+  // told of the failure deletes the container at once, which must have ended by then.
   if (got != 1 && !reaped) return;
   const Done done = std::exchange(done_, nullptr);
-  if (got != 1) return done(fail(Code::kUnknown, "OCI runtime start failed: the container's process is dead already"));
+  if (got != 1)
+    return done(
+        fail(Code::kUnknown, "OCI runtime start failed: the container's process is dead already"));
   // Where the FIFO is gone the container is running, for the runtime as well.
-  if (::unlink(path_.c_str()) != 0 && errno != ENOENT) return done(fail_errno("remove " + path_.string()));
+  if (::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    return done(fail_errno("remove " + path_.string()));
   done({});
 }
 

@@ -26,7 +26,8 @@ UniqueFd open_own_members() {
   if (!mounts || !own || mounts->favor_moves) return {};
   const CgroupMembership member = parse_cgroup_membership(*own);
   auto directory = cgroup_directory(mounts->unified, mounts->unified_root, member.unified);
-  if (directory.empty()) directory = cgroup_directory(mounts->freezer, mounts->freezer_root, member.freezer);
+  if (directory.empty())
+    directory = cgroup_directory(mounts->freezer, mounts->freezer_root, member.freezer);
   if (directory.empty()) return {};
   return UniqueFd(::open((directory / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
 }
@@ -69,7 +70,8 @@ void WarmCgroupLock::start() {
   if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return;
   const UniqueFd told(ends[0]);
   tells_.reset(ends[1]);
-  // Not by way of start_child(): there is nothing to execute, and this costs the loop a third of a millisecond less.
+  // Not by way of start_child(): there is nothing to execute, and this costs the loop a third of a
+  // millisecond less.
   const pid_t pid = ::fork();
   if (pid == 0) run_child(told.get());
   if (pid < 0) return tells_.reset();

@@ -22,7 +22,8 @@ containerd::Any any_of(const char* type, const Message& message) {
 
 }  // namespace
 
-Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies, std::string_view membership) {
+Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies,
+                                     std::string_view membership) {
   if (hierarchies.is_unified()) {
     const auto directory = hierarchies.find("", membership);
     if (!is_there(directory)) return fail(Code::kNotFound, "cgroup does not exist");
@@ -36,7 +37,8 @@ Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies, std::
   at.blkio = hierarchies.find("blkio", membership);
   at.hugetlb = hierarchies.find("hugetlb", membership);
   const auto all = {&at.memory, &at.cpu, &at.cpuacct, &at.pids, &at.blkio, &at.hugetlb};
-  if (std::none_of(all.begin(), all.end(), [](const auto* directory) { return is_there(*directory); })) {
+  if (std::none_of(all.begin(), all.end(),
+                   [](const auto* directory) { return is_there(*directory); })) {
     return fail(Code::kNotFound, "cgroup does not exist");
   }
   return any_of("io.containerd.cgroups.v1.Metrics", read_metrics_v1(at));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What Stats answers: the numbers that the kernel counts for a container, read from its cgroups (no runtime is asked,
-// and a frozen container has them too) in the message that belongs to the node's cgroup mode. A controller or file
-// that a kernel does not have is left out.
+// What Stats answers: the numbers that the kernel counts for a container, read from its cgroups (no
+// runtime is asked, and a frozen container has them too) in the message that belongs to the node's
+// cgroup mode. A controller or file that a kernel does not have is left out.
 #pragma once
 
 #include <filesystem>
@@ -15,9 +15,10 @@
 
 namespace ward::shim::stats {
 
-// `membership`: the text of /proc/<pid>/cgroup of the container's init. kNotFound "cgroup does not exist" where that
-// is the root of every hierarchy, or gone.
-Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies, std::string_view membership);
+// `membership`: the text of /proc/<pid>/cgroup of the container's init. kNotFound "cgroup does not
+// exist" where that is the root of every hierarchy, or gone.
+Result<containerd::Any> read_metrics(const CgroupHierarchies& hierarchies,
+                                     std::string_view membership);
 
 // The directory of each v1 controller; an empty one is left out of the answer.
 struct ControllerDirectories {

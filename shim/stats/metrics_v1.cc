@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The v1 controllers' files. Source: Documentation/admin-guide/cgroup-v1/{memory,cpuacct,blkio-controller,hugetlb}.rst
+// The v1 controllers' files. Source:
+// Documentation/admin-guide/cgroup-v1/{memory,cpuacct,blkio-controller,hugetlb}.rst
 #include <unistd.h>
 
 #include <charconv>
@@ -113,7 +114,8 @@ void read_pids(const fs::path& directory, PidsStat& pids) {
 
 std::string device_name(std::uint64_t major, std::uint64_t minor) {
   std::error_code error;
-  const auto link = fs::read_symlink("/sys/dev/block/" + std::to_string(major) + ":" + std::to_string(minor), error);
+  const auto link = fs::read_symlink(
+      "/sys/dev/block/" + std::to_string(major) + ":" + std::to_string(minor), error);
   return error ? std::string() : "/dev/" + link.filename().string();
 }
 
@@ -128,7 +130,8 @@ bool parse_device(std::string_view word, std::uint64_t& major, std::uint64_t& mi
   return true;
 }
 
-// Lines of "8:0 Read 4096" or "8:0 4096"; the sum over all devices at the end has no device and is left out.
+// Lines of "8:0 Read 4096" or "8:0 4096"; the sum over all devices at the end has no device and is
+// left out.
 template <typename Add>
 bool read_devices(const fs::path& file, const Add& add) {
   const auto text = read_cgroup_text(file);
@@ -170,7 +173,8 @@ void read_blkio(const fs::path& directory, BlkioStat& blkio) {
   };
   for (const auto& list : lists) {
     const auto add = [&] { return (blkio.*list.add)(); };
-    // Counted by the disk's scheduler, whichever it is; where it counts nothing, by the throttling layer.
+    // Counted by the disk's scheduler, whichever it is; where it counts nothing, by the throttling
+    // layer.
     for (const char* prefix : {"blkio.", "blkio.bfq.", "blkio.throttle."}) {
       if (read_devices(directory / (prefix + std::string(list.name) + "_recursive"), add)) break;
     }
@@ -184,7 +188,8 @@ void read_hugetlb(const fs::path& directory, Metrics& metrics) {
   std::error_code error;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename();
-    if (name.size() <= kPrefix.size() + kSuffix.size() || name.compare(0, kPrefix.size(), kPrefix) != 0 ||
+    if (name.size() <= kPrefix.size() + kSuffix.size() ||
+        name.compare(0, kPrefix.size(), kPrefix) != 0 ||
         name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) {
       continue;
     }

@@ -59,8 +59,9 @@ constexpr Line<CpuStat> kCpuLines[] = {
 };
 
 constexpr Line<MemoryEvents> kEventLines[] = {
-    {"low", &MemoryEvents::set_low}, {"high", &MemoryEvents::set_high},         {"max", &MemoryEvents::set_max},
-    {"oom", &MemoryEvents::set_oom}, {"oom_kill", &MemoryEvents::set_oom_kill},
+    {"low", &MemoryEvents::set_low},           {"high", &MemoryEvents::set_high},
+    {"max", &MemoryEvents::set_max},           {"oom", &MemoryEvents::set_oom},
+    {"oom_kill", &MemoryEvents::set_oom_kill},
 };
 
 template <typename Message, std::size_t N>
@@ -86,11 +87,13 @@ std::string_view find_word(std::string_view line, std::string_view key) {
   return {};
 }
 
-// "12.34", always with two decimals. Not from_chars, whose tables for doubles are as large as all of this.
+// "12.34", always with two decimals. Not from_chars, whose tables for doubles are as large as all
+// of this.
 double parse_average(std::string_view text) {
   const auto point = std::min(text.find('.'), text.size());
   const auto whole = parse_cgroup_value(text.substr(0, point)).value_or(0);
-  const auto hundredths = parse_cgroup_value(text.substr(std::min(point + 1, text.size()))).value_or(0);
+  const auto hundredths =
+      parse_cgroup_value(text.substr(std::min(point + 1, text.size()))).value_or(0);
   return static_cast<double>(whole) + static_cast<double>(hundredths) / 100;
 }
 
@@ -137,7 +140,9 @@ void read_io(const fs::path& cgroup, Metrics& metrics) {
     const auto colon = device.find(':');
     if (colon == std::string_view::npos) continue;
     auto& entry = *metrics.mutable_io()->add_usage();
-    const auto number = [&line](std::string_view key) { return parse_cgroup_value(find_word(line, key)).value_or(0); };
+    const auto number = [&line](std::string_view key) {
+      return parse_cgroup_value(find_word(line, key)).value_or(0);
+    };
     entry.set_major(parse_cgroup_value(device.substr(0, colon)).value_or(0));
     entry.set_minor(parse_cgroup_value(device.substr(colon + 1)).value_or(0));
     entry.set_rbytes(number("rbytes"));
@@ -158,7 +163,8 @@ void read_rdma(const fs::path& file, const Add& add) {
     if (device.empty()) continue;
     auto& entry = *add();
     const auto number = [&](std::string_view key) {
-      return static_cast<std::uint32_t>(std::min(parse_cgroup_value(find_word(line, key)).value_or(0), kMost));
+      return static_cast<std::uint32_t>(
+          std::min(parse_cgroup_value(find_word(line, key)).value_or(0), kMost));
     };
     entry.set_device(std::string(device));
     entry.set_hca_handles(number("hca_handle"));
@@ -173,7 +179,8 @@ void read_hugetlb(const fs::path& cgroup, Metrics& metrics) {
   std::error_code error;
   for (fs::directory_iterator at(cgroup, error), end; !error && at != end; at.increment(error)) {
     const std::string name = at->path().filename();
-    if (name.size() <= kPrefix.size() + kSuffix.size() || name.compare(0, kPrefix.size(), kPrefix) != 0 ||
+    if (name.size() <= kPrefix.size() + kSuffix.size() ||
+        name.compare(0, kPrefix.size(), kPrefix) != 0 ||
         name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) {
       continue;
     }
@@ -200,9 +207,12 @@ Metrics read_metrics_v2(const fs::path& cgroup) {
   const auto rdma_limit = [&metrics] { return metrics.mutable_rdma()->add_limit(); };
   read_rdma(cgroup / "rdma.current", rdma_current);
   read_rdma(cgroup / "rdma.max", rdma_limit);
-  const auto psi = [&](const char* file, Pressure& (*of)(Metrics&)) { read_pressure(cgroup / file, of, metrics); };
+  const auto psi = [&](const char* file, Pressure& (*of)(Metrics&)) {
+    read_pressure(cgroup / file, of, metrics);
+  };
   psi("cpu.pressure", [](Metrics& m) -> Pressure& { return *m.mutable_cpu()->mutable_psi(); });
-  psi("memory.pressure", [](Metrics& m) -> Pressure& { return *m.mutable_memory()->mutable_psi(); });
+  psi("memory.pressure",
+      [](Metrics& m) -> Pressure& { return *m.mutable_memory()->mutable_psi(); });
   psi("io.pressure", [](Metrics& m) -> Pressure& { return *m.mutable_io()->mutable_psi(); });
   return metrics;
 }

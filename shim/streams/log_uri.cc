@@ -52,7 +52,8 @@ Result<LogUri> parse_log_uri(std::string_view text) {
   const auto question = std::min(rest.find('?'), rest.size());
   if (!decode(rest.substr(0, question), false, uri.path))
     return invalid("a % in the path is not followed by two hexadecimal digits (write a % as %25)");
-  if (uri.path.empty() || uri.path[0] != '/') return invalid("the path must be absolute (three slashes)");
+  if (uri.path.empty() || uri.path[0] != '/')
+    return invalid("the path must be absolute (three slashes)");
   std::string_view query = rest.substr(std::min(question + 1, rest.size()));
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());
@@ -64,7 +65,8 @@ Result<LogUri> parse_log_uri(std::string_view text) {
     std::string value;
     if (!decode(pair.substr(0, equals), true, key) ||
         !decode(pair.substr(std::min(equals + 1, pair.size())), true, value)) {
-      return invalid("a % in the query is not followed by two hexadecimal digits (write a % as %25)");
+      return invalid(
+          "a % in the query is not followed by two hexadecimal digits (write a % as %25)");
     }
     uri.arguments.push_back(std::move(key));
     uri.arguments.push_back(std::move(value));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a client wants a process's output: "" (nowhere), a bare path (a FIFO or a file), "file:///path", or
-// "binary:///program?key=value" (a logger that the shim starts), "binary-v2:///..." (one that has to say that it is
-// ready). Pure text.
+// Where a client wants a process's output: "" (nowhere), a bare path (a FIFO or a file),
+// "file:///path", or "binary:///program?key=value" (a logger that the shim starts),
+// "binary-v2:///..." (one that has to say that it is ready). Pure text.
 #pragma once
 
 #include <string>

@@ -24,9 +24,12 @@ constexpr int kOutputDescriptor = 3;
 constexpr int kErrorsDescriptor = 4;
 constexpr int kReadyDescriptor = 5;
 
-void make_non_blocking(const UniqueFd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+void make_non_blocking(const UniqueFd& fd) {
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+}
 
-// The pipe's end comes a moment before the process can be waited for; the kernel marks it as exiting before that.
+// The pipe's end comes a moment before the process can be waited for; the kernel marks it as
+// exiting before that.
 bool is_ending(pid_t pid) {
   const auto stat = read_stat(pid);
   return !stat || stat->state == 'Z' || stat->state == 'X' || stat->exiting;
@@ -34,8 +37,8 @@ bool is_ending(pid_t pid) {
 
 }  // namespace
 
-LoggerProcess::LoggerProcess(asio::io_context& loop, std::string program, UniqueFd ready, UniqueFd output,
-                             UniqueFd errors)
+LoggerProcess::LoggerProcess(asio::io_context& loop, std::string program, UniqueFd ready,
+                             UniqueFd output, UniqueFd errors)
     : loop_(loop),
       program_(std::move(program)),
       ready_pipe_(loop, ready.release()),
@@ -43,8 +46,10 @@ LoggerProcess::LoggerProcess(asio::io_context& loop, std::string program, Unique
       output_(std::move(output)),
       errors_(std::move(errors)) {}
 
-Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& loop, const LogOwner& owner,
-                                                            const LogUri& uri, UniqueFd output, UniqueFd errors) {
+Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& loop,
+                                                            const LogOwner& owner,
+                                                            const LogUri& uri, UniqueFd output,
+                                                            UniqueFd errors) {
   if (owner.reaper == nullptr) return fail(Code::kInternal, "nobody would wait for the logger");
   if (::access(uri.path.c_str(), X_OK) != 0) return fail_errno("execute the logger " + uri.path);
   int ends[2];
@@ -57,13 +62,15 @@ Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& lo
   spec.program = uri.path;
   spec.argv = {uri.path};
   spec.argv.insert(spec.argv.end(), uri.arguments.begin(), uri.arguments.end());
-  spec.environment = {"CONTAINER_ID=" + owner.container_id, "CONTAINER_NAMESPACE=" + owner.containerd_namespace};
-  spec.descriptors = {
-      {output.get(), kOutputDescriptor}, {errors.get(), kErrorsDescriptor}, {ready_write.get(), kReadyDescriptor}};
+  spec.environment = {"CONTAINER_ID=" + owner.container_id,
+                      "CONTAINER_NAMESPACE=" + owner.containerd_namespace};
+  spec.descriptors = {{output.get(), kOutputDescriptor},
+                      {errors.get(), kErrorsDescriptor},
+                      {ready_write.get(), kReadyDescriptor}};
   auto child = start_child(spec);
   if (!child) return fail_with("start the logger", child.error());
-  std::shared_ptr<LoggerProcess> logger(
-      new LoggerProcess(loop, uri.path, std::move(ready_read), std::move(output), std::move(errors)));
+  std::shared_ptr<LoggerProcess> logger(new LoggerProcess(loop, uri.path, std::move(ready_read),
+                                                          std::move(output), std::move(errors)));
   logger->pid_ = child->pid;
   logger->says_ready_ = uri.says_ready();
   logger->start_failure_ = std::move(child->failure);
@@ -74,28 +81,31 @@ Result<std::shared_ptr<LoggerProcess>> LoggerProcess::start(asio::io_context& lo
 }
 
 void LoggerProcess::watch_ready() {
-  ready_pipe_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [self = shared_from_this()](const asio::error_code& error) {
-                           if (error || self->told_ready_) return;
-                           char byte = 0;
-                           const auto n = ::read(self->ready_pipe_.native_handle(), &byte, 1);
-                           if (n < 0) return self->watch_ready();
-                           // The end of the pipe is the word "ready" of one that lives, and nothing of one that does
-                           // not: then reaped() says how it ended.
-                           if (n == 0 && !self->ended_ && is_ending(self->pid_)) return;
-                           self->say_ready(n > 0 || !self->says_ready_ ? Result<void>() : self->closed_early());
-                         });
+  ready_pipe_.async_wait(
+      asio::posix::stream_descriptor::wait_read,
+      [self = shared_from_this()](const asio::error_code& error) {
+        if (error || self->told_ready_) return;
+        char byte = 0;
+        const auto n = ::read(self->ready_pipe_.native_handle(), &byte, 1);
+        if (n < 0) return self->watch_ready();
+        // The end of the pipe is the word "ready" of one that lives, and nothing of one that does
+        // not: then reaped() says how it ended.
+        if (n == 0 && !self->ended_ && is_ending(self->pid_)) return;
+        self->say_ready(n > 0 || !self->says_ready_ ? Result<void>() : self->closed_early());
+      });
   deadline_.expires_after(kReadyDeadline);
   deadline_.async_wait([self = shared_from_this()](const asio::error_code& error) {
     if (!error)
-      self->say_ready(fail(Code::kDeadlineExceeded, "the logger " + self->program_ + " is not ready after 10 s"));
+      self->say_ready(fail(Code::kDeadlineExceeded,
+                           "the logger " + self->program_ + " is not ready after 10 s"));
   });
 }
 
 Result<void> LoggerProcess::closed_early() const {
-  return fail(Code::kFailedPrecondition, "the logger " + program_ +
-                                             " closed its descriptor 5 without a byte; as binary-v2 it has to write "
-                                             "one there when it is ready (or is it one for binary://?)");
+  return fail(Code::kFailedPrecondition,
+              "the logger " + program_ +
+                  " closed its descriptor 5 without a byte; as binary-v2 it has to write "
+                  "one there when it is ready (or is it one for binary://?)");
 }
 
 void LoggerProcess::say_ready(const Result<void>& result) {
@@ -112,7 +122,8 @@ void LoggerProcess::when_ready(Ready ready) {
     ready_ = std::move(ready);
     return;
   }
-  asio::post(loop_, [self = shared_from_this(), ready = std::move(ready)] { ready(self->ready_result_); });
+  asio::post(loop_,
+             [self = shared_from_this(), ready = std::move(ready)] { ready(self->ready_result_); });
 }
 
 void LoggerProcess::when_ended(std::function<void()> ended) {
@@ -132,7 +143,8 @@ void LoggerProcess::reaped(Exit exit) {
   if (!told_ready_ && never_ran) {
     say_ready(fail_with("start the logger " + program_, *never_ran));
   } else if (!told_ready_) {
-    say_ready(fail(Code::kFailedPrecondition, "the logger " + program_ + " ended before it was ready, with status " +
+    say_ready(fail(Code::kFailedPrecondition, "the logger " + program_ +
+                                                  " ended before it was ready, with status " +
                                                   std::to_string(exit.code())));
   } else if (exit.wait_status != 0) {
     log::warn("a logger failed; what its container writes is dropped",
@@ -142,15 +154,15 @@ void LoggerProcess::reaped(Exit exit) {
   if (const auto ended = std::exchange(on_end_, nullptr)) ended();
 }
 
-// Without a reader the container's next write would be its death by SIGPIPE, with one that does not read it would
-// block for ever.
+// Without a reader the container's next write would be its death by SIGPIPE, with one that does not
+// read it would block for ever.
 void LoggerProcess::drop_what_comes() {
   for (UniqueFd* source : {&output_, &errors_}) {
     if (!*source) continue;
     UniqueFd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     make_non_blocking(*source);
-    droppers_.push_back(
-        std::make_shared<Pump>(loop_, std::move(*source), std::move(nowhere), Pump::WhenBroken::kDiscard));
+    droppers_.push_back(std::make_shared<Pump>(loop_, std::move(*source), std::move(nowhere),
+                                               Pump::WhenBroken::kDiscard));
     droppers_.back()->start(nullptr);
   }
 }

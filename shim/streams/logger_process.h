@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that takes a process's output (binary:// in C60 of the shim contract): it reads the standard output
-// from its descriptor 3, the errors from 4, and says that it is ready by closing 5, or by a byte there; by a byte alone
-// in its second version (binary-v2://, containerd from 2.3 on), to which a bare end is a failure. It ends by itself at
-// the end of both; one that does not is asked to, and then killed. Should it die before, its container goes on: what it
-// writes is then read and dropped.
+// A program that takes a process's output (binary:// in C60 of the shim contract): it reads the
+// standard output from its descriptor 3, the errors from 4, and says that it is ready by closing 5,
+// or by a byte there; by a byte alone in its second version (binary-v2://, containerd from 2.3 on),
+// to which a bare end is a failure. It ends by itself at the end of both; one that does not is
+// asked to, and then killed. Should it die before, its container goes on: what it writes is then
+// read and dropped.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -34,8 +35,9 @@ class LoggerProcess : public std::enable_shared_from_this<LoggerProcess> {
   using Ready = std::function<void(Result<void>)>;
 
   // `output` and `errors` are the read ends of the process's pipes.
-  static Result<std::shared_ptr<LoggerProcess>> start(asio::io_context& loop, const LogOwner& owner, const LogUri& uri,
-                                                      UniqueFd output, UniqueFd errors);
+  static Result<std::shared_ptr<LoggerProcess>> start(asio::io_context& loop, const LogOwner& owner,
+                                                      const LogUri& uri, UniqueFd output,
+                                                      UniqueFd errors);
 
   // Once: it is ready; or it ended before, or was not ready in time.
   void when_ready(Ready ready);
@@ -44,7 +46,8 @@ class LoggerProcess : public std::enable_shared_from_this<LoggerProcess> {
   void end();
 
  private:
-  LoggerProcess(asio::io_context& loop, std::string program, UniqueFd ready, UniqueFd output, UniqueFd errors);
+  LoggerProcess(asio::io_context& loop, std::string program, UniqueFd ready, UniqueFd output,
+                UniqueFd errors);
   void watch_ready();
   void say_ready(const Result<void>& result);
   [[nodiscard]] Result<void> closed_early() const;

@@ -18,7 +18,8 @@ constexpr std::size_t kSpliceBytes = 64U << 10U;
 // One stream of a chatty container must not keep the loop from the others.
 constexpr int kStepsPerTurn = 16;
 
-std::array<char, 16U << 10U> shared_buffer;  // one thread, and never in use across two turns of the loop
+std::array<char, 16U << 10U>
+    shared_buffer;  // one thread, and never in use across two turns of the loop
 
 }  // namespace
 
@@ -62,7 +63,9 @@ void Pump::close() {
   destination_fd_.reset();
 }
 
-int Pump::destination() const { return destination_ ? destination_->native_handle() : destination_fd_.get(); }
+int Pump::destination() const {
+  return destination_ ? destination_->native_handle() : destination_fd_.get();
+}
 
 void Pump::wait(Step step) {
   if (step == Step::kWaitRelease) return;
@@ -75,7 +78,8 @@ void Pump::wait(Step step) {
     return;
   }
   if (!destination_) {
-    destination_ = std::make_shared<asio::posix::stream_descriptor>(loop_, destination_fd_.release());
+    destination_ =
+        std::make_shared<asio::posix::stream_descriptor>(loop_, destination_fd_.release());
   }
   destination_->async_wait(asio::posix::stream_descriptor::wait_write, resume);
 }
@@ -106,7 +110,8 @@ void Pump::release(Held held) {
   if (!hold_ || stopped_) return;
   hold_.reset();
   if (held == Held::kIsDropped) std::string().swap(pending_);
-  // The loop runs a second wait for one descriptor behind all else, also behind the end of the process that writes.
+  // The loop runs a second wait for one descriptor behind all else, also behind the end of the
+  // process that writes.
   if (waits_for_source_ && pending_.empty()) return;
   // It may wait for its source, or for nothing at all.
   ++turn_;
@@ -125,26 +130,28 @@ Pump::Step Pump::hold_some() {
   if (n < 0 && errno == EAGAIN) return Step::kWaitSource;
   if (n <= 0) return Step::kWaitRelease;
   const bool fits = pending_.size() + static_cast<std::size_t>(n) <= kMostHeld;
-  if (fits || hold_ == WhenFull::kRelease) pending_.append(shared_buffer.data(), static_cast<std::size_t>(n));
+  if (fits || hold_ == WhenFull::kRelease)
+    pending_.append(shared_buffer.data(), static_cast<std::size_t>(n));
   if (!fits && hold_ == WhenFull::kRelease) hold_.reset();
   return Step::kAgain;
 }
 
 Pump::Step Pump::splice_some() {
   const int to = destination();
-  const ssize_t n =
-      ::splice(source_->native_handle(), nullptr, to, nullptr, kSpliceBytes, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+  const ssize_t n = ::splice(source_->native_handle(), nullptr, to, nullptr, kSpliceBytes,
+                             SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (n > 0) return Step::kAgain;
   if (n == 0) return Step::kEnd;
   if (errno == EINTR) return Step::kAgain;
   if (errno == EAGAIN) {
-    // EAGAIN is for either side, and a source at its end says so only once the destination has room: asking the source
-    // would then spin on its hang-up until the reader comes back.
+    // EAGAIN is for either side, and a source at its end says so only once the destination has
+    // room: asking the source would then spin on its hang-up until the reader comes back.
     pollfd destination = {to, POLLOUT, 0};
     const bool writable = ::poll(&destination, 1, 0) == 1;
     return writable ? Step::kWaitSource : Step::kWaitDestination;
   }
-  // Not a pair that can be spliced (a terminal, an O_APPEND file), or broken: the copy finds out which.
+  // Not a pair that can be spliced (a terminal, an O_APPEND file), or broken: the copy finds out
+  // which.
   splices_ = false;
   return Step::kAgain;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Moves bytes from one non-blocking descriptor to another on the loop: by splice(2) where the kernel can (pipe to FIFO,
-// nothing is copied), else through one buffer that all pumps share. Memory of its own is needed only while the
-// destination is full, or holds it back. Used by Stdio, one for each direction.
+// Moves bytes from one non-blocking descriptor to another on the loop: by splice(2) where the
+// kernel can (pipe to FIFO, nothing is copied), else through one buffer that all pumps share.
+// Memory of its own is needed only while the destination is full, or holds it back. Used by Stdio,
+// one for each direction.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -22,21 +23,21 @@ class Pump : public std::enable_shared_from_this<Pump> {
     kDiscard,  // go on reading and drop: a full disk must not kill the container (output to files)
   };
 
-  // A descriptor that others use as well, as the two directions of a terminal: the loop knows each by its number, once.
-  // The owners who share it close it.
+  // A descriptor that others use as well, as the two directions of a terminal: the loop knows each
+  // by its number, once. The owners who share it close it.
   using Shared = std::shared_ptr<asio::posix::stream_descriptor>;
 
   Pump(asio::io_context& loop, UniqueFd source, UniqueFd destination, WhenBroken when_broken);
   Pump(asio::io_context& loop, Shared source, UniqueFd destination, WhenBroken when_broken);
   Pump(asio::io_context& loop, UniqueFd source, Shared destination, WhenBroken when_broken);
 
-  // `done` is called once, from the loop, when the source has ended or the destination is broken (kStop); both
-  // descriptors are closed by then. Not after stop().
+  // `done` is called once, from the loop, when the source has ended or the destination is broken
+  // (kStop); both descriptors are closed by then. Not after stop().
   void start(std::function<void()> done);
   void stop();
 
-  // What comes is read and kept, so that its writer does not wait, until release() lets it go on or drops it. What is
-  // more than kMostHeld is dropped, or ends the holding.
+  // What comes is read and kept, so that its writer does not wait, until release() lets it go on or
+  // drops it. What is more than kMostHeld is dropped, or ends the holding.
   static constexpr std::size_t kMostHeld = 1U << 20U;
   enum class WhenFull { kDrop, kRelease };
   void hold(WhenFull when_full);

@@ -24,8 +24,11 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-// The two ends are two open files: only ours becomes non-blocking, the container's stays as programs expect it.
-void make_non_blocking(const UniqueFd& fd) { ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK); }
+// The two ends are two open files: only ours becomes non-blocking, the container's stays as
+// programs expect it.
+void make_non_blocking(const UniqueFd& fd) {
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+}
 
 bool is_fifo(const UniqueFd& fd) {
   struct stat status = {};
@@ -44,7 +47,8 @@ Stdio::Stdio(asio::io_context& loop) : loop_(loop), drain_limit_(loop) {}
 
 Stdio::~Stdio() { close(); }
 
-Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner) {
+Result<std::unique_ptr<Stdio>> Stdio::open(asio::io_context& loop, const StdioSpec& spec,
+                                           const LogOwner& owner) {
   std::unique_ptr<Stdio> stdio(new Stdio(loop));
   if (!spec.terminal) {
     if (auto ok = stdio->make_pipes(spec); !ok) return tl::unexpected(ok.error());
@@ -65,8 +69,8 @@ Result<void> Stdio::connect(const StdioSpec& spec, const LogOwner& owner) {
   }
   if (auto ok = open_outputs(spec, owner); !ok) return ok;
   if (container_in_) {
-    pumps_.push_back(
-        std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_), Pump::WhenBroken::kStop));
+    pumps_.push_back(std::make_shared<Pump>(loop_, std::move(client_in_), std::move(container_in_),
+                                            Pump::WhenBroken::kStop));
     pumps_.back()->start(nullptr);
   }
   if (container_out_) pump_output(std::move(container_out_), std::move(client_out_));
@@ -100,9 +104,11 @@ Result<void> Stdio::start_logger(const StdioSpec& spec, const LogUri& uri, const
   auto errors = make_pipe();
   if (!output || !errors) return tl::unexpected(output ? errors.error() : output.error());
   for (const auto* end : {&output->write, &errors->write}) {
-    if (::fchown(end->get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
+    if (::fchown(end->get(), spec.uid, spec.gid) != 0)
+      return fail_errno("chown the standard streams");
   }
-  auto logger = LoggerProcess::start(loop_, owner, uri, std::move(output->read), std::move(errors->read));
+  auto logger =
+      LoggerProcess::start(loop_, owner, uri, std::move(output->read), std::move(errors->read));
   if (!logger) return tl::unexpected(logger.error());
   logger_ = std::move(*logger);
   ++running_outputs_;
@@ -142,11 +148,13 @@ Result<UniqueFd> Stdio::open_output(const LogUri& where) {
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
     return open_path(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
   }
-  if (where.scheme != "fifo") return fail(Code::kInvalidArgument, "unknown STDIO scheme " + where.scheme);
+  if (where.scheme != "fifo")
+    return fail(Code::kInvalidArgument, "unknown STDIO scheme " + where.scheme);
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) return fail_errno("open " + path);
   if (!S_ISFIFO(status.st_mode)) return open_path(path, O_WRONLY | O_APPEND);
-  // Our own reader first: then opening for writing succeeds at once, whether or not the client is there yet.
+  // Our own reader first: then opening for writing succeeds at once, whether or not the client is
+  // there yet.
   auto keeper = open_path(path, O_RDONLY);
   if (!keeper) return keeper;
   output_keepers_.push_back(std::move(*keeper));
@@ -164,16 +172,17 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
   // A logger has pipes of its own, and a scheme in stdout is for both streams.
   const bool has_logger = out->is_logger();
   const std::string& err = out->scheme == "file" ? spec.out : spec.err;
-  for (const Stream stream :
-       {Stream{!spec.in.empty(), container_in_, 0}, Stream{!spec.out.empty() && !has_logger, container_out_, 1},
-        Stream{!err.empty() && !has_logger, container_err_, 2}}) {
+  for (const Stream stream : {Stream{!spec.in.empty(), container_in_, 0},
+                              Stream{!spec.out.empty() && !has_logger, container_out_, 1},
+                              Stream{!err.empty() && !has_logger, container_err_, 2}}) {
     if (!stream.wanted) continue;
     auto pipe = make_pipe();
     if (!pipe) return tl::unexpected(pipe.error());
     const bool input = stream.target == 0;
     UniqueFd& ours = input ? pipe->write : pipe->read;
     UniqueFd& theirs = input ? pipe->read : pipe->write;
-    if (::fchown(theirs.get(), spec.uid, spec.gid) != 0) return fail_errno("chown the standard streams");
+    if (::fchown(theirs.get(), spec.uid, spec.gid) != 0)
+      return fail_errno("chown the standard streams");
     make_non_blocking(ours);
     stream.ours = std::move(ours);
     child_ends_.emplace_back(std::move(theirs), stream.target);
@@ -184,8 +193,8 @@ Result<void> Stdio::make_pipes(const StdioSpec& spec) {
 template <typename Source>
 void Stdio::pump_output(Source source, UniqueFd destination) {
   ++running_outputs_;
-  pumps_.push_back(
-      std::make_shared<Pump>(loop_, std::move(source), std::move(destination), Pump::WhenBroken::kDiscard));
+  pumps_.push_back(std::make_shared<Pump>(loop_, std::move(source), std::move(destination),
+                                          Pump::WhenBroken::kDiscard));
   outputs_.push_back(pumps_.back());
   pumps_.back()->start([this] { output_ended(); });
 }
@@ -199,7 +208,8 @@ std::vector<std::pair<int, int>> Stdio::child_descriptors() const {
 void Stdio::release_child_descriptors() { child_ends_.clear(); }
 
 void Stdio::hold_output(bool only_runtime) {
-  for (const auto& pump : outputs_) pump->hold(only_runtime ? Pump::WhenFull::kDrop : Pump::WhenFull::kRelease);
+  for (const auto& pump : outputs_)
+    pump->hold(only_runtime ? Pump::WhenFull::kDrop : Pump::WhenFull::kRelease);
 }
 
 void Stdio::begin_output() {
@@ -216,7 +226,8 @@ Result<void> Stdio::attach_terminal(UniqueFd master) {
   }
   pump_output(terminal_, std::move(client_out_));
   if (client_in_) {
-    pumps_.push_back(std::make_shared<Pump>(loop_, std::move(client_in_), terminal_, Pump::WhenBroken::kStop));
+    pumps_.push_back(
+        std::make_shared<Pump>(loop_, std::move(client_in_), terminal_, Pump::WhenBroken::kStop));
     pumps_.back()->start(nullptr);
   }
   return {};
@@ -270,7 +281,8 @@ void Stdio::close() {
   child_ends_.clear();
   output_keepers_.clear();
   stdin_keeper_.reset();
-  for (auto* end : {&client_in_, &client_out_, &client_err_, &container_in_, &container_out_, &container_err_})
+  for (auto* end :
+       {&client_in_, &client_out_, &client_err_, &container_in_, &container_out_, &container_err_})
     end->reset();
   close_terminal();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The standard streams of one process: pipes or a terminal on the container's side, what the client asked for (FIFOs,
-// a file, a logger, nothing) on the other, pumps between. Both ends of every FIFO are held, so that a client or
-// containerd may come and go without the container noticing (docs/shim-contract.md C60). Nothing here ever blocks the
-// loop.
+// The standard streams of one process: pipes or a terminal on the container's side, what the client
+// asked for (FIFOs, a file, a logger, nothing) on the other, pumps between. Both ends of every FIFO
+// are held, so that a client or containerd may come and go without the container noticing
+// (docs/shim-contract.md C60). Nothing here ever blocks the loop.
 #pragma once
 
 #include <sys/types.h>
@@ -25,7 +25,8 @@
 
 namespace ward::shim::streams {
 
-// A grandchild may hold a stream open for ever; Delete waits this long for the end of the output and no longer.
+// A grandchild may hold a stream open for ever; Delete waits this long for the end of the output
+// and no longer.
 inline constexpr std::chrono::seconds kDrainLimit{10};
 
 struct StdioSpec {
@@ -40,11 +41,13 @@ struct StdioSpec {
 class Stdio {
  public:
   // Opens the client's side, and pipes where there is no terminal. `owner` is for loggers.
-  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec, const LogOwner& owner = {});
+  static Result<std::unique_ptr<Stdio>> open(asio::io_context& loop, const StdioSpec& spec,
+                                             const LogOwner& owner = {});
 
-  // In two steps, of a session that is not started yet: pipes for its process first. Neither a terminal nor a logger.
-  // Until the second step the client sees nobody: ctr tells of the end of its input (CloseIO) only where that is read
-  // after its Exec has come back, and takes a writer that comes and goes for the end of the output.
+  // In two steps, of a session that is not started yet: pipes for its process first. Neither a
+  // terminal nor a logger. Until the second step the client sees nobody: ctr tells of the end of
+  // its input (CloseIO) only where that is read after its Exec has come back, and takes a writer
+  // that comes and goes for the end of the output.
   static Result<std::unique_ptr<Stdio>> open_pipes(asio::io_context& loop, const StdioSpec& spec);
   Result<void> connect(const StdioSpec& spec, const LogOwner& owner);
 
@@ -58,20 +61,22 @@ class Stdio {
   // For the runtime's 0, 1 and 2. With a terminal: none, all are /dev/null.
   [[nodiscard]] std::vector<std::pair<int, int>> child_descriptors() const;
 
-  // While the runtime works: what is written to the streams may be its own words, of which the client hears by another
-  // way. They are kept back, also where they are more than a pipe holds, until it has succeeded; else close() or
-  // drain() drops them. `only_runtime`: the process cannot have written anything yet, so what is too much can be
-  // dropped.
+  // While the runtime works: what is written to the streams may be its own words, of which the
+  // client hears by another way. They are kept back, also where they are more than a pipe holds,
+  // until it has succeeded; else close() or drain() drops them. `only_runtime`: the process cannot
+  // have written anything yet, so what is too much can be dropped.
   void hold_output(bool only_runtime);
   void begin_output();
 
   // The runtime came back: lets go of the container's ends, so that end of file can be seen.
   void release_child_descriptors();
   Result<void> attach_terminal(UniqueFd master);
-  Result<void> resize(std::uint16_t columns, std::uint16_t rows);  // success where there is no terminal
-  void close_stdin();                                              // CloseIO; again is fine
+  Result<void> resize(std::uint16_t columns,
+                      std::uint16_t rows);  // success where there is no terminal
+  void close_stdin();                       // CloseIO; again is fine
 
-  // `done` when all output of the process has reached the client's side, or `limit` has passed. One caller at a time.
+  // `done` when all output of the process has reached the client's side, or `limit` has passed. One
+  // caller at a time.
   void drain(std::chrono::nanoseconds limit, std::function<void()> done);
   void close();
 
@@ -93,8 +98,9 @@ class Stdio {
   // Until a pump takes them.
   UniqueFd client_in_, client_out_, client_err_;
   UniqueFd container_in_, container_out_, container_err_;
-  UniqueFd stdin_keeper_;                 // write end of the stdin FIFO: no end of file before CloseIO
-  std::vector<UniqueFd> output_keepers_;  // read ends of the output FIFOs: no EPIPE, nothing unread is lost
+  UniqueFd stdin_keeper_;  // write end of the stdin FIFO: no end of file before CloseIO
+  std::vector<UniqueFd>
+      output_keepers_;  // read ends of the output FIFOs: no EPIPE, nothing unread is lost
   std::vector<std::pair<UniqueFd, int>> child_ends_;
   Pump::Shared terminal_;  // its master, for both directions
   std::vector<std::shared_ptr<Pump>> pumps_;

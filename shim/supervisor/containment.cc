@@ -33,7 +33,8 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     if (changed.is_open()) changed.release();
   }
 
-  // The cgroup that is frozen: the unified one stops on both kinds of signal (K18), the v1 freezer is what is left.
+  // The cgroup that is frozen: the unified one stops on both kinds of signal (K18), the v1 freezer
+  // is what is left.
   Cgroup& freezer() { return cgroups.unified ? *cgroups.unified : *cgroups.freezer; }
 
   void cut_network() {
@@ -62,8 +63,8 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     return detached;
   }
 
-  // Called before the state is looked at or changed, so that no change after the look goes unnoticed: reading is what
-  // arms the next wake-up (kernfs compares event counters).
+  // Called before the state is looked at or changed, so that no change after the look goes
+  // unnoticed: reading is what arms the next wake-up (kernfs compares event counters).
   void arm() {
     if (!cgroups.unified) return;
     if (!changed.is_open()) {
@@ -76,8 +77,8 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     (void)!::pread(events.get(), text.data(), text.size(), 0);
   }
 
-  // cgroup.events wakes us on the unified hierarchy; v1 has nothing of the kind and is asked again and again. The same
-  // timer is the second line of the first.
+  // cgroup.events wakes us on the unified hierarchy; v1 has nothing of the kind and is asked again
+  // and again. The same timer is the second line of the first.
   void wait_for_change(std::int64_t poll_ns_now) {
     const std::uint64_t round = ++rounds;
     const auto look = [weak = weak_from_this(), round](const asio::error_code& error) {
@@ -111,12 +112,14 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
 
   void look_frozen() {
     const auto frozen = freezer().is_frozen();
-    if (!frozen) return finish(fail(Code::kNotFound, "the container ended: " + frozen.error().message));
+    if (!frozen)
+      return finish(fail(Code::kNotFound, "the container ended: " + frozen.error().message));
     if (*frozen) {
       state = ContainmentState::kQuarantined;
       poll_ns = 0;
       finish(monotonic_ns());
-      if (state == ContainmentState::kQuarantined) wait_for_change(std::chrono::nanoseconds(kRefreezeCheck).count());
+      if (state == ContainmentState::kQuarantined)
+        wait_for_change(std::chrono::nanoseconds(kRefreezeCheck).count());
       return;
     }
     if (monotonic_ns() >= deadline_ns) {
@@ -163,7 +166,8 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
       state = ContainmentState::kDead;
       return finish(monotonic_ns());
     }
-    if (monotonic_ns() >= deadline_ns) return finish(fail(Code::kDeadlineExceeded, "processes are alive after 5 s"));
+    if (monotonic_ns() >= deadline_ns)
+      return finish(fail(Code::kDeadlineExceeded, "processes are alive after 5 s"));
     // v1 has no atomic kill: what was forked between listing and killing is met in the next pass.
     if (!cgroups.unified || poll_ns >= kSlowestPoll_ns) (void)kill_once();
     wait_for_change(slower());
@@ -230,7 +234,8 @@ Result<void> Containment::begin_quarantine() {
   state_->poll_ns = 0;
   auto requested = state_->freezer().request_freeze(true);
   if (!requested) {
-    // Nothing of a quarantine is in force: neither the next attempt nor a release may meet half of one.
+    // Nothing of a quarantine is in force: neither the next attempt nor a release may meet half of
+    // one.
     (void)state_->give_network_back();
     state_->state = ContainmentState::kFree;
   }

@@ -27,16 +27,18 @@ namespace {
 constexpr rlim_t kCollectorMemoryBytes = 256U << 20U;
 constexpr const char* kIncompleteMarker = "incomplete.txt";
 constexpr std::size_t kMarkerBytes = 4096;
-constexpr off_t kReservedBytes = 64 << 10;  // about what a bundle needs: a full disk shows before the record goes out
-constexpr int kNoErrno = 255;               // the collector's exit status where no system call failed
+constexpr off_t kReservedBytes =
+    64 << 10;  // about what a bundle needs: a full disk shows before the record goes out
+constexpr int kNoErrno = 255;  // the collector's exit status where no system call failed
 
-// Not fork(2): with exit signal 0 the child is invisible to wait4(-1) of the shim's reaper. One thread, so the child
-// may allocate.
+// Not fork(2): with exit signal 0 the child is invisible to wait4(-1) of the shim's reaper. One
+// thread, so the child may allocate.
 pid_t fork_quietly(int* pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PIDFD, nullptr, pidfd, nullptr, nullptr));
 }
 
-// In place, into the space that was reserved: on a full disk a new file would be refused. The rest is given back.
+// In place, into the space that was reserved: on a full disk a new file would be refused. The rest
+// is given back.
 Result<void> write_marker(const std::filesystem::path& path, std::string_view text) {
   const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return fail_errno("open '" + path.string() + "'");
@@ -48,12 +50,14 @@ Result<void> write_marker(const std::filesystem::path& path, std::string_view te
 }
 
 Result<void> reserve(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const UniqueFd fd(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create '" + path.string() + "'");
   if (const int error = ::posix_fallocate(fd.get(), 0, kReservedBytes); error != 0) {
     return fail_errno("reserve space for '" + path.string() + "'", error);
   }
-  return write_marker(path, "the collector has not finished; where this file stays, its process ended early\n");
+  return write_marker(
+      path, "the collector has not finished; where this file stays, its process ended early\n");
 }
 
 // At most that many. On the loop, hence without a path object for each of a thousand names.
@@ -74,7 +78,8 @@ std::size_t count_entries(const std::filesystem::path& root, std::size_t most) {
   // Above all the listeners: a copy of one in a child would keep a dead supervisor's calls waiting.
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
   [[maybe_unused]] const rlimit memory{kCollectorMemoryBytes, kCollectorMemoryBytes};
-#ifndef __SANITIZE_ADDRESS__  // whose own tables are larger than any bound that would mean something
+#ifndef __SANITIZE_ADDRESS__  // whose own tables are larger than any bound that would mean
+                              // something
   ::setrlimit(RLIMIT_DATA, &memory);
 #endif
   ::setpriority(PRIO_PROCESS, 0, 10);
@@ -91,7 +96,8 @@ std::size_t count_entries(const std::filesystem::path& root, std::size_t most) {
 }
 
 struct Collector : std::enable_shared_from_this<Collector> {
-  Collector(asio::io_context& loop, UniqueFd pidfd, std::filesystem::path d, std::function<void(Result<void>)> f)
+  Collector(asio::io_context& loop, UniqueFd pidfd, std::filesystem::path d,
+            std::function<void(Result<void>)> f)
       : process(std::move(pidfd)),
         ended(loop, process.get()),
         timer(loop),
@@ -119,7 +125,8 @@ struct Collector : std::enable_shared_from_this<Collector> {
       (void)write_marker(directory / kIncompleteMarker, why + "\n");
       done(fail(Code::kDeadlineExceeded, why));
     } else if (info.si_code != CLD_EXITED) {
-      done(fail(Code::kUnknown, "the evidence collector was ended by signal " + std::to_string(info.si_status)));
+      done(fail(Code::kUnknown,
+                "the evidence collector was ended by signal " + std::to_string(info.si_status)));
     } else if (info.si_status == kNoErrno) {
       done(fail(Code::kUnknown, "the evidence collector failed" + where_to_look()));
     } else if (info.si_status != 0) {
@@ -132,7 +139,9 @@ struct Collector : std::enable_shared_from_this<Collector> {
   [[nodiscard]] std::string where_to_look() const {
     struct stat marker {};
     const auto path = directory / kIncompleteMarker;
-    return ::stat(path.c_str(), &marker) == 0 && marker.st_size > 0 ? ", see '" + path.string() + "'" : "";
+    return ::stat(path.c_str(), &marker) == 0 && marker.st_size > 0
+               ? ", see '" + path.string() + "'"
+               : "";
   }
 
   UniqueFd process;
@@ -145,17 +154,20 @@ struct Collector : std::enable_shared_from_this<Collector> {
 
 }  // namespace
 
-Result<std::filesystem::path> make_evidence_directory(const std::filesystem::path& root, const std::string& event_id) {
+Result<std::filesystem::path> make_evidence_directory(const std::filesystem::path& root,
+                                                      const std::string& event_id) {
   std::error_code error;
   std::filesystem::create_directories(root.parent_path(), error);
-  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + root.string() + "'");
+  if (::mkdir(root.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("mkdir '" + root.string() + "'");
   if (count_entries(root, kMaxEvidenceDirectories) >= kMaxEvidenceDirectories) {
     return fail(Code::kResourceExhausted,
                 "'" + root.string() + "' holds " + std::to_string(kMaxEvidenceDirectories) +
                     " evidence directories: start wardd, which removes old ones, or remove some");
   }
   auto directory = root / event_id;
-  if (::mkdir(directory.c_str(), 0700) != 0) return fail_errno("mkdir '" + directory.string() + "'");
+  if (::mkdir(directory.c_str(), 0700) != 0)
+    return fail_errno("mkdir '" + directory.string() + "'");
   if (auto reserved = reserve(directory / kIncompleteMarker); !reserved) {
     ::unlink((directory / kIncompleteMarker).c_str());
     ::rmdir(directory.c_str());
@@ -164,8 +176,8 @@ Result<std::filesystem::path> make_evidence_directory(const std::filesystem::pat
   return directory;
 }
 
-void collect_evidence(asio::io_context& loop, EvidenceRequest request, std::chrono::nanoseconds deadline,
-                      std::function<void(Result<void>)> done) {
+void collect_evidence(asio::io_context& loop, EvidenceRequest request,
+                      std::chrono::nanoseconds deadline, std::function<void(Result<void>)> done) {
   int pidfd = -1;
   const pid_t pid = fork_quietly(&pidfd);
   if (pid == 0) run_collector(request);
@@ -175,7 +187,8 @@ void collect_evidence(asio::io_context& loop, EvidenceRequest request, std::chro
     return;
   }
   ::fcntl(pidfd, F_SETFD, FD_CLOEXEC);
-  std::make_shared<Collector>(loop, UniqueFd(pidfd), request.directory, std::move(done))->wait(deadline);
+  std::make_shared<Collector>(loop, UniqueFd(pidfd), request.directory, std::move(done))
+      ->wait(deadline);
 }
 
 }  // namespace ward::shim::supervisor

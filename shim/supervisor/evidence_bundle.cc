@@ -29,13 +29,15 @@ constexpr int kMaxDescriptors = 256;
 constexpr int kMaxAncestors = 32;
 
 // What is there up to the cap; nothing where it cannot be read.
-std::string read_prefix(const std::filesystem::path& path, std::size_t max_bytes, bool* truncated = nullptr) {
+std::string read_prefix(const std::filesystem::path& path, std::size_t max_bytes,
+                        bool* truncated = nullptr) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return {};
   std::string content;
   std::string chunk(8192, '\0');
   while (content.size() < max_bytes) {
-    const ssize_t n = ::read(fd.get(), chunk.data(), std::min(chunk.size(), max_bytes - content.size()));
+    const ssize_t n =
+        ::read(fd.get(), chunk.data(), std::min(chunk.size(), max_bytes - content.size()));
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return content;
     content.append(chunk, 0, static_cast<std::size_t>(n));
@@ -55,7 +57,8 @@ std::vector<std::string> split_zeros(const std::string& text) {
   return parts;
 }
 
-Json arguments_of(const std::filesystem::path& task, const std::string& exe, const std::string& comm, bool full) {
+Json arguments_of(const std::filesystem::path& task, const std::string& exe,
+                  const std::string& comm, bool full) {
   Json list = Json::array();
   for (const auto& argument : split_zeros(read_prefix(task / "cmdline", kCommandLineBytes))) {
     const std::string kept = full           ? argument
@@ -108,7 +111,8 @@ Json descriptors_of(const std::filesystem::path& task) {
     if (++count > kMaxDescriptors) break;
     std::error_code ignored;
     const auto target = std::filesystem::read_symlink(entry.path(), ignored);
-    list.push_back({{"fd", entry.path().filename().string()}, {"target", escape(target.string(), kMaxStringBytes)}});
+    list.push_back({{"fd", entry.path().filename().string()},
+                    {"target", escape(target.string(), kMaxStringBytes)}});
   }
   return list;
 }
@@ -154,7 +158,9 @@ class Bundle {
     // The manifest always has a place.
     if (files_ + 1 >= std::max<std::size_t>(request_.limits.max_files, 2)) return {};
     if (bytes_ + content.size() > request_.limits.max_bytes) return {};
-    if (auto written = write_file_atomically(request_.directory / name, content, 0600, Durability::kNone); !written) {
+    if (auto written =
+            write_file_atomically(request_.directory / name, content, 0600, Durability::kNone);
+        !written) {
       return written;
     }
     ++files_;
@@ -163,7 +169,9 @@ class Bundle {
     return {};
   }
 
-  Result<void> seal() { return write_file_atomically(request_.directory / "SHA256SUMS", manifest_); }
+  Result<void> seal() {
+    return write_file_atomically(request_.directory / "SHA256SUMS", manifest_);
+  }
 
  private:
   const EvidenceRequest& request_;
@@ -183,8 +191,8 @@ Json offender_and_ancestors(const EvidenceRequest& request) {
   return chain;
 }
 
-// Listings of the kernel hold container-controlled names (mount points, unix socket paths): lines stay, bytes are
-// escaped.
+// Listings of the kernel hold container-controlled names (mount points, unix socket paths): lines
+// stay, bytes are escaped.
 std::string escape_lines(const std::string& text) {
   std::string out;
   std::size_t at = 0;
@@ -220,7 +228,9 @@ Result<void> write_evidence(const EvidenceRequest& request) {
 
   Bundle bundle(request);
   if (auto added = bundle.add("evidence.json", document.dump(2) + "\n"); !added) return added;
-  if (auto added = bundle.add("mounts.txt", escape_lines(read_prefix(task / "mountinfo", kListingBytes))); !added) {
+  if (auto added =
+          bundle.add("mounts.txt", escape_lines(read_prefix(task / "mountinfo", kListingBytes)));
+      !added) {
     return added;
   }
   std::string sockets;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an evidence directory holds and how it is taken. Runs in a process of its own (see evidence.h): it may hang on
-// the container's memory and is killed then. Everything read is bounded and escaped; of arguments and environment only
-// what redaction.h names is kept, unless the node's settings ask for all of it.
+// What an evidence directory holds and how it is taken. Runs in a process of its own (see
+// evidence.h): it may hang on the container's memory and is killed then. Everything read is bounded
+// and escaped; of arguments and environment only what redaction.h names is kept, unless the node's
+// settings ask for all of it.
 #pragma once
 
 #include <sys/types.h>
@@ -32,7 +33,8 @@ struct EvidenceRequest {
   std::filesystem::path proc = "/proc";
 };
 
-// Writes evidence.json, mounts.txt, sockets.txt and, last, SHA256SUMS: a directory without it is incomplete.
+// Writes evidence.json, mounts.txt, sockets.txt and, last, SHA256SUMS: a directory without it is
+// incomplete.
 Result<void> write_evidence(const EvidenceRequest& request);
 
 }  // namespace ward::shim::supervisor

@@ -6,7 +6,8 @@
 
 namespace ward::shim::supervisor {
 
-bool DetailLimiter::count_number(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
+bool DetailLimiter::count_number(const CallKey& call, const CallContext& context,
+                                 std::int64_t now_ns) {
   const auto found = numbers_.find(call.nr);
   if (found == numbers_.end()) {
     if (numbers_.size() >= kNumbers) {
@@ -20,7 +21,8 @@ bool DetailLimiter::count_number(const CallKey& call, const CallContext& context
   }
   Number& number = found->second;
   // A minute with something folded stays until its summary was taken, so that no count is lost.
-  if (number.folded == 0 && now_ns - number.minute_began_ns >= kMinute_ns) number = Number{now_ns, 0, 0, call, context};
+  if (number.folded == 0 && now_ns - number.minute_began_ns >= kMinute_ns)
+    number = Number{now_ns, 0, 0, call, context};
   if (number.details < kDetailsPerMinute) {
     ++number.details;
     return true;
@@ -31,7 +33,8 @@ bool DetailLimiter::count_number(const CallKey& call, const CallContext& context
   return false;
 }
 
-bool DetailLimiter::wants_detail(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
+bool DetailLimiter::wants_detail(const CallKey& call, const CallContext& context,
+                                 std::int64_t now_ns) {
   for (auto& recent : recent_) {
     if (recent.call == call && now_ns - recent.first_ns < kRepeatWindow_ns) {
       ++recent.folded;
@@ -44,8 +47,10 @@ bool DetailLimiter::wants_detail(const CallKey& call, const CallContext& context
     recent_.push_back({call, context, now_ns, 0});
     return true;
   }
-  // Reuse the place of one that has nothing to tell; if all have, this call just does not fold its repeats here.
-  const auto idle = std::find_if(recent_.begin(), recent_.end(), [](const Recent& r) { return r.folded == 0; });
+  // Reuse the place of one that has nothing to tell; if all have, this call just does not fold its
+  // repeats here.
+  const auto idle =
+      std::find_if(recent_.begin(), recent_.end(), [](const Recent& r) { return r.folded == 0; });
   if (idle != recent_.end()) *idle = {call, context, now_ns, 0};
   return true;
 }
@@ -58,7 +63,9 @@ std::vector<Summary> DetailLimiter::take_summaries(std::int64_t now_ns, bool all
     }
   }
   recent_.erase(std::remove_if(recent_.begin(), recent_.end(),
-                               [&](const Recent& r) { return all || now_ns - r.first_ns >= kRepeatWindow_ns; }),
+                               [&](const Recent& r) {
+                                 return all || now_ns - r.first_ns >= kRepeatWindow_ns;
+                               }),
                 recent_.end());
   for (auto& [nr, number] : numbers_) {
     if (number.folded > 0 && (all || now_ns - number.minute_began_ns >= kMinute_ns)) {
@@ -87,7 +94,8 @@ std::optional<std::int64_t> DetailLimiter::next_summary_ns() const {
 }
 
 bool Refusals::is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
-  const auto [kind, added] = kinds_.try_emplace({call.nr, context.origin}, Kind{now_ns, 0, call, context});
+  const auto [kind, added] =
+      kinds_.try_emplace({call.nr, context.origin}, Kind{now_ns, 0, call, context});
   if (added) return true;
   ++kind->second.untold;
   kind->second.example = call;
@@ -110,13 +118,15 @@ std::optional<std::int64_t> Refusals::next_summary_ns() const {
   std::optional<std::int64_t> next;
   for (const auto& [key, kind] : kinds_) {
     if (kind.untold == 0) continue;
-    next = std::min(next.value_or(std::numeric_limits<std::int64_t>::max()), kind.told_ns + kSummaryEvery_ns);
+    next = std::min(next.value_or(std::numeric_limits<std::int64_t>::max()),
+                    kind.told_ns + kSummaryEvery_ns);
   }
   return next;
 }
 
 double TokenBucket::level(std::int64_t now_ns) const {
-  const double gained = static_cast<double>(std::max<std::int64_t>(0, now_ns - updated_ns_)) * 1e-9 * per_second_;
+  const double gained =
+      static_cast<double>(std::max<std::int64_t>(0, now_ns - updated_ns_)) * 1e-9 * per_second_;
   return std::min(burst_, tokens_ + gained);
 }
 
@@ -132,8 +142,8 @@ std::int64_t TokenBucket::wait_ns(std::int64_t now_ns) const {
 }
 
 std::uint32_t DenialWindow::count(std::int64_t now_ns, std::int64_t window_ns) const {
-  return static_cast<std::uint32_t>(
-      std::count_if(times_.begin(), times_.end(), [&](std::int64_t at) { return now_ns - at < window_ns; }));
+  return static_cast<std::uint32_t>(std::count_if(
+      times_.begin(), times_.end(), [&](std::int64_t at) { return now_ns - at < window_ns; }));
 }
 
 void DenialWindow::add(std::int64_t now_ns, std::uint32_t keep) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What keeps a flood of violations from costing memory, disk or the loop's time, and still loses no count (I4): which
-// violation gets a record of its own, which is folded into a later one, and how fast let-run calls may come.
-// Everything here is bounded by constants and has no clock of its own.
+// What keeps a flood of violations from costing memory, disk or the loop's time, and still loses no
+// count (I4): which violation gets a record of its own, which is folded into a later one, and how
+// fast let-run calls may come. Everything here is bounded by constants and has no clock of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -30,8 +30,8 @@ struct CallContext {
   Verdict verdict;
 };
 
-// Violations that got no record of their own: one summary stands for `count` of them. `key` is one example; with
-// `identical` all were that very call, else they only share the number.
+// Violations that got no record of their own: one summary stands for `count` of them. `key` is one
+// example; with `identical` all were that very call, else they only share the number.
 struct Summary {
   CallKey key;
   CallContext context;  // of the last one
@@ -47,7 +47,8 @@ class DetailLimiter {
   static constexpr std::size_t kRecentCalls = 64;
   static constexpr std::size_t kNumbers = 512;
 
-  // True: write a record of its own. False: it was counted here and will come out of take_summaries().
+  // True: write a record of its own. False: it was counted here and will come out of
+  // take_summaries().
   bool wants_detail(const CallKey& call, const CallContext& context, std::int64_t now_ns);
 
   // Folded violations whose window is over; with `all`, every one there is (the listener ends).
@@ -78,8 +79,9 @@ class DetailLimiter {
   CallContext overflow_context_;
 };
 
-// Calls that the container's own filter refuses and that nothing is done about: one record for each number and origin,
-// the others are counted, and told of once an hour. As many kinds as the filter names calls.
+// Calls that the container's own filter refuses and that nothing is done about: one record for each
+// number and origin, the others are counted, and told of once an hour. As many kinds as the filter
+// names calls.
 class Refusals {
  public:
   static constexpr std::int64_t kSummaryEvery_ns = 3'600'000'000'000;
@@ -100,11 +102,13 @@ class Refusals {
   std::map<std::pair<int, Origin>, Kind> kinds_;
 };
 
-// How fast calls outside the profile are let run (action log): the caller's own thread is what waits, because the
-// supervisor simply does not fetch its next notification before a token is there.
+// How fast calls outside the profile are let run (action log): the caller's own thread is what
+// waits, because the supervisor simply does not fetch its next notification before a token is
+// there.
 class TokenBucket {
  public:
-  TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
+  TokenBucket(double per_second, double burst)
+      : per_second_(per_second), burst_(burst), tokens_(burst) {}
   // Takes one token, into debt if need be: the answer at hand is never delayed.
   void take(std::int64_t now_ns);
   // How long to leave the next notifications with the kernel; 0 while there are tokens.
@@ -118,7 +122,8 @@ class TokenBucket {
   std::int64_t updated_ns_ = 0;
 };
 
-// Denials of the workload within the window that a policy sets (deny three times in ten minutes, then ...).
+// Denials of the workload within the window that a policy sets (deny three times in ten minutes,
+// then ...).
 class DenialWindow {
  public:
   [[nodiscard]] std::uint32_t count(std::int64_t now_ns, std::int64_t window_ns) const;

@@ -32,7 +32,8 @@ class FieldsOfInterest : public nlohmann::json_sax<nlohmann::json> {
     return value();
   }
   bool number_unsigned(std::uint64_t number) override {
-    if (at("pid")) pid = number > static_cast<std::uint64_t>(kMaxPid) ? -1 : static_cast<std::int64_t>(number);
+    if (at("pid"))
+      pid = number > static_cast<std::uint64_t>(kMaxPid) ? -1 : static_cast<std::int64_t>(number);
     return value();
   }
   bool string(std::string& text) override {
@@ -74,13 +75,16 @@ class FieldsOfInterest : public nlohmann::json_sax<nlohmann::json> {
     if (--depth_ == 1) in_fds_ = false;
     return true;
   }
-  bool parse_error(std::size_t /*at*/, const std::string& /*token*/, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                   const nlohmann::detail::exception&) override {
     return false;
   }
 
  private:
   [[nodiscard]] bool at(std::string_view name) const { return depth_ == 1 && top_key_ == name; }
-  [[nodiscard]] bool in_state(std::string_view name) const { return in_state_ && depth_ == 2 && inner_key_ == name; }
+  [[nodiscard]] bool in_state(std::string_view name) const {
+    return in_state_ && depth_ == 2 && inner_key_ == name;
+  }
   // One that nobody asked for; among the descriptors it is no name.
   bool value() {
     if (in_fds_) ++other_fds;
@@ -121,11 +125,12 @@ bool MessageEnd::reached_with(std::string_view piece) {
 Result<ContainerProcessState> parse_process_state(std::string_view json) {
   FieldsOfInterest fields;
   if (!nlohmann::json::sax_parse(json, &fields)) {
-    return fail(Code::kInvalidArgument,
-                fields.too_deep ? "the process state is nested too deeply" : "the process state is not a JSON object");
+    return fail(Code::kInvalidArgument, fields.too_deep ? "the process state is nested too deeply"
+                                                        : "the process state is not a JSON object");
   }
   if (fields.other_fds != 0 || fields.fds != std::vector<std::string>{"seccompFd"}) {
-    return fail(Code::kInvalidArgument, "the process state does not announce exactly one seccompFd");
+    return fail(Code::kInvalidArgument,
+                "the process state does not announce exactly one seccompFd");
   }
   if (!fields.pid) return fail(Code::kInvalidArgument, "the process state has no pid");
   if (*fields.pid <= 0 || *fields.pid > kMaxPid || !fields.has_state) {

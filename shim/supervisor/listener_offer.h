@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes with a seccomp listener: the container process state that the runtime sends beside the descriptor.
-// Pure; the bytes are hostile until the nonce was compared.
+// What comes with a seccomp listener: the container process state that the runtime sends beside the
+// descriptor. Pure; the bytes are hostile until the nonce was compared.
 // Source: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#containerprocessstate
 #pragma once
 
@@ -19,7 +19,8 @@ namespace ward::shim::supervisor {
 // admission has read, so they are no larger than that; Go writes some bytes ('<', '&') as six.
 inline constexpr std::size_t kMaxProcessStateBytes = 6 * oci::kMaxConfigBytes + (64U << 10U);
 
-// Not the shim's own ProcessState: two types of one name in one program are one to the linker, which then takes either.
+// Not the shim's own ProcessState: two types of one name in one program are one to the linker,
+// which then takes either.
 struct ContainerProcessState {
   std::string container_id;
   std::string metadata;  // our nonce

@@ -26,8 +26,8 @@ constexpr std::size_t kPieceBytes = 256U << 10U;  // what a socket holds by defa
 
 UniqueFd duplicate(const UniqueFd& fd) { return UniqueFd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)); }
 
-// One sender. Owned by the list from accept to its verdict; a timer that fired in the same turn may outlive it, so
-// callbacks hold it weakly.
+// One sender. Owned by the list from accept to its verdict; a timer that fired in the same turn may
+// outlive it, so callbacks hold it weakly.
 struct Connection {
   Connection(asio::io_context& loop, UniqueFd fd, PeerCredentials credentials)
       : socket(std::move(fd)), readable(loop, socket.get()), timer(loop), peer(credentials) {}
@@ -68,35 +68,38 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   void take_connections() {
     for (;;) {
       auto accepted = accept_unix(socket);
-      const bool is_full = !accepted && (accepted.error().sys_errno == EMFILE || accepted.error().sys_errno == ENFILE);
+      const bool is_full = !accepted && (accepted.error().sys_errno == EMFILE ||
+                                         accepted.error().sys_errno == ENFILE);
       if (is_full && refuse_for_want_of_descriptors()) continue;
       if (!accepted) return;
       auto peer = peer_credentials(*accepted);
       if (!peer || peer->uid != ::geteuid() || connections.size() >= kMaxConnections) {
         log::warn("refused a connection to the seccomp listener socket",
-                  {{"uid", peer ? std::to_string(peer->uid) : "?"}, {"pid", peer ? std::to_string(peer->pid) : "?"}});
+                  {{"uid", peer ? std::to_string(peer->uid) : "?"},
+                   {"pid", peer ? std::to_string(peer->pid) : "?"}});
         if (peer && refused) {
-          refused(peer->pid,
-                  fail(Code::kResourceExhausted, "too many others speak to the socket, or it is not root's").value());
+          refused(peer->pid, fail(Code::kResourceExhausted,
+                                  "too many others speak to the socket, or it is not root's")
+                                 .value());
         }
         continue;
       }
       const Place place = std::make_shared<Connection>(loop, std::move(*accepted), *peer);
       connections.push_back(place);
       place->timer.expires_after(kDeadline);
-      place->timer.async_wait(
-          [weak = weak_from_this(), weak_place = std::weak_ptr(place)](const asio::error_code& error) {
-            const auto self = weak.lock();
-            const auto late = weak_place.lock();
-            if (self && late && !error)
-              self->refuse(late, fail(Code::kDeadlineExceeded, "no whole message within 2 s").value());
-          });
+      place->timer.async_wait([weak = weak_from_this(),
+                               weak_place = std::weak_ptr(place)](const asio::error_code& error) {
+        const auto self = weak.lock();
+        const auto late = weak_place.lock();
+        if (self && late && !error)
+          self->refuse(late, fail(Code::kDeadlineExceeded, "no whole message within 2 s").value());
+      });
       wait_for_bytes(place);
     }
   }
 
-  // A sender must not wait for ever: it is accepted with the descriptor that is kept for this, and told no.
-  // False where nobody waits, which the kernel does not say while there are none.
+  // A sender must not wait for ever: it is accepted with the descriptor that is kept for this, and
+  // told no. False where nobody waits, which the kernel does not say while there are none.
   bool refuse_for_want_of_descriptors() {
     if (!spare) return false;
     spare.reset();
@@ -105,19 +108,20 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
     if (accepted) accepted->reset();
     spare = duplicate(socket);
     if (!peer) return static_cast<bool>(accepted);
-    log::warn("no descriptor for a connection to the seccomp listener socket", {{"pid", std::to_string(peer->pid)}});
+    log::warn("no descriptor for a connection to the seccomp listener socket",
+              {{"pid", std::to_string(peer->pid)}});
     if (refused) refused(peer->pid, fail_errno("accept the runtime's connection", EMFILE).value());
     return true;
   }
 
   void wait_for_bytes(const Place& place) {
-    place->readable.async_wait(
-        asio::posix::stream_descriptor::wait_read,
-        [weak = weak_from_this(), weak_place = std::weak_ptr(place)](const asio::error_code& error) {
-          const auto self = weak.lock();
-          const auto ready = weak_place.lock();
-          if (self && ready && !error) self->read(ready);
-        });
+    place->readable.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [weak = weak_from_this(),
+                                weak_place = std::weak_ptr(place)](const asio::error_code& error) {
+                                 const auto self = weak.lock();
+                                 const auto ready = weak_place.lock();
+                                 if (self && ready && !error) self->read(ready);
+                               });
   }
 
   void read(const Place& place) {
@@ -131,11 +135,13 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
     }
     for (auto& fd : piece->descriptors) place->descriptors.push_back(std::move(fd));
     if (place->descriptors.size() > 1) {
-      return refuse(place, fail(Code::kInvalidArgument, "the message has several descriptors").value());
+      return refuse(place,
+                    fail(Code::kInvalidArgument, "the message has several descriptors").value());
     }
     if (place->bytes.size() + piece->bytes.size() > kMaxProcessStateBytes) {
-      return refuse(place, fail(Code::kResourceExhausted, "the runtime's message about the container is larger than " +
-                                                              std::to_string(kMaxProcessStateBytes) + " bytes")
+      return refuse(place, fail(Code::kResourceExhausted,
+                                "the runtime's message about the container is larger than " +
+                                    std::to_string(kMaxProcessStateBytes) + " bytes")
                                .value());
     }
     place->bytes += piece->bytes;
@@ -148,9 +154,11 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
     auto state = parse_process_state(place->bytes);
     if (!state) return refuse(place, state.error());
     if (place->descriptors.size() != 1) {
-      return refuse(place, fail(Code::kInvalidArgument,
-                                "the message carries no descriptor (a shim without descriptors to spare sees none)")
-                               .value());
+      return refuse(
+          place,
+          fail(Code::kInvalidArgument,
+               "the message carries no descriptor (a shim without descriptors to spare sees none)")
+              .value());
     }
     auto listener = SeccompListener::adopt(std::move(place->descriptors.front()));
     if (!listener) return refuse(place, listener.error());
@@ -161,7 +169,8 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
   }
 
   void refuse(const Place& place, const Error& why) {
-    log::warn("refused a seccomp listener", {{"pid", std::to_string(place->peer.pid)}, {"error", why.message}});
+    log::warn("refused a seccomp listener",
+              {{"pid", std::to_string(place->peer.pid)}, {"error", why.message}});
     const pid_t sender = place->peer.pid;
     connections.remove(place);
     if (refused) refused(sender, why);
@@ -179,11 +188,13 @@ struct ListenerSocket::State : std::enable_shared_from_this<ListenerSocket::Stat
 
 ListenerSocket::ListenerSocket(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<ListenerSocket>> ListenerSocket::open(asio::io_context& loop, const std::filesystem::path& path,
+Result<std::unique_ptr<ListenerSocket>> ListenerSocket::open(asio::io_context& loop,
+                                                             const std::filesystem::path& path,
                                                              Accept accept, Refused refused) {
   auto socket = listen_unix(path);
   if (!socket) return fail_with("seccomp listener socket", socket.error());
-  auto state = std::make_shared<State>(loop, path, std::move(*socket), std::move(accept), std::move(refused));
+  auto state = std::make_shared<State>(loop, path, std::move(*socket), std::move(accept),
+                                       std::move(refused));
   state->wait_for_connection();
   return std::unique_ptr<ListenerSocket>(new ListenerSocket(std::move(state)));
 }
@@ -201,9 +212,11 @@ Result<void> make_private_directory(const std::filesystem::path& directory) {
   const auto parent = directory.parent_path();
   std::error_code error;
   std::filesystem::create_directories(parent.parent_path(), error);
-  if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + parent.string() + "'");
+  if (::mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("mkdir '" + parent.string() + "'");
   remove_dead_private_directories(parent.parent_path());
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir '" + directory.string() + "'");
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno("mkdir '" + directory.string() + "'");
   return {};
 }
 
@@ -216,7 +229,8 @@ void remove_dead_private_directories(const std::filesystem::path& run) {
     if (pid <= 0) continue;
     // One that was killed a moment ago may be a zombie still.
     const auto stat = read_stat(pid);
-    const bool dead = stat ? stat->state == 'Z' || stat->state == 'X' : ::kill(pid, 0) != 0 && errno == ESRCH;
+    const bool dead =
+        stat ? stat->state == 'Z' || stat->state == 'X' : ::kill(pid, 0) != 0 && errno == ESRCH;
     std::error_code ignored;
     if (dead) std::filesystem::remove_all(entry.path(), ignored);
   }

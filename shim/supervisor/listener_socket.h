@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The socket over which the runtime hands us seccomp listeners. Anyone on the node may try to reach it, so each message
-// is proved before it is believed: the sender is root, it brings exactly one live listener, and the owner recognises
-// id, nonce and sender. What fails is closed and logged; a connection has two seconds.
+// The socket over which the runtime hands us seccomp listeners. Anyone on the node may try to reach
+// it, so each message is proved before it is believed: the sender is root, it brings exactly one
+// live listener, and the owner recognises id, nonce and sender. What fails is closed and logged; a
+// connection has two seconds.
 #pragma once
 
 #include <sys/types.h>
@@ -33,7 +34,8 @@ class ListenerSocket {
   using Refused = std::function<void(pid_t sender, const Error& why)>;
 
   // The directory of `path` must be private (0700). The socket's file is removed with the object.
-  static Result<std::unique_ptr<ListenerSocket>> open(asio::io_context& loop, const std::filesystem::path& path,
+  static Result<std::unique_ptr<ListenerSocket>> open(asio::io_context& loop,
+                                                      const std::filesystem::path& path,
                                                       Accept accept, Refused refused = {});
   ~ListenerSocket();
   ListenerSocket(const ListenerSocket&) = delete;
@@ -45,7 +47,8 @@ class ListenerSocket {
   std::shared_ptr<State> state_;
 };
 
-// `<run>/shims/<pid>.<random>`: where a shim may make its sockets. Only a name; made when it is first needed.
+// `<run>/shims/<pid>.<random>`: where a shim may make its sockets. Only a name; made when it is
+// first needed.
 std::filesystem::path private_directory_name(const std::filesystem::path& run);
 // Makes it with mode 0700, and removes those of shims that are gone.
 Result<void> make_private_directory(const std::filesystem::path& directory);

@@ -13,14 +13,18 @@
 namespace ward::shim::supervisor {
 namespace {
 
-// Well inside of the second that I5 gives: a pause only ever delays notifications that were not fetched yet.
+// Well inside of the second that I5 gives: a pause only ever delays notifications that were not
+// fetched yet.
 constexpr std::int64_t kLongestPause_ns = 100'000'000;
 
 }  // namespace
 
 struct NotificationLoop::State : std::enable_shared_from_this<NotificationLoop::State> {
   State(asio::io_context& loop, SeccompListener l, Callbacks c)
-      : listener(std::move(l)), readable(loop, listener.fd()), pause(loop), callbacks(std::move(c)) {}
+      : listener(std::move(l)),
+        readable(loop, listener.fd()),
+        pause(loop),
+        callbacks(std::move(c)) {}
   ~State() { readable.release(); }
 
   void wait() {
@@ -33,7 +37,8 @@ struct NotificationLoop::State : std::enable_shared_from_this<NotificationLoop::
 
   void turn() {
     for (int i = 0; i < kQuestionsPerTurn; ++i) {
-      // The descriptor reports readiness for a hang-up too, and fetching without a notification would block.
+      // The descriptor reports readiness for a hang-up too, and fetching without a notification
+      // would block.
       pollfd ready{.fd = listener.fd(), .events = POLLIN, .revents = 0};
       if (::poll(&ready, 1, 0) < 0) return wait();
       if ((ready.revents & POLLIN) == 0) {
@@ -73,7 +78,8 @@ struct NotificationLoop::State : std::enable_shared_from_this<NotificationLoop::
   bool closed = false;
 };
 
-NotificationLoop::NotificationLoop(asio::io_context& loop, SeccompListener listener, Callbacks callbacks)
+NotificationLoop::NotificationLoop(asio::io_context& loop, SeccompListener listener,
+                                   Callbacks callbacks)
     : state_(std::make_shared<State>(loop, std::move(listener), std::move(callbacks))) {
   state_->wait();
 }

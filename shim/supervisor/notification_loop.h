@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fetches the notifications of one seccomp listener on the loop and hands them on, a bounded number in a turn, so that
-// a flood never starves the other users of the loop. The one who is called answers before it returns: none is
-// ever held across turns, which is what makes I5 true by construction. Unfetched ones stay with the kernel, in
-// the threads that ask.
+// Fetches the notifications of one seccomp listener on the loop and hands them on, a bounded number
+// in a turn, so that a flood never starves the other users of the loop. The one who is called
+// answers before it returns: none is ever held across turns, which is what makes I5 true by
+// construction. Unfetched ones stay with the kernel, in the threads that ask.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -19,7 +19,8 @@ class NotificationLoop {
   static constexpr int kQuestionsPerTurn = 64;
 
   struct Callbacks {
-    // Must answer. Returns how long to leave the following ones with the kernel (nanoseconds, 0: no pause).
+    // Must answer. Returns how long to leave the following ones with the kernel (nanoseconds, 0: no
+    // pause).
     std::function<std::int64_t(SeccompListener&, const Notification&)> asked;
     std::function<void()> ended;  // nobody is left under the filter
   };

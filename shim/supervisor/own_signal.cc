@@ -24,7 +24,8 @@ void send_own_signal(const SeccompListener& listener, const Notification& call, 
     ::syscall(SYS_tgkill, status->thread_group, call.tid, SIGSYS);
     return;
   }
-  if (auto killed = send_signal(*process, SIGKILL); !killed && killed.error().code != Code::kNotFound) {
+  if (auto killed = send_signal(*process, SIGKILL);
+      !killed && killed.error().code != Code::kNotFound) {
     log::error("cannot kill a process as its own seccomp profile asks",
                {{"pid", std::to_string(status->thread_group)}, {"error", killed.error().message}});
   }

@@ -15,8 +15,11 @@ std::int64_t or_default(std::chrono::nanoseconds value, std::chrono::nanoseconds
 
 }  // namespace
 
-PhaseTracker::PhaseTracker(Origin origin, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest)
-    : origin_(origin), quiet_ns_(or_default(quiet, kDefaultQuiet)), latest_ns_(or_default(latest, kDefaultLatest)) {}
+PhaseTracker::PhaseTracker(Origin origin, std::chrono::nanoseconds quiet,
+                           std::chrono::nanoseconds latest)
+    : origin_(origin),
+      quiet_ns_(or_default(quiet, kDefaultQuiet)),
+      latest_ns_(or_default(latest, kDefaultLatest)) {}
 
 void PhaseTracker::execve_continued(std::int64_t now_ns) {
   if (phase_ != Phase::kRuntime) return;

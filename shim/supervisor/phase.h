@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which phase the tasks behind one listener are in: runtime -> boot -> serving for a workload, runtime -> exec for an
-// exec session. Never goes back. Values in, values out: the owner tells it what it saw and when, and asks when to look
-// again.
+// Which phase the tasks behind one listener are in: runtime -> boot -> serving for a workload,
+// runtime -> exec for an exec session. Never goes back. Values in, values out: the owner tells it
+// what it saw and when, and asks when to look again.
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,8 @@ enum class Phase { kRuntime, kBoot, kServing, kExec };
 // Monotonic nanoseconds throughout.
 class PhaseTracker {
  public:
-  // `quiet`: without a boot-only call for so long, boot is over. `latest`: over at the latest so long after its begin.
-  // Zero or less means the default (10 s, 5 min).
+  // `quiet`: without a boot-only call for so long, boot is over. `latest`: over at the latest so
+  // long after its begin. Zero or less means the default (10 s, 5 min).
   PhaseTracker(Origin origin, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest);
 
   [[nodiscard]] Phase phase() const { return phase_; }

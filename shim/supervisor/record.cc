@@ -78,8 +78,8 @@ node::v1::Origin to_proto(Origin origin) {
 
 node::v1::Action to_proto(Action action) { return static_cast<node::v1::Action>(action); }
 
-node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase, Origin origin,
-                                   const std::string& profile) {
+node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase,
+                                   Origin origin, const std::string& profile) {
   node::v1::Violation violation = stamped();
   violation.set_origin(to_proto(origin));
   violation.set_phase(to_proto(phase));
@@ -105,7 +105,8 @@ node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin or
   violation.set_pid(pid);
   violation.set_tid(pid);
   violation.set_outcome("killed");
-  violation.set_reason("ended by SIGSYS: a system call through a foreign ABI, or one that the filter kills for");
+  violation.set_reason(
+      "ended by SIGSYS: a system call through a foreign ABI, or one that the filter kills for");
   return violation;
 }
 

@@ -15,18 +15,23 @@ constexpr std::string_view kDeleted = " (deleted)";
 
 enum class Case { kLower, kUpper };
 
-bool is_letter(char c, Case letters) { return letters == Case::kLower ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z'; }
+bool is_letter(char c, Case letters) {
+  return letters == Case::kLower ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
+}
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_word(std::string_view word, Case letters) {
-  const auto end = std::find_if(word.begin(), word.end(), [&](char c) { return !is_letter(c, letters); });
+  const auto end =
+      std::find_if(word.begin(), word.end(), [&](char c) { return !is_letter(c, letters); });
   const auto letter_count = static_cast<std::size_t>(end - word.begin());
   const std::size_t digit_count = word.size() - letter_count;
   if (!std::all_of(end, word.end(), is_digit)) return false;
-  return letter_count <= kMaxWordLetters && digit_count <= (letter_count == 0 ? kMaxNumberDigits : kMaxWordDigits);
+  return letter_count <= kMaxWordLetters &&
+         digit_count <= (letter_count == 0 ? kMaxNumberDigits : kMaxWordDigits);
 }
 
-// Words that are joined by the separator, of which the first begins with a letter; an empty one is none.
+// Words that are joined by the separator, of which the first begins with a letter; an empty one is
+// none.
 bool is_name(std::string_view text, char separator, Case letters) {
   if (text.empty() || !is_letter(text.front(), letters)) return false;
   while (true) {
@@ -38,7 +43,8 @@ bool is_name(std::string_view text, char separator, Case letters) {
 }
 
 bool is_option_name(std::string_view text) {
-  return text.size() <= kMaxOptionBytes && text.substr(0, 2) == "--" && is_name(text.substr(2), '-', Case::kLower);
+  return text.size() <= kMaxOptionBytes && text.substr(0, 2) == "--" &&
+         is_name(text.substr(2), '-', Case::kLower);
 }
 
 bool is_variable_name(std::string_view text) {
@@ -47,7 +53,9 @@ bool is_variable_name(std::string_view text) {
   return is_name(text, '_', Case::kUpper) || is_name(text, '_', Case::kLower);
 }
 
-std::string redacted(std::string_view text) { return "<redacted, " + std::to_string(text.size()) + " bytes>"; }
+std::string redacted(std::string_view text) {
+  return "<redacted, " + std::to_string(text.size()) + " bytes>";
+}
 
 std::string name_of(std::string_view text) { return std::string(text) + "=<redacted>"; }
 
@@ -68,8 +76,9 @@ std::string redact_program(std::string_view argument, std::string_view exe, std:
 
 std::string redact_argument(std::string_view argument) {
   if (argument.empty() || argument == "-" || argument == "--") return std::string(argument);
-  const bool is_flag = argument.size() == 2 && argument[0] == '-' &&
-                       (is_letter(argument[1], Case::kLower) || is_letter(argument[1], Case::kUpper));
+  const bool is_flag =
+      argument.size() == 2 && argument[0] == '-' &&
+      (is_letter(argument[1], Case::kLower) || is_letter(argument[1], Case::kUpper));
   if (is_flag || is_option_name(argument)) return std::string(argument);
   const std::size_t equals = argument.find('=');
   if (equals != std::string_view::npos && is_option_name(argument.substr(0, equals))) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes without a notification: the ends of processes that the kernel stopped by itself, and capabilities in use.
+// What comes without a notification: the ends of processes that the kernel stopped by itself, and
+// capabilities in use.
 #include <array>
 
 #include "lib/base/escape.h"
@@ -31,7 +32,9 @@ std::string reason_of(const EndedProcess& process) {
 
 }  // namespace
 
-bool Supervisor::holds(pid_t pid) const { return state_->containment && state_->containment->holds(pid); }
+bool Supervisor::holds(pid_t pid) const {
+  return state_->containment && state_->containment->holds(pid);
+}
 
 void Supervisor::foreign_abi(const std::string& exec_id, const EndedProcess& process) {
   State& state = *state_;
@@ -55,7 +58,8 @@ void Supervisor::process_died(const EndedProcess& process) {
     question.arch = kSomeForeignArch;
     question.nr = kForeignCall;
     const filter::OwnFilter none;
-    verdict = decide(question, {state.charge.calls, none, state.charge.danger, state.charge.actions});
+    verdict =
+        decide(question, {state.charge.calls, none, state.charge.danger, state.charge.actions});
   }
   if (news) {
     state.died(process, verdict, phase());
@@ -70,7 +74,8 @@ void Supervisor::State::died(const EndedProcess& process, const Verdict& verdict
   const std::int64_t now_ns = monotonic_ns();
   const int nr = process.abi.empty() ? kEndedCall : kForeignCall;
   const bool contains = verdict.effect == Effect::kQuarantine || verdict.effect == Effect::kKill;
-  if (verdict.action == Action::kDeny && process.origin == Origin::kWorkload && verdict.why != Why::kContained) {
+  if (verdict.action == Action::kDeny && process.origin == Origin::kWorkload &&
+      verdict.why != Why::kContained) {
     denials.add(now_ns, charge.actions.escalate_after);
   }
   if (!contains && !limiter.wants_detail({0, nr, {}}, {phase, process.origin, verdict}, now_ns)) {
@@ -81,7 +86,8 @@ void Supervisor::State::died(const EndedProcess& process, const Verdict& verdict
   Notification call;
   call.tid = process.pid;
   call.nr = nr;
-  auto record = with_identity(make_violation(call, verdict, phase, process.origin, charge.profile_name), {});
+  auto record =
+      with_identity(make_violation(call, verdict, phase, process.origin, charge.profile_name), {});
   record.set_pid(process.pid);
   record.set_syscall_nr(process.nr);
   record.set_comm(process.comm);
@@ -126,9 +132,10 @@ void Supervisor::used_capability(const std::string& capability, const EndedProce
 
 void Supervisor::gained_privileges(const EndedProcess& process) {
   auto record = make_uncut_violation(phase(), process.origin);
-  record.set_reason("the program '" + escape(process.comm) +
-                    "' gave its process privileges (set-user-ID, or capabilities of its file); profile " +
-                    state_->charge.profile_name + " has noNewPrivileges: enforce forbids it from the start on");
+  record.set_reason(
+      "the program '" + escape(process.comm) +
+      "' gave its process privileges (set-user-ID, or capabilities of its file); profile " +
+      state_->charge.profile_name + " has noNewPrivileges: enforce forbids it from the start on");
   state_->tell_uncut(std::move(record), process);
 }
 

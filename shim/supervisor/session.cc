@@ -14,18 +14,19 @@ bool is_execve(int nr) { return nr == SYS_execve || nr == SYS_execveat; }
 
 }  // namespace
 
-Session::Session(asio::io_context& loop, Origin origin, std::string exec_id, SeccompListener listener,
-                 pid_t runtime_pid, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest,
-                 Callbacks callbacks)
+Session::Session(asio::io_context& loop, Origin origin, std::string exec_id,
+                 SeccompListener listener, pid_t runtime_pid, std::chrono::nanoseconds quiet,
+                 std::chrono::nanoseconds latest, Callbacks callbacks)
     : origin_(origin),
       exec_id_(std::move(exec_id)),
       phase_(origin, quiet, latest),
       runtime_pid_(runtime_pid),
       callbacks_(std::move(callbacks)),
       phase_timer_(loop),
-      notifications_(loop, std::move(listener),
-                     {.asked = [this](SeccompListener& l, const Notification& call) { return asked(l, call); },
-                      .ended = [this] { callbacks_.ended(); }}) {}
+      notifications_(
+          loop, std::move(listener),
+          {.asked = [this](SeccompListener& l, const Notification& call) { return asked(l, call); },
+           .ended = [this] { callbacks_.ended(); }}) {}
 
 // Reading precedes the validity check, so the facts belong to the thread that asks.
 bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Notification& call,
@@ -33,12 +34,13 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
   return dying_.includes(call.tid, now_ns) && listener.is_valid(call.id);
 }
 
-// A `startContainer` hook is a child of the runtime's init and executes its program under the filter, before the init
-// does. Only the init's own execve makes it the container's program. A process that is neither is not known, and ends
-// the runtime phase as well.
+// A `startContainer` hook is a child of the runtime's init and executes its program under the
+// filter, before the init does. Only the init's own execve makes it the container's program. A
+// process that is neither is not known, and ends the runtime phase as well.
 bool Session::replaces_the_runtime(const Notification& call) const {
   const auto status = read_status(call.tid);
-  return !status || status->thread_group == runtime_pid_ || !descends_from(status->thread_group, runtime_pid_);
+  return !status || status->thread_group == runtime_pid_ ||
+         !descends_from(status->thread_group, runtime_pid_);
 }
 
 std::int64_t Session::asked(SeccompListener& listener, const Notification& call) {
@@ -52,9 +54,11 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   question.nr = call.nr;
   question.args = call.args;
   const Verdict verdict = decide(question, callbacks_.law());
-  if (verdict.effect == Effect::kDeny && !question.contained) send_own_signal(listener, call, verdict.own_signal);
+  if (verdict.effect == Effect::kDeny && !question.contained)
+    send_own_signal(listener, call, verdict.own_signal);
   if (verdict.violation) {
-    return callbacks_.violated({listener, call, verdict, question.phase, origin_, exec_id_, received_ns});
+    return callbacks_.violated(
+        {listener, call, verdict, question.phase, origin_, exec_id_, received_ns});
   }
   if (verdict.effect == Effect::kContinue) {
     let_run(listener, call, verdict);
@@ -66,7 +70,8 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
 
 void Session::let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict) {
   // Before the answer: the thread is parked in its execve, and the others are still there.
-  const bool replaces = is_execve(call.nr) && phase_.phase() == Phase::kRuntime && replaces_the_runtime(call);
+  const bool replaces =
+      is_execve(call.nr) && phase_.phase() == Phase::kRuntime && replaces_the_runtime(call);
   auto others = replaces ? DyingThreads::others_than(call.tid, monotonic_ns()) : DyingThreads();
   const auto delivered = listener.let_run(call.id);
   if (!delivered) {
@@ -74,7 +79,8 @@ void Session::let_run(SeccompListener& listener, const Notification& call, const
     return;
   }
   callbacks_.continued();
-  // An execve whose notification was taken back (a signal came first) has not run; it will ask again.
+  // An execve whose notification was taken back (a signal came first) has not run; it will ask
+  // again.
   if (*delivered != Delivery::kDelivered) return;
   if (replaces) {
     dying_ = std::move(others);
@@ -88,12 +94,14 @@ void Session::let_run(SeccompListener& listener, const Notification& call, const
 void Session::watch_phase() {
   const auto change = phase_.next_change_ns();
   if (!change) return;
-  phase_timer_.expires_after(std::chrono::nanoseconds(std::max<std::int64_t>(0, *change - monotonic_ns())));
-  phase_timer_.async_wait([this, weak = std::weak_ptr<bool>(alive_)](const asio::error_code& error) {
-    if (error || weak.expired()) return;
-    if (phase_.advance(monotonic_ns())) callbacks_.phase_changed();
-    watch_phase();
-  });
+  phase_timer_.expires_after(
+      std::chrono::nanoseconds(std::max<std::int64_t>(0, *change - monotonic_ns())));
+  phase_timer_.async_wait(
+      [this, weak = std::weak_ptr<bool>(alive_)](const asio::error_code& error) {
+        if (error || weak.expired()) return;
+        if (phase_.advance(monotonic_ns())) callbacks_.phase_changed();
+        watch_phase();
+      });
 }
 
 }  // namespace ward::shim::supervisor

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One listener: the workload's, or that of one exec session. Knows its phase and which threads still are the runtime's,
-// asks for the verdict and answers what is no violation itself; a violation goes to the container's supervisor.
+// One listener: the workload's, or that of one exec session. Knows its phase and which threads
+// still are the runtime's, asks for the verdict and answers what is no violation itself; a
+// violation goes to the container's supervisor.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -42,17 +43,19 @@ class Session {
     std::function<void()> ended;
   };
 
-  // `runtime_pid`: the process that is under the filter now and will execute the container's program.
-  Session(asio::io_context& loop, Origin origin, std::string exec_id, SeccompListener listener, pid_t runtime_pid,
-          std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest, Callbacks callbacks);
+  // `runtime_pid`: the process that is under the filter now and will execute the container's
+  // program.
+  Session(asio::io_context& loop, Origin origin, std::string exec_id, SeccompListener listener,
+          pid_t runtime_pid, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest,
+          Callbacks callbacks);
 
   [[nodiscard]] Phase phase() const { return phase_.phase(); }
   [[nodiscard]] Origin origin() const { return origin_; }
 
  private:
   std::int64_t asked(SeccompListener& listener, const Notification& call);
-  [[nodiscard]] bool asked_by_a_dying_thread(const SeccompListener& listener, const Notification& call,
-                                             std::int64_t now_ns) const;
+  [[nodiscard]] bool asked_by_a_dying_thread(const SeccompListener& listener,
+                                             const Notification& call, std::int64_t now_ns) const;
   [[nodiscard]] bool replaces_the_runtime(const Notification& call) const;
   void let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict);
   void watch_phase();

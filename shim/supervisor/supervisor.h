@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One supervised container: its listeners, and what is done when a call breaks the profile. The order of a quarantine
-// is fixed (K19): count, cut the network, request the freeze, capture, answer, wait for frozen, evidence,
-// report. Lives on the loop; nothing here waits.
+// One supervised container: its listeners, and what is done when a call breaks the profile. The
+// order of a quarantine is fixed (K19): count, cut the network, request the freeze, capture,
+// answer, wait for frozen, evidence, report. Lives on the loop; nothing here waits.
 #pragma once
 
 #include <sys/types.h>
@@ -49,8 +49,9 @@ struct EndedProcess {
   std::uint64_t start_ticks = 0;  // with the pid it names the process for ever
   Origin origin = Origin::kWorkload;
   std::string comm = {};  // UTF-8, and data: escaped where it is shown
-  std::string abi = {};   // of the call it ended in, "i386" or "x32"; empty: not known, or the native one
-  int nr = -1;            // in that ABI
+  std::string abi =
+      {};       // of the call it ended in, "i386" or "x32"; empty: not known, or the native one
+  int nr = -1;  // in that ABI
 };
 
 class Supervisor {
@@ -68,21 +69,24 @@ class Supervisor {
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  // A process of the container: its cgroups are what a quarantine freezes. adopt() does this by itself.
+  // A process of the container: its cgroups are what a quarantine freezes. adopt() does this by
+  // itself.
   Result<void> find_cgroups(pid_t pid);
   // A proved listener. exec_id empty: the container's own.
   void adopt(const std::string& exec_id, pid_t pid, SeccompListener listener);
-  // Listeners whose filter still binds a process. The first process of an exec session may end before its children do,
-  // and its exec id may be used again: a session lives until the kernel says that nobody is left (POLLHUP).
+  // Listeners whose filter still binds a process. The first process of an exec session may end
+  // before its children do, and its exec id may be used again: a session lives until the kernel
+  // says that nobody is left (POLLHUP).
   [[nodiscard]] std::size_t sessions() const;
   // The first process of the container or of a session ended by SIGSYS, and was reaped.
   void foreign_abi(const std::string& exec_id, const EndedProcess& process);
-  // Another one did. Only who knows in which call (the kernel, by way of wardd) can have something done about it.
+  // Another one did. Only who knows in which call (the kernel, by way of wardd) can have something
+  // done about it.
   void process_died(const EndedProcess& process);
   // Mode enforce would have cut it; the container began in supervise and has it.
   void used_capability(const std::string& capability, const EndedProcess& process);
-  // A set-user-ID program, or one with capabilities of its file: mode enforce sets no_new_privs, this one began
-  // without.
+  // A set-user-ID program, or one with capabilities of its file: mode enforce sets no_new_privs,
+  // this one began without.
   void gained_privileges(const EndedProcess& process);
   [[nodiscard]] bool holds(pid_t pid) const;  // in its cgroup; a zombie too
 
@@ -90,7 +94,8 @@ class Supervisor {
   Result<void> release();                              // thaw, network back, go on enforcing
   Result<void> kill(std::function<void(Result<void>)> done = {});
   void set_mode(Mode mode);
-  // A wider version of the profile for the running container; what the installed filter never asks about stays allowed.
+  // A wider version of the profile for the running container; what the installed filter never asks
+  // about stays allowed.
   void set_law(filter::CallTable calls, filter::CallTable danger, std::string profile_digest);
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside of the Supervisor: how a violation is answered, contained, recorded. Included by supervisor.cc alone.
+// Inside of the Supervisor: how a violation is answered, contained, recorded. Included by
+// supervisor.cc alone.
 #pragma once
 
 #include <algorithm>
@@ -27,14 +28,20 @@ namespace ward::shim::supervisor {
 
 inline constexpr double kLetRunPerSecond = 1000;
 inline constexpr double kLetRunBurst = 200;
-// After a release the parked call asks once more (K46); for so long it is denied without another quarantine.
+// After a release the parked call asks once more (K46); for so long it is denied without another
+// quarantine.
 inline constexpr std::int64_t kForgiveFor_ns = 5'000'000'000;
 inline constexpr std::size_t kMaxListedProcesses = 4096;
 inline constexpr std::chrono::seconds kTellCounts{1};
 
 struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   State(asio::io_context& l, Charge c, Callbacks cb)
-      : loop(l), charge(std::move(c)), callbacks(std::move(cb)), counts_timer(l), summary_timer(l), ttl_timer(l) {}
+      : loop(l),
+        charge(std::move(c)),
+        callbacks(std::move(cb)),
+        counts_timer(l),
+        summary_timer(l),
+        ttl_timer(l) {}
 
   // --- the sessions' notifications
 
@@ -85,7 +92,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     const bool delivered = answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
     // A notification that was taken back comes again as the same one: it must not count twice.
     const Why why = v.verdict.why;
-    const bool counts = why != Why::kContained && why != Why::kNewerThanProfile && why != Why::kOwnFilter;
+    const bool counts =
+        why != Why::kContained && why != Why::kNewerThanProfile && why != Why::kOwnFilter;
     if (delivered && v.origin == Origin::kWorkload && counts) {
       denials.add(monotonic_ns(), charge.actions.escalate_after);
     }
@@ -98,8 +106,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   // No action: the own filter's answer, and one record for each kind of call.
   void refuse(const Violated& v) {
     ++refused;
-    const bool is_new =
-        refusals.is_new({v.call.tid, v.call.nr, v.call.args}, {v.phase, v.origin, v.verdict}, v.received_ns);
+    const bool is_new = refusals.is_new({v.call.tid, v.call.nr, v.call.args},
+                                        {v.phase, v.origin, v.verdict}, v.received_ns);
     std::optional<node::v1::Violation> record = is_new ? begin_record(v) : std::nullopt;
     if (record) add_offender(v, *record);
     answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
@@ -115,10 +123,12 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   void quarantine_for(const Violated& v) {
     if (is_forgiven(v)) return deny(v);
     auto record = begin_record(v);
-    const Result<void> begun = containment ? containment->begin_quarantine()
-                                           : Result<void>(fail(Code::kFailedPrecondition, "no cgroup to freeze"));
+    const Result<void> begun =
+        containment ? containment->begin_quarantine()
+                    : Result<void>(fail(Code::kFailedPrecondition, "no cgroup to freeze"));
     if (!begun) {
-      log::error("cannot quarantine, killing instead", {{"id", id()}, {"error", begun.error().message}});
+      log::error("cannot quarantine, killing instead",
+                 {{"id", id()}, {"error", begun.error().message}});
       return kill_now(v, std::move(record), "killed: quarantine failed: " + begun.error().message);
     }
     quarantined_wall_ns = wall_ns();
@@ -134,21 +144,25 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     kill_now(v, std::move(record), "killed");
   }
 
-  // SIGKILL comes before the answer: no thread of the container runs an instruction of its own after it.
-  void kill_now(const Violated& v, std::optional<node::v1::Violation> record, const std::string& outcome) {
+  // SIGKILL comes before the answer: no thread of the container runs an instruction of its own
+  // after it.
+  void kill_now(const Violated& v, std::optional<node::v1::Violation> record,
+                const std::string& outcome) {
     if (record->pid() == 0) add_offender(v, *record);
     pending = std::move(record);
     pending->set_action(node::v1::ACTION_KILL);
     pending->set_outcome(outcome);
     note = "killed: " + pending->reason();
     const std::int64_t received_ns = v.received_ns;
-    const auto killed = start_kill([weak = weak_from_this(), received_ns](Result<std::int64_t> dead) {
-      if (const auto self = weak.lock()) self->killed(std::move(dead), received_ns);
-    });
+    const auto killed =
+        start_kill([weak = weak_from_this(), received_ns](Result<std::int64_t> dead) {
+          if (const auto self = weak.lock()) self->killed(std::move(dead), received_ns);
+        });
     answered(v, v.listener.deny(v.call.id, v.verdict.error_number), pending);
     if (!killed) {
       pending->set_outcome("kill failed: " + killed.error().message);
-      log::error("cannot kill a container by its cgroup", {{"id", id()}, {"error", killed.error().message}});
+      log::error("cannot kill a container by its cgroup",
+                 {{"id", id()}, {"error", killed.error().message}});
       callbacks.kill_all();
     }
   }
@@ -198,7 +212,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
       });
       return;
     }
-    if (pending && pending->outcome().empty()) pending->set_outcome("quarantined: " + at.error().message);
+    if (pending && pending->outcome().empty())
+      pending->set_outcome("quarantined: " + at.error().message);
     report_contained();
   }
 
@@ -230,13 +245,17 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
         request.cgroup = containment->cgroup_path();
         request.processes = containment->pids(kMaxListedProcesses);
       }
-      collect_evidence(loop, std::move(request), kEvidenceDeadline, [id = id()](Result<void> collected) {
-        if (!collected) log::warn("evidence is incomplete", {{"id", id}, {"error", collected.error().message}});
-      });
+      collect_evidence(loop, std::move(request), kEvidenceDeadline,
+                       [id = id()](Result<void> collected) {
+                         if (!collected)
+                           log::warn("evidence is incomplete",
+                                     {{"id", id}, {"error", collected.error().message}});
+                       });
     } else {
       log::warn("no evidence", {{"id", id()}, {"error", directory.error().message}});
       const std::string& outcome = violation.outcome();
-      violation.set_outcome(outcome + (outcome.empty() ? "" : "; ") + "no evidence: " + directory.error().message);
+      violation.set_outcome(outcome + (outcome.empty() ? "" : "; ") +
+                            "no evidence: " + directory.error().message);
     }
     callbacks.report(std::move(violation));
   }
@@ -255,7 +274,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   // --- records
 
-  node::v1::Violation with_identity(node::v1::Violation violation, const std::string& exec_id) const {
+  node::v1::Violation with_identity(node::v1::Violation violation,
+                                    const std::string& exec_id) const {
     *violation.mutable_identity() = charge.identity;
     violation.set_exec_id(exec_id);
     violation.set_profile_name(charge.profile_name);
@@ -265,10 +285,12 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   }
 
   std::optional<node::v1::Violation> begin_record(const Violated& v) const {
-    return with_identity(make_violation(v.call, v.verdict, v.phase, v.origin, charge.profile_name), v.exec_id);
+    return with_identity(make_violation(v.call, v.verdict, v.phase, v.origin, charge.profile_name),
+                         v.exec_id);
   }
 
-  // The thread is parked in its call or already stopping: what /proc says of the number is about it, unless it died.
+  // The thread is parked in its call or already stopping: what /proc says of the number is about
+  // it, unless it died.
   static void add_offender(const Violated& v, node::v1::Violation& record) {
     const Offender offender = read_offender(v.call.tid);
     record.set_pid(offender.pid);
@@ -277,8 +299,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   }
 
   std::optional<node::v1::Violation> record_if_wanted(const Violated& v) {
-    const bool wanted =
-        limiter.wants_detail({v.call.tid, v.call.nr, v.call.args}, {v.phase, v.origin, v.verdict}, v.received_ns);
+    const bool wanted = limiter.wants_detail({v.call.tid, v.call.nr, v.call.args},
+                                             {v.phase, v.origin, v.verdict}, v.received_ns);
     if (!wanted) {
       watch_summaries();
       tell_counts_soon();
@@ -294,15 +316,18 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     return record;
   }
 
-  bool answered(const Violated& v, const Result<Delivery>& delivery, std::optional<node::v1::Violation>& record) const {
+  bool answered(const Violated& v, const Result<Delivery>& delivery,
+                std::optional<node::v1::Violation>& record) const {
     if (!delivery)
-      log::error("cannot answer a seccomp notification", {{"id", id()}, {"error", delivery.error().message}});
+      log::error("cannot answer a seccomp notification",
+                 {{"id", id()}, {"error", delivery.error().message}});
     if (record) record->set_answered_ns(static_cast<std::uint64_t>(monotonic_ns() - v.received_ns));
     return delivery && *delivery == Delivery::kDelivered;
   }
 
   bool is_forgiven(const Violated& v) const {
-    return forgive_until_ns > v.received_ns && last_quarantine == CallKey{v.call.tid, v.call.nr, v.call.args};
+    return forgive_until_ns > v.received_ns &&
+           last_quarantine == CallKey{v.call.tid, v.call.nr, v.call.args};
   }
 
   // A flood moves the counters without records: people see them move all the same, once a second.
@@ -323,7 +348,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
     if (const auto also = refusals.next_summary_ns()) next = std::min(next.value_or(*also), *also);
     if (!next || *next == summary_at_ns) return;
     summary_at_ns = *next;
-    summary_timer.expires_after(std::chrono::nanoseconds(std::max<std::int64_t>(0, *next - monotonic_ns())));
+    summary_timer.expires_after(
+        std::chrono::nanoseconds(std::max<std::int64_t>(0, *next - monotonic_ns())));
     summary_timer.async_wait([weak = weak_from_this()](const asio::error_code& error) {
       const auto self = weak.lock();
       if (!self || error) return;
@@ -335,16 +361,18 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
 
   void report_summaries(bool all) {
     auto summaries = limiter.take_summaries(monotonic_ns(), all);
-    for (const auto& summary : refusals.take_summaries(monotonic_ns(), all)) summaries.push_back(summary);
+    for (const auto& summary : refusals.take_summaries(monotonic_ns(), all))
+      summaries.push_back(summary);
     for (const auto& summary : summaries) {
       Notification call;
       call.tid = summary.key.tid;
       call.nr = summary.key.nr;
       call.args = summary.key.args;
       call.arch = oci::native_audit_arch();
-      auto record = with_identity(make_violation(call, summary.context.verdict, summary.context.phase,
-                                                 summary.context.origin, charge.profile_name),
-                                  {});
+      auto record =
+          with_identity(make_violation(call, summary.context.verdict, summary.context.phase,
+                                       summary.context.origin, charge.profile_name),
+                        {});
       record.set_repeats(summary.count - 1);
       if (!summary.identical) {
         record.set_reason(record.reason() + "; " + std::to_string(summary.count) +
@@ -365,7 +393,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   bool is_news(const EndedProcess& process);
   void died(const EndedProcess& process, const Verdict& verdict, Phase phase);
   void tell_uncut(node::v1::Violation record, const EndedProcess& process);
-  void contain(std::optional<node::v1::Violation> record, const Verdict& verdict, const std::string& why);
+  void contain(std::optional<node::v1::Violation> record, const Verdict& verdict,
+               const std::string& why);
 
   [[nodiscard]] const std::string& id() const { return charge.identity.container_id(); }
 
@@ -384,7 +413,8 @@ struct Supervisor::State : std::enable_shared_from_this<Supervisor::State> {
   std::optional<node::v1::Violation> pending;  // contained, not yet reported
   CallKey last_quarantine;
   std::int64_t forgive_until_ns = 0;
-  std::array<ThreadIdentity, 256> told{};  // processes whose end was reported; the oldest goes first
+  std::array<ThreadIdentity, 256>
+      told{};  // processes whose end was reported; the oldest goes first
   std::size_t next_told = 0;
   std::uint64_t violations = 0;
   std::uint64_t continued = 0;

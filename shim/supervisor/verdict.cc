@@ -22,8 +22,9 @@ std::uint32_t layers_of(Phase phase) {
 
 bool names(const filter::CallTable& calls, Phase phase, int nr) {
   const auto rules = calls.rules_of(nr);
-  return std::any_of(rules.begin(), rules.end(),
-                     [&](const filter::CallRule& rule) { return (rule.layers & layers_of(phase)) != 0; });
+  return std::any_of(rules.begin(), rules.end(), [&](const filter::CallRule& rule) {
+    return (rule.layers & layers_of(phase)) != 0;
+  });
 }
 
 std::string_view phase_word(Phase phase) {
@@ -52,11 +53,12 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
   if (question.mode == Mode::kSupervise) action = Action::kLog;
   // A container that is being made is not frozen or killed: whoever makes it would wait for it.
   if (question.phase == Phase::kRuntime) action = Action::kDeny;
-  // Letting a call run is never the answer to one of the danger set, nor to one the container's own filter forbids.
+  // Letting a call run is never the answer to one of the danger set, nor to one the container's own
+  // filter forbids.
   if (action == Action::kLog && (dangerous || verdict.own_filter_denies)) action = Action::kDeny;
-  if (action == Action::kDeny && question.phase != Phase::kRuntime && question.mode == Mode::kEnforce &&
-      question.origin == Origin::kWorkload && actions.escalate_after > 0 &&
-      question.recent_denials + 1 >= actions.escalate_after) {
+  if (action == Action::kDeny && question.phase != Phase::kRuntime &&
+      question.mode == Mode::kEnforce && question.origin == Origin::kWorkload &&
+      actions.escalate_after > 0 && question.recent_denials + 1 >= actions.escalate_after) {
     action = actions.escalate_to;
     verdict.escalated = true;
   }
@@ -65,7 +67,8 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
   verdict.effect = effect_of(action);
 }
 
-// As an older kernel would answer, for which every C library has a way out. In supervise it runs like all else.
+// As an older kernel would answer, for which every C library has a way out. In supervise it runs
+// like all else.
 void judge_newer(const Question& question, Verdict& verdict) {
   verdict.why = Why::kNewerThanProfile;
   verdict.violation = true;
@@ -92,17 +95,21 @@ Verdict decide(const Question& question, const Law& law) {
     return verdict;
   }
   if (question.arch != oci::native_audit_arch()) {
-    // The filter lists the native architecture only, so this cannot come; if it does, no table fits it.
+    // The filter lists the native architecture only, so this cannot come; if it does, no table fits
+    // it.
     verdict.why = Why::kForeignAbi;
     judge(question, true, law.actions, verdict);
     return verdict;
   }
-  // What passes for the runtime may be something else (its init can be written to, H02): nothing of the danger set is
-  // continued for it. A runtime makes no such call under the filter (K49).
+  // What passes for the runtime may be something else (its init can be written to, H02): nothing of
+  // the danger set is continued for it. A runtime makes no such call under the filter (K49).
   const bool dangerous = law.danger.allows(question.nr, question.args, kAnyLayer);
-  const bool runtime = !dangerous && (question.phase == Phase::kRuntime || question.dying_runtime_thread);
+  const bool runtime =
+      !dangerous && (question.phase == Phase::kRuntime || question.dying_runtime_thread);
   if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
-    verdict.why = own_denies ? Why::kOwnFilter : runtime ? Why::kRuntimeLayer : Why::kAllowedByPhase;
+    verdict.why = own_denies ? Why::kOwnFilter
+                  : runtime  ? Why::kRuntimeLayer
+                             : Why::kAllowedByPhase;
     verdict.effect = own_denies ? Effect::kDeny : Effect::kContinue;
     // Record it, so that people find the reason of such a death: the kernel would have logged it.
     verdict.violation = !runtime && verdict.own_signal == OwnSignal::kKill;
@@ -110,11 +117,13 @@ Verdict decide(const Question& question, const Law& law) {
                         !law.calls.allows(question.nr, question.args, filter::kAllowedInServing);
     return verdict;
   }
-  if (own_denies && law.refused != nullptr && law.refused->allows(question.nr, question.args, kAnyLayer)) {
+  if (own_denies && law.refused != nullptr &&
+      law.refused->allows(question.nr, question.args, kAnyLayer)) {
     verdict.why = Why::kOwnFilter;
     return verdict;
   }
-  const bool newer = law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
+  const bool newer =
+      law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
   if (newer && !dangerous && !names(law.calls, Phase::kExec, question.nr)) {
     judge_newer(question, verdict);
     return verdict;
@@ -134,7 +143,8 @@ Verdict decide(const Question& question, const Law& law) {
   return verdict;
 }
 
-std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase) {
+std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile,
+                    Phase phase) {
   std::string text = syscall;
   const std::string in_phase(phase_word(phase));
   switch (verdict.why) {
@@ -145,8 +155,12 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
       if (verdict.own_signal == OwnSignal::kKill) text += ", which kills the process for it";
       return text;
     case Why::kNotInProfile: text += " is not in profile " + profile; break;
-    case Why::kNotInPhase: text += " is not allowed in phase " + in_phase + " by profile " + profile; break;
-    case Why::kArguments: text += " is not allowed with these arguments by profile " + profile; break;
+    case Why::kNotInPhase:
+      text += " is not allowed in phase " + in_phase + " by profile " + profile;
+      break;
+    case Why::kArguments:
+      text += " is not allowed with these arguments by profile " + profile;
+      break;
     case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kEndedBySignal: text += " ended the process"; break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The decision about one notified call, as data. Pure: it sees number, scalar arguments, phase and origin, never memory
-// or strings of the container (I7). The supervisor carries it out, in one switch.
+// The decision about one notified call, as data. Pure: it sees number, scalar arguments, phase and
+// origin, never memory or strings of the container (I7). The supervisor carries it out, in one
+// switch.
 #pragma once
 
 #include <cerrno>
@@ -22,7 +23,8 @@ struct ActionSet {
   Action exec = Action::kDeny;
   // Also on a call that the container's own filter refuses; on one of the danger set in any case.
   bool acts_on_refused = false;
-  // After so many denials of the workload within the window, the next is answered by `escalate_to`. 0: never.
+  // After so many denials of the workload within the window, the next is answered by `escalate_to`.
+  // 0: never.
   Action escalate_to = Action::kQuarantine;
   std::uint32_t escalate_after = 0;
   std::int64_t escalate_window_ns = 0;
@@ -32,15 +34,16 @@ struct ActionSet {
 struct Law {
   const filter::CallTable& calls;
   const filter::OwnFilter& own;
-  // The danger set, as the profile brings it: whole calls, and the arguments that make an everyday call
-  // one of them (namespace flags of clone, odd socket families). What it names is never let run unless `calls` allows
-  // it.
+  // The danger set, as the profile brings it: whole calls, and the arguments that make an everyday
+  // call one of them (namespace flags of clone, odd socket families). What it names is never let
+  // run unless `calls` allows it.
   const filter::CallTable& danger;
   const ActionSet& actions;
-  // A call that is newer than this (oci::order_of_appearance) was not left out of the profile on purpose: nobody knew
-  // of it. 0: all were known.
+  // A call that is newer than this (oci::order_of_appearance) was not left out of the profile on
+  // purpose: nobody knew of it. 0: all were known.
   std::uint32_t knows_up_to = 0;
-  // What the program is known to try in vain: no violation where the own filter refuses it. Allows nothing.
+  // What the program is known to try in vain: no violation where the own filter refuses it. Allows
+  // nothing.
   const filter::CallTable* refused = nullptr;
 };
 
@@ -50,7 +53,8 @@ struct Question {
   Origin origin = Origin::kWorkload;
   // A thread of the runtime that its execve is about to end.
   bool dying_runtime_thread = false;
-  // The container is being killed or is quarantined: nothing runs any more and nothing further is done to it.
+  // The container is being killed or is quarantined: nothing runs any more and nothing further is
+  // done to it.
   bool contained = false;
   std::uint32_t arch = 0;
   int nr = 0;
@@ -64,7 +68,8 @@ enum class Effect { kContinue, kDeny, kKill, kQuarantine };  // the last two ans
 enum class Why {
   kRuntimeLayer,    // the runtime's own call
   kAllowedByPhase,  // the profile allows it in this phase
-  kOwnFilter,       // the profile allows it, or knows that it is refused; the container's own filter refuses it
+  kOwnFilter,  // the profile allows it, or knows that it is refused; the container's own filter
+               // refuses it
   kNotInProfile,
   kNotInPhase,  // allowed in another phase
   kArguments,   // the number is allowed in this phase, these arguments are not
@@ -95,6 +100,7 @@ struct Verdict {
 Verdict decide(const Question& question, const Law& law);
 
 // For people: "unshare is not in profile nginx".
-std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile, Phase phase);
+std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile,
+                    Phase phase);
 
 }  // namespace ward::shim::supervisor

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Create, start, pause and what is answered from memory. Exec sessions are in container_exec.cc, ends in
-// container_end.cc.
+// Create, start, pause and what is answered from memory. Exec sessions are in container_exec.cc,
+// ends in container_end.cc.
 #include "shim/task/container.h"
 
 #include <unistd.h>
@@ -23,7 +23,8 @@ namespace {
 
 runtime::RuncPlace runc_place(const Surroundings& s, const std::string& bundle,
                               const runtime::RuntimeOptions& options) {
-  return {std::string(), runtime::runtime_root(options, s.containerd_namespace), options.systemd_cgroup, bundle};
+  return {std::string(), runtime::runtime_root(options, s.containerd_namespace),
+          options.systemd_cgroup, bundle};
 }
 
 Result<pid_t> read_pid(const std::string& path) {
@@ -31,7 +32,8 @@ Result<pid_t> read_pid(const std::string& path) {
   if (!text) return tl::unexpected(text.error());
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), pid);
-  if (error != std::errc() || pid <= 0) return fail(Code::kInternal, path + ": the runtime wrote no pid");
+  if (error != std::errc() || pid <= 0)
+    return fail(Code::kInternal, path + ": the runtime wrote no pid");
   return pid;
 }
 
@@ -47,8 +49,9 @@ Container::Container(Surroundings& surroundings, ContainerSpec spec)
       init_(std::make_shared<Process>(std::string(), spec_.stdio)) {}
 
 Result<void> Container::prepare() {
-  std::string asked =
-      spec_.options.binary_name.empty() ? std::string(runtime::kDefaultRuntimeBinary) : spec_.options.binary_name;
+  std::string asked = spec_.options.binary_name.empty()
+                          ? std::string(runtime::kDefaultRuntimeBinary)
+                          : spec_.options.binary_name;
   auto binary = find_program(surroundings_.guard.runtime_binary(asked));
   if (!binary) return tl::unexpected(binary.error());
   runc_.set_binary(*binary);
@@ -73,20 +76,23 @@ void Container::create(PidDone done) {
 }
 
 void Container::admit(int attempts, PidDone done) {
-  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary, digest_of_layers(spec_.rootfs));
+  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary,
+                                      digest_of_layers(spec_.rootfs));
   if (!ok && ok.error().code == Code::kUnavailable && attempts > 1) {
     // Between two of them the others of the pod are answered.
-    return asio::post(surroundings_.loop, [self = shared_from_this(), attempts, done = std::move(done)]() mutable {
-      self->admit(attempts - 1, std::move(done));
-    });
+    return asio::post(surroundings_.loop,
+                      [self = shared_from_this(), attempts, done = std::move(done)]() mutable {
+                        self->admit(attempts - 1, std::move(done));
+                      });
   }
   if (ok) ok = read_bundle();
   if (!ok) return abandon(ok.error(), std::move(done));
-  init_->streams()->when_ready([self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
-    if (!ready) return self->abandon(ready.error(), done);
-    if (!self->spec_.checkpoint.empty()) return self->create_from_checkpoint(done);
-    self->run_create(done);
-  });
+  init_->streams()->when_ready(
+      [self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {
+        if (!ready) return self->abandon(ready.error(), done);
+        if (!self->spec_.checkpoint.empty()) return self->create_from_checkpoint(done);
+        self->run_create(done);
+      });
 }
 
 void Container::run_create(PidDone done) {
@@ -102,8 +108,8 @@ void Container::run_create(PidDone done) {
     (void)self->init_->advance(ProcessStep::kCreate);
     self->init_->streams()->begin_output();
     fault::pass("create.before-events");
-    self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs, self->spec_.stdio, *pid,
-                                       {});
+    self->surroundings_.events.created(self->spec_.id, self->spec_.bundle, self->spec_.rootfs,
+                                       self->spec_.stdio, *pid, {});
     fault::pass("create.before-reply");
     done(pid);
     self->init_->in_transition = false;
@@ -117,8 +123,11 @@ void Container::abandon(Error why, PidDone done) {
   init_->close_streams();
   auto finish = [self = shared_from_this(), why = std::move(why),
                  done = std::move(done)](const Result<void>& destroyed) {
-    if (!destroyed) log::warn("after a failed create", {{"id", self->spec_.id}, {"error", destroyed.error().message}});
-    if (auto ok = unmount_rootfs(self->spec_.bundle); !ok) log::warn(ok.error().message, {{"id", self->spec_.id}});
+    if (!destroyed)
+      log::warn("after a failed create",
+                {{"id", self->spec_.id}, {"error", destroyed.error().message}});
+    if (auto ok = unmount_rootfs(self->spec_.bundle); !ok)
+      log::warn(ok.error().message, {{"id", self->spec_.id}});
     self->surroundings_.guard.forget(self->spec_.id);
     done(tl::unexpected(why));
   };
@@ -127,15 +136,17 @@ void Container::abandon(Error why, PidDone done) {
   if (runc_.place().binary.empty() || ::access(state.c_str(), F_OK) != 0) return finish({});
   runtime::RuncCall call;
   call.arguments = {"delete", "--force", spec_.id};
-  runc_.run(std::move(call), [self = shared_from_this(), finish](const Result<std::string>& result) {
-    // It deletes what it has a record of; where it was cut short it may have made more.
-    remains::remove_unrecorded_cgroups(self->surroundings_.loop, self->spec_.bundle, [finish, result] {
-      finish(result ? Result<void>() : tl::unexpected(result.error()));
-    });
-  });
+  runc_.run(
+      std::move(call), [self = shared_from_this(), finish](const Result<std::string>& result) {
+        // It deletes what it has a record of; where it was cut short it may have made more.
+        remains::remove_unrecorded_cgroups(
+            self->surroundings_.loop, self->spec_.bundle,
+            [finish, result] { finish(result ? Result<void>() : tl::unexpected(result.error())); });
+      });
 }
 
-void Container::launch(const ProcessPtr& process, runtime::RuncCall call, const std::string& pid_file, PidDone done) {
+void Container::launch(const ProcessPtr& process, runtime::RuncCall call,
+                       const std::string& pid_file, PidDone done) {
   std::shared_ptr<ConsoleSocket> console;
   if (process->stdio_spec().terminal) {
     auto made = ConsoleSocket::make(surroundings_.run_directory);
@@ -145,43 +156,49 @@ void Container::launch(const ProcessPtr& process, runtime::RuncCall call, const 
   }
   add_place(*process, pid_file, call);
   call.gate = [self = shared_from_this(), process](pid_t pid, std::function<void()> go) {
-    self->surroundings_.guard.before_runtime(self->spec_.id, process->exec_id(), pid, std::move(go));
+    self->surroundings_.guard.before_runtime(self->spec_.id, process->exec_id(), pid,
+                                             std::move(go));
   };
   runc_.run(std::move(call), after_launch(process, std::move(console), pid_file, std::move(done)));
 }
 
-void Container::add_place(const Process& process, const std::string& pid_file, runtime::RuncCall& call) const {
+void Container::add_place(const Process& process, const std::string& pid_file,
+                          runtime::RuncCall& call) const {
   call.arguments.insert(call.arguments.end(), {"--pid-file", pid_file, spec_.id});
   call.passes_stdio_on = !process.stdio_spec().terminal;
-  for (const auto& descriptor : process.streams()->child_descriptors()) call.descriptors.push_back(descriptor);
+  for (const auto& descriptor : process.streams()->child_descriptors())
+    call.descriptors.push_back(descriptor);
 }
 
-runtime::Runc::Done Container::after_launch(const ProcessPtr& process, std::shared_ptr<ConsoleSocket> console,
+runtime::Runc::Done Container::after_launch(const ProcessPtr& process,
+                                            std::shared_ptr<ConsoleSocket> console,
                                             const std::string& pid_file, PidDone done) {
-  return
-      [self = shared_from_this(), process, console = std::move(console), pid_file, hold = surroundings_.reaper.hold(),
-       warm = surroundings_.cgroup_lock.hold(), done = std::move(done)](const Result<std::string>& result) {
-        if (auto* streams = process->streams()) streams->release_child_descriptors();
-        if (!result) {
-          return done(tl::unexpected<Error>(
-              self->surroundings_.guard.why_failed(self->spec_.id, process->exec_id(), result.error())));
-        }
-        self->adopt(process, pid_file, console.get(), done);
-      };
+  return [self = shared_from_this(), process, console = std::move(console), pid_file,
+          hold = surroundings_.reaper.hold(), warm = surroundings_.cgroup_lock.hold(),
+          done = std::move(done)](const Result<std::string>& result) {
+    if (auto* streams = process->streams()) streams->release_child_descriptors();
+    if (!result) {
+      return done(tl::unexpected<Error>(self->surroundings_.guard.why_failed(
+          self->spec_.id, process->exec_id(), result.error())));
+    }
+    self->adopt(process, pid_file, console.get(), done);
+  };
 }
 
-void Container::adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console,
-                      PidDone done) {
+void Container::adopt(const ProcessPtr& process, const std::string& pid_file,
+                      const ConsoleSocket* console, PidDone done) {
   const auto pid = read_pid(pid_file);
   if (!pid) return done(tl::unexpected(pid.error()));
   process->set_pid(*pid);
   if (process->is_init()) cgroup_membership_ = read_cgroup_membership(*pid).value_or("");
-  surroundings_.reaper.watch(
-      *pid, [self = shared_from_this(), process, pid = *pid](Exit exit) { self->process_reaped(process, pid, exit); });
+  surroundings_.reaper.watch(*pid, [self = shared_from_this(), process, pid = *pid](Exit exit) {
+    self->process_reaped(process, pid, exit);
+  });
   if (console != nullptr) {
     auto master = console->receive_master();
     if (!master) return done(tl::unexpected(master.error()));
-    if (auto ok = process->streams()->attach_terminal(std::move(*master)); !ok) return done(tl::unexpected(ok.error()));
+    if (auto ok = process->streams()->attach_terminal(std::move(*master)); !ok)
+      return done(tl::unexpected(ok.error()));
   }
   surroundings_.guard.confirm(spec_.id, process->exec_id(), *pid,
                               [pid = *pid, done = std::move(done)](Result<void> ok) {
@@ -192,19 +209,20 @@ void Container::adopt(const ProcessPtr& process, const std::string& pid_file, co
 void Container::start(const std::string& exec_id, PidDone done) {
   auto process = find(exec_id);
   if (!process) return done(tl::unexpected(process.error()));
-  (*process)->operations.run(
-      [self = shared_from_this(), process = *process, done = std::move(done)](OperationQueue::Turn turn) {
-        auto reply = [turn, done](Result<pid_t> pid) { done(std::move(pid)); };
-        if (process->is_init()) {
-          self->start_init(std::move(reply));
-        } else {
-          self->start_exec(process, std::move(reply));
-        }
-      });
+  (*process)->operations.run([self = shared_from_this(), process = *process,
+                              done = std::move(done)](OperationQueue::Turn turn) {
+    auto reply = [turn, done](Result<pid_t> pid) { done(std::move(pid)); };
+    if (process->is_init()) {
+      self->start_init(std::move(reply));
+    } else {
+      self->start_exec(process, std::move(reply));
+    }
+  });
 }
 
 void Container::start_init(PidDone done) {
-  if (auto next = next_state(init_->state(), ProcessStep::kStart); !next) return done(tl::unexpected(next.error()));
+  if (auto next = next_state(init_->state(), ProcessStep::kStart); !next)
+    return done(tl::unexpected(next.error()));
   if (auto ok = fault::point("start.before-release"); !ok) return done(tl::unexpected(ok.error()));
   init_->in_transition = true;
   if (!spec_.checkpoint.empty()) return restore(std::move(done));
@@ -237,10 +255,11 @@ void Container::start_init(PidDone done) {
 }
 
 void Container::pause(Done done) {
-  init_->operations.run([self = shared_from_this(), done = std::move(done)](OperationQueue::Turn turn) {
+  init_->operations.run([self = shared_from_this(),
+                         done = std::move(done)](OperationQueue::Turn turn) {
     if (self->surroundings_.guard.is_quarantined(self->spec_.id)) {
-      return done(
-          fail(Code::kFailedPrecondition, "container " + self->spec_.id + " is quarantined: it is frozen already"));
+      return done(fail(Code::kFailedPrecondition,
+                       "container " + self->spec_.id + " is quarantined: it is frozen already"));
     }
     if (auto ok = self->init_->advance(ProcessStep::kPause); !ok) return done(ok);
     runtime::RuncCall call;
@@ -249,7 +268,8 @@ void Container::pause(Done done) {
       if (!result) {
         if (self->init_->state() == ProcessState::kPausing) {
           // It is said to run, so it must: the runtime may have come as far as to freeze it.
-          if (!self->surroundings_.guard.is_quarantined(self->spec_.id)) remains::thaw(self->init_->pid());
+          if (!self->surroundings_.guard.is_quarantined(self->spec_.id))
+            remains::thaw(self->init_->pid());
           (void)self->init_->advance(ProcessStep::kResume);
         }
         return done(tl::unexpected(result.error()));
@@ -266,11 +286,13 @@ void Container::pause(Done done) {
 }
 
 void Container::resume(Done done) {
-  init_->operations.run([self = shared_from_this(), done = std::move(done)](OperationQueue::Turn turn) {
+  init_->operations.run([self = shared_from_this(),
+                         done = std::move(done)](OperationQueue::Turn turn) {
     const std::string& id = self->spec_.id;
     if (self->surroundings_.guard.is_quarantined(id)) {
       return done(fail(Code::kFailedPrecondition,
-                       "container " + id + " is quarantined; to let it run again: ward quarantine release " + id));
+                       "container " + id +
+                           " is quarantined; to let it run again: ward quarantine release " + id));
     }
     if (auto next = next_state(self->init_->state(), ProcessStep::kResume); !next) {
       return done(tl::unexpected(next.error()));
@@ -314,7 +336,8 @@ ProcessState Container::visible_state(const Process& process) const {
   if (surroundings_.guard.is_quarantined(spec_.id)) return ProcessState::kPaused;
   // Sessions are frozen together with the container.
   const auto container = init_->state();
-  return container == ProcessState::kPaused || container == ProcessState::kPausing ? container : state;
+  return container == ProcessState::kPaused || container == ProcessState::kPausing ? container
+                                                                                   : state;
 }
 
 Result<void> Container::wait(const std::string& exec_id, Process::Waiter waiter) {
@@ -324,7 +347,8 @@ Result<void> Container::wait(const std::string& exec_id, Process::Waiter waiter)
   return {};
 }
 
-Result<void> Container::resize(const std::string& exec_id, std::uint16_t columns, std::uint16_t rows) {
+Result<void> Container::resize(const std::string& exec_id, std::uint16_t columns,
+                               std::uint16_t rows) {
   auto process = find(exec_id);
   if (!process) return tl::unexpected(process.error());
   const auto* streams = (*process)->streams();

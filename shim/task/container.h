@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of one container: create, start, exec sessions, signals, end, delete. Decides the order in which containerd
-// learns of things (C61): an end is told after the start it belongs to, and the init's after those
-// of all exec sessions. Calls the guard's hooks in their order and knows nothing of what they do.
+// The life of one container: create, start, exec sessions, signals, end, delete. Decides the order
+// in which containerd learns of things (C61): an end is told after the start it belongs to, and the
+// init's after those of all exec sessions. Calls the guard's hooks in their order and knows nothing
+// of what they do.
 #pragma once
 
 #include <sys/types.h>
@@ -77,7 +78,8 @@ class Container : public std::enable_shared_from_this<Container> {
 
   Container(Surroundings& surroundings, ContainerSpec spec);
 
-  // Until it has come back well the container is to be treated as absent; after an error nothing of it is left.
+  // Until it has come back well the container is to be treated as absent; after an error nothing of
+  // it is left.
   void create(PidDone done);
   [[nodiscard]] bool is_created() const { return created_; }
 
@@ -97,7 +99,8 @@ class Container : public std::enable_shared_from_this<Container> {
   Result<void> resize(const std::string& exec_id, std::uint16_t columns, std::uint16_t rows);
   Result<void> close_stdin(const std::string& exec_id);
 
-  // Every process dies, by the runtime's hand; for the guard, and for shared pid namespaces when the init ends.
+  // Every process dies, by the runtime's hand; for the guard, and for shared pid namespaces when
+  // the init ends.
   void kill_all();
   // The guard froze or released the container.
   void set_frozen(bool frozen);
@@ -110,7 +113,8 @@ class Container : public std::enable_shared_from_this<Container> {
  private:
   using ProcessPtr = std::shared_ptr<Process>;
 
-  // What a create does before the runtime: the bundle is made complete, then judged, as often as a busy node takes.
+  // What a create does before the runtime: the bundle is made complete, then judged, as often as a
+  // busy node takes.
   Result<void> prepare();
   void admit(int attempts, PidDone done);
   Result<void> read_bundle();
@@ -122,19 +126,25 @@ class Container : public std::enable_shared_from_this<Container> {
     return {&surroundings_.reaper, spec_.id, surroundings_.containerd_namespace};
   }
   void abandon(Error why, PidDone done);
-  // Runs `create` or `exec`, and comes back when the new process is known, watched and confirmed by the guard.
-  void launch(const ProcessPtr& process, runtime::RuncCall call, const std::string& pid_file, PidDone done);
-  void add_place(const Process& process, const std::string& pid_file, runtime::RuncCall& call) const;
+  // Runs `create` or `exec`, and comes back when the new process is known, watched and confirmed by
+  // the guard.
+  void launch(const ProcessPtr& process, runtime::RuncCall call, const std::string& pid_file,
+              PidDone done);
+  void add_place(const Process& process, const std::string& pid_file,
+                 runtime::RuncCall& call) const;
   // What is to be done when the runtime is back.
-  runtime::Runc::Done after_launch(const ProcessPtr& process, std::shared_ptr<ConsoleSocket> console,
+  runtime::Runc::Done after_launch(const ProcessPtr& process,
+                                   std::shared_ptr<ConsoleSocket> console,
                                    const std::string& pid_file, PidDone done);
-  void adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console, PidDone done);
+  void adopt(const ProcessPtr& process, const std::string& pid_file, const ConsoleSocket* console,
+             PidDone done);
   void start_init(PidDone done);
   void begin_exec(const ProcessPtr& process);
   [[nodiscard]] bool may_begin_exec(const Process& process) const;
   void start_exec(const ProcessPtr& process, PidDone done);
   void run_exec(const ProcessPtr& process, const std::string& document, PidDone done);
-  bool go_on_with_early(const ProcessPtr& process, const std::string& document, const PidDone& done);
+  bool go_on_with_early(const ProcessPtr& process, const std::string& document,
+                        const PidDone& done);
   void exec_failed(const ProcessPtr& process);
   void kill_strays();
   void let_killed_die();
@@ -157,12 +167,13 @@ class Container : public std::enable_shared_from_this<Container> {
   runtime::Runc runc_;
   ProcessPtr init_;
   std::map<std::string, ProcessPtr> execs_;
-  std::string cgroup_membership_;  // of the init before it ran anything: the text of its /proc/<pid>/cgroup
+  std::string
+      cgroup_membership_;  // of the init before it ran anything: the text of its /proc/<pid>/cgroup
   std::shared_ptr<OomWatch> oom_watch_;
   bool created_ = false;
   bool private_pid_namespace_ = true;
-  // Whether the shim may do what the verb of the runtime would: a process of the runtime takes longer than everything
-  // else in a start or a delete.
+  // Whether the shim may do what the verb of the runtime would: a process of the runtime takes
+  // longer than everything else in a start or a delete.
   bool may_start_ = false;
   bool may_delete_ = false;
   std::shared_ptr<runtime::StartFifo> start_fifo_;  // while a start waits for it

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoint of a running container, and the start of one from a checkpoint instead of from its program.
+// Checkpoint of a running container, and the start of one from a checkpoint instead of from its
+// program.
 #include <filesystem>
 
 #include "lib/base/file.h"
@@ -28,13 +29,16 @@ void Container::checkpoint(const std::string& path, runtime::CheckpointOptions o
   init_->operations.run([self = shared_from_this(), path, options = std::move(options),
                          done = std::move(done)](OperationQueue::Turn turn) {
     const std::string image = path.empty() ? options.image_path : path;
-    if (image.empty()) return done(fail(Code::kInvalidArgument, "a checkpoint needs a path to go to"));
-    if (auto next = next_state(self->init_->state(), ProcessStep::kCheckpoint); !next || self->init_->reaped()) {
+    if (image.empty())
+      return done(fail(Code::kInvalidArgument, "a checkpoint needs a path to go to"));
+    if (auto next = next_state(self->init_->state(), ProcessStep::kCheckpoint);
+        !next || self->init_->reaped()) {
       return done(next ? fail(Code::kFailedPrecondition, "cannot checkpoint a stopped container")
                        : tl::unexpected(next.error()));
     }
     if (self->surroundings_.guard.is_quarantined(self->spec_.id)) {
-      return done(fail(Code::kFailedPrecondition, "container " + self->spec_.id + " is quarantined"));
+      return done(
+          fail(Code::kFailedPrecondition, "container " + self->spec_.id + " is quarantined"));
     }
     const auto criu = runtime::criu_directory(self->spec_.options, self->spec_.bundle);
     if (!criu) return done(tl::unexpected(criu.error()));
@@ -43,9 +47,11 @@ void Container::checkpoint(const std::string& path, runtime::CheckpointOptions o
     call.arguments = runtime::checkpoint_arguments(options, image, work);
     call.arguments.push_back(self->spec_.id);
     call.path_first = *criu;
-    self->runc_.run(std::move(call), [self, turn, done, image, work](const Result<std::string>& result) {
+    self->runc_.run(std::move(call), [self, turn, done, image,
+                                      work](const Result<std::string>& result) {
       std::error_code ignored;
-      auto answer = result ? Result<void>() : tl::unexpected(with_criu_error(result.error(), work + "/dump.log"));
+      auto answer = result ? Result<void>()
+                           : tl::unexpected(with_criu_error(result.error(), work + "/dump.log"));
       if (work == self->criu_work_path({})) std::filesystem::remove_all(work, ignored);
       if (answer) self->surroundings_.events.checkpointed(self->spec_.id, image);
       done(answer);
@@ -55,16 +61,20 @@ void Container::checkpoint(const std::string& path, runtime::CheckpointOptions o
 
 // Nothing runs yet: the checkpoint becomes processes at Start.
 void Container::create_from_checkpoint(const PidDone& done) {
-  if (const auto criu = runtime::criu_directory(spec_.options, spec_.bundle); !criu) return abandon(criu.error(), done);
+  if (const auto criu = runtime::criu_directory(spec_.options, spec_.bundle); !criu)
+    return abandon(criu.error(), done);
   // A restored process has the filter it had, and no listener could be put into it.
   if (surroundings_.guard.is_supervised(spec_.id)) {
     return abandon({Code::kFailedPrecondition,
-                    "container " + spec_.id + " has a profile, which cannot be put in force on a restored process", 0},
+                    "container " + spec_.id +
+                        " has a profile, which cannot be put in force on a restored process",
+                    0},
                    done);
   }
   created_ = true;
   (void)init_->advance(ProcessStep::kCreate);
-  surroundings_.events.created(spec_.id, spec_.bundle, spec_.rootfs, spec_.stdio, 0, spec_.checkpoint);
+  surroundings_.events.created(spec_.id, spec_.bundle, spec_.rootfs, spec_.stdio, 0,
+                               spec_.checkpoint);
   done(pid_t{0});
 }
 

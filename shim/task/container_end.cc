@@ -48,12 +48,14 @@ void Container::process_reaped(const ProcessPtr& process, pid_t pid, Exit exit) 
   surroundings_.guard.exited(spec_.id, process->exec_id(), exit);
   if (process->abandoned || process->pid() != pid) return;
   if (process->is_init() && start_fifo_) start_fifo_->init_ended();
-  // With a pid namespace of its own the kernel ends everything together with the init; without one, nobody does.
+  // With a pid namespace of its own the kernel ends everything together with the init; without one,
+  // nobody does.
   if (process->is_init() && !private_pid_namespace_) kill_all();
   publish_ends();
 }
 
-// The one place that says in which order ends are told: not before the start they belong to, sessions before the init.
+// The one place that says in which order ends are told: not before the start they belong to,
+// sessions before the init.
 void Container::publish_ends() {
   bool sessions_live = false;
   std::vector<ProcessPtr> ended;
@@ -66,7 +68,8 @@ void Container::publish_ends() {
     }
   }
   for (const auto& exec : ended) publish_end(exec);
-  if (init_->reaped() && !init_->has_ended() && !init_->in_transition && created_ && !sessions_live) publish_end(init_);
+  if (init_->reaped() && !init_->has_ended() && !init_->in_transition && created_ && !sessions_live)
+    publish_end(init_);
 }
 
 void Container::publish_end(const ProcessPtr& process) {
@@ -82,14 +85,16 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   if (!process->is_init() && process->state() == ProcessState::kAdded) {
     return done(fail(Code::kFailedPrecondition, "process not created"));
   }
-  if (process->has_ended() || process->reaped()) return done(fail(Code::kNotFound, "process already finished"));
+  if (process->has_ended() || process->reaped())
+    return done(fail(Code::kNotFound, "process already finished"));
   if (signal < 0 || signal > SIGRTMAX)
     return done(fail(Code::kInvalidArgument, "no such signal: " + std::to_string(signal)));
-  // A frozen process takes no signal but the last one, and a person who kills a quarantined container means it.
-  // Signal 0 only asks whether it is there.
+  // A frozen process takes no signal but the last one, and a person who kills a quarantined
+  // container means it. Signal 0 only asks whether it is there.
   if (signal != 0 && surroundings_.guard.is_quarantined(spec_.id))
     return done(surroundings_.guard.kill_container(spec_.id));
-  // A paused container is left to the runtime, which thaws it. Else its work is one system call, without its cost.
+  // A paused container is left to the runtime, which thaws it. Else its work is one system call,
+  // without its cost.
   const bool frozen = signal == SIGKILL && init_->state() == ProcessState::kPaused;
   if (!process->is_init() || (!all && !frozen)) {
     auto sent = process->signal(signal);
@@ -105,8 +110,8 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   });
 }
 
-// A v1 freezer holds even SIGKILL back, whoever froze: a pause that is not over, or somebody else on this node. With
-// the init everybody dies; a session dies alone.
+// A v1 freezer holds even SIGKILL back, whoever froze: a pause that is not over, or somebody else
+// on this node. With the init everybody dies; a session dies alone.
 void Container::let_killed_die() {
   if (surroundings_.guard.is_quarantined(spec_.id)) return;
   if (init_->is_dying()) return remains::thaw(init_->pid());
@@ -129,7 +134,8 @@ void Container::kill_all() {
 }
 
 void Container::list_processes(std::function<void(Result<std::vector<TaskProcess>>)> done) {
-  auto name_them = [self = shared_from_this(), done = std::move(done)](const Result<std::vector<pid_t>>& pids) {
+  auto name_them = [self = shared_from_this(),
+                    done = std::move(done)](const Result<std::vector<pid_t>>& pids) {
     if (!pids) return done(tl::unexpected(pids.error()));
     std::vector<TaskProcess> result;
     for (const pid_t pid : *pids) {
@@ -140,8 +146,9 @@ void Container::list_processes(std::function<void(Result<std::vector<TaskProcess
     }
     done(std::move(result));
   };
-  // containerd from 1.7 on takes a task without processes for one that its own death left half made: when it starts
-  // again it deletes it, and the exit code with it. A task that ended and was not deleted yet is none of these.
+  // containerd from 1.7 on takes a task without processes for one that its own death left half
+  // made: when it starts again it deletes it, and the exit code with it. A task that ended and was
+  // not deleted yet is none of these.
   if (init_->reaped()) return name_them(std::vector<pid_t>{init_->pid()});
   auto pids = read_cgroup_pids(init_->pid());
   if (pids && !pids->empty()) return name_them(pids);
@@ -157,16 +164,18 @@ void Container::remove(const std::string& exec_id, std::function<void(Result<Dep
   auto process = find(exec_id);
   if (!process) return done(tl::unexpected(process.error()));
   if (!(*process)->is_init()) return remove_exec(*process, std::move(done));
-  init_->operations.run([self = shared_from_this(), done = std::move(done)](OperationQueue::Turn turn) {
-    self->remove_init(std::move(turn), done);
-  });
+  init_->operations.run(
+      [self = shared_from_this(), done = std::move(done)](OperationQueue::Turn turn) {
+        self->remove_init(std::move(turn), done);
+      });
 }
 
 void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result<Departed>)> done) {
   if (auto next = next_state(init_->state(), ProcessStep::kDelete); !next) {
-    // Reaped and only held back: it will be over in a moment, and the caller was told nothing wrong. A Delete that
-    // waited for its turn behind another one finds nothing any more.
-    if (!init_->reaped() || init_->state() == ProcessState::kDeleted) return done(tl::unexpected(next.error()));
+    // Reaped and only held back: it will be over in a moment, and the caller was told nothing
+    // wrong. A Delete that waited for its turn behind another one finds nothing any more.
+    if (!init_->reaped() || init_->state() == ProcessState::kDeleted)
+      return done(tl::unexpected(next.error()));
   }
   if (!init_->has_ended()) {
     // Created and never started, or about to be told as ended: its status is part of the answer.
@@ -192,7 +201,8 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
     self->init_->close_streams();
     self->end_unstarted_execs();
     fault::pass("delete.before-unmount");
-    if (auto ok = unmount_rootfs(self->spec_.bundle); !ok) log::warn(ok.error().message, {{"id", self->spec_.id}});
+    if (auto ok = unmount_rootfs(self->spec_.bundle); !ok)
+      log::warn(ok.error().message, {{"id", self->spec_.id}});
     self->surroundings_.guard.forget(self->spec_.id);
     self->surroundings_.events.deleted(self->spec_.id, self->init_->pid(), *self->init_->exit());
     fault::pass("delete.before-reply");

@@ -15,7 +15,8 @@
 namespace ward::shim::task {
 namespace {
 
-// Between the notification and the count the kernel chooses whom to kill: some microseconds, more under load.
+// Between the notification and the count the kernel chooses whom to kill: some microseconds, more
+// under load.
 constexpr std::chrono::milliseconds kFirstLook{1};
 constexpr std::chrono::milliseconds kLastLook{512};
 
@@ -23,10 +24,16 @@ constexpr std::chrono::milliseconds kLastLook{512};
 
 OomWatch::~OomWatch() { stop(); }
 
-OomWatch::OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup, std::function<void()> killed)
-    : later_(loop), events_(loop), mode_(mode), cgroup_(std::move(cgroup)), killed_(std::move(killed)) {}
+OomWatch::OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
+                   std::function<void()> killed)
+    : later_(loop),
+      events_(loop),
+      mode_(mode),
+      cgroup_(std::move(cgroup)),
+      killed_(std::move(killed)) {}
 
-Result<std::shared_ptr<OomWatch>> OomWatch::open(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
+Result<std::shared_ptr<OomWatch>> OomWatch::open(asio::io_context& loop, Mode mode,
+                                                 std::filesystem::path cgroup,
                                                  std::function<void()> killed) {
   std::shared_ptr<OomWatch> watch(new OomWatch(loop, mode, std::move(cgroup), std::move(killed)));
   auto listening = mode == Mode::kV1 ? watch->listen_v1() : watch->listen_unified();
@@ -48,13 +55,15 @@ Result<void> OomWatch::listen_v1() {
   if (!registration) return fail_errno("open " + register_path.string());
   // The kernel keeps the eventfd and the cgroup; `control` only names which file of it is meant.
   const auto line = std::to_string(signalled.get()) + " " + std::to_string(control.get());
-  if (::write(registration.get(), line.data(), line.size()) < 0) return fail_errno("write " + register_path.string());
+  if (::write(registration.get(), line.data(), line.size()) < 0)
+    return fail_errno("write " + register_path.string());
   events_.assign(signalled.release());
   return {};
 }
 
-// kernfs wakes whoever polls an open memory.events for POLLPRI, and reading it arms the next wake-up. An inotify
-// instance would do, too, but a user may have no more than 128 of them by default.
+// kernfs wakes whoever polls an open memory.events for POLLPRI, and reading it arms the next
+// wake-up. An inotify instance would do, too, but a user may have no more than 128 of them by
+// default.
 Result<void> OomWatch::listen_unified() {
   const auto path = cgroup_ / "memory.events";
   UniqueFd counters(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -76,8 +85,9 @@ void OomWatch::wait() {
     if (self->events_.is_open()) self->wait();
   };
   using asio::posix::stream_descriptor;
-  events_.async_wait(mode_ == Mode::kV1 ? stream_descriptor::wait_read : stream_descriptor::wait_error,
-                     std::move(woken));
+  events_.async_wait(
+      mode_ == Mode::kV1 ? stream_descriptor::wait_read : stream_descriptor::wait_error,
+      std::move(woken));
 }
 
 bool OomWatch::take_notification() {
@@ -99,9 +109,9 @@ void OomWatch::report(bool notified) {
   if (const auto killed = killed_) killed();
 }
 
-// v1 notifies whoever waits for memory, several times for one kill and before it: only the counter knows how many there
-// were. Where it cannot (kernels before 4.13, or a cgroup whose processes wait instead of being killed), a notification
-// is all that can be had.
+// v1 notifies whoever waits for memory, several times for one kill and before it: only the counter
+// knows how many there were. Where it cannot (kernels before 4.13, or a cgroup whose processes wait
+// instead of being killed), a notification is all that can be had.
 void OomWatch::report_v1(bool notified) {
   const std::string counters = read_counters();
   const auto kills = find_cgroup_key(counters, "oom_kill");

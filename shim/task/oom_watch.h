@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Notices that the kernel killed a process of a container because its memory limit was reached. One descriptor on the
-// loop: an eventfd that the v1 memory controller signals, or memory.events of cgroup2 itself, polled. Costs nothing
-// while nothing happens.
+// Notices that the kernel killed a process of a container because its memory limit was reached. One
+// descriptor on the loop: an eventfd that the v1 memory controller signals, or memory.events of
+// cgroup2 itself, polled. Costs nothing while nothing happens.
 // Source: Documentation/admin-guide/cgroup-v1/memory.rst "OOM Control", cgroup-v2.rst "memory.events"
 #pragma once
 
@@ -24,10 +24,11 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
  public:
   enum class Mode { kV1, kUnified };
 
-  // `killed` is called also for kills before this call; from the loop, or from inside check(). v1: once for each kill.
-  // Unified: once for each time something was killed, which with memory.oom.group is the whole cgroup. kNotFound where
-  // the cgroup has no memory controller.
-  static Result<std::shared_ptr<OomWatch>> open(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
+  // `killed` is called also for kills before this call; from the loop, or from inside check(). v1:
+  // once for each kill. Unified: once for each time something was killed, which with
+  // memory.oom.group is the whole cgroup. kNotFound where the cgroup has no memory controller.
+  static Result<std::shared_ptr<OomWatch>> open(asio::io_context& loop, Mode mode,
+                                                std::filesystem::path cgroup,
                                                 std::function<void()> killed);
   ~OomWatch();
   OomWatch(const OomWatch&) = delete;
@@ -38,7 +39,8 @@ class OomWatch : public std::enable_shared_from_this<OomWatch> {
   void stop();  // `killed` is not called any more
 
  private:
-  OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup, std::function<void()> killed);
+  OomWatch(asio::io_context& loop, Mode mode, std::filesystem::path cgroup,
+           std::function<void()> killed);
   Result<void> listen_v1();
   Result<void> listen_unified();
   void wait();

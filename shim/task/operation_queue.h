@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Start, Pause, Resume and Delete of one process must not overlap, and each spans several turns of the loop: this runs
-// them one after the other. Kill and State do not wait here (a hanging pause must not make a container unkillable).
+// Start, Pause, Resume and Delete of one process must not overlap, and each spans several turns of
+// the loop: this runs them one after the other. Kill and State do not wait here (a hanging pause
+// must not make a container unkillable).
 #pragma once
 
 #include <deque>

@@ -31,7 +31,9 @@ tl::unexpected<Error> refuse(ProcessState state, ProcessStep step) {
     case ProcessStep::kPause:
     case ProcessStep::kPaused:
     case ProcessStep::kResume: text += " state"; break;
-    case ProcessStep::kExec: text += state == ProcessState::kStopped ? " container" : " state"; break;
+    case ProcessStep::kExec:
+      text += state == ProcessState::kStopped ? " container" : " state";
+      break;
     case ProcessStep::kUpdate:
     case ProcessStep::kCheckpoint: text += " container"; break;
     default: text += " process"; break;
@@ -83,7 +85,9 @@ Result<ProcessState> next_state(ProcessState state, ProcessStep step) {
       if (state == S::kAdded || state == S::kCreated || state == S::kStopped) return S::kDeleted;
       break;
     case ProcessStep::kUpdate:
-      if (state == S::kCreated || state == S::kRunning || state == S::kPausing || state == S::kPaused) return state;
+      if (state == S::kCreated || state == S::kRunning || state == S::kPausing ||
+          state == S::kPaused)
+        return state;
       break;
     case ProcessStep::kCheckpoint:
       if (state == S::kRunning || state == S::kPaused) return state;

@@ -10,17 +10,21 @@
 
 namespace ward::shim::task {
 
-Result<void> mount_rootfs(const std::filesystem::path& bundle, const std::vector<RootfsMount>& mounts) {
+Result<void> mount_rootfs(const std::filesystem::path& bundle,
+                          const std::vector<RootfsMount>& mounts) {
   const auto rootfs = bundle / "rootfs";
   if (mounts.empty()) return {};
   std::error_code error;
   std::filesystem::create_directory(rootfs, error);
   if (error) return fail_errno("mkdir " + rootfs.string(), error.value());
   for (const auto& mount : mounts) {
-    const std::filesystem::path below = std::filesystem::path("/" + mount.target).lexically_normal().relative_path();
+    const std::filesystem::path below =
+        std::filesystem::path("/" + mount.target).lexically_normal().relative_path();
     // What is mounted already is the image's, and so are its links.
-    const auto target = below.empty() ? Result<std::filesystem::path>(rootfs) : resolve_inside(rootfs, below);
-    auto mounted = target ? mount_at(mount.type, mount.source, *target, mount.options) : tl::unexpected(target.error());
+    const auto target =
+        below.empty() ? Result<std::filesystem::path>(rootfs) : resolve_inside(rootfs, below);
+    auto mounted = target ? mount_at(mount.type, mount.source, *target, mount.options)
+                          : tl::unexpected(target.error());
     if (mounted) continue;
     if (auto undone = unmount_rootfs(bundle); !undone) log::warn(undone.error().message);
     return fail_with("rootfs", mounted.error());
@@ -34,7 +38,8 @@ std::string digest_of_layers(const std::vector<RootfsMount>& mounts) {
   for (const auto& mount : mounts) {
     if (mount.type != "overlay") continue;
     for (const std::string& option : mount.options)
-      if (option.rfind(kLayers, 0) == 0) all += mount.target + "\n" + option.substr(kLayers.size()) + "\n";
+      if (option.rfind(kLayers, 0) == 0)
+        all += mount.target + "\n" + option.substr(kLayers.size()) + "\n";
   }
   return all.empty() ? all : sha256_hex(all);
 }

@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::chrono::seconds kQuietBeforeTrim{2};
 
-// Making a container or a session needs more heap and touches more code than waiting for its end. Code pages are clean
-// and come back from the page cache when they are called.
+// Making a container or a session needs more heap and touches more code than waiting for its end.
+// Code pages are clean and come back from the page cache when they are called.
 void give_memory_back() {
   ::malloc_trim(0);
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
@@ -31,7 +31,8 @@ void give_memory_back() {
 
 }  // namespace
 
-Sandbox::Sandbox(Surroundings surroundings) : surroundings_(std::move(surroundings)), quiet_(surroundings_.loop) {}
+Sandbox::Sandbox(Surroundings surroundings)
+    : surroundings_(std::move(surroundings)), quiet_(surroundings_.loop) {}
 
 void Sandbox::trim_when_quiet() {
   quiet_.expires_after(kQuietBeforeTrim);
@@ -43,7 +44,8 @@ void Sandbox::trim_when_quiet() {
 void Sandbox::create(ContainerSpec spec, Container::PidDone done) {
   const std::string id = spec.id;
   if (closed_) return done(fail(Code::kUnavailable, "the shim is shutting down"));
-  if (containers_.count(id) != 0) return done(fail(Code::kAlreadyExists, "container " + id + " exists already"));
+  if (containers_.count(id) != 0)
+    return done(fail(Code::kAlreadyExists, "container " + id + " exists already"));
   auto container = std::make_shared<Container>(surroundings_, std::move(spec));
   containers_.emplace(id, container);
   container->create([this, id, done = std::move(done)](Result<pid_t> pid) {
@@ -56,11 +58,13 @@ void Sandbox::create(ContainerSpec spec, Container::PidDone done) {
 
 Result<std::shared_ptr<Container>> Sandbox::find(const std::string& id) const {
   const auto found = containers_.find(id);
-  if (found == containers_.end() || !found->second->is_created()) return fail(Code::kNotFound, "container not created");
+  if (found == containers_.end() || !found->second->is_created())
+    return fail(Code::kNotFound, "container not created");
   return found->second;
 }
 
-void Sandbox::remove(const std::string& id, const std::string& exec_id, std::function<void(Result<Departed>)> done) {
+void Sandbox::remove(const std::string& id, const std::string& exec_id,
+                     std::function<void(Result<Departed>)> done) {
   auto container = find(id);
   if (!container) return done(tl::unexpected(container.error()));
   const bool whole = exec_id.empty();
@@ -68,7 +72,8 @@ void Sandbox::remove(const std::string& id, const std::string& exec_id, std::fun
                   of = std::weak_ptr<Container>(*container)](Result<Departed> departed) {
     // The id may have a new owner by now.
     const auto kept = containers_.find(id);
-    if (departed && whole && kept != containers_.end() && kept->second == of.lock()) containers_.erase(kept);
+    if (departed && whole && kept != containers_.end() && kept->second == of.lock())
+      containers_.erase(kept);
     done(std::move(departed));
     // A probe that execs must not leave a pod's shim four times as large until its next container.
     if (!whole) trim_when_quiet();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The containers that one shim serves: those of a pod, or a single one. Knows who is there; what happens to each is
-// Container's business.
+// The containers that one shim serves: those of a pod, or a single one. Knows who is there; what
+// happens to each is Container's business.
 #pragma once
 
 #include <asio/steady_timer.hpp>
@@ -22,16 +22,20 @@ class Sandbox {
   void create(ContainerSpec spec, Container::PidDone done);
   // kNotFound "container not created", also while its create is on the way.
   [[nodiscard]] Result<std::shared_ptr<Container>> find(const std::string& id) const;
-  // Deletes an exec session or, where `exec_id` is empty, the container's init and with it the container.
-  void remove(const std::string& id, const std::string& exec_id, std::function<void(Result<Departed>)> done);
+  // Deletes an exec session or, where `exec_id` is empty, the container's init and with it the
+  // container.
+  void remove(const std::string& id, const std::string& exec_id,
+              std::function<void(Result<Departed>)> done);
   [[nodiscard]] bool empty() const { return containers_.empty(); }
   [[nodiscard]] std::size_t size() const { return containers_.size(); }
-  [[nodiscard]] bool was_used() const { return was_used_; }  // a container was made here, whatever became of it
+  [[nodiscard]] bool was_used() const {
+    return was_used_;
+  }  // a container was made here, whatever became of it
   // The shim is leaving: a container that is made now would lose it at once.
   void close() { closed_ = true; }
 
-  // After work that touched more code and heap than waiting does, and that a node repeats now and then (numbers every
-  // ten seconds).
+  // After work that touched more code and heap than waiting does, and that a node repeats now and
+  // then (numbers every ten seconds).
   void trim_when_quiet();
 
  private:

@@ -9,13 +9,15 @@ namespace {
 
 template <typename Message>
 TaskEvent make_event(const char* topic, const char* type, const Message& message) {
-  return {std::string("/tasks/") + topic, std::string("containerd.events.") + type, message.SerializeAsString()};
+  return {std::string("/tasks/") + topic, std::string("containerd.events.") + type,
+          message.SerializeAsString()};
 }
 
 }  // namespace
 
-void TaskEvents::created(const std::string& id, const std::string& bundle, const std::vector<RootfsMount>& rootfs,
-                         const streams::StdioSpec& io, pid_t pid, const std::string& checkpoint) {
+void TaskEvents::created(const std::string& id, const std::string& bundle,
+                         const std::vector<RootfsMount>& rootfs, const streams::StdioSpec& io,
+                         pid_t pid, const std::string& checkpoint) {
   containerd::TaskCreate m;
   m.set_container_id(id);
   m.set_bundle(bundle);
@@ -57,7 +59,8 @@ void TaskEvents::exec_started(const std::string& id, const std::string& exec_id,
   publish_(make_event("exec-started", "TaskExecStarted", m));
 }
 
-void TaskEvents::exited(const std::string& id, const std::string& exec_id, pid_t pid, const Exit& exit) {
+void TaskEvents::exited(const std::string& id, const std::string& exec_id, pid_t pid,
+                        const Exit& exit) {
   containerd::TaskExit m;
   m.set_container_id(id);
   m.set_id(exec_id.empty() ? id : exec_id);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What containerd is told of a task. Builds the messages; the order of the calls is the order of the events, and
-// sending them is the business of whoever gave `publish`.
+// What containerd is told of a task. Builds the messages; the order of the calls is the order of
+// the events, and sending them is the business of whoever gave `publish`.
 #pragma once
 
 #include <sys/types.h>
@@ -25,8 +25,9 @@ class TaskEvents {
  public:
   explicit TaskEvents(std::function<void(TaskEvent)> publish) : publish_(std::move(publish)) {}
 
-  void created(const std::string& id, const std::string& bundle, const std::vector<RootfsMount>& rootfs,
-               const streams::StdioSpec& io, pid_t pid, const std::string& checkpoint);
+  void created(const std::string& id, const std::string& bundle,
+               const std::vector<RootfsMount>& rootfs, const streams::StdioSpec& io, pid_t pid,
+               const std::string& checkpoint);
   void started(const std::string& id, pid_t pid);
   void exec_added(const std::string& id, const std::string& exec_id);
   void exec_started(const std::string& id, const std::string& exec_id, pid_t pid);

@@ -16,21 +16,27 @@ namespace {
 
 constexpr std::size_t kLongestId = 76;
 // runc runs `exec` from this document alone; what does not say so is refused rather than guessed.
-constexpr std::string_view kProcessType = "types.containerd.io/opencontainers/runtime-spec/1/Process";
+constexpr std::string_view kProcessType =
+    "types.containerd.io/opencontainers/runtime-spec/1/Process";
 
-constexpr std::string_view kResourcesType = "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
+constexpr std::string_view kResourcesType =
+    "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources";
 
-// A ttrpc::Method must be copyable (std::function), the Responder is not: it travels in a shared pointer.
+// A ttrpc::Method must be copyable (std::function), the Responder is not: it travels in a shared
+// pointer.
 using SharedResponder = std::shared_ptr<ttrpc::Responder>;
-SharedResponder share(ttrpc::Responder responder) { return std::make_shared<ttrpc::Responder>(std::move(responder)); }
+SharedResponder share(ttrpc::Responder responder) {
+  return std::make_shared<ttrpc::Responder>(std::move(responder));
+}
 
 template <typename Message>
 Result<Message> decode(const std::string& payload) {
   Message message;
   if (!message.ParseFromString(payload)) {
-    return fail(Code::kInvalidArgument, "the payload of " + std::to_string(payload.size()) + " bytes is no " +
-                                            std::string(message.GetTypeName()) +
-                                            "; a caller of another version than this shim may send such");
+    return fail(Code::kInvalidArgument,
+                "the payload of " + std::to_string(payload.size()) + " bytes is no " +
+                    std::string(message.GetTypeName()) +
+                    "; a caller of another version than this shim may send such");
   }
   return message;
 }
@@ -59,7 +65,8 @@ bool is_type(const containerd::Any& any, std::string_view type) {
 }
 
 Error wrong_type(const std::string& what, const containerd::Any& any, std::string_view type) {
-  return {Code::kInvalidArgument, what + " must be a " + std::string(type) + ", not a '" + any.type_url() + "'", 0};
+  return {Code::kInvalidArgument,
+          what + " must be a " + std::string(type) + ", not a '" + any.type_url() + "'", 0};
 }
 
 template <typename Message>
@@ -79,7 +86,8 @@ void set_end(Reply& reply, const Exit& exit) {
 }
 
 Result<ContainerSpec> spec_from(const containerd::CreateTaskRequest& request) {
-  if (!is_valid_id(request.id())) return fail(Code::kInvalidArgument, "not a valid container id: " + request.id());
+  if (!is_valid_id(request.id()))
+    return fail(Code::kInvalidArgument, "not a valid container id: " + request.id());
   if (request.bundle().empty() || request.bundle()[0] != '/') {
     return fail(Code::kInvalidArgument, "the bundle must be an absolute path: " + request.bundle());
   }
@@ -94,8 +102,10 @@ Result<ContainerSpec> spec_from(const containerd::CreateTaskRequest& request) {
   spec.stdio.uid = spec.options.io_uid;
   spec.stdio.gid = spec.options.io_gid;
   for (const auto& mount : request.rootfs()) {
-    spec.rootfs.push_back(
-        {mount.type(), mount.source(), mount.target(), {mount.options().begin(), mount.options().end()}});
+    spec.rootfs.push_back({mount.type(),
+                           mount.source(),
+                           mount.target(),
+                           {mount.options().begin(), mount.options().end()}});
   }
   return spec;
 }
@@ -139,9 +149,10 @@ void TaskService::serve_on(ttrpc::Server& server) {
   };
   for (const char* service : {"containerd.task.v2.Task", "containerd.task.v3.Task"}) {
     for (const auto& [name, call] : methods) {
-      server.add(service, name, [this, call = call](const ttrpc::Request& request, ttrpc::Responder responder) {
-        (this->*call)(request.payload, std::move(responder));
-      });
+      server.add(service, name,
+                 [this, call = call](const ttrpc::Request& request, ttrpc::Responder responder) {
+                   (this->*call)(request.payload, std::move(responder));
+                 });
     }
   }
 }
@@ -213,20 +224,22 @@ void TaskService::pids(const std::string& payload, ttrpc::Responder responder) {
   if (!request) return responder.error(request.error());
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
-  (*container)->list_processes([to = share(std::move(responder))](const Result<std::vector<TaskProcess>>& processes) {
-    if (!processes) return to->error(processes.error());
-    containerd::PidsResponse reply;
-    for (const auto& process : *processes) {
-      auto* info = reply.add_processes();
-      info->set_pid(static_cast<std::uint32_t>(process.pid));
-      if (process.exec_id.empty()) continue;
-      containerd::ProcessDetails details;
-      details.set_exec_id(process.exec_id);
-      info->mutable_info()->set_type_url("containerd.runc.v1.ProcessDetails");
-      info->mutable_info()->set_value(details.SerializeAsString());
-    }
-    to->reply(reply);
-  });
+  (*container)
+      ->list_processes(
+          [to = share(std::move(responder))](const Result<std::vector<TaskProcess>>& processes) {
+            if (!processes) return to->error(processes.error());
+            containerd::PidsResponse reply;
+            for (const auto& process : *processes) {
+              auto* info = reply.add_processes();
+              info->set_pid(static_cast<std::uint32_t>(process.pid));
+              if (process.exec_id.empty()) continue;
+              containerd::ProcessDetails details;
+              details.set_exec_id(process.exec_id);
+              info->mutable_info()->set_type_url("containerd.runc.v1.ProcessDetails");
+              info->mutable_info()->set_value(details.SerializeAsString());
+            }
+            to->reply(reply);
+          });
 }
 
 void TaskService::pause(const std::string& payload, ttrpc::Responder responder) {
@@ -234,7 +247,9 @@ void TaskService::pause(const std::string& payload, ttrpc::Responder responder) 
   if (!request) return responder.error(request.error());
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
-  (*container)->pause([to = share(std::move(responder))](const Result<void>& result) { reply_empty(*to, result); });
+  (*container)->pause([to = share(std::move(responder))](const Result<void>& result) {
+    reply_empty(*to, result);
+  });
 }
 
 void TaskService::resume(const std::string& payload, ttrpc::Responder responder) {
@@ -242,7 +257,9 @@ void TaskService::resume(const std::string& payload, ttrpc::Responder responder)
   if (!request) return responder.error(request.error());
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
-  (*container)->resume([to = share(std::move(responder))](const Result<void>& result) { reply_empty(*to, result); });
+  (*container)->resume([to = share(std::move(responder))](const Result<void>& result) {
+    reply_empty(*to, result);
+  });
 }
 
 void TaskService::kill(const std::string& payload, ttrpc::Responder responder) {
@@ -252,7 +269,9 @@ void TaskService::kill(const std::string& payload, ttrpc::Responder responder) {
   if (!container) return responder.error(container.error());
   (*container)
       ->kill(request->exec_id(), static_cast<int>(request->signal()), request->all(),
-             [to = share(std::move(responder))](const Result<void>& result) { reply_empty(*to, result); });
+             [to = share(std::move(responder))](const Result<void>& result) {
+               reply_empty(*to, result);
+             });
 }
 
 void TaskService::exec(const std::string& payload, ttrpc::Responder responder) {
@@ -262,7 +281,8 @@ void TaskService::exec(const std::string& payload, ttrpc::Responder responder) {
   if (!container) return responder.error(container.error());
   // The exec id becomes part of a file name in the bundle.
   if (!is_valid_id(request->exec_id())) {
-    return responder.error({Code::kInvalidArgument, "not a valid exec id: " + request->exec_id(), 0});
+    return responder.error(
+        {Code::kInvalidArgument, "not a valid exec id: " + request->exec_id(), 0});
   }
   if (!is_type(request->spec(), kProcessType)) {
     return responder.error(wrong_type("the exec's spec", request->spec(), kProcessType));
@@ -270,7 +290,8 @@ void TaskService::exec(const std::string& payload, ttrpc::Responder responder) {
   auto document = oci::ProcessSpec::parse(request->spec().value());
   if (!document) return responder.error(document.error());
   document->set_terminal(request->terminal());
-  reply_empty(responder, (*container)->add_exec(request->exec_id(), stdio_from(*request), document->dump()));
+  reply_empty(responder,
+              (*container)->add_exec(request->exec_id(), stdio_from(*request), document->dump()));
 }
 
 void TaskService::resize_pty(const std::string& payload, ttrpc::Responder responder) {
@@ -278,9 +299,10 @@ void TaskService::resize_pty(const std::string& payload, ttrpc::Responder respon
   if (!request) return responder.error(request.error());
   const auto container = sandbox_.find(request->id());
   if (!container) return responder.error(container.error());
-  reply_empty(responder, (*container)
-                             ->resize(request->exec_id(), static_cast<std::uint16_t>(request->width()),
-                                      static_cast<std::uint16_t>(request->height())));
+  reply_empty(responder,
+              (*container)
+                  ->resize(request->exec_id(), static_cast<std::uint16_t>(request->width()),
+                           static_cast<std::uint16_t>(request->height())));
 }
 
 void TaskService::close_io(const std::string& payload, ttrpc::Responder responder) {
@@ -290,7 +312,8 @@ void TaskService::close_io(const std::string& payload, ttrpc::Responder responde
   if (!container) return responder.error(container.error());
   const auto process = (*container)->find(request->exec_id());
   if (!process) return responder.error(process.error());
-  reply_empty(responder, request->stdin() ? (*container)->close_stdin(request->exec_id()) : Result<void>());
+  reply_empty(responder,
+              request->stdin() ? (*container)->close_stdin(request->exec_id()) : Result<void>());
 }
 
 void TaskService::wait(const std::string& payload, ttrpc::Responder responder) {
@@ -334,9 +357,11 @@ void TaskService::update(const std::string& payload, ttrpc::Responder responder)
     return responder.error(wrong_type("the resources", request->resources(), kResourcesType));
   }
   // The annotations of an update are a word between clients and containerd; no runtime reads them.
-  (*container)->update(request->resources().value(), [to = share(std::move(responder))](const Result<void>& result) {
-    reply_empty(*to, result);
-  });
+  (*container)
+      ->update(request->resources().value(),
+               [to = share(std::move(responder))](const Result<void>& result) {
+                 reply_empty(*to, result);
+               });
 }
 
 void TaskService::stats(const std::string& payload, ttrpc::Responder responder) {
@@ -361,7 +386,9 @@ void TaskService::checkpoint(const std::string& payload, ttrpc::Responder respon
   if (!options) return responder.error(options.error());
   (*container)
       ->checkpoint(request->path(), std::move(*options),
-                   [to = share(std::move(responder))](const Result<void>& result) { reply_empty(*to, result); });
+                   [to = share(std::move(responder))](const Result<void>& result) {
+                     reply_empty(*to, result);
+                   });
 }
 
 }  // namespace ward::shim::task

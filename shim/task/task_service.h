@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// containerd's Task service, versions 2 and 3, over the sandbox: decodes requests, checks what comes from outside,
-// encodes answers. Decides nothing.
+// containerd's Task service, versions 2 and 3, over the sandbox: decodes requests, checks what
+// comes from outside, encodes answers. Decides nothing.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,8 @@ namespace ward::shim::task {
 
 class TaskService {
  public:
-  // `shut_down` is called when containerd asked for it and no container is left, after the answer was given.
+  // `shut_down` is called when containerd asked for it and no container is left, after the answer
+  // was given.
   TaskService(Sandbox& sandbox, std::function<void()> shut_down);
 
   void serve_on(ttrpc::Server& server);
@@ -41,7 +42,8 @@ class TaskService {
   std::function<void()> shut_down_;
 };
 
-// Pure: what containerd accepts as an id, and so safe as a file name: letters and digits, one '.', '_' or '-' between.
+// Pure: what containerd accepts as an id, and so safe as a file name: letters and digits, one '.',
+// '_' or '-' between.
 bool is_valid_id(std::string_view id);
 
 }  // namespace ward::shim::task

@@ -36,7 +36,8 @@ class CalibrationTest : public testing::Test {
     directory_ = directory;
     const auto runtime = find_program("runc");
     if (!runtime) GTEST_SKIP() << "runc is not installed";
-    if (const auto recorder = Recorder::open({}); !recorder->available()) GTEST_SKIP() << recorder->status();
+    if (const auto recorder = Recorder::open({}); !recorder->available())
+      GTEST_SKIP() << recorder->status();
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     runtime_ = *runtime;
   }
@@ -47,7 +48,8 @@ class CalibrationTest : public testing::Test {
 
   static std::string names(const std::set<int>& numbers) {
     std::string text;
-    for (const int nr : numbers) text += oci::find_syscall_name(nr).value_or(std::to_string(nr)) + " ";
+    for (const int nr : numbers)
+      text += oci::find_syscall_name(nr).value_or(std::to_string(nr)) + " ";
     return text;
   }
 
@@ -65,7 +67,8 @@ TEST_F(CalibrationTest, MeasuresWhatRuncCallsUnderTheFilter) {
     EXPECT_THAT(layer->create, Not(Contains(SYS_pause))) << "the program's own call";
     EXPECT_THAT(layer->exec, Not(Contains(SYS_exit))) << "the program's own call";
   }
-  EXPECT_THAT(loose->create, Contains(SYS_capset)) << "without no_new_privileges the filter is loaded before capset";
+  EXPECT_THAT(loose->create, Contains(SYS_capset))
+      << "without no_new_privileges the filter is loaded before capset";
   EXPECT_THAT(strict->create, Not(Contains(SYS_capset)));
   RecordProperty("strict_create", names(strict->create));
   RecordProperty("strict_exec", names(strict->exec));
@@ -126,7 +129,8 @@ TEST_F(CalibrationTest, ARuntimeThatHangsIsLeftWhenToldToStop) {
 
 TEST_F(CalibrationTest, ARuntimeThatFailsIsAnErrorThatQuotesIt) {
   const auto script = directory_ / "broken";
-  ASSERT_TRUE(write_file_atomically(script, "#!/bin/sh\necho 'no \033[31mluck' >&2\nexit 3\n", 0755));
+  ASSERT_TRUE(
+      write_file_atomically(script, "#!/bin/sh\necho 'no \033[31mluck' >&2\nexit 3\n", 0755));
   const auto layer = calibrate({script, directory_, true});
   std::filesystem::remove(script);
   ASSERT_FALSE(layer);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a runtime does, in small: a process that waits at a gate to be tagged, then calls something without a filter,
-// loads an allow-all filter, calls something else, and becomes the program.
+// What a runtime does, in small: a process that waits at a gate to be tagged, then calls something
+// without a filter, loads an allow-all filter, calls something else, and becomes the program.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program whose system calls the recorder's tests know: each word on its command line is one thing it does, in order.
+// A program whose system calls the recorder's tests know: each word on its command line is one
+// thing it does, in order.
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
@@ -117,7 +118,8 @@ int act(std::string_view word) {
   if (word == "setgroups" && ::setgroups(0, nullptr) != 0) return failed("setgroups");
   if (word == "own-user-namespace")
     in_child([] {
-      if (::unshare(CLONE_NEWUSER) == 0 && ::chroot("/") == 0) ::syscall(SYS_sched_get_priority_max, SCHED_RR);
+      if (::unshare(CLONE_NEWUSER) == 0 && ::chroot("/") == 0)
+        ::syscall(SYS_sched_get_priority_max, SCHED_RR);
     });
   if (word == "wait") {  // for the end of standard input
     char byte = 0;

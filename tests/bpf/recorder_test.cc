@@ -33,7 +33,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-// A bpf file system of our own, so that the tests run where none is mounted and meet nobody else's pins.
+// A bpf file system of our own, so that the tests run where none is mounted and meet nobody else's
+// pins.
 class RecorderTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -41,7 +42,8 @@ class RecorderTest : public testing::Test {
     ASSERT_NE(::mkdtemp(directory.data()), nullptr);
     mount_ = directory;
     // In a mount namespace of our own: a test that crashes leaves no mount.
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    if (::unshare(CLONE_NEWNS) != 0 ||
+        ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
       std::filesystem::remove(mount_);
       mount_.clear();
       GTEST_SKIP() << "no mount namespace of our own: " << std::strerror(errno);
@@ -79,7 +81,8 @@ class RecorderTest : public testing::Test {
   std::unique_ptr<Recorder> recorder_;
 };
 
-std::set<int> numbers(const std::vector<profiles::ObservedSyscall>& syscalls, Origin origin = Origin::kWorkload) {
+std::set<int> numbers(const std::vector<profiles::ObservedSyscall>& syscalls,
+                      Origin origin = Origin::kWorkload) {
   std::set<int> found;
   for (const auto& syscall : syscalls)
     if (syscall.origin == origin) found.insert(syscall.nr);
@@ -110,7 +113,8 @@ std::vector<Attached> attached_now(const std::filesystem::path& pins) {
   for (const UniqueFd& link : (*kernel)->links) {
     bpf_link_info info{};
     std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0) all.push_back({info.id, info.prog_id});
+    if (bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0)
+      all.push_back({info.id, info.prog_id});
   }
   return all;
 }
@@ -127,8 +131,9 @@ bool gone_within(int (*open_by_id)(std::uint32_t), std::uint32_t id, std::int64_
 
 TEST_F(RecorderTest, SeesTheProgramItsThreadsAndItsDescendants) {
   const auto run = record({"rare", "thread", "grandchild"});
-  EXPECT_THAT(numbers(run.syscalls), AllOf(Contains(SYS_sched_get_priority_max), Contains(SYS_sched_get_priority_min),
-                                           Contains(SYS_sched_rr_get_interval), Contains(SYS_exit_group)));
+  EXPECT_THAT(numbers(run.syscalls),
+              AllOf(Contains(SYS_sched_get_priority_max), Contains(SYS_sched_get_priority_min),
+                    Contains(SYS_sched_rr_get_interval), Contains(SYS_exit_group)));
   EXPECT_EQ(one(run, SYS_sched_get_priority_max).count, 1U);
   EXPECT_EQ(run.lost_events, 0U);
   EXPECT_EQ(run.foreign_calls, 0U);
@@ -148,7 +153,8 @@ TEST_F(RecorderTest, F01_SeesWhatTheFilterRefusesApartFromWhatRuns) {
   EXPECT_EQ(refused(run, SYS_quotactl).count, 3U);
   EXPECT_EQ(refused(run, SYS_keyctl).count, 1U) << "refused, though it seemed to go well";
   EXPECT_EQ(refused(run, SYS_socket).arguments.at(0).values, std::set<std::uint64_t>{AF_VSOCK});
-  EXPECT_EQ(one(run, SYS_socket).arguments.at(0).values, (std::set<std::uint64_t>{AF_UNIX, AF_INET}));
+  EXPECT_EQ(one(run, SYS_socket).arguments.at(0).values,
+            (std::set<std::uint64_t>{AF_UNIX, AF_INET}));
   EXPECT_THAT(numbers(run.syscalls), Not(Contains(SYS_quotactl)));
   EXPECT_EQ(run.lost_events, 0U);
 }
@@ -156,11 +162,13 @@ TEST_F(RecorderTest, F01_SeesWhatTheFilterRefusesApartFromWhatRuns) {
 TEST_F(RecorderTest, F01_SeesWhatItKillsFor) {
   const auto run = record({"killed-thread", "killed-child", "trapped-child", "byte"});
   EXPECT_THAT(numbers(run.refused), testing::ElementsAre(SYS_acct, SYS_swapon, SYS_swapoff));
-  for (const int nr : {SYS_acct, SYS_swapon, SYS_swapoff}) EXPECT_EQ(refused(run, nr).count, 1U) << nr;
+  for (const int nr : {SYS_acct, SYS_swapon, SYS_swapoff})
+    EXPECT_EQ(refused(run, nr).count, 1U) << nr;
 }
 
 TEST_F(RecorderTest, F01_NothingThatRanIsTakenForRefused) {
-  const auto run = record({"rare", "thread", "grandchild", "sockets", "storm", "prctl", "own-user-namespace"});
+  const auto run =
+      record({"rare", "thread", "grandchild", "sockets", "storm", "prctl", "own-user-namespace"});
   EXPECT_THAT(run.refused, IsEmpty());
   EXPECT_GT(one(run, SYS_getppid).count, 99'999U);
 }
@@ -176,16 +184,17 @@ TEST_F(RecorderTest, SeesNothingOfAnUntaggedNeighbour) {
   EXPECT_EQ(neighbour.finish(), 0);
   const auto run = recorder_->end("run");
   ASSERT_TRUE(run);
-  EXPECT_THAT(numbers(run->syscalls),
-              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(run->syscalls), AllOf(Contains(SYS_sched_get_priority_min),
+                                            Not(Contains(SYS_sched_get_priority_max))));
 }
 
 TEST_F(RecorderTest, CountsNothingBeforeTheFilterAndKeepsTheRuntimeLayerApart) {
   const auto run = record({"rare"});
-  EXPECT_THAT(numbers(run.runtime), AllOf(Contains(SYS_getpgid), Contains(SYS_execve), Not(Contains(SYS_umask)),
-                                          Not(Contains(SYS_sched_get_priority_max))));
-  EXPECT_THAT(numbers(run.syscalls),
-              AllOf(Not(Contains(SYS_getpgid)), Not(Contains(SYS_execve)), Not(Contains(SYS_umask))));
+  EXPECT_THAT(numbers(run.runtime),
+              AllOf(Contains(SYS_getpgid), Contains(SYS_execve), Not(Contains(SYS_umask)),
+                    Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(run.syscalls), AllOf(Not(Contains(SYS_getpgid)), Not(Contains(SYS_execve)),
+                                           Not(Contains(SYS_umask))));
   EXPECT_GE(one(run, SYS_exit_group).first_seen_ns, 0);
 }
 
@@ -201,10 +210,10 @@ TEST_F(RecorderTest, KeepsTwoRunsApart) {
   const auto seen_a = recorder_->end("a");
   const auto seen_b = recorder_->end("b");
   ASSERT_TRUE(seen_a && seen_b);
-  EXPECT_THAT(numbers(seen_a->syscalls),
-              AllOf(Contains(SYS_sched_get_priority_max), Not(Contains(SYS_sched_get_priority_min))));
-  EXPECT_THAT(numbers(seen_b->syscalls),
-              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(seen_a->syscalls), AllOf(Contains(SYS_sched_get_priority_max),
+                                               Not(Contains(SYS_sched_get_priority_min))));
+  EXPECT_THAT(numbers(seen_b->syscalls), AllOf(Contains(SYS_sched_get_priority_min),
+                                               Not(Contains(SYS_sched_get_priority_max))));
 }
 
 TEST_F(RecorderTest, ATaskThatOutlivesItsRunDoesNotWriteIntoTheNextOne) {
@@ -222,8 +231,8 @@ TEST_F(RecorderTest, ATaskThatOutlivesItsRunDoesNotWriteIntoTheNextOne) {
   EXPECT_EQ(next.finish(), 0);
   const auto run = recorder_->end("next");
   ASSERT_TRUE(run);
-  EXPECT_THAT(numbers(run->syscalls),
-              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(run->syscalls), AllOf(Contains(SYS_sched_get_priority_min),
+                                            Not(Contains(SYS_sched_get_priority_max))));
 }
 
 TEST_F(RecorderTest, KeepsExecSessionsApart) {
@@ -239,30 +248,37 @@ TEST_F(RecorderTest, KeepsExecSessionsApart) {
   EXPECT_EQ(process.finish(), 0);
   const auto run = recorder_->end("run");
   ASSERT_TRUE(run);
-  EXPECT_THAT(numbers(run->syscalls, Origin::kExec),
-              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
-  EXPECT_THAT(numbers(run->syscalls, Origin::kWorkload),
-              AllOf(Contains(SYS_sched_get_priority_max), Not(Contains(SYS_sched_get_priority_min))));
+  EXPECT_THAT(
+      numbers(run->syscalls, Origin::kExec),
+      AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(
+      numbers(run->syscalls, Origin::kWorkload),
+      AllOf(Contains(SYS_sched_get_priority_max), Not(Contains(SYS_sched_get_priority_min))));
   EXPECT_THAT(numbers(run->runtime, Origin::kExec), Contains(SYS_getpgid));
-  EXPECT_EQ(run->fine.seen_in.count(SYS_sched_get_priority_min), 0U) << "incidence is the workload's";
+  EXPECT_EQ(run->fine.seen_in.count(SYS_sched_get_priority_min), 0U)
+      << "incidence is the workload's";
 }
 
 TEST_F(RecorderTest, KeepsTheValuesOfScalarArguments) {
   const auto run = record({"sockets", "prctl", "personality", "zero"});
   const auto socket = one(run, SYS_socket);
   EXPECT_EQ(socket.arguments.at(0).values, (std::set<std::uint64_t>{AF_INET, AF_UNIX}));
-  EXPECT_EQ(socket.arguments.at(1).values, (std::set<std::uint64_t>{SOCK_DGRAM, SOCK_STREAM | SOCK_CLOEXEC}));
+  EXPECT_EQ(socket.arguments.at(1).values,
+            (std::set<std::uint64_t>{SOCK_DGRAM, SOCK_STREAM | SOCK_CLOEXEC}));
   EXPECT_FALSE(socket.arguments.at(0).overflowed);
   EXPECT_THAT(one(run, SYS_prctl).arguments.at(0).values, Contains(PR_GET_DUMPABLE));
-  EXPECT_EQ(one(run, SYS_personality).arguments.at(0).values, (std::set<std::uint64_t>{0xffffffff}));
-  EXPECT_THAT(one(run, SYS_ioctl).arguments.at(1).values, Contains(0U)) << "zero is a value, not a free place";
+  EXPECT_EQ(one(run, SYS_personality).arguments.at(0).values,
+            (std::set<std::uint64_t>{0xffffffff}));
+  EXPECT_THAT(one(run, SYS_ioctl).arguments.at(1).values, Contains(0U))
+      << "zero is a value, not a free place";
 }
 
 TEST_F(RecorderTest, F31_KeepsTogetherWhatASocketWasAskedForTogether) {
   const auto socket = one(record({"sockets"}), SYS_socket);
   ASSERT_TRUE(socket.together);
   EXPECT_EQ(socket.together->values,
-            (std::set<profiles::ArgumentTuple>{{AF_INET, SOCK_DGRAM, 0}, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0}}));
+            (std::set<profiles::ArgumentTuple>{{AF_INET, SOCK_DGRAM, 0},
+                                               {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0}}));
   EXPECT_FALSE(socket.together->overflowed);
   const auto other = one(record({"odd_sockets"}), SYS_socket);
   ASSERT_TRUE(other.together);
@@ -305,9 +321,11 @@ using profiles::Receiver;
 using profiles::Sender;
 
 // How many of one kind were delivered, and how many ignored.
-std::pair<std::uint64_t, std::uint64_t> signals(const profiles::Run& run, int number, Receiver to, Sender from) {
+std::pair<std::uint64_t, std::uint64_t> signals(const profiles::Run& run, int number, Receiver to,
+                                                Sender from) {
   for (const profiles::SeenSignal& signal : run.life.value_or(profiles::Life()).signals)
-    if (signal.number == number && signal.to == to && signal.from == from) return {signal.delivered, signal.ignored};
+    if (signal.number == number && signal.to == to && signal.from == from)
+      return {signal.delivered, signal.ignored};
   return {0, 0};
 }
 using Times = std::pair<std::uint64_t, std::uint64_t>;
@@ -325,7 +343,8 @@ TEST_F(RecorderTest, F24_SeesSignalsFromOutsideAndWhatTheFirstProcessHandles) {
   EXPECT_EQ(signals(*run, SIGHUP, Receiver::kFirst, Sender::kOutside), Times(1, 0));
   EXPECT_EQ(signals(*run, SIGUSR1, Receiver::kFirst, Sender::kOutside), Times(0, 2));
   EXPECT_EQ(run->life->signals.size(), 2U);
-  EXPECT_EQ(run->life->handled, (std::set<int>{SIGHUP, SIGUSR2, SIGTERM})) << "SIGTERM for a moment";
+  EXPECT_EQ(run->life->handled, (std::set<int>{SIGHUP, SIGUSR2, SIGTERM}))
+      << "SIGTERM for a moment";
   ASSERT_TRUE(run->life->end);
   EXPECT_EQ(run->life->end->wait_status, 0);
   EXPECT_GE(run->life->end->at_ns, run->life->signals[0].last_ns);
@@ -336,7 +355,8 @@ TEST_F(RecorderTest, F24_TellsSendersWithinApart) {
   EXPECT_EQ(signals(run, SIGUSR2, Receiver::kFirst, Sender::kWorkload), Times(1, 0));
   EXPECT_EQ(signals(run, SIGKILL, Receiver::kOther, Sender::kWorkload), Times(1, 0));
   EXPECT_EQ(signals(run, SIGALRM, Receiver::kFirst, Sender::kKernel), Times(1, 0));
-  EXPECT_EQ(signals(run, SIGCHLD, Receiver::kFirst, Sender::kKernel), Times(0, 2)) << "nobody asked for it";
+  EXPECT_EQ(signals(run, SIGCHLD, Receiver::kFirst, Sender::kKernel), Times(0, 2))
+      << "nobody asked for it";
   EXPECT_THAT(run.life->handled, Contains(SIGALRM));
 }
 
@@ -389,18 +409,21 @@ TEST_F(RecorderTest, F24_AnyThreadMayEndTheFirstProcess) {
 TEST_F(RecorderTest, SeesCapabilitiesThatTheProgramUsedAndNotTheRuntimes) {
   if (::geteuid() != 0) GTEST_SKIP() << "needs root";
   const auto run = record({"setgroups"});
-  EXPECT_THAT(capability_names(run), AllOf(Contains("CAP_SETGID"), Not(Contains("CAP_SYS_CHROOT"))));
+  EXPECT_THAT(capability_names(run),
+              AllOf(Contains("CAP_SETGID"), Not(Contains("CAP_SYS_CHROOT"))));
 }
 
 TEST_F(RecorderTest, GrantsInAUserNamespaceOfItsOwnAreNotTheContainersCapabilities) {
   const auto run = record({"own-user-namespace"});
-  if (numbers(run.syscalls).count(SYS_sched_get_priority_max) == 0) GTEST_SKIP() << "no user namespaces here";
+  if (numbers(run.syscalls).count(SYS_sched_get_priority_max) == 0)
+    GTEST_SKIP() << "no user namespaces here";
   EXPECT_THAT(capability_names(run), Not(Contains("CAP_SYS_CHROOT")));
 }
 
 TEST_F(RecorderTest, I7_NamesOfProgramsAreDataAsTheyAre) {
   const auto hostile = std::filesystem::path(testing::TempDir()) / "ward-\x1b[2J\n%s%n";
-  std::filesystem::copy_file(RECORDED_PROGRAM, hostile, std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(RECORDED_PROGRAM, hostile,
+                             std::filesystem::copy_options::overwrite_existing);
   RecordedProcess process({"rare"}, hostile);
   ASSERT_TRUE(recorder_->begin("run", process.pid()));
   process.open_gate();
@@ -419,7 +442,8 @@ TEST_F(RecorderTest, WindowsCountOnlyThoseWithActivity) {
   EXPECT_GE(run.fine.windows, 1U);
   EXPECT_LE(run.fine.windows, 5U);
   EXPECT_LE(run.coarse.windows, run.fine.windows);
-  for (const auto& [nr, windows] : run.fine.seen_in) EXPECT_TRUE(windows >= 1 && windows <= run.fine.windows) << nr;
+  for (const auto& [nr, windows] : run.fine.seen_in)
+    EXPECT_TRUE(windows >= 1 && windows <= run.fine.windows) << nr;
   EXPECT_EQ(one(run, SYS_sched_get_priority_max).count, 3U);
 }
 
@@ -480,8 +504,8 @@ TEST_F(RecorderTest, IsAttachedOnlyWhileARunIsOpenAndLeavesNothingBehind) {
 TEST_F(RecorderTest, RecordsAgainAfterTheLastRunEnded) {
   EXPECT_THAT(numbers(record({"rare"}).syscalls), Contains(SYS_sched_get_priority_max));
   const auto again = record({"thread"});
-  EXPECT_THAT(numbers(again.syscalls),
-              AllOf(Contains(SYS_sched_get_priority_min), Not(Contains(SYS_sched_get_priority_max))));
+  EXPECT_THAT(numbers(again.syscalls), AllOf(Contains(SYS_sched_get_priority_min),
+                                             Not(Contains(SYS_sched_get_priority_max))));
 }
 
 TEST_F(RecorderTest, EventsWithoutAPlaceAreCountedAsLost) {
@@ -507,12 +531,14 @@ TEST_F(RecorderTest, AProcessThatIsGoneIsNotRecorded) {
   process.finish();
   EXPECT_EQ(recorder_->begin("run", pid).error().code, Code::kNotFound);
   EXPECT_THAT(recorder_->open_runs(), IsEmpty());
-  EXPECT_FALSE(std::filesystem::exists(pins_)) << "nothing stays attached for a run that did not begin";
+  EXPECT_FALSE(std::filesystem::exists(pins_))
+      << "nothing stays attached for a run that did not begin";
 }
 
 TEST_F(RecorderTest, RefusesIdsThatCannotBeKept) {
   EXPECT_EQ(recorder_->begin("", ::getpid()).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(recorder_->begin(std::string(kMaxRunIdBytes + 1, 'x'), ::getpid()).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(recorder_->begin(std::string(kMaxRunIdBytes + 1, 'x'), ::getpid()).error().code,
+            Code::kInvalidArgument);
 }
 
 TEST(Pinning, SaysWhatItLacks) {

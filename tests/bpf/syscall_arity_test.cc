@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of how many arguments calls have, beside what the running kernel's types say of those that they name.
+// The table of how many arguments calls have, beside what the running kernel's types say of those
+// that they name.
 #include "profiles/filter/syscall_arity.h"
 
 #include <bpf/btf.h>
@@ -17,7 +18,8 @@ int arguments_of(const btf* types, const btf_type* prototype) {
   if (count != 1) return count;
   const btf_type* only = btf__type_by_id(types, btf_params(prototype)[0].type);
   return only != nullptr && btf_is_ptr(only) &&
-                 std::string(btf__name_by_offset(types, btf_params(prototype)[0].name_off)) == "__unused"
+                 std::string(btf__name_by_offset(types, btf_params(prototype)[0].name_off)) ==
+                     "__unused"
              ? 0
              : count;
 }
@@ -34,7 +36,8 @@ TEST(SyscallArity, IsWhatTheKernelsTypesSay) {
     const auto ours = filter::syscall_arity(name.substr(9));
     if (!ours) continue;  // of another name there ("newstat"), or of no table of ours
     ++compared;
-    EXPECT_EQ(*ours, arguments_of(types.get(), btf__type_by_id(types.get(), function->type))) << name;
+    EXPECT_EQ(*ours, arguments_of(types.get(), btf__type_by_id(types.get(), function->type)))
+        << name;
   }
   EXPECT_GT(compared, 20);
 }

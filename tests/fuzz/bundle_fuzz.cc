@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The files of a bundle and of the runtime's record, as somebody else may have left them: the grouping that `start`
-// reads, the options that `delete` reads, the cgroups that a delete removes.
+// The files of a bundle and of the runtime's record, as somebody else may have left them: the
+// grouping that `start` reads, the options that `delete` reads, the cgroups that a delete removes.
 #include <unistd.h>
 
 #include <cstddef>
@@ -24,12 +24,13 @@ constexpr std::size_t kLongestSocketPath = 106;
 struct Scratch {
   Scratch() { fs::create_directories(directory / "c1"); }
   ~Scratch() { fs::remove_all(directory); }
-  fs::path directory =
-      fs::path(fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") / ("ward-fuzz-bundle-" + std::to_string(::getpid()));
+  fs::path directory = fs::path(fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") /
+                       ("ward-fuzz-bundle-" + std::to_string(::getpid()));
 };
 
 void write(const fs::path& path, std::string_view text) {
-  std::ofstream(path, std::ios::binary).write(text.data(), static_cast<std::streamsize>(text.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const auto grouping = ward::shim::command::read_grouping(bundle, "c1");
       if (!grouping) break;
       if (grouping->empty()) std::abort();
-      const auto socket = ward::shim::command::shim_socket_path("/run/containerd/s", "/a.sock", "ns", *grouping);
+      const auto socket =
+          ward::shim::command::shim_socket_path("/run/containerd/s", "/a.sock", "ns", *grouping);
       if (socket.size() > kLongestSocketPath) std::abort();
       break;
     }
@@ -60,7 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     default:
       write(bundle / "state.json", text);
       // What is no absolute path below a cgroup file system is nothing that a delete may touch.
-      for (const auto& directory : ward::shim::runtime::read_runtime_record(scratch.directory, "c1").cgroups.all) {
+      for (const auto& directory :
+           ward::shim::runtime::read_runtime_record(scratch.directory, "c1").cgroups.all) {
         if (!directory.is_absolute()) std::abort();
       }
   }

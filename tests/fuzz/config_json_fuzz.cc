@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// config.json and an exec's process document as a client may send them: read, changed and written again, what comes out
-// can be read and says what was set.
+// config.json and an exec's process document as a client may send them: read, changed and written
+// again, what comes out can be read and says what was set.
 #include <cstdlib>
 #include <string_view>
 
@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     config->set_seccomp({});
     config->remove_annotations_with_prefix("run.oci.");
     const auto again = Config::parse(config->dump());
-    if (!again || !again->no_new_privileges() || again->capabilities() != Capabilities{}) std::abort();
+    if (!again || !again->no_new_privileges() || again->capabilities() != Capabilities{})
+      std::abort();
     const auto seccomp = again->seccomp();
     if (!seccomp || *seccomp != Seccomp{}) std::abort();
   }
@@ -28,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     process->set_capabilities({});
     process->set_no_new_privileges(true);
     const auto again = ProcessSpec::parse(process->dump());
-    if (!again || !again->no_new_privileges() || again->capabilities() != Capabilities{}) std::abort();
+    if (!again || !again->no_new_privileges() || again->capabilities() != Capabilities{})
+      std::abort();
   }
   return 0;
 }

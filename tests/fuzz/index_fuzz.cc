@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compiled index of any content, as a shim looks it up: an error or an answer, never the end of the shim. Mostly
-// under checksums that fit, for else nothing behind them is reached.
+// A compiled index of any content, as a shim looks it up: an error or an answer, never the end of
+// the shim. Mostly under checksums that fit, for else nothing behind them is reached.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -49,12 +49,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string content = input;
     if (data[0] % 8 != 1) {
       content = kGood;
-      content.replace(data[1] * kGood.size() / 256, std::min(input.size(), kGood.size() / 2), input);
+      content.replace(data[1] * kGood.size() / 256, std::min(input.size(), kGood.size() / 2),
+                      input);
     }
     file = filter::seal_blocks(filter::kIndexMagic, content);
   }
   UniqueFd fd(::memfd_create("index", MFD_CLOEXEC));
-  if (::write(fd.get(), file.data(), file.size()) != static_cast<ssize_t>(file.size())) std::abort();
+  if (::write(fd.get(), file.data(), file.size()) != static_cast<ssize_t>(file.size()))
+    std::abort();
   auto reader = filter::IndexReader::open(std::move(fd));
   if (!reader) return 0;
   node::v1::Identity identity;
@@ -64,6 +66,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   identity.set_is_sandbox(true);
   (void)reader->find_governing(identity);
   (void)reader->find_profile("web");
-  if (const auto all = reader->read_all(); all && all->rules_size() != static_cast<int>(reader->rules())) std::abort();
+  if (const auto all = reader->read_all();
+      all && all->rules_size() != static_cast<int>(reader->rules()))
+    std::abort();
   return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a policy: refused with a position, or a policy that is written and read back as itself.
+// Any bytes as a policy: refused with a position, or a policy that is written and read back as
+// itself.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

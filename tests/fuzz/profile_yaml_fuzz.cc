@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a profile: refused with a position, or a profile that is written and read back as itself and compiles.
+// Any bytes as a profile: refused with a position, or a profile that is written and read back as
+// itself and compiles.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runtime options as a client sends them: each known Any from any bytes, the table inside, what `start` reads on its
-// standard input. What is understood is written into a bundle, and `delete` reads the same from there.
+// Runtime options as a client sends them: each known Any from any bytes, the table inside, what
+// `start` reads on its standard input. What is understood is written into a bundle, and `delete`
+// reads the same from there.
 #include <unistd.h>
 
 #include <cstddef>
@@ -17,15 +18,17 @@
 
 namespace {
 
-constexpr const char* kTypes[] = {"containerd.runc.v1.Options", "containerd.linux.runc.CreateOptions",
-                                  "runtimeoptions.v1.Options", "type.googleapis.com/containerd.runc.v1.Options", ""};
+constexpr const char* kTypes[] = {
+    "containerd.runc.v1.Options", "containerd.linux.runc.CreateOptions",
+    "runtimeoptions.v1.Options", "type.googleapis.com/containerd.runc.v1.Options", ""};
 
 // In memory where there is such a file system: the speed of the disk is not what is looked for.
 struct Scratch {
   Scratch() { std::filesystem::create_directories(directory); }
   ~Scratch() { std::filesystem::remove_all(directory); }
-  std::filesystem::path directory = std::filesystem::path(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") /
-                                    ("ward-fuzz-options-" + std::to_string(::getpid()));
+  std::filesystem::path directory =
+      std::filesystem::path(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") /
+      ("ward-fuzz-options-" + std::to_string(::getpid()));
 };
 
 // A path in the options would be opened, whatever it is.
@@ -58,8 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (options.error().code != ward::Code::kInvalidArgument) std::abort();
     return 0;
   }
-  if (!ward::shim::runtime::save_options(scratch.directory, *options, "/usr/bin/runc")) std::abort();
+  if (!ward::shim::runtime::save_options(scratch.directory, *options, "/usr/bin/runc"))
+    std::abort();
   const auto saved = ward::shim::runtime::load_options(scratch.directory);
-  if (saved.binary != "/usr/bin/runc" || saved.options.systemd_cgroup != options->systemd_cgroup) std::abort();
+  if (saved.binary != "/usr/bin/runc" || saved.options.systemd_cgroup != options->systemd_cgroup)
+    std::abort();
   return 0;
 }

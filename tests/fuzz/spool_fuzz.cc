@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A spool file of any content: whatever is in it, reading ends, returns only records whose checksum is right, and an
-// owner that goes on behind it loses none of those. The same bytes as a tally: an answer, in bounds.
+// A spool file of any content: whatever is in it, reading ends, returns only records whose checksum
+// is right, and an owner that goes on behind it loses none of those. The same bytes as a tally: an
+// answer, in bounds.
 #include <unistd.h>
 
 #include <cstddef>
@@ -31,14 +32,16 @@ std::vector<std::string> read_all(const ward::Spool& spool) {
 struct Scratch {
   Scratch() { std::filesystem::create_directories(directory); }
   ~Scratch() { std::filesystem::remove_all(directory); }
-  std::filesystem::path directory = std::filesystem::path(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") /
-                                    ("ward-fuzz-spool-" + std::to_string(::getpid()));
+  std::filesystem::path directory =
+      std::filesystem::path(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp") /
+      ("ward-fuzz-spool-" + std::to_string(::getpid()));
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // The first byte chooses: the bytes as they are, or three records with the bytes poured over them at some offset.
+  // The first byte chooses: the bytes as they are, or three records with the bytes poured over them
+  // at some offset.
   static const Scratch scratch;
   const std::filesystem::path path = scratch.directory / "f.spool";
   std::filesystem::remove(path);

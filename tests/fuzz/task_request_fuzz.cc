@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a client puts into the Anys and texts of Task requests: options of every type, checkpoint options, resources,
-// log URIs, the text of cgroup files and of overlay options. The first byte chooses.
+// What a client puts into the Anys and texts of Task requests: options of every type, checkpoint
+// options, resources, log URIs, the text of cgroup files and of overlay options. The first byte
+// chooses.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -32,13 +33,15 @@ void options(std::string_view bytes) {
   for (const char* type : {"containerd.runc.v1.Options", "containerd.linux.runc.CreateOptions"}) {
     (void)runtime::decode_options(any_of(type, bytes));
   }
-  for (const char* type : {"containerd.runc.v1.CheckpointOptions", "containerd.linux.runc.CheckpointOptions"}) {
+  for (const char* type :
+       {"containerd.runc.v1.CheckpointOptions", "containerd.linux.runc.CheckpointOptions"}) {
     (void)runtime::decode_checkpoint_options(any_of(type, bytes));
   }
   // Not as bytes of the message: a path in it would be opened.
   (void)runtime::parse_options_table(bytes);
   containerd::Any any;
-  if (any.ParseFromString(std::string(bytes)) && any.type_url().find("runtimeoptions") == std::string::npos) {
+  if (any.ParseFromString(std::string(bytes)) &&
+      any.type_url().find("runtimeoptions") == std::string::npos) {
     (void)command::parse_start_options(bytes, "namespace", "id");
   }
 }
@@ -84,7 +87,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4: {
       const auto cut = bytes.find('\0');
       const auto hierarchies = CgroupHierarchies::parse(bytes.substr(0, cut));
-      (void)hierarchies.find("memory", cut == std::string_view::npos ? bytes : bytes.substr(cut + 1));
+      (void)hierarchies.find("memory",
+                             cut == std::string_view::npos ? bytes : bytes.substr(cut + 1));
       break;
     }
     default: (void)runtime::find_criu_error(bytes); break;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes of a hostile ttrpc peer: the first byte says how they are cut, the frames must not depend on it.
+// Bytes of a hostile ttrpc peer: the first byte says how they are cut, the frames must not depend
+// on it.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -37,12 +38,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 0; i < whole.size(); ++i) {
     if (whole[i].stream != cut[i].stream || whole[i].payload != cut[i].payload) std::abort();
     if (whole[i].payload.size() > ward::ttrpc::kMaxFrameBytes) std::abort();
-    if (const auto request = ward::ttrpc::parse_request(whole[i].payload); request && request->request.timeout_ns < 0) {
+    if (const auto request = ward::ttrpc::parse_request(whole[i].payload);
+        request && request->request.timeout_ns < 0) {
       std::abort();
     }
     // What a peer may say as an error must come out readable for every other peer.
     const auto response = ward::ttrpc::parse_response(whole[i].payload);
-    const auto echoed = ward::ttrpc::encode_response(ward::fail(ward::Code::kUnknown, whole[i].payload));
+    const auto echoed =
+        ward::ttrpc::encode_response(ward::fail(ward::Code::kUnknown, whole[i].payload));
     if (ward::ttrpc::parse_response(echoed).error().code != ward::Code::kUnknown) std::abort();
   }
   return 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardd measures the runtime with a container of its own when it first meets it. Whatever ends wardd in the middle of
-// that, the next one finds and removes all that is left.
+// wardd measures the runtime with a container of its own when it first meets it. Whatever ends
+// wardd in the middle of that, the next one finds and removes all that is left.
 #include <poll.h>
 
 #include <algorithm>
@@ -23,24 +23,28 @@ class CalibrationEnd : public testing::Test {
 
   // A wardd that has not met the runtime.
   void start_afresh() {
-    for (const char* suffix : {"", "-wal", "-shm"}) fs::remove(node_.state() / (std::string("ward.db") + suffix));
+    for (const char* suffix : {"", "-wal", "-shm"})
+      fs::remove(node_.state() / (std::string("ward.db") + suffix));
     node_.start_wardd();
   }
   [[nodiscard]] std::vector<fs::path> directories() const {
     std::vector<fs::path> found;
     for (const auto& entry : fs::directory_iterator(node_.directory() / "run"))
-      if (entry.path().filename().string().rfind("ward-calibration-", 0) == 0) found.push_back(entry.path());
+      if (entry.path().filename().string().rfind("ward-calibration-", 0) == 0)
+        found.push_back(entry.path());
     return found;
   }
   // runc, but for one verb, in which it never comes to an end.
   void use_runtime_that_stays_in(const std::string& verb) {
     const fs::path program = node_.directory() / ("runc-" + verb);
     fs::remove(mark_ = node_.directory() / "stays");
-    std::ofstream(program) << "#!/bin/sh\nfor word in \"$@\"; do\n  if [ \"$word\" = " << verb << " ]; then : > "
-                           << mark_ << "; exec tail -f /dev/null; fi\ndone\nexec runc \"$@\"\n";
+    std::ofstream(program) << "#!/bin/sh\nfor word in \"$@\"; do\n  if [ \"$word\" = " << verb
+                           << " ]; then : > " << mark_
+                           << "; exec tail -f /dev/null; fi\ndone\nexec runc \"$@\"\n";
     fs::permissions(program, fs::perms::owner_all);
     std::ofstream(node_.config() / "wardd.yaml")
-        << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nruntime: {binary: " << program.string() << "}\n";
+        << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nruntime: {binary: " << program.string()
+        << "}\n";
   }
   bool await_the_stay() {
     return await([&] { return fs::exists(mark_); }, std::chrono::seconds(10));
@@ -49,7 +53,8 @@ class CalibrationEnd : public testing::Test {
   // What is there of calibrations, apart from wardd itself.
   [[nodiscard]] std::vector<std::string> remains() const {
     std::vector<std::string> found = node_.leftovers(Daemons::kIgnore);
-    for (const fs::path& directory : directories()) found.push_back("directory " + directory.string());
+    for (const fs::path& directory : directories())
+      found.push_back("directory " + directory.string());
     return found;
   }
   [[nodiscard]] bool has_process(const std::string& command) const {
@@ -58,7 +63,8 @@ class CalibrationEnd : public testing::Test {
       return process.find(" " + command + " ") != std::string::npos;
     });
   }
-  // The next wardd has a database that knows nothing either: it clears up, measures again, and is stopped in order.
+  // The next wardd has a database that knows nothing either: it clears up, measures again, and is
+  // stopped in order.
   void expect_the_next_one_clears_up(const std::string& when) {
     node_.start_wardd();
     node_.stop_wardd(SIGTERM);
@@ -75,7 +81,8 @@ TEST_F(CalibrationEnd, AWarddThatIsKilledAtAnyMomentOfItLeavesNothingForTheNext)
   int left = 0;
   for (int round = 0; round < 16; ++round) {
     start_afresh();
-    // The moment is the test's own choice, there is nothing to wait for. Both measurements take about a second.
+    // The moment is the test's own choice, there is nothing to wait for. Both measurements take
+    // about a second.
     const int moment_ms = static_cast<int>(random() % 600);
     ::poll(nullptr, 0, moment_ms);
     node_.stop_wardd(SIGKILL);
@@ -83,7 +90,8 @@ TEST_F(CalibrationEnd, AWarddThatIsKilledAtAnyMomentOfItLeavesNothingForTheNext)
     expect_the_next_one_clears_up("killed after " + std::to_string(moment_ms) + " ms");
     if (HasFailure()) return;
   }
-  if (left == 0) GTEST_SKIP() << "this machine does not calibrate: nothing was there to be cleared up";
+  if (left == 0)
+    GTEST_SKIP() << "this machine does not calibrate: nothing was there to be cleared up";
 }
 
 TEST_F(CalibrationEnd, AContainerThatWasCreatedAndNeverStartedIsClearedUp) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checkpoint and restore: with CRIU where it runs, and everywhere with a runtime that only writes down what it was
-// asked and makes a process where CRIU would.
+// Checkpoint and restore: with CRIU where it runs, and everywhere with a runtime that only writes
+// down what it was asked and makes a process where CRIU would.
 #include <csignal>
 #include <fstream>
 
@@ -15,7 +15,8 @@ using testing::HasSubstr;
 
 class Checkpoint : public TaskApiTest {
  protected:
-  // `checkpoint` fails as CRIU does where the file "fails" exists; `restore` starts a process that sleeps.
+  // `checkpoint` fails as CRIU does where the file "fails" exists; `restore` starts a process that
+  // sleeps.
   std::string make_restoring_runtime(const fs::path& directory) {
     const auto path = directory / "restoring-runtime";
     std::ofstream(path)
@@ -23,11 +24,13 @@ class Checkpoint : public TaskApiTest {
         << "while [ $# -gt 0 ]; do case $1 in --pid-file) pid_file=$2;; --work-path) work=$2;; "
            "--log) log=$2;; --criu) echo 'flag provided but not defined: -criu' >&2; exit 1;; "
            "checkpoint|restore) verb=$1;; esac; shift; done\n"
-           "[ -z \"$verb\" ] || echo \"$verb finds $(readlink -f \"$(command -v criu)\")\" >>calls\n"
+           "[ -z \"$verb\" ] || echo \"$verb finds $(readlink -f \"$(command -v criu)\")\" "
+           ">>calls\n"
            "case $verb in\ncheckpoint) echo \"$all\" >>calls\n"
            "  [ -e fails ] || exit 0\n  mkdir -p \"$work\"\n"
            "  echo '(00.02) Error (criu/vdso.c:7): unexpected vdso' >\"$work/dump.log\"\n"
-           "  echo '{\"level\":\"error\",\"msg\":\"criu failed: type NOTIFY errno 0\"}' >>$log; exit 1;;\n"
+           "  echo '{\"level\":\"error\",\"msg\":\"criu failed: type NOTIFY errno 0\"}' >>$log; "
+           "exit 1;;\n"
            "restore) echo \"$all\" >>calls\n  [ ! -e fails ] || exit 1\n"
            "  sleep 1000 </dev/null >/dev/null 2>&1 & printf %s $! >\"$pid_file\"; exit 0;;\n"
            "esac\nset -- $all\nexec runc \"$@\"\n";
@@ -63,7 +66,8 @@ class Checkpoint : public TaskApiTest {
 TEST_F(Checkpoint, OptionsReachTheRuntimeAndNoneAtAllIsFine) {
   const Bundle& bundle = make_bundle("dumped", {"/box", "wait"});
   ASSERT_TRUE(create(request_for(bundle)).has_value());
-  EXPECT_EQ(code_of(checkpoint("dumped", "/images")), Code::kFailedPrecondition) << "it does not run yet";
+  EXPECT_EQ(code_of(checkpoint("dumped", "/images")), Code::kFailedPrecondition)
+      << "it does not run yet";
   ASSERT_TRUE(tasks_->start("dumped").has_value());
   const auto plain = checkpoint("dumped", "/images");
   ASSERT_TRUE(plain.has_value()) << plain.error().message;
@@ -75,8 +79,9 @@ TEST_F(Checkpoint, OptionsReachTheRuntimeAndNoneAtAllIsFine) {
   const auto calls = read_file(bundle.path() / "calls").value_or("");
   EXPECT_THAT(calls, HasSubstr("checkpoint --image-path /images --work-path"));
   EXPECT_THAT(calls, HasSubstr("--leave-running"));
-  EXPECT_THAT(calls, HasSubstr("--image-path /images2 --work-path " + (bundle.path() / "own-work").string() +
-                               " --tcp-established dumped"));
+  EXPECT_THAT(calls,
+              HasSubstr("--image-path /images2 --work-path " +
+                        (bundle.path() / "own-work").string() + " --tcp-established dumped"));
   EXPECT_THAT(calls, HasSubstr("checkpoint finds " + (bundle.path() / "criu").string() + "\n"));
   EXPECT_EQ(code_of(checkpoint("dumped", "")), Code::kInvalidArgument);
 }
@@ -91,15 +96,17 @@ TEST_F(Checkpoint, F19_CriuOfAnyNameIsTheOneThatTheRuntimeFinds) {
     const auto result = checkpoint("named", images);
     ASSERT_TRUE(result.has_value()) << result.error().message;
   }
-  EXPECT_THAT(read_file(bundle.path() / "calls").value_or(""),
-              testing::ContainsRegex("checkpoint finds " + criu + "\n.*\ncheckpoint finds " + criu + "\n"));
+  EXPECT_THAT(
+      read_file(bundle.path() / "calls").value_or(""),
+      testing::ContainsRegex("checkpoint finds " + criu + "\n.*\ncheckpoint finds " + criu + "\n"));
   const Bundle& other = make_bundle("restored-by-name", {"/box", "wait"});
   const std::string its_own = other.path() / "criu-of-another-name";
   auto request = request_for(other, its_own);
   request.set_checkpoint("/images");
   ASSERT_TRUE(create(request).has_value());
   ASSERT_TRUE(tasks_->start("restored-by-name").has_value());
-  EXPECT_THAT(read_file(other.path() / "calls").value_or(""), HasSubstr("restore finds " + its_own + "\n"));
+  EXPECT_THAT(read_file(other.path() / "calls").value_or(""),
+              HasSubstr("restore finds " + its_own + "\n"));
   ASSERT_TRUE(tasks_->kill("restored-by-name", SIGKILL).has_value());
   EXPECT_EQ(tasks_->wait("restored-by-name")->exit_status(), 137U);
 }
@@ -142,7 +149,8 @@ TEST_F(Checkpoint, ARestoredContainerHasNoPidUntilItIsStarted) {
   ASSERT_TRUE(started.has_value()) << started.error().message;
   EXPECT_EQ(::kill(static_cast<pid_t>(started->pid()), 0), 0);
   EXPECT_EQ(status("restored"), containerd::STATUS_RUNNING);
-  EXPECT_THAT(read_file(bundle.path() / "calls").value_or(""), HasSubstr("restore --detach --no-subreaper --bundle"));
+  EXPECT_THAT(read_file(bundle.path() / "calls").value_or(""),
+              HasSubstr("restore --detach --no-subreaper --bundle"));
   ASSERT_TRUE(tasks_->kill("restored", SIGKILL).has_value());
   EXPECT_EQ(tasks_->wait("restored")->exit_status(), 137U);
   EXPECT_TRUE(tasks_->remove("restored").has_value()) << "the runtime never knew it";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every verb of `ward`, as text and as JSON: what it answers, how it ends, and what it says without wardd.
+// Every verb of `ward`, as text and as JSON: what it answers, how it ends, and what it says without
+// wardd.
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -68,9 +69,12 @@ class Cli : public GuardedTest {
     GuardedTest::SetUpTestSuite();
     write("box.yaml", box_profile());
     std::string wider = box_profile();
-    write("wider.yaml", wider.replace(wider.find("      - write"), 13, "      - mkdir\n      - write"));
+    write("wider.yaml",
+          wider.replace(wider.find("      - write"), 13, "      - mkdir\n      - write"));
     write("policy.yaml", kPolicy);
-    write("bad.yaml", "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: bad}\nspec:\n  sycalls: {}\n");
+    write("bad.yaml",
+          "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: bad}\nspec:\n  sycalls: "
+          "{}\n");
   }
   static void write(const std::string& name, const std::string& text) {
     std::ofstream(node().directory() / name) << text;
@@ -79,15 +83,18 @@ class Cli : public GuardedTest {
   Arguments filled(Arguments arguments, Form form) {
     const std::string other = form == Form::kText ? "0" : "1";
     for (std::string& argument : arguments) {
-      if (argument == "{container}") argument = quarantined_.empty() ? "nobody" : quarantined_[form == Form::kJson];
-      if (argument == "{victim}") argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
+      if (argument == "{container}")
+        argument = quarantined_.empty() ? "nobody" : quarantined_[form == Form::kJson];
+      if (argument == "{victim}")
+        argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
       if (argument == "{workload}") argument = form == Form::kText ? "learned" : "nginx";
       if (argument == "{out}") {
         argument = (node().directory() / ("out" + other)).string();
         std::filesystem::remove(argument);  // of an earlier case
       }
       if (argument.front() == '{') {
-        argument = (node().directory() / (argument.substr(1, argument.size() - 2) + ".yaml")).string();
+        argument =
+            (node().directory() / (argument.substr(1, argument.size() - 2) + ".yaml")).string();
       }
     }
     if (form == Form::kJson) arguments.insert(arguments.begin(), {"--output", "json"});
@@ -99,7 +106,8 @@ class Cli : public GuardedTest {
     return line;
   }
 
-  // One recording and two quarantined containers for each form of output: one is released, and then no kill's any more.
+  // One recording and two quarantined containers for each form of output: one is released, and then
+  // no kill's any more.
   void prepare() {
     for (const char* prefix : {"learn", "nginx"}) {
       EXPECT_EQ(run_box(node().unique(prefix), {"/box", "echo", "x"}).status, 0);
@@ -133,7 +141,8 @@ bool is_json_lines(const std::string& text) {
   return !text.empty() && text.back() == '\n';
 }
 
-// F30: docs/json.md says what each document has. `compile` without -o prints OCI's filter, and `lint` a list.
+// F30: docs/json.md says what each document has. `compile` without -o prints OCI's filter, and
+// `lint` a list.
 std::string why_not_documented(const Arguments& arguments, const std::string& text) {
   static const JsonPage kPage;
   if (arguments[0] == "events") {
@@ -146,7 +155,8 @@ std::string why_not_documented(const Arguments& arguments, const std::string& te
   }
   const auto document = nlohmann::json::parse(text, nullptr, false);
   if (document.is_discarded()) return "no JSON";
-  if (arguments[0] == "profile" && arguments[1] == "compile" && text.find("defaultAction") != std::string::npos)
+  if (arguments[0] == "profile" && arguments[1] == "compile" &&
+      text.find("defaultAction") != std::string::npos)
     return "";
   for (const auto& part : document.is_array() ? document : nlohmann::json::array({document})) {
     if (const auto why = kPage.why_not(part); !why.empty()) return why;
@@ -189,24 +199,25 @@ TEST_F(Cli, AWrittenFilterIsNamedWithItsFormatAndTheProfilesDigest) {
 
 TEST_F(Cli, ARefusalSaysWhyAndItsExitCodeIsTheDocumentedOne) {
   const std::string missing = (node().directory() / "missing").string();
-  const std::vector<Refused> refusals = {{{"learn", "show", "nowhere"}, 1, "ward learn list"},
-                                         {{"learn", "forget", "nowhere"}, 1, "nowhere"},
-                                         {{"profile", "show", "nowhere"}, 1, "ward profile list"},
-                                         {{"profile", "generate", "nowhere"}, 1, "nowhere"},
-                                         {{"profile", "apply", missing}, 1, "missing"},
-                                         {{"profile", "compile", missing}, 1, "missing"},
-                                         {{"profile", "compile", "{box}", "-o", "/dev/full"}, 1, "No space left"},
-                                         {{"quarantine", "release", "nobody"}, 1, "nobody"},
-                                         {{"quarantine", "kill", "nobody"}, 1, "nobody"},
-                                         {{"statsu"}, 2, "statsu"},
-                                         {{"learn"}, 2, "subcommand"},
-                                         {{"profile", "show"}, 2, "name is required"},
-                                         {{"events", "-n", "many"}, 2, "many"},
-                                         {{"ps", "--unknown"}, 2, "--unknown"},
-                                         {{"profile", "compile", "{box}", "--format", "ward"}, 2, "-o"},
-                                         {{"profile", "apply", "{bad}"}, 4, "bad.yaml:5:3"},
-                                         {{"profile", "compile", "{bad}"}, 4, "bad.yaml:5:3"},
-                                         {{"profile", "diff", "{box}", "{bad}"}, 4, "bad.yaml:5:3"}};
+  const std::vector<Refused> refusals = {
+      {{"learn", "show", "nowhere"}, 1, "ward learn list"},
+      {{"learn", "forget", "nowhere"}, 1, "nowhere"},
+      {{"profile", "show", "nowhere"}, 1, "ward profile list"},
+      {{"profile", "generate", "nowhere"}, 1, "nowhere"},
+      {{"profile", "apply", missing}, 1, "missing"},
+      {{"profile", "compile", missing}, 1, "missing"},
+      {{"profile", "compile", "{box}", "-o", "/dev/full"}, 1, "No space left"},
+      {{"quarantine", "release", "nobody"}, 1, "nobody"},
+      {{"quarantine", "kill", "nobody"}, 1, "nobody"},
+      {{"statsu"}, 2, "statsu"},
+      {{"learn"}, 2, "subcommand"},
+      {{"profile", "show"}, 2, "name is required"},
+      {{"events", "-n", "many"}, 2, "many"},
+      {{"ps", "--unknown"}, 2, "--unknown"},
+      {{"profile", "compile", "{box}", "--format", "ward"}, 2, "-o"},
+      {{"profile", "apply", "{bad}"}, 4, "bad.yaml:5:3"},
+      {{"profile", "compile", "{bad}"}, 4, "bad.yaml:5:3"},
+      {{"profile", "diff", "{box}", "{bad}"}, 4, "bad.yaml:5:3"}};
   for (const Refused& refused : refusals) {
     for (const Form form : {Form::kText, Form::kJson}) {
       const Arguments arguments = filled(refused.arguments, form);
@@ -255,7 +266,8 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
       }
       EXPECT_EQ(output.status, 3);
       EXPECT_EQ(output.out, "");
-      EXPECT_THAT(output.err, AllOf(HasSubstr(nowhere), HasSubstr("is it running?"), HasSubstr("--run-dir")));
+      EXPECT_THAT(output.err,
+                  AllOf(HasSubstr(nowhere), HasSubstr("is it running?"), HasSubstr("--run-dir")));
       if (form == Form::kJson) EXPECT_TRUE(is_json(output.err)) << output.err;
     }
   }
@@ -264,8 +276,8 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
 TEST_F(Cli, HelpOfEveryVerbEndsWith0) {
   std::vector<Arguments> all{{}, {"learn"}, {"profile"}, {"quarantine"}};
   for (const Verb& verb : verbs()) {
-    const bool nested =
-        verb.arguments[0] == "learn" || verb.arguments[0] == "profile" || verb.arguments[0] == "quarantine";
+    const bool nested = verb.arguments[0] == "learn" || verb.arguments[0] == "profile" ||
+                        verb.arguments[0] == "quarantine";
     all.emplace_back(verb.arguments.begin(), verb.arguments.begin() + (nested ? 2 : 1));
   }
   for (Arguments arguments : all) {
@@ -284,13 +296,16 @@ TEST_F(Cli, ColoursAreForTerminalsThatWantThemAndNeverInJson) {
     EXPECT_THAT(on_terminal({verb}, "NO_COLOR=").out, HasSubstr("\x1b[")) << verb;
     EXPECT_THAT(on_terminal({verb}, "NO_COLOR=1").out, Not(HasSubstr("\x1b["))) << verb;
     EXPECT_THAT(on_terminal({verb}, "TERM=dumb").out, Not(HasSubstr("\x1b["))) << verb;
-    EXPECT_THAT(on_terminal({"--output", "json", verb}, "NO_COLOR=").out, Not(HasSubstr("\x1b["))) << verb;
+    EXPECT_THAT(on_terminal({"--output", "json", verb}, "NO_COLOR=").out, Not(HasSubstr("\x1b[")))
+        << verb;
   }
-  EXPECT_THAT(on_terminal({"profile", "show", "nowhere"}, "NO_COLOR=").out, HasSubstr("\x1b[31mward: "));
+  EXPECT_THAT(on_terminal({"profile", "show", "nowhere"}, "NO_COLOR=").out,
+              HasSubstr("\x1b[31mward: "));
 }
 
 TEST_F(Cli, AFollowerSeesAViolationAsItHappensAndEndsCleanlyWhenAsked) {
-  for (const auto& [form, number] : {std::pair(Form::kText, SIGTERM), std::pair(Form::kJson, SIGINT)}) {
+  for (const auto& [form, number] :
+       {std::pair(Form::kText, SIGTERM), std::pair(Form::kJson, SIGINT)}) {
     const std::string id = start_watched("deny");
     Arguments command = filled({"events", "-f", "--since", "1h", "-c", id}, form);
     command.insert(command.begin(), ward_binary().string());
@@ -328,9 +343,11 @@ TEST_F(Cli, F28_AFollowerShowsNewEventsAndGoesOnOverARestartOfWarddWithoutLossOr
   const std::string name = node().containerd_namespace() + "/" + id;
   node().poke(id, "mount");
   await_violation(id);
-  Child all({ward_binary().string(), "events", "-f", "--since", "1h", "-c", name}, node().environment());
+  Child all({ward_binary().string(), "events", "-f", "--since", "1h", "-c", name},
+            node().environment());
   ASSERT_TRUE(all.await_output("mount(")) << all.err();
-  Child follower({ward_binary().string(), "events", "-f", "-n", "0", "-c", name}, node().environment());
+  Child follower({ward_binary().string(), "events", "-f", "-n", "0", "-c", name},
+                 node().environment());
   ASSERT_TRUE(await([&] {  // until it certainly follows
     node().poke(id, "unshare");
     return follower.await_output("unshare(", 0, std::chrono::milliseconds(500));
@@ -369,7 +386,8 @@ TEST_F(Cli, F28_LastAndSinceChooseWhatIsShownAndAMomentThatIsNoneIsRefused) {
 TEST_F(Cli, F21_AHealthyContainerIsNotKilledByTheQuarantineVerbs) {
   const std::string id = start_watched("deny");
   for (const char* verb : {"kill", "release"}) {
-    const Output refused = node().ward({"quarantine", verb, node().containerd_namespace() + "/" + id});
+    const Output refused =
+        node().ward({"quarantine", verb, node().containerd_namespace() + "/" + id});
     EXPECT_EQ(refused.status, 1) << verb;
     EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("is not quarantined")));
   }
@@ -380,9 +398,10 @@ TEST_F(Cli, F21_AHealthyContainerIsNotKilledByTheQuarantineVerbs) {
 TEST_F(Cli, F22_AnAnswerThatAFullDiskCutsShortEndsWith1) {
   const std::string ward = ward_binary().string();
   for (const std::string arguments :
-       {"status", "status -o json", "ps", "events", "events -o json", "profile list", "profile show box",
-        "profile show box -o json", "profile lint $BOX", "profile compile $BOX", "--help", "help", "profile --help",
-        "version", "--version", "quarantine list", "completion bash", "complete profile ''"}) {
+       {"status", "status -o json", "ps", "events", "events -o json", "profile list",
+        "profile show box", "profile show box -o json", "profile lint $BOX", "profile compile $BOX",
+        "--help", "help", "profile --help", "version", "--version", "quarantine list",
+        "completion bash", "complete profile ''"}) {
     Child::Options options = node().environment();
     options.environment.push_back("BOX=" + (node().directory() / "box.yaml").string());
     const Output output = run({"sh", "-c", ward + " " + arguments + " > /dev/full"}, options);
@@ -394,12 +413,14 @@ TEST_F(Cli, F22_AnAnswerThatAFullDiskCutsShortEndsWith1) {
 TEST_F(Cli, F23_WithoutStandardStreamsNothingElseTakesTheirPlace) {
   const std::string ward = ward_binary().string();
   EXPECT_EQ(run({"sh", "-c", ward + " ps >&- 2>&- <&-"}, node().environment()).status, 0);
-  EXPECT_THAT(run({"sh", "-c", "exec " + ward + " profile show nowhere <&- >&-"}, node().environment()).err,
-              HasSubstr("nowhere"));
+  EXPECT_THAT(
+      run({"sh", "-c", "exec " + ward + " profile show nowhere <&- >&-"}, node().environment()).err,
+      HasSubstr("nowhere"));
   node().stop_wardd(SIGTERM);
   node().start_wardd({"sh", "-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"});
   for (const char* number : {"0", "1", "2"}) {
-    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(node().wardd_pid()) + "/fd/" + number),
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(node().wardd_pid()) + "/fd/" +
+                                            number),
               "/dev/null");
   }
   node().stop_wardd(SIGTERM);
@@ -414,7 +435,8 @@ TEST_F(Cli, F29_AFileThatIsThereIsNotOverwrittenByGenerate) {
   EXPECT_THAT(refused.err, HasSubstr("--force"));
   EXPECT_EQ(*read_file(mine), "# signed\n");
   // Then it is wardd's to say that there is no such recording.
-  EXPECT_THAT(node().ward({"profile", "generate", "nobody", "--force", "-o", mine}).err, Not(HasSubstr("is there")));
+  EXPECT_THAT(node().ward({"profile", "generate", "nobody", "--force", "-o", mine}).err,
+              Not(HasSubstr("is there")));
   const std::string box = (node().directory() / "box.yaml").string();
   const std::string text = *read_file(box);
   EXPECT_EQ(node().ward({"profile", "compile", box, "-o", box}).status, 2);
@@ -422,11 +444,13 @@ TEST_F(Cli, F29_AFileThatIsThereIsNotOverwrittenByGenerate) {
 }
 
 TEST_F(Cli, HelpAndVersionAreVerbsAndTheFormMayStandBehindAnyVerb) {
-  EXPECT_THAT(node().ward({"help", "profile", "generate"}).out, HasSubstr("Usage: ward profile generate"));
+  EXPECT_THAT(node().ward({"help", "profile", "generate"}).out,
+              HasSubstr("Usage: ward profile generate"));
   EXPECT_EQ(node().ward({"help"}).out, node().ward({"--help"}).out);
   EXPECT_EQ(node().ward({"help", "nothing"}).status, 2);
   EXPECT_EQ(node().ward({"version"}).out, node().ward({"--version"}).out);
-  for (const Arguments& verb : {Arguments{"ps"}, {"quarantine", "list"}, {"learn", "list"}, {"version"}}) {
+  for (const Arguments& verb :
+       {Arguments{"ps"}, {"quarantine", "list"}, {"learn", "list"}, {"version"}}) {
     Arguments before{"--output", "json"};
     before.insert(before.end(), verb.begin(), verb.end());
     Arguments behind = verb;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shim as a command: what containerd asks of `-info` and of `start` before there is anybody to call.
+// The shim as a command: what containerd asks of `-info` and of `start` before there is anybody to
+// call.
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,7 +24,9 @@ using testing::HasSubstr;
 
 class CommandLine : public NodeTest {
  protected:
-  static Output ask_info(const std::string& input) { return run({shim_binary().string(), "-info"}, {}, input); }
+  static Output ask_info(const std::string& input) {
+    return run({shim_binary().string(), "-info"}, {}, input);
+  }
   static containerd::Any options_of(const std::string& binary) {
     containerd::RuncOptions options;
     options.set_binary_name(binary);
@@ -66,13 +69,15 @@ TEST_F(CommandLine, InfoNamesTheRuntimeAndShowsTheFeaturesOfRunc) {
   EXPECT_EQ(info.name(), kWardRuntime);
   EXPECT_FALSE(info.version().version().empty());
   EXPECT_FALSE(info.has_options());
-  EXPECT_EQ(info.features().type_url(), "types.containerd.io/opencontainers/runtime-spec/1/features/Features");
+  EXPECT_EQ(info.features().type_url(),
+            "types.containerd.io/opencontainers/runtime-spec/1/features/Features");
   EXPECT_EQ(info.features().value(), run({"runc", "features"}).out);
 }
 
 TEST_F(CommandLine, InfoEchoesItsOptionsAndAsksTheRuntimeInThem) {
   const fs::path runtime = node().directory() / "featured-runtime";
-  std::ofstream(runtime) << "#!/bin/sh\n[ \"$1\" = features ] && echo '{\"mountExtensions\":{\"idmap\":{}}}'\n";
+  std::ofstream(runtime)
+      << "#!/bin/sh\n[ \"$1\" = features ] && echo '{\"mountExtensions\":{\"idmap\":{}}}'\n";
   fs::permissions(runtime, fs::perms::owner_all);
   const auto options = options_of(runtime);
   const Output asked = ask_info(options.SerializeAsString());
@@ -105,9 +110,12 @@ TEST_F(CommandLine, InfoRefusesOptionsOfAnUnknownTypeByName) {
 
 TEST_F(CommandLine, UnderMemoryPressureTheShimGoesBeforeContainerd) {
   const std::string id = node().unique("score");
-  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status, 0);
+  ASSERT_EQ(
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status,
+      0);
   const auto score_of = [](pid_t pid) {
-    return std::stoi(read_file("/proc/" + std::to_string(pid) + "/oom_score_adj").value_or("-9999"));
+    return std::stoi(
+        read_file("/proc/" + std::to_string(pid) + "/oom_score_adj").value_or("-9999"));
   };
   EXPECT_EQ(score_of(node().shim_pid(id)), std::min(score_of(node().containerd_pid()) + 1, 1000));
   node().remove(id);
@@ -115,7 +123,8 @@ TEST_F(CommandLine, UnderMemoryPressureTheShimGoesBeforeContainerd) {
 
 TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   unsigned long long cookie = 0;
-  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0) GTEST_SKIP() << "this kernel shares cores";
+  if (::prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, 0, 0, &cookie) == 0)
+    GTEST_SKIP() << "this kernel shares cores";
   const std::string id = node().unique("cores");
   Child::Options options = node().environment();
   options.environment.emplace_back("SCHED_CORE=1");
@@ -127,12 +136,13 @@ TEST_F(CommandLine, AStartThatCannotShareCoresFailsAndLeavesNoSocket) {
   EXPECT_EQ(node().shim_pid(id), -1);
 }
 
-// containerd runs delete beside a client that deletes: the bundle may go before delete has looked at it.
+// containerd runs delete beside a client that deletes: the bundle may go before delete has looked
+// at it.
 TEST_F(CommandLine, ADeleteWithoutABundleRemovesTheSocketThatNobodyServes) {
   const auto delete_of = [](const std::string& id) {
     return run({shim_binary().string(), "-namespace", node().containerd_namespace(), "-address",
-                node().containerd_socket().string(), "-id", id, "-bundle", (node().directory() / "gone" / id).string(),
-                "delete"});
+                node().containerd_socket().string(), "-id", id, "-bundle",
+                (node().directory() / "gone" / id).string(), "delete"});
   };
   const std::string id = node().unique("gone");
   bind_socket(node().shim_socket(id));  // and closed: nobody listens
@@ -152,10 +162,12 @@ TEST_F(CommandLine, ADeleteWithoutABundleRemovesTheSocketThatNobodyServes) {
 TEST_F(CommandLine, WithoutAnActionItServesOnTheSocketItIsGivenAndAsksForOneWhereItIsNot) {
   const std::string id = node().unique("by-hand");
   const std::string socket = node().directory() / "by-hand.sock";
-  std::vector<std::string> command{shim_binary().string(), "-namespace", node().containerd_namespace(), "-id", id};
+  std::vector<std::string> command{shim_binary().string(), "-namespace",
+                                   node().containerd_namespace(), "-id", id};
   const Output refused = run(command, node().environment());
   EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, HasSubstr("no action given (start, delete), and no -socket to serve on"));
+  EXPECT_THAT(refused.err,
+              HasSubstr("no action given (start, delete), and no -socket to serve on"));
 
   command.insert(command.end(), {"-socket", socket});
   Child server(command, node().environment());
@@ -184,7 +196,8 @@ TEST_F(CommandLine, AStartSaysNothingButTheAddressWhateverItsOptionsHold) {
   EXPECT_TRUE(nothing_is_left(id));
 }
 
-// A fault of each server that is started in between: what there is to say of it is in `node().directory()/fired`.
+// A fault of each server that is started in between: what there is to say of it is in
+// `node().directory()/fired`.
 class Stillborn : public CommandLine {
  protected:
   void SetUp() override {
@@ -205,14 +218,16 @@ class Stillborn : public CommandLine {
   static fs::path rules() { return node().directory() / "stillborn"; }
 };
 
-// An address is of a server that serves: containerd 1.6 leaves the socket of one that it never reached.
+// An address is of a server that serves: containerd 1.6 leaves the socket of one that it never
+// reached.
 TEST_F(Stillborn, AServerThatDiesBeforeItServesIsAnErrorAndLeavesNoSocket) {
   const std::string id = node().unique("stillborn");
   const Output started = run(start_of(id), with_fault("kill"));
   EXPECT_EQ(started.status, 1);
   EXPECT_EQ(started.out, "");
   EXPECT_EQ(started.err,
-            "start the shim: wait for the server: the server ended before it served; its log may say why\n");
+            "start the shim: wait for the server: the server ended before it served; its log may "
+            "say why\n");
   EXPECT_TRUE(fired());
   EXPECT_TRUE(nothing_is_left(id));
 }

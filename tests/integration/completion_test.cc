@@ -15,12 +15,15 @@ class Completion : public GuardedTest {
  protected:
   static Child::Options with_ward(bool terminal) {
     Child::Options options = node().environment(terminal);
-    options.environment.push_back("PATH=" + ward_binary().parent_path().string() + ":" + std::getenv("PATH"));
+    options.environment.push_back("PATH=" + ward_binary().parent_path().string() + ":" +
+                                  std::getenv("PATH"));
     options.environment.emplace_back("TERM=dumb");
     options.environment.emplace_back("HOME=" + node().directory().string());
     return options;
   }
-  static bool is_there(const std::string& shell) { return run({"sh", "-c", "command -v " + shell}).status == 0; }
+  static bool is_there(const std::string& shell) {
+    return run({"sh", "-c", "command -v " + shell}).status == 0;
+  }
 
   // Types the line behind a mark, so that nothing that was there before is taken for the answer.
   static void type(Child& shell, const std::string& mark, const std::string& line) {
@@ -34,7 +37,8 @@ class Completion : public GuardedTest {
     shell.write("li\t\t");
     EXPECT_TRUE(shell.await_output("list") && shell.await_output("lint")) << shell.out();
     shell.write("\x15");  // the line is not run
-    type(shell, "container", "ward quarantine kill " + container.substr(0, container.size() - 2) + "\t");
+    type(shell, "container",
+         "ward quarantine kill " + container.substr(0, container.size() - 2) + "\t");
     EXPECT_TRUE(shell.await_output("kill " + container)) << shell.out();
     shell.write("\x15");
     type(shell, "value", "ward ps --output=j\t");
@@ -64,7 +68,8 @@ TEST_F(Completion, ZshCompletesVerbsOptionsContainersAndFiles) {
   const std::string id = start_watched("deny");
   Child shell({"zsh", "-f", "-i"}, with_ward(true));
   shell.write(
-      "PS1='> '; unsetopt beep list_beep; autoload -U compinit; compinit -u -D; source <(ward completion zsh)\n");
+      "PS1='> '; unsetopt beep list_beep; autoload -U compinit; compinit -u -D; source <(ward "
+      "completion zsh)\n");
   ask_as_a_person(shell, id);
   node().remove(id);
 }
@@ -75,7 +80,8 @@ TEST_F(Completion, FishCompletesVerbsOptionsContainersAndFiles) {
   const std::string id = start_watched("deny");
   const auto completed = [](const std::string& line) {
     const Output output = run(
-        {"fish", "--no-config", "-c", "ward completion fish | source; complete -C '" + line + "'"}, with_ward(false));
+        {"fish", "--no-config", "-c", "ward completion fish | source; complete -C '" + line + "'"},
+        with_ward(false));
     EXPECT_EQ(output.status, 0) << output.err;
     return output.out;
   };
@@ -83,7 +89,8 @@ TEST_F(Completion, FishCompletesVerbsOptionsContainersAndFiles) {
   EXPECT_THAT(completed("ward profile li"), AllOf(HasSubstr("list\t"), HasSubstr("lint\t")));
   EXPECT_THAT(completed("ward quarantine kill de"), HasSubstr(id));
   EXPECT_THAT(completed("ward ps --output=j"), HasSubstr("--output=json"));
-  EXPECT_THAT(completed("ward profile lint " + node().directory().string() + "/only-"), HasSubstr("/only-one.yaml"));
+  EXPECT_THAT(completed("ward profile lint " + node().directory().string() + "/only-"),
+              HasSubstr("/only-one.yaml"));
   node().remove(id);
 }
 
@@ -92,8 +99,13 @@ TEST_F(Completion, WithoutWarddOrWithHalfAWordNothingIsSaid) {
     words.insert(words.begin(), "complete");
     return node().ward(words);
   };
-  for (const auto& words : std::vector<std::vector<std::string>>{
-           {}, {""}, {"--run-dir", "/nowhere", "mode", ""}, {"ps", "--outp"}, {"\xff", "\x1b[31m"}, {"ps", "=", "="}}) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{},
+                                             {""},
+                                             {"--run-dir", "/nowhere", "mode", ""},
+                                             {"ps", "--outp"},
+                                             {"\xff", "\x1b[31m"},
+                                             {"ps", "=", "="}}) {
     const Output output = complete(words);
     EXPECT_EQ(output.status, 0);
     EXPECT_EQ(output.err, "");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Parts of the Task service that no client of every day asks for: odd signals, payloads that are none, sizes of
-// terminals, questions in states in which containerd would not ask them.
+// Parts of the Task service that no client of every day asks for: odd signals, payloads that are
+// none, sizes of terminals, questions in states in which containerd would not ask them.
 #include <fcntl.h>
 
 #include "containerd/types.pb.h"
@@ -25,7 +25,8 @@ class Contract : public TaskApiTest {
     EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0) << path;
     return UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   }
-  Result<containerd::Empty> resize(const std::string& id, const std::string& exec_id, unsigned width, unsigned height) {
+  Result<containerd::Empty> resize(const std::string& id, const std::string& exec_id,
+                                   unsigned width, unsigned height) {
     containerd::ResizePtyRequest request;
     request.set_id(id);
     request.set_exec_id(exec_id);
@@ -47,11 +48,13 @@ class Contract : public TaskApiTest {
 };
 
 TEST_F(Contract, APayloadThatCannotBeDecodedIsInvalidInEveryCall) {
-  for (const char* method : {"State", "Create", "Start", "Delete", "Pids", "Pause", "Resume", "Checkpoint", "Kill",
-                             "Exec", "ResizePty", "CloseIO", "Update", "Wait", "Stats", "Connect", "Shutdown"}) {
+  for (const char* method :
+       {"State", "Create", "Start", "Delete", "Pids", "Pause", "Resume", "Checkpoint", "Kill",
+        "Exec", "ResizePty", "CloseIO", "Update", "Wait", "Stats", "Connect", "Shutdown"}) {
     for (const char* version : {"v2", "v3"}) {
       const auto answer = tasks_->call<containerd::Empty>(method, Undecodable(), version);
-      EXPECT_EQ(code_of(answer), Code::kInvalidArgument) << method << " " << version << ": " << message_of(answer);
+      EXPECT_EQ(code_of(answer), Code::kInvalidArgument)
+          << method << " " << version << ": " << message_of(answer);
     }
   }
   EXPECT_EQ(status(carrier_), containerd::STATUS_RUNNING);
@@ -63,7 +66,8 @@ TEST_F(Contract, ASignalThatIsNoneIsInvalidAndReachesNobody) {
   for (const char* exec_id : {"", "e1"}) {
     for (const int signal : {65, -1, 1 << 20}) {
       const auto killed = tasks_->kill(carrier_, signal, exec_id);
-      EXPECT_EQ(code_of(killed), Code::kInvalidArgument) << exec_id << " " << signal << ": " << message_of(killed);
+      EXPECT_EQ(code_of(killed), Code::kInvalidArgument)
+          << exec_id << " " << signal << ": " << message_of(killed);
       EXPECT_THAT(message_of(killed), HasSubstr(std::to_string(signal)));
     }
     EXPECT_EQ(status(carrier_, exec_id), containerd::STATUS_RUNNING);
@@ -111,7 +115,8 @@ TEST_F(Contract, AResizeReachesTheTerminalOfAnInitAndOfASession) {
   EXPECT_TRUE(says(out, "200 columns, 50 rows"));
   ASSERT_TRUE(tasks_->kill("sized", SIGKILL).has_value());
   ASSERT_TRUE(tasks_->wait("sized").has_value());
-  EXPECT_TRUE(resize("sized", "", 80, 24).has_value()) << "nothing is left to resize, and that is no error";
+  EXPECT_TRUE(resize("sized", "", 80, 24).has_value())
+      << "nothing is left to resize, and that is no error";
 }
 
 TEST_F(Contract, StatsAndCheckpointKnowTheStates) {
@@ -136,7 +141,8 @@ TEST_F(Contract, StatsAndCheckpointKnowTheStates) {
 
 TEST_F(Contract, SessionsOfAPausedAndOfAStoppedContainer) {
   const std::string id = start_box("sessions").id();
-  for (const char* exec_id : {"runs", "never"}) ASSERT_TRUE(tasks_->exec(id, exec_id, {"/box", "wait"}).has_value());
+  for (const char* exec_id : {"runs", "never"})
+    ASSERT_TRUE(tasks_->exec(id, exec_id, {"/box", "wait"}).has_value());
   ASSERT_TRUE(tasks_->start(id, "runs").has_value());
   ASSERT_EQ(ask("Pause", id), Code::kOk);
   EXPECT_EQ(status(id, "runs"), containerd::STATUS_PAUSED);
@@ -164,7 +170,8 @@ TEST_F(Contract, SessionsOfAPausedAndOfAStoppedContainer) {
 TEST_F(Contract, TheRuntimeGetsStreamsThatBelongToIoUidAndIoGid) {
   const Bundle& bundle = make_bundle("owned", {"/box", "wait"});
   const auto runtime = bundle.path() / "looking-runtime";
-  std::ofstream(runtime) << "#!/bin/sh\nfor word; do case $word in create|exec) for fd in 0 1 2; do stat -L -c '%u %g' "
+  std::ofstream(runtime) << "#!/bin/sh\nfor word; do case $word in create|exec) for fd in 0 1 2; "
+                            "do stat -L -c '%u %g' "
                             "/proc/self/fd/$fd; done >>'"
                          << (bundle.path() / "owners").string()
                          << "'.$word 3>&-; break;; esac; done\nexec runc \"$@\"\n";
@@ -196,7 +203,8 @@ TEST_F(Contract, TheRuntimeGetsStreamsThatBelongToIoUidAndIoGid) {
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec).has_value());
   ASSERT_TRUE(tasks_->start("owned", "e1").has_value());
   for (const char* verb : {"create", "exec"}) {
-    std::istringstream lines(read_file(bundle.path() / (std::string("owners.") + verb)).value_or(""));
+    std::istringstream lines(
+        read_file(bundle.path() / (std::string("owners.") + verb)).value_or(""));
     std::vector<std::string> owners;
     for (std::string line; std::getline(lines, line);) owners.push_back(line);
     ASSERT_EQ(owners.size(), 3U) << verb;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Corners of the contract that no client of today goes into on purpose: several Deletes at once, streams that nobody
-// asked for, names that are names of our own.
+// Corners of the contract that no client of today goes into on purpose: several Deletes at once,
+// streams that nobody asked for, names that are names of our own.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -31,7 +31,8 @@ class Corner : public TaskApiTest {
     std::vector<std::string> result;
     for (const char* fd : {"0", "1", "2"}) {
       std::error_code error;
-      const std::string link = fs::read_symlink("/proc/" + std::to_string(pid) + "/fd/" + fd, error);
+      const std::string link =
+          fs::read_symlink("/proc/" + std::to_string(pid) + "/fd/" + fd, error);
       result.push_back(link == "/dev/null" ? "null" : link.starts_with("pipe:") ? "pipe" : link);
     }
     return result;
@@ -73,7 +74,8 @@ TEST_F(Corner, OfSeveralDeletesAtOnceOneDeletesAndTheIdIsFreeForTheNext) {
   ASSERT_TRUE(tasks_->run_until([&] { return codes.size() == 3 && answered; })) << codes.size();
   EXPECT_THAT(codes, UnorderedElementsAre(Code::kOk, Code::kNotFound, Code::kNotFound));
   ASSERT_TRUE(created_again.has_value()) << message_of(created_again);
-  EXPECT_EQ(status("deletes"), containerd::STATUS_CREATED) << "no Delete of the old one took the new one with it";
+  EXPECT_EQ(status("deletes"), containerd::STATUS_CREATED)
+      << "no Delete of the old one took the new one with it";
   ASSERT_TRUE(tasks_->start("deletes").has_value());
   ASSERT_TRUE(tasks_->wait("deletes").has_value());
   ASSERT_TRUE(tasks_->remove("deletes").has_value());
@@ -85,8 +87,8 @@ TEST_F(Corner, OfSeveralDeletesAtOnceOneDeletesAndTheIdIsFreeForTheNext) {
     events.await("deletes", "delete");
     return told() >= 2;
   }));
-  EXPECT_THAT(events.of("deletes"),
-              ElementsAre("create", "start", "exit", "delete", "create", "start", "exit", "delete"));
+  EXPECT_THAT(events.of("deletes"), ElementsAre("create", "start", "exit", "delete", "create",
+                                                "start", "exit", "delete"));
 }
 
 TEST_F(Corner, AStreamThatNobodyAskedForIsNothing) {
@@ -102,7 +104,8 @@ TEST_F(Corner, AStreamThatNobodyAskedForIsNothing) {
     auto request = bundle.create_request();
     auto exec = exec_request(name);
     for (const auto& stream : wanted) {
-      const auto of_init = make_fifo(bundle.path() / stream), of_exec = make_fifo(bundle.path() / ("exec-" + stream));
+      const auto of_init = make_fifo(bundle.path() / stream),
+                 of_exec = make_fifo(bundle.path() / ("exec-" + stream));
       stream == "out" ? request.set_stdout(of_init) : request.set_stderr(of_init);
       stream == "out" ? exec.set_stdout(of_exec) : exec.set_stderr(of_exec);
     }
@@ -119,7 +122,8 @@ TEST_F(Corner, AStreamThatNobodyAskedForIsNothing) {
   auto failing = exec_request("failing");
   failing.mutable_spec()->set_value(R"({"args":["nothere"],"cwd":"/"})");
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", failing).has_value());
-  EXPECT_THAT(message_of(tasks_->start(carrier_, "failing")), HasSubstr("executable file not found"));
+  EXPECT_THAT(message_of(tasks_->start(carrier_, "failing")),
+              HasSubstr("executable file not found"));
 }
 
 TEST_F(Corner, ASessionMayBeCalledInit) {

@@ -25,11 +25,13 @@ class CriRestart : public CriTest {
     return std::atoi(read_file(node().bundle(container) / "init.pid").value_or("-1").c_str());
   }
   static void await_ready(const Pod& pod, const std::string& name) {
-    EXPECT_TRUE(await([&] { return log_of(pod, name).find("ready") != std::string::npos; })) << name;
+    EXPECT_TRUE(await([&] { return log_of(pod, name).find("ready") != std::string::npos; }))
+        << name;
   }
   static void end(pid_t pid, int signal) {
     EXPECT_TRUE(signal_process(pid, signal));
-    EXPECT_TRUE(await([&] { return !fs::exists("/proc/" + std::to_string(pid)); })) << pid << " is not reaped";
+    EXPECT_TRUE(await([&] { return !fs::exists("/proc/" + std::to_string(pid)); }))
+        << pid << " is not reaped";
   }
   static cri::ContainerState state_of(const std::string& container) {
     return client().container_status(container).value_or(cri::ContainerStatus()).state();
@@ -63,7 +65,8 @@ TEST_P(CriRestart, LogsAttachAndStopGoOnAndAnEndMeanwhileIsTold) {
   EXPECT_EQ(await_exit(killed).exit_code(), 137);
   EXPECT_EQ(state_of(ticking), cri::CONTAINER_RUNNING);
   const std::size_t before = log_of(pod, "ticking").size();
-  EXPECT_TRUE(await([&] { return log_of(pod, "ticking").size() > before; })) << "nobody reads the container's output";
+  EXPECT_TRUE(await([&] { return log_of(pod, "ticking").size() > before; }))
+      << "nobody reads the container's output";
   const auto url = client().attach_url(ticking, {});
   ASSERT_TRUE(url) << url.error().message;
   auto attached = StreamClient::open(*node().network(), *url, {});
@@ -87,7 +90,8 @@ TEST_P(CriRestart, ManyPodsAreAsTheyWereAndLeaveNothing) {
     Pod pod = start_pod("many" + std::to_string(i));
     std::string container = start(pod, "main", {"/box", "wait"});
     std::string socket = node().shim_socket(pod.id);
-    members.push_back({std::move(pod), std::move(container), i % 2 == 1, i % 4 == 1, std::move(socket)});
+    members.push_back(
+        {std::move(pod), std::move(container), i % 2 == 1, i % 4 == 1, std::move(socket)});
   }
   for (const Member& member : members) await_ready(member.pod, "main");
   node().stop_containerd(SIGKILL);

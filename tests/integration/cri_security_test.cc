@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a pod's security settings ask for arrives in its containers, and Ward only ever takes away from it.
+// What a pod's security settings ask for arrives in its containers, and Ward only ever takes away
+// from it.
 #include <sys/stat.h>
 
 #include "lib/base/file.h"
@@ -18,7 +19,8 @@ class CriSecurity : public CriTest {
   }
   // The line of /proc/<pid>/status that begins with `key`, after the key.
   static std::string status_of(const std::string& container, const std::string& key) {
-    std::istringstream lines(read_file("/proc/" + std::to_string(node().task_pid(container)) + "/status").value_or(""));
+    std::istringstream lines(
+        read_file("/proc/" + std::to_string(node().task_pid(container)) + "/status").value_or(""));
     for (std::string line; std::getline(lines, line);)
       if (line.rfind(key + ":\t", 0) == 0) return line.substr(key.size() + 2);
     return "";
@@ -26,7 +28,8 @@ class CriSecurity : public CriTest {
   static std::string shared_with(pid_t one, pid_t other) {
     std::string kinds;
     for (const char* kind : {"net", "pid", "ipc", "uts", "mnt"})
-      if (namespace_of(one, kind) == namespace_of(other, kind)) kinds += (kinds.empty() ? "" : " ") + std::string(kind);
+      if (namespace_of(one, kind) == namespace_of(other, kind))
+        kinds += (kinds.empty() ? "" : " ") + std::string(kind);
     return kinds;
   }
   // Ids of the pod's own, as a kubelet gives out for hostUsers: false.
@@ -45,10 +48,12 @@ class CriSecurity : public CriTest {
     return start_pod(settings);
   }
   static const char* why_no_own_users() {
-    if (containerd_version() < kMapsUsers) return "this containerd has no pods with users of their own";
+    if (containerd_version() < kMapsUsers)
+      return "this containerd has no pods with users of their own";
     if (run({"runc", "features"}, node().environment()).out.find("\"idmap\"") == std::string::npos)
       return "this runtime has no id-mapped mounts";
-    // With these pods it reads the options of runc only, and a runtime type of one's own has runtimeoptions.v1.Options.
+    // With these pods it reads the options of runc only, and a runtime type of one's own has
+    // runtimeoptions.v1.Options.
     if (std::string(handler()) == "ward")
       return "containerd has no pods with users of their own for other runtime types";
     return nullptr;
@@ -68,7 +73,8 @@ TEST_P(CriSecurity, TheImagesUserAndTheOneAskedForAreObeyed) {
   EXPECT_EQ(status_of(asked, "Uid"), "33\t33\t33\t33");
   EXPECT_EQ(status_of(asked, "Gid"), "34\t34\t34\t34");
   EXPECT_EQ(status_of(asked, "NoNewPrivs"), "1");
-  EXPECT_EQ(exec(asked, {"/box", "attack", "mkdir"}).stdout(), "mkdir -1 13\n");  // EACCES: an exec has this user, too
+  EXPECT_EQ(exec(asked, {"/box", "attack", "mkdir"}).stdout(),
+            "mkdir -1 13\n");  // EACCES: an exec has this user, too
 }
 
 TEST_P(CriSecurity, AReadOnlyRootIsReadOnly) {
@@ -90,7 +96,8 @@ TEST_P(CriSecurity, HostNamespacesAreTheHosts) {
   const std::string id = start(start_pod(pod_settings), config);
   EXPECT_EQ(shared_with(node().task_pid(id), node().containerd_pid()), "net pid ipc uts");
   EXPECT_EQ(exec(id, {"/box", "true"}).exit_code(), 0);
-  ASSERT_TRUE(client().stop_container(id, std::chrono::seconds(10)));  // no init of a pid namespace takes all with it
+  ASSERT_TRUE(client().stop_container(
+      id, std::chrono::seconds(10)));  // no init of a pid namespace takes all with it
   EXPECT_EQ(client().container_status(id)->state(), cri::CONTAINER_EXITED);
 }
 
@@ -106,7 +113,8 @@ TEST_P(CriSecurity, APodMaySharePidsAndTheEndOfOneContainerEndsItsOwnOnly) {
   }
   EXPECT_EQ(shared_with(node().task_pid(ids[0]), node().task_pid(pod.id)), "net pid ipc uts");
   ASSERT_TRUE(await([&] { return log_of(pod, "one").find("ready") != std::string::npos; }));
-  ASSERT_TRUE(client().stop_container(ids[0], std::chrono::seconds(0)));  // two children of it would stay behind
+  ASSERT_TRUE(client().stop_container(
+      ids[0], std::chrono::seconds(0)));  // two children of it would stay behind
   EXPECT_EQ(client().container_status(ids[0])->state(), cri::CONTAINER_EXITED);
   EXPECT_EQ(exec(ids[1], {"/box", "true"}).exit_code(), 0);
   EXPECT_EQ(client().pod_status(pod.id)->state(), cri::SANDBOX_READY);
@@ -115,11 +123,13 @@ TEST_P(CriSecurity, APodMaySharePidsAndTheEndOfOneContainerEndsItsOwnOnly) {
 TEST_P(CriSecurity, SysctlsOfThePodAreSet) {
   cri::PodSandboxConfig pod_settings = pod_config("sysctls");
   (*pod_settings.mutable_linux()->mutable_sysctls())["kernel.shm_rmid_forced"] = "1";
-  (*pod_settings.mutable_linux()->mutable_sysctls())["net.ipv4.ip_unprivileged_port_start"] = "1234";
+  (*pod_settings.mutable_linux()->mutable_sysctls())["net.ipv4.ip_unprivileged_port_start"] =
+      "1234";
   const std::string id = start(start_pod(pod_settings), "main", {"/box", "wait"});
   const std::string pid = std::to_string(node().task_pid(id));
-  const Output read = run({"nsenter", "-t", pid, "-n", "-i", "cat", "/proc/sys/kernel/shm_rmid_forced",
-                           "/proc/sys/net/ipv4/ip_unprivileged_port_start"});
+  const Output read =
+      run({"nsenter", "-t", pid, "-n", "-i", "cat", "/proc/sys/kernel/shm_rmid_forced",
+           "/proc/sys/net/ipv4/ip_unprivileged_port_start"});
   EXPECT_EQ(read.out, "1\n1234\n") << read.err;
 }
 
@@ -149,7 +159,8 @@ TEST_P(CriSecurity, CapabilitiesAreAddedAndDropped) {
 TEST_P(CriSecurity, SeccompProfilesPassThrough) {
   const Pod pod = start_pod("seccomp");
   const std::string file = (node().directory() / "no-mkdir.json").string();
-  std::ofstream(file) << R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+  std::ofstream(file)
+      << R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
     "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]})";
   const struct {
     cri::SecurityProfile::ProfileType type;
@@ -162,7 +173,8 @@ TEST_P(CriSecurity, SeccompProfilesPassThrough) {
   for (const auto& [type, name, filter, attacks] : cases) {
     cri::ContainerConfig config = container_config(name, {"/box", "wait"});
     security_of(config)->mutable_seccomp()->set_profile_type(type);
-    if (type == cri::SecurityProfile::Localhost) security_of(config)->mutable_seccomp()->set_localhost_ref(file);
+    if (type == cri::SecurityProfile::Localhost)
+      security_of(config)->mutable_seccomp()->set_localhost_ref(file);
     const std::string id = start(pod, config);
     EXPECT_EQ(status_of(id, "Seccomp"), filter) << name;
     std::vector<std::string> command{"/box", "attack", "mkdir"};
@@ -171,7 +183,8 @@ TEST_P(CriSecurity, SeccompProfilesPassThrough) {
   }
 }
 
-// The root file system is an overlay with id-mapped layers, and the streams belong to the root of in there.
+// The root file system is an overlay with id-mapped layers, and the streams belong to the root of
+// in there.
 TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
   if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
   const Pod pod = start_pod_with_users("users");
@@ -181,10 +194,12 @@ TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
   const std::string id = start(pod, config);
   const std::string root = std::to_string(kFirstMappedId);
   EXPECT_EQ(status_of(id, "Uid"), root + "\t" + root + "\t" + root + "\t" + root);
-  EXPECT_EQ(exec(id, {"/box", "attack", "mkdir"}).stdout(), "mkdir 0 0\n") << "it may write into its own root";
+  EXPECT_EQ(exec(id, {"/box", "attack", "mkdir"}).stdout(), "mkdir 0 0\n")
+      << "it may write into its own root";
   EXPECT_TRUE(await([&] { return log_of(pod, "main").find("ready") != std::string::npos; }));
   struct stat box = {};
-  ASSERT_EQ(::stat(("/proc/" + std::to_string(node().task_pid(id)) + "/root/box").c_str(), &box), 0);
+  ASSERT_EQ(::stat(("/proc/" + std::to_string(node().task_pid(id)) + "/root/box").c_str(), &box),
+            0);
   EXPECT_EQ(box.st_uid, kFirstMappedId) << "its files are its root's";
   ASSERT_TRUE(client().stop_container(id, std::chrono::seconds(10)));
   EXPECT_EQ(client().container_status(id)->exit_code(), 42);
@@ -192,7 +207,8 @@ TEST_P(CriSecurity, APodMayHaveUsersOfItsOwn) {
 
 INSTANTIATE_TEST_SUITE_P(Handler, CriSecurity, testing::ValuesIn(runtime_handlers()), handler_name);
 
-// With a policy for its containers. Sandboxes and privileged containers are left alone unless it names them (I10).
+// With a policy for its containers. Sandboxes and privileged containers are left alone unless it
+// names them (I10).
 class CriEnforced : public CriSecurity {
  protected:
   static void SetUpTestSuite() {
@@ -223,21 +239,25 @@ spec:
 TEST_P(CriEnforced, I2_TheProfileIsIntersectedWithThePodsOwnFilter) {
   const Pod pod = start_pod("guarded");
   const std::string file = (node().directory() / "no-mkdir.json").string();
-  std::ofstream(file) << R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+  std::ofstream(file)
+      << R"({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
     "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]})";
-  for (const auto type :
-       {cri::SecurityProfile::Unconfined, cri::SecurityProfile::RuntimeDefault, cri::SecurityProfile::Localhost}) {
+  for (const auto type : {cri::SecurityProfile::Unconfined, cri::SecurityProfile::RuntimeDefault,
+                          cri::SecurityProfile::Localhost}) {
     const std::string name = "main" + std::to_string(type);
     cri::ContainerConfig config = container_config(name, {"/box", "wait"});
     security_of(config)->mutable_seccomp()->set_profile_type(type);
-    if (type == cri::SecurityProfile::Localhost) security_of(config)->mutable_seccomp()->set_localhost_ref(file);
+    if (type == cri::SecurityProfile::Localhost)
+      security_of(config)->mutable_seccomp()->set_localhost_ref(file);
     const std::string id = start(pod, config);
     EXPECT_EQ(status_of(id, "Seccomp"), "2") << name;
     EXPECT_EQ(status_of(id, "CapBnd"), "0000000000000021") << name;
     const std::string attacks = exec(id, {"/box", "attack", "novel", "mkdir"}).stdout();
     // The profile allows mkdir, and not novel; what the pod's own filter denies stays denied.
     EXPECT_THAT(attacks, HasSubstr("novel -1 1\n")) << name;
-    EXPECT_THAT(attacks, HasSubstr(type == cri::SecurityProfile::Localhost ? "mkdir -1 95\n" : "mkdir 0 0\n")) << name;
+    EXPECT_THAT(attacks, HasSubstr(type == cri::SecurityProfile::Localhost ? "mkdir -1 95\n"
+                                                                           : "mkdir 0 0\n"))
+        << name;
   }
 }
 
@@ -245,7 +265,8 @@ TEST_P(CriEnforced, AProfileHoldsAPodWithUsersOfItsOwn) {
   if (const char* why = why_no_own_users(); why != nullptr) GTEST_SKIP() << why;
   const Pod pod = start_pod_with_users("guarded");
   ASSERT_FALSE(pod.id.empty());
-  for (const auto& [name, attack, status] : {std::tuple{"good", "mkdir", 0}, std::tuple{"bad", "novel", 137}}) {
+  for (const auto& [name, attack, status] :
+       {std::tuple{"good", "mkdir", 0}, std::tuple{"bad", "novel", 137}}) {
     cri::ContainerConfig config = container_config(name, {"/box", "attack", attack});
     map_users(namespaces_of(config));
     EXPECT_EQ(await_exit(start(pod, config)).exit_code(), status) << name;

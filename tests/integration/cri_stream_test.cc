@@ -13,7 +13,8 @@ using testing::HasSubstr;
 
 class CriStreams : public CriTest {
  protected:
-  static Result<StreamClient> exec_session(const std::string& container, const std::vector<std::string>& command,
+  static Result<StreamClient> exec_session(const std::string& container,
+                                           const std::vector<std::string>& command,
                                            const Streams& streams = {}) {
     return session(client().exec_url(container, command, streams), streams);
   }
@@ -81,15 +82,17 @@ TEST_P(CriStreams, AnExecHasATerminalOfTheSizeAskedFor) {
   auto cat = exec_session(id, {"/box", "cat"}, {.in = true, .terminal = true});
   ASSERT_TRUE(cat) << cat.error().message;
   cat->write("echo\n");
-  EXPECT_TRUE(cat->await_output("echo\r\necho\r\n")) << "the terminal's and the program's: " << cat->out();
+  EXPECT_TRUE(cat->await_output("echo\r\necho\r\n"))
+      << "the terminal's and the program's: " << cat->out();
   const std::string terminal = "/proc/" + std::to_string(session_pid(id)) + "/fd/0";
   UniqueFd tty(::open(terminal.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC));
   ASSERT_TRUE(tty) << terminal;
   for (const int columns : {132, 80}) {
     cat->resize(columns, 25);
     winsize size{};
-    EXPECT_TRUE(await([&] { return ::ioctl(tty.get(), TIOCGWINSZ, &size) == 0 && size.ws_col == columns; }))
-        << size.ws_col;
+    EXPECT_TRUE(await([&] {
+      return ::ioctl(tty.get(), TIOCGWINSZ, &size) == 0 && size.ws_col == columns;
+    })) << size.ws_col;
     EXPECT_EQ(size.ws_row, 25);
   }
   tty.reset();         // a terminal that anybody has open has no end

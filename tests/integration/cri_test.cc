@@ -18,14 +18,17 @@ class CriPod : public CriTest {};
 
 TEST_P(CriPod, APodOfThreeContainersHasOneShim) {
   const Pod pod = start_pod("web");
-  const std::string one = start(pod, "one", {"/box", "wait"}), two = start(pod, "two", {"/box", "wait"});
+  const std::string one = start(pod, "one", {"/box", "wait"}),
+                    two = start(pod, "two", {"/box", "wait"});
   const pid_t shim = node().shim_pid(pod.id);
   ASSERT_NE(shim, -1);
   if (handler() != std::string("runc")) {
-    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(shim) + "/exe"), shim_binary());
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(shim) + "/exe"),
+              shim_binary());
   }
   EXPECT_EQ(node().shim_pid(one), -1) << "a shim of its own";
-  for (const std::string& id : {one, two}) EXPECT_EQ(exec(id, {"/box", "echo", "here"}).stdout(), "here\n");
+  for (const std::string& id : {one, two})
+    EXPECT_EQ(exec(id, {"/box", "echo", "here"}).stdout(), "here\n");
   EXPECT_EQ(namespace_of(node().task_pid(one), "net"), namespace_of(node().task_pid(two), "net"));
   EXPECT_NE(namespace_of(node().task_pid(one), "mnt"), namespace_of(node().task_pid(two), "mnt"));
   EXPECT_THAT(client().pod_status(pod.id)->network().ip(), StartsWith("10.87.0."));
@@ -34,7 +37,8 @@ TEST_P(CriPod, APodOfThreeContainersHasOneShim) {
 TEST_P(CriPod, TheConfiguredRuntimeBinaryIsUsed) {
   if (handler() == std::string("runc")) GTEST_SKIP() << "it has no runtime of another name";
   const bool wrapped = handler() == std::string("ward_as_runc");
-  const auto expected = node().directory() / "bin" / (wrapped ? kWrappedRuntime : kConfiguredRuntime);
+  const auto expected =
+      node().directory() / "bin" / (wrapped ? kWrappedRuntime : kConfiguredRuntime);
   const Pod pod = start_pod("configured");
   EXPECT_EQ(read_file(node().bundle(pod.id) / "runtime").value_or(""), expected);
   if (!wrapped) return;
@@ -53,7 +57,8 @@ TEST_P(CriPod, ARemovedPodLeavesNothing) {
   EXPECT_TRUE(std::filesystem::exists(socket));
   ASSERT_TRUE(client().stop_pod(pod.id));
   ASSERT_TRUE(client().remove_pod(pod.id));
-  EXPECT_TRUE(await([&] { return node().shim_pid(pod.id) == -1 && !std::filesystem::exists(socket); }));
+  EXPECT_TRUE(
+      await([&] { return node().shim_pid(pod.id) == -1 && !std::filesystem::exists(socket); }));
   EXPECT_FALSE(std::filesystem::exists(node().bundle(pod.id)));
   EXPECT_FALSE(std::filesystem::exists(node().bundle(id)));
 }
@@ -109,7 +114,8 @@ TEST_P(CriPod, ALogGoesOnInItsNewFile) {
   const Pod pod = start_pod("rotated");
   const std::string id = start(pod, "main", {"/box", "tick", "0"});
   ASSERT_TRUE(await([&] { return log_of(pod, "main").find("tick") != std::string::npos; }));
-  std::filesystem::rename(pod.config.log_directory() + "/main.log", pod.config.log_directory() + "/main.log.1");
+  std::filesystem::rename(pod.config.log_directory() + "/main.log",
+                          pod.config.log_directory() + "/main.log.1");
   const auto reopened = client().reopen_log(id);
   EXPECT_TRUE(reopened) << reopened.error().message;
   EXPECT_TRUE(await([&] { return log_of(pod, "main").find("tick") != std::string::npos; }));
@@ -120,7 +126,8 @@ TEST_P(CriPod, StatsSayWhatAContainerUses) {
   cri::ContainerStats stats;
   EXPECT_TRUE(await([&] {
     stats = client().container_stats(id).value_or(cri::ContainerStats());
-    return stats.cpu().usage_core_nano_seconds().value() > 10'000'000 && stats.memory().usage_bytes().value() > 0;
+    return stats.cpu().usage_core_nano_seconds().value() > 10'000'000 &&
+           stats.memory().usage_bytes().value() > 0;
   })) << stats.DebugString();
   EXPECT_EQ(stats.attributes().id(), id);
   EXPECT_GT(stats.memory().working_set_bytes().value(), 0U);
@@ -136,7 +143,8 @@ TEST_P(CriPod, AMemoryLimitCanBeChangedWhileItRuns) {
   const auto membership = read_cgroup_membership(node().task_pid(id));
   ASSERT_TRUE(hierarchies && membership);
   const auto memory = hierarchies->find("memory", *membership);
-  EXPECT_EQ(read_cgroup_value(memory / (hierarchies->is_unified() ? "memory.max" : "memory.limit_in_bytes")),
+  EXPECT_EQ(read_cgroup_value(memory /
+                              (hierarchies->is_unified() ? "memory.max" : "memory.limit_in_bytes")),
             64U << 20U);
 }
 
@@ -147,7 +155,8 @@ TEST_P(CriPod, StopAsksAndThenKills) {
   ASSERT_TRUE(client().stop_container(polite, std::chrono::seconds(20)));
   EXPECT_EQ(client().container_status(polite)->exit_code(), 42);
 
-  const std::string deaf = start(pod, "deaf", {"/box", "spin"});  // the first process of a container needs a handler
+  const std::string deaf =
+      start(pod, "deaf", {"/box", "spin"});  // the first process of a container needs a handler
   const auto before = Clock::now();
   ASSERT_TRUE(client().stop_container(deaf, std::chrono::seconds(1)));
   EXPECT_GE(Clock::now() - before, std::chrono::seconds(1));
@@ -172,7 +181,8 @@ TEST_P(CriPod, ACrashedContainerIsReplacedInItsPod) {
 
 TEST_P(CriPod, AContainerThatCannotStartSaysWhy) {
   const Pod pod = start_pod("wrong");
-  const auto id = client().create_container(pod.id, container_config("main", {"/nothere"}), pod.config);
+  const auto id =
+      client().create_container(pod.id, container_config("main", {"/nothere"}), pod.config);
   ASSERT_TRUE(id) << id.error().message;
   const auto started = client().start_container(*id);
   ASSERT_FALSE(started);

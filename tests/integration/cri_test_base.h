@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pods, as a kubelet makes them: containerd's own CRI plugin with Ward as the runtime, in both ways to install it. A
-// test's parameter is the runtime handler (peers.h); with WARD_TEST_STOCK=1 the stock shim is asked the same.
+// Pods, as a kubelet makes them: containerd's own CRI plugin with Ward as the runtime, in both ways
+// to install it. A test's parameter is the runtime handler (peers.h); with WARD_TEST_STOCK=1 the
+// stock shim is asked the same.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -32,7 +33,8 @@ class CriTest : public testing::TestWithParam<const char*> {
     for (const char* image : {"pause", "box", "nobody"}) {
       node_->import_image(image);
       const std::string name = "docker.io/ward/" + std::string(image) + ":demo";
-      EXPECT_TRUE(await([&] { return !client().image_id(name).value_or("").empty(); })) << "CRI does not know " << name;
+      EXPECT_TRUE(await([&] { return !client().image_id(name).value_or("").empty(); }))
+          << "CRI does not know " << name;
     }
   }
   static void TearDownTestSuite() {
@@ -85,14 +87,16 @@ class CriTest : public testing::TestWithParam<const char*> {
   }
   Pod start_pod(const std::string& name) { return start_pod(pod_config(name)); }
 
-  static cri::ContainerConfig container_config(const std::string& name, const std::vector<std::string>& command,
+  static cri::ContainerConfig container_config(const std::string& name,
+                                               const std::vector<std::string>& command,
                                                const std::string& image = "box") {
     cri::ContainerConfig config;
     config.mutable_metadata()->set_name(name);
     config.mutable_image()->set_image("docker.io/ward/" + image + ":demo");
     for (const std::string& word : command) config.add_command(word);
     config.set_log_path(name + ".log");
-    namespaces_of(config)->set_pid(cri::CONTAINER);  // as a kubelet does, unless the pod shares its processes
+    namespaces_of(config)->set_pid(
+        cri::CONTAINER);  // as a kubelet does, unless the pod shares its processes
     return config;
   }
   static std::string start(const Pod& pod, const cri::ContainerConfig& config) {
@@ -102,7 +106,8 @@ class CriTest : public testing::TestWithParam<const char*> {
     EXPECT_TRUE(started) << started.error().message;
     return id.value_or("");
   }
-  static std::string start(const Pod& pod, const std::string& name, const std::vector<std::string>& command) {
+  static std::string start(const Pod& pod, const std::string& name,
+                           const std::vector<std::string>& command) {
     return start(pod, container_config(name, command));
   }
   static cri::ContainerStatus await_exit(const std::string& container) {
@@ -115,7 +120,8 @@ class CriTest : public testing::TestWithParam<const char*> {
     return status;
   }
   // What a probe of a kubelet sees.
-  static cri::ExecSyncResponse exec(const std::string& container, const std::vector<std::string>& command) {
+  static cri::ExecSyncResponse exec(const std::string& container,
+                                    const std::vector<std::string>& command) {
     const auto done = client().exec_sync(container, command);
     EXPECT_TRUE(done) << done.error().message;
     return done.value_or(cri::ExecSyncResponse());
@@ -127,7 +133,8 @@ class CriTest : public testing::TestWithParam<const char*> {
   // "net", "pid", ... of a process, as the kernel names it.
   static std::string namespace_of(pid_t pid, const std::string& kind) {
     std::error_code error;
-    return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/" + kind, error).string();
+    return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/" + kind, error)
+        .string();
   }
   static const char* handler() { return GetParam(); }
 
@@ -166,6 +173,8 @@ inline std::vector<const char*> plain_handlers() {
   return {"ward_plain", "runc"};
 }
 
-inline std::string handler_name(const testing::TestParamInfo<const char*>& info) { return info.param; }
+inline std::string handler_name(const testing::TestParamInfo<const char*>& info) {
+  return info.param;
+}
 
 }  // namespace ward::test

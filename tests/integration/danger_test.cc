@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The danger set on a node: what a signature for a capability opens, and what the fallback keeps shut.
+// The danger set on a node: what a signature for a capability opens, and what the fallback keeps
+// shut.
 #include <fstream>
 
 #include "tests/integration/guarded_test_base.h"
@@ -23,7 +24,8 @@ spec:
     - {match: {containers: ["reaching-*"]}, mode: enforce, profile: reaching}
 )");
     await([] {
-      return node().ward({"--output", "json", "profile", "list"}).out.find("reaching") != std::string::npos;
+      return node().ward({"--output", "json", "profile", "list"}).out.find("reaching") !=
+             std::string::npos;
     });
   }
 
@@ -35,7 +37,8 @@ spec:
     };
     replace("name: box", "name: reaching");
     replace("[CAP_CHOWN, CAP_KILL]", "[CAP_SYS_PTRACE]");
-    if (with_signature) text += "  accept:\n    - {capability: CAP_SYS_PTRACE, reason: a debugger for this test}\n";
+    if (with_signature)
+      text += "  accept:\n    - {capability: CAP_SYS_PTRACE, reason: a debugger for this test}\n";
     return text;
   }
 
@@ -46,12 +49,14 @@ spec:
                                                   {"/box", "hunt", std::to_string(sessions)})),
                  node().environment());
     EXPECT_TRUE(hunter.await_output("ready")) << hunter.err();
-    EXPECT_EQ(row(id)["note"].dump().find("holds CAP_SYS_PTRACE") != std::string::npos, prefix == "reaching");
+    EXPECT_EQ(row(id)["note"].dump().find("holds CAP_SYS_PTRACE") != std::string::npos,
+              prefix == "reaching");
     for (int i = 0; i < 20 * sessions && !hunter.wait(std::chrono::milliseconds(1)); ++i) {
       node().ctr({"task", "exec", "--exec-id", "e" + std::to_string(i), id, "/box", "true"});
     }
     EXPECT_EQ(hunter.wait(std::chrono::seconds(10)), 0) << hunter.out() << hunter.err();
-    EXPECT_TRUE(events(id).empty()) << "opening a file is no call that a filter can tell from another";
+    EXPECT_TRUE(events(id).empty())
+        << "opening a file is no call that a filter can tell from another";
     return hunter.out();
   }
 };

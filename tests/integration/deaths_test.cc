@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes without a notification: processes that the kernel ends with SIGSYS, and capabilities that enforce would
-// have cut, used in mode supervise. In any process of a container, also while wardd is away.
+// What comes without a notification: processes that the kernel ends with SIGSYS, and capabilities
+// that enforce would have cut, used in mode supervise. In any process of a container, also while
+// wardd is away.
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
@@ -30,7 +31,8 @@ class Deaths : public GuardedTest {
   static std::vector<Json> deaths(const std::string& id) {
     std::vector<Json> found;
     for (Json& event : events(id))
-      if (event["syscall"] == "foreign-abi" || event["syscall"] == "sigsys") found.push_back(std::move(event));
+      if (event["syscall"] == "foreign-abi" || event["syscall"] == "sigsys")
+        found.push_back(std::move(event));
     return found;
   }
   static Json await_death(const std::string& id) {
@@ -53,7 +55,8 @@ TEST_F(Deaths, F07_AChildOfAnEnforcedShellThatCallsThroughAForeignAbiIsSeen) {
   EXPECT_EQ(event["origin"], "workload");
   EXPECT_EQ(event["comm"], "box");
   EXPECT_GT(event["pid"], 0);
-  EXPECT_THAT(event["reason"].get<std::string>(), HasSubstr(attack == "int80" ? "in i386 call 20" : "in x32 call 39"));
+  EXPECT_THAT(event["reason"].get<std::string>(),
+              HasSubstr(attack == "int80" ? "in i386 call 20" : "in x32 call 39"));
   node().remove(id);
 }
 
@@ -67,7 +70,8 @@ TEST_F(Deaths, F07_TheProfilesActionIsTakenForIt) {
 
 TEST_F(Deaths, F07_InAnExecSessionItNeverCostsTheWorkloadItsLife) {
   const std::string id = start_watched("quarantine"), attack = foreign();
-  const Output output = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "child", attack});
+  const Output output =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "child", attack});
   EXPECT_THAT(output.out, HasSubstr("ended by 31")) << output.err;
   EXPECT_EQ(await_death(id)["origin"], "exec");
   EXPECT_EQ(node().task_status(id), "RUNNING");
@@ -83,19 +87,22 @@ class Gains : public Deaths {
     rootfs_with("other");
     const std::string root = rootfs_with("grant", 04755);
     std::string id = node().unique(prefix);
-    const Output started =
-        node().ctr({"run", "-d", "--allow-new-privs", "--runtime", kWardRuntime, "--rootfs", root, id, "/box", "wait"});
+    const Output started = node().ctr({"run", "-d", "--allow-new-privs", "--runtime", kWardRuntime,
+                                       "--rootfs", root, id, "/box", "wait"});
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
-  static std::string as_user(const std::string& id, const std::string& session, std::vector<std::string> command) {
-    command.insert(command.begin(), {"task", "exec", "--user", "1000:1000", "--exec-id", session, id});
+  static std::string as_user(const std::string& id, const std::string& session,
+                             std::vector<std::string> command) {
+    command.insert(command.begin(),
+                   {"task", "exec", "--user", "1000:1000", "--exec-id", session, id});
     return node().ctr(command).out;
   }
   static std::vector<Json> gains(const std::string& id) {
     auto found = events(id);
     std::erase_if(found, [](const Json& event) {
-      return event["reason"].get<std::string>().find("gave its process privileges") == std::string::npos;
+      return event["reason"].get<std::string>().find("gave its process privileges") ==
+             std::string::npos;
     });
     return found;
   }
@@ -142,7 +149,8 @@ TEST_F(Deaths, F07_TheFirstProcessIsToldOfOnce) {
   const std::string id = node().unique("deny");
   run_box(id, {"/box", "attack", foreign()});
   await_death(id);
-  run_box(node().unique("deny"), {"/box", "true"});  // whatever wardd had to tell of the first has been told
+  run_box(node().unique("deny"),
+          {"/box", "true"});  // whatever wardd had to tell of the first has been told
   EXPECT_EQ(deaths(id).size(), 1U);
 }
 
@@ -151,8 +159,9 @@ class OwnKill : public Deaths {
  protected:
   static std::vector<std::string> killing(const char* action) {
     const Json rule = {{"names", {"sched_rr_get_interval"}}, {"action", action}};
-    const Json filter = {
-        {"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", {rule}}};
+    const Json filter = {{"defaultAction", "SCMP_ACT_ALLOW"},
+                         {"architectures", {"SCMP_ARCH_X86_64"}},
+                         {"syscalls", {rule}}};
     const std::string file = node().directory() / (node().unique("filter") + ".json");
     std::ofstream(file) << filter.dump();
     return {"--seccomp", "--seccomp-profile", file};
@@ -161,7 +170,8 @@ class OwnKill : public Deaths {
 
 TEST_F(OwnKill, F07_InAChildIsSeenOnceWithEachOfItsActions) {
   for (const char* action : {"SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS"}) {
-    const Output output = run_box(node().unique("log"), {"/box", "child", "novel"}, killing(action));
+    const Output output =
+        run_box(node().unique("log"), {"/box", "child", "novel"}, killing(action));
     EXPECT_EQ(output.out, "novel ended by 31\n") << output.err;
     // The shim of one that lives on is there to be told.
     const std::string id = start_watched("log", killing(action));
@@ -184,8 +194,8 @@ TEST_F(OwnKill, F07_InAChildOfASupervisedOneToo) {
 
 TEST_F(Deaths, F07_AnOrphanThatTheFirstProcessInheritedIsSeen) {
   const std::string id = start_watched("deny");
-  const Output left =
-      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", foreign()});
+  const Output left = node().ctr(
+      {"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", foreign()});
   EXPECT_EQ(left.status, 0) << left.err;
   EXPECT_EQ(await_death(id)["origin"], "exec") << "whose child it was, not whose it became";
   EXPECT_EQ(deaths(id).size(), 1U);
@@ -199,8 +209,10 @@ TEST_F(Deaths, F07_AnOrphanThatTheShimInheritedIsSeenOnce) {
   {
     TaskClient tasks(node().shim_socket(carrier));
     const Bundle bundle(node(), carrier, id, {"/box", "wait"});
-    bundle.patch(R"({"linux":{"namespaces":[{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}})");
-    const auto created = tasks.call<containerd::CreateTaskResponse>("Create", bundle.create_request());
+    bundle.patch(
+        R"({"linux":{"namespaces":[{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}})");
+    const auto created =
+        tasks.call<containerd::CreateTaskResponse>("Create", bundle.create_request());
     ASSERT_TRUE(created.has_value()) << created.error().message;
     ASSERT_TRUE(tasks.start(id).has_value());
     ASSERT_TRUE(tasks.exec(id, "e", {"/box", "orphan", "/box", "attack", attack}).has_value());
@@ -211,7 +223,8 @@ TEST_F(Deaths, F07_AnOrphanThatTheShimInheritedIsSeenOnce) {
     ASSERT_TRUE(tasks.start(id, "f").has_value());
     EXPECT_EQ(tasks.wait(id, "f")->exit_status(), 128U + SIGSYS);
     EXPECT_TRUE(await([&] { return deaths(id).size() >= 2; }));
-    EXPECT_EQ(deaths(id).size(), 2U) << "by the shim, which waits for both, and by the kernel: each once";
+    EXPECT_EQ(deaths(id).size(), 2U)
+        << "by the shim, which waits for both, and by the kernel: each once";
     (void)tasks.kill(id, SIGKILL, {}, true);
     (void)tasks.wait(id);
     (void)tasks.remove(id);
@@ -227,7 +240,9 @@ TEST_F(Deaths, F07_WhatTheKernelHadNoRoomForIsSaidWithItsNumber) {
   std::vector<std::string> command{"/box", "child"};
   command.resize(2 + kDeaths, attack);
   const Output output = run_box(id, command);
-  EXPECT_EQ(static_cast<std::uint64_t>(std::count(output.out.begin(), output.out.end(), '\n')), kDeaths) << output.err;
+  EXPECT_EQ(static_cast<std::uint64_t>(std::count(output.out.begin(), output.out.end(), '\n')),
+            kDeaths)
+      << output.err;
   node().start_wardd();
   std::vector<Json> lost;
   ASSERT_TRUE(await([&] { return !(lost = events(id, "seen-lost")).empty(); }));
@@ -261,7 +276,8 @@ TEST_F(Deaths, F07_WhatHappensWhileWarddIsAwayIsToldWhenItIsBack) {
 
 TEST_F(Deaths, F08_ACapabilityThatEnforceWouldCutIsReportedWhenUsed) {
   const std::string id = node().unique("supervise");
-  const Output output = run_box(id, {"/box", "attack", "raw", "raw", "nice"}, {"--cap-add", "CAP_SYS_NICE"});
+  const Output output =
+      run_box(id, {"/box", "attack", "raw", "raw", "nice"}, {"--cap-add", "CAP_SYS_NICE"});
   EXPECT_EQ(output.out, "raw 3 0\nraw 4 0\nnice 0 0\n") << output.err;
   std::set<std::string> used;
   EXPECT_TRUE(await([&] {
@@ -273,7 +289,8 @@ TEST_F(Deaths, F08_ACapabilityThatEnforceWouldCutIsReportedWhenUsed) {
     if (event["capability"] != "CAP_NET_RAW") continue;
     ++told;
     EXPECT_EQ(event["outcome"], "continued");
-    EXPECT_THAT(event["reason"].get<std::string>(), HasSubstr("CAP_NET_RAW was used and is not in profile box"));
+    EXPECT_THAT(event["reason"].get<std::string>(),
+                HasSubstr("CAP_NET_RAW was used and is not in profile box"));
   }
   EXPECT_EQ(told, 1U) << "the first use is told, not each";
   EXPECT_EQ(used.count("CAP_CHOWN") + used.count("CAP_SETUID") + used.count("CAP_SYS_ADMIN"), 0U)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A shim that has no descriptor to spare: what it is asked for is done or fails with the reason, and is done as soon as
-// there are some again. And one that has lived long: it keeps none.
+// A shim that has no descriptor to spare: what it is asked for is done or fails with the reason,
+// and is done as soon as there are some again. And one that has lived long: it keeps none.
 #include <ctime>
 
 #include <fstream>
@@ -32,8 +32,9 @@ class Descriptors : public TaskApiTest {
     EXPECT_EQ(node().shim_pid(carrier_), shim_);
     EXPECT_EQ(status(carrier_), containerd::STATUS_RUNNING);
   }
-  // A build with UBSan makes a pipe when it meets an object of a type that it has not met yet, and without descriptors
-  // takes the object for a wrong one: all that is done below is done once before, in success and in failure.
+  // A build with UBSan makes a pipe when it meets an object of a type that it has not met yet, and
+  // without descriptors takes the object for a wrong one: all that is done below is done once
+  // before, in success and in failure.
   void see_everything_once() {
     EXPECT_FALSE(tasks_->exec(carrier_, "wrong id", {"/box", "true"}));
     for (const char* program : {"/nonexistent", "/box"}) {
@@ -75,7 +76,8 @@ class Descriptors : public TaskApiTest {
   static std::chrono::nanoseconds processor_time(pid_t pid) {
     clockid_t clock{};
     timespec time{};
-    if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0) ADD_FAILURE() << pid;
+    if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &time) != 0)
+      ADD_FAILURE() << pid;
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
   }
 
@@ -112,8 +114,8 @@ TEST_F(Descriptors, WithoutThemAnExecFailsClearlyAndTheNextOneWorks) {
 TEST_F(Descriptors, WithoutThemACreateFailsClearlyAndTheNextOneWorks) {
   for (const int spare : kSpare) {
     const Bundle& bundle = make_bundle("create" + std::to_string(spare), {"/box", "wait"});
-    expect_clear_words_and_then_success<containerd::CreateTaskResponse>([&] { return create(bundle.create_request()); },
-                                                                        spare);
+    expect_clear_words_and_then_success<containerd::CreateTaskResponse>(
+        [&] { return create(bundle.create_request()); }, spare);
     EXPECT_TRUE(tasks_->start(bundle.id())) << spare;
     end(bundle.id());
     EXPECT_TRUE(tasks_->remove(bundle.id())) << spare;
@@ -125,7 +127,8 @@ TEST_F(Descriptors, WithoutThemACreateFailsClearlyAndTheNextOneWorks) {
 TEST_F(Descriptors, WithoutThemAStartIsDoneOrFailsClearly) {
   for (const int spare : kSpare) {
     const std::string id = create_box("start" + std::to_string(spare)).id();
-    expect_clear_words_and_then_success<containerd::StartResponse>([&] { return tasks_->start(id); }, spare);
+    expect_clear_words_and_then_success<containerd::StartResponse>(
+        [&] { return tasks_->start(id); }, spare);
     EXPECT_EQ(status(id), containerd::STATUS_RUNNING) << spare;
     end(id);
     EXPECT_TRUE(tasks_->remove(id)) << spare;
@@ -137,7 +140,8 @@ TEST_F(Descriptors, WithoutThemADeleteIsDoneOrFailsClearly) {
   for (const int spare : kSpare) {
     const std::string id = start_box("delete" + std::to_string(spare)).id();
     end(id);
-    expect_clear_words_and_then_success<containerd::DeleteResponse>([&] { return tasks_->remove(id); }, spare);
+    expect_clear_words_and_then_success<containerd::DeleteResponse>(
+        [&] { return tasks_->remove(id); }, spare);
     EXPECT_EQ(code_of(tasks_->state(id)), Code::kNotFound) << spare;
     bundles_.pop_back();  // and with it what may be mounted there
   }

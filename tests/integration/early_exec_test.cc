@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime of an exec session is begun at Exec and waits for Start: what becomes of it where Start comes late,
-// never, in another state, or with more than a pipe holds.
+// The runtime of an exec session is begun at Exec and waits for Start: what becomes of it where
+// Start comes late, never, in another state, or with more than a pipe holds.
 #include <fcntl.h>
 
 #include <algorithm>
@@ -76,14 +76,16 @@ class EarlyExec : public TaskApiTest {
 
 TEST_F(EarlyExec, OneThatIsNeverStartedLeavesNothing) {
   const std::string id = start_box("never").id();
-  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "no"})));
+  ASSERT_TRUE(
+      tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "no"})));
   EXPECT_TRUE(await_waiting("never"));
   const auto removed = tasks_->remove(id, "never");
   ASSERT_TRUE(removed) << removed.error().message;
   EXPECT_TRUE(await([] { return waiting("never") == 0; }));
   EXPECT_EQ(output(), "");
   // The id is free again.
-  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "now"})));
+  ASSERT_TRUE(
+      tasks_->call<containerd::Empty>("Exec", request(id, "never", {"/box", "echo", "now"})));
   expect_runs(id, "never", "now\n");
 }
 
@@ -93,7 +95,8 @@ TEST_F(EarlyExec, OneThatIsStartedLateRunsAllTheSame) {
   ASSERT_TRUE(tasks_->exec(id, "first", {"/box", "true"}));
   expect_runs(id, "first", "");
   const auto before = descriptors();
-  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "late", {"/box", "echo", "late"})));
+  ASSERT_TRUE(
+      tasks_->call<containerd::Empty>("Exec", request(id, "late", {"/box", "echo", "late"})));
   EXPECT_TRUE(await([] { return waiting("late") == 0; })) << "a runtime waits for ever";
   EXPECT_TRUE(await([&] { return descriptors() == before; }))
       << testing::PrintToString(descriptors()) << " instead of " << testing::PrintToString(before);
@@ -105,7 +108,8 @@ TEST_F(EarlyExec, OfManySessionsFewWaitAndAllRun) {
   constexpr int kSessions = 8, kMostEarly = 4;
   for (int i = 0; i < kSessions; ++i) {
     const std::string session = "s" + std::to_string(i);
-    ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
+    ASSERT_TRUE(
+        tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
     if (i < kMostEarly) {
       EXPECT_TRUE(await_waiting(session)) << session;
     }
@@ -129,7 +133,8 @@ TEST_F(EarlyExec, ADocumentLargerThanAPipeGetsThroughWhole) {
 
 TEST_F(EarlyExec, AContainerPausedInBetweenIsTriedAgainWhenItRuns) {
   const std::string id = start_box("paused").id();
-  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "resumed"})));
+  ASSERT_TRUE(
+      tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/box", "echo", "resumed"})));
   pause("Pause", id);
   EXPECT_EQ(code_of(tasks_->start(id, "e")), Code::kFailedPrecondition);
   pause("Resume", id);
@@ -166,7 +171,8 @@ TEST_F(EarlyExec, AMissingProgramIsToldAtStart) {
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, "e", {"/no-such-program"})));
   const auto started = tasks_->start(id, "e");
   ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("no such file"), std::string::npos) << started.error().message;
+  EXPECT_NE(started.error().message.find("no such file"), std::string::npos)
+      << started.error().message;
   EXPECT_TRUE(tasks_->remove(id, "e"));
 }
 
@@ -177,11 +183,12 @@ TEST_F(EarlyExec, AMissingFifoIsToldAtStart) {
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
   const auto started = tasks_->start(id, "e");
   ASSERT_FALSE(started);
-  EXPECT_NE(started.error().message.find("/no/such/fifo"), std::string::npos) << started.error().message;
+  EXPECT_NE(started.error().message.find("/no/such/fifo"), std::string::npos)
+      << started.error().message;
 }
 
-// ctr says that its input has ended only where that was read after its Exec came back, and takes a writer that comes
-// and goes for the end of the output.
+// ctr says that its input has ended only where that was read after its Exec came back, and takes a
+// writer that comes and goes for the end of the output.
 TEST_F(EarlyExec, TheClientSeesNobodyAtItsFifosBeforeTheStart) {
   const std::string id = start_box("input").id();
   const std::string fifo = node().directory() / ("input-of-" + carrier_);
@@ -193,7 +200,9 @@ TEST_F(EarlyExec, TheClientSeesNobodyAtItsFifosBeforeTheStart) {
   exec.set_stdout(output_fifo);
   ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", exec));
   ASSERT_TRUE(await_waiting("e"));
-  const auto open_writer = [&fifo] { return UniqueFd(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)); };
+  const auto open_writer = [&fifo] {
+    return UniqueFd(::open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  };
   EXPECT_FALSE(open_writer()) << "somebody reads already";
   const UniqueFd reader(::open(output_fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   char buffer[8];
@@ -215,7 +224,8 @@ TEST_F(EarlyExec, TheClientSeesNobodyAtItsFifosBeforeTheStart) {
 }
 
 TEST_F(EarlyExec, TheDeathOfTheShimEndsTheRuntimeThatWaits) {
-  ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(carrier_, "e", {"/box", "echo", "no"})));
+  ASSERT_TRUE(
+      tasks_->call<containerd::Empty>("Exec", request(carrier_, "e", {"/box", "echo", "no"})));
   ASSERT_TRUE(await_waiting("e"));
   signal_process(node().shim_pid(carrier_), SIGKILL);
   EXPECT_TRUE(await([] { return waiting("e") == 0; }));
@@ -231,18 +241,21 @@ TEST_F(EarlyExec, ARuntimeThatDiesWaitingIsReplaced) {
   expect_runs(id, "e", "again\n");
 }
 
-// It has been given its document, and has not taken a byte of it: nothing was done, and the session is the next one's.
+// It has been given its document, and has not taken a byte of it: nothing was done, and the session
+// is the next one's.
 TEST_F(EarlyExec, ARuntimeThatDiesWithItsDocumentUnreadIsReplaced) {
   const std::string id = start_box("unread").id();
   for (const char* session : {"first", "second"}) {
-    ASSERT_TRUE(tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
+    ASSERT_TRUE(
+        tasks_->call<containerd::Empty>("Exec", request(id, session, {"/box", "echo", session})));
     ASSERT_TRUE(await_waiting(session));
     signal_waiting(session, SIGSTOP);
     containerd::StartRequest start;
     start.set_id(id);
     start.set_exec_id(session);
     std::optional<Result<std::string>> answer;
-    tasks_->begin("Start", start, "v2", [&](Result<std::string> bytes) { answer = std::move(bytes); });
+    tasks_->begin("Start", start, "v2",
+                  [&](Result<std::string> bytes) { answer = std::move(bytes); });
     EXPECT_EQ(status(id, session), containerd::STATUS_CREATED) << "the start waits for the runtime";
     signal_waiting(session, SIGKILL);
     ASSERT_TRUE(tasks_->run_until([&] { return answer.has_value(); }));

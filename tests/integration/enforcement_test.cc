@@ -32,11 +32,13 @@ TEST_F(Enforcement, TheProcessHasAFilterAndExactlyTheProfilesCapabilities) {
   EXPECT_THAT(output.out, HasSubstr("NoNewPrivs:\t1\n"));
   for (const char* set : {"CapPrm", "CapEff", "CapBnd"})
     EXPECT_THAT(output.out,
-                HasSubstr(std::string(set) + ":\t0000000000000021\n"));  // CAP_CHOWN is bit 0, CAP_KILL bit 5
+                HasSubstr(std::string(set) +
+                          ":\t0000000000000021\n"));  // CAP_CHOWN is bit 0, CAP_KILL bit 5
 }
 
 TEST_F(Enforcement, I2_CapabilitiesAreIntersectedWithTheContainersOwn) {
-  const Output output = run_box(node().unique("quarantine"), {"/box", "status"}, {"--cap-drop", "CAP_KILL"});
+  const Output output =
+      run_box(node().unique("quarantine"), {"/box", "status"}, {"--cap-drop", "CAP_KILL"});
   EXPECT_THAT(output.out, HasSubstr("CapBnd:\t0000000000000001\n"));
 }
 
@@ -49,8 +51,10 @@ TEST_F(Enforcement, I2_AnExecObeysTheSameCapabilities) {
 }
 
 TEST_F(Enforcement, I2_TheContainersOwnFilterStaysInForce) {
-  // Docker's default, given by ctr, allows mkdir; the profile does not. It denies keyctl, and so does the profile.
-  const Output output = run_box(node().unique("deny"), {"/box", "attack", "mkdir", "keyctl", "novel"}, {"--seccomp"});
+  // Docker's default, given by ctr, allows mkdir; the profile does not. It denies keyctl, and so
+  // does the profile.
+  const Output output =
+      run_box(node().unique("deny"), {"/box", "attack", "mkdir", "keyctl", "novel"}, {"--seccomp"});
   EXPECT_EQ(output.out, "mkdir -1 1\nkeyctl -1 1\nnovel -1 1\n") << output.err;
 }
 
@@ -77,7 +81,8 @@ TEST_F(Enforcement, I3_UnknownCallsAndClone3AnswerEnosys) {
 TEST_F(Enforcement, I3_AForeignAbiEndsTheProcessAndIsAViolation) {
   const std::string id = node().unique("deny");
   const Output output = run_box(id, {"/box", "attack", "int80"});
-  if (output.status == 128 + SIGSEGV) GTEST_SKIP() << "this kernel has no 32-bit calls (IA32 emulation)";
+  if (output.status == 128 + SIGSEGV)
+    GTEST_SKIP() << "this kernel has no 32-bit calls (IA32 emulation)";
   EXPECT_EQ(output.status, kSigsys) << output.out;
   EXPECT_THAT(await_violation(id).dump(), HasSubstr("foreign-abi"));
 }
@@ -101,19 +106,22 @@ TEST_F(Enforcement, AnEventSaysWhoDidWhatUnderWhichProfile) {
 
 TEST_F(Enforcement, ActionLogLetsTheCallRunAndRecordsIt) {
   const std::string id = node().unique("log");
-  EXPECT_EQ(run_box(id, {"/box", "attack", "novel"}).out, "novel -1 14\n");  // EFAULT: the kernel looked at it
+  EXPECT_EQ(run_box(id, {"/box", "attack", "novel"}).out,
+            "novel -1 14\n");  // EFAULT: the kernel looked at it
   EXPECT_EQ(await_violation(id)["action"], "log");
 }
 
 TEST_F(Enforcement, I3_SuperviseContinuesButNeverTheDangerSet) {
   const std::string id = node().unique("supervise");
-  EXPECT_EQ(run_box(id, {"/box", "attack", "novel", "unshare", "clone-ns", "af_alg", "stack-filter"}).out,
-            "novel -1 14\nunshare -1 1\nclone-ns -1 1\naf_alg -1 1\nstack-filter -1 1\n");
+  EXPECT_EQ(
+      run_box(id, {"/box", "attack", "novel", "unshare", "clone-ns", "af_alg", "stack-filter"}).out,
+      "novel -1 14\nunshare -1 1\nclone-ns -1 1\naf_alg -1 1\nstack-filter -1 1\n");
 }
 
 TEST_F(Enforcement, ActionKillEndsEveryProcessAtOnce) {
   const std::string id = node().unique("kill");
-  Child child(node().ctr_command(run_arguments(id, {"--rm"}, {"/box", "entry", "/trigger", "/box", "crowd", "20"})),
+  Child child(node().ctr_command(run_arguments(
+                  id, {"--rm"}, {"/box", "entry", "/trigger", "/box", "crowd", "20"})),
               node().environment());
   ASSERT_TRUE(child.await_output("ready")) << child.err();
   node().poke(id, "unshare");
@@ -131,14 +139,17 @@ TEST_F(Enforcement, I6_AQuarantinedContainerIsPausedAndDeletableWithinTwoSeconds
   const Json event = await_violation(id);
   EXPECT_EQ(event["action"], "quarantine");
   EXPECT_GT(event["contained_us"], 0);
-  ASSERT_TRUE(await([&] { return row(id)["state"] == "QUARANTINED"; }, std::chrono::seconds(5))) << row(id);
+  ASSERT_TRUE(await([&] { return row(id)["state"] == "QUARANTINED"; }, std::chrono::seconds(5)))
+      << row(id);
   EXPECT_FALSE(row(id)["note"].get<std::string>().empty());
   std::vector<Json> quarantined;
   ASSERT_TRUE(await([&] { return !(quarantined = events(id, "quarantined")).empty(); }));
-  EXPECT_GE(quarantined.front()["wall_ns"], event["wall_ns"]) << "it begins with the violation, not with the container";
+  EXPECT_GE(quarantined.front()["wall_ns"], event["wall_ns"])
+      << "it begins with the violation, not with the container";
   node().ctr({"task", "kill", "-s", "0", id});
   EXPECT_EQ(node().task_status(id), "PAUSED") << "signal 0 only asks";
-  EXPECT_NE(node().ctr({"task", "resume", id}).status, 0) << "only `ward quarantine release` may thaw it";
+  EXPECT_NE(node().ctr({"task", "resume", id}).status, 0)
+      << "only `ward quarantine release` may thaw it";
   EXPECT_EQ(node().task_status(id), "PAUSED");
   EXPECT_NE(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "true"}).status, 0);
   const auto begin = Clock::now();
@@ -169,8 +180,10 @@ TEST_F(Enforcement, AQuarantinedContainerLeavesEvidence) {
   }));
   const fs::path directory = node().state() / "evidence" / fs::path(evidence).filename();
   ASSERT_TRUE(fs::is_directory(directory)) << evidence;
-  EXPECT_EQ(fs::status(directory).permissions() & (fs::perms::group_all | fs::perms::others_all), fs::perms::none);
-  EXPECT_TRUE(await([&] { return !fs::is_empty(directory); })) << "it is written after the container is frozen";
+  EXPECT_EQ(fs::status(directory).permissions() & (fs::perms::group_all | fs::perms::others_all),
+            fs::perms::none);
+  EXPECT_TRUE(await([&] { return !fs::is_empty(directory); }))
+      << "it is written after the container is frozen";
   node().remove(id);
 }
 
@@ -182,8 +195,10 @@ TEST_F(Enforcement, AReleasedContainerRunsOnUnderItsProfile) {
   EXPECT_EQ(released.status, 0) << released.err;
   EXPECT_TRUE(await([&] { return node().task_status(id) == "RUNNING"; }));
   node().poke(id, "unshare");
-  EXPECT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; })) << "a second violation freezes it again";
-  EXPECT_TRUE(await([&] { return events(id, "quarantined").size() == 2; }, std::chrono::seconds(5)));
+  EXPECT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; }))
+      << "a second violation freezes it again";
+  EXPECT_TRUE(
+      await([&] { return events(id, "quarantined").size() == 2; }, std::chrono::seconds(5)));
   const std::vector<Json> quarantines = events(id, "quarantined");
   ASSERT_EQ(quarantines.size(), 2U) << "each quarantine has its own entry";
   EXPECT_LT(quarantines[0]["wall_ns"], quarantines[1]["wall_ns"]);
@@ -194,7 +209,8 @@ TEST_F(Enforcement, AReleasedContainerRunsOnUnderItsProfile) {
 
 TEST_F(Enforcement, AnExecSessionIsDeniedAndNeverCostsTheWorkloadItsLife) {
   const std::string id = start_watched("quarantine");
-  const Output output = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "unshare", "mkdir"});
+  const Output output =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "unshare", "mkdir"});
   EXPECT_EQ(output.out, "unshare -1 1\nmkdir -1 1\n") << output.err;
   EXPECT_EQ(node().task_status(id), "RUNNING");
   const Json event = await_violation(id);
@@ -204,12 +220,14 @@ TEST_F(Enforcement, AnExecSessionIsDeniedAndNeverCostsTheWorkloadItsLife) {
   node().remove(id);
 }
 
-// Its listener had arrived when its program was not found: the next session of that id has one of its own.
+// Its listener had arrived when its program was not found: the next session of that id has one of
+// its own.
 TEST_F(Enforcement, I4_TheIdOfASessionThatNeverRanIsSupervisedAgain) {
   const std::string id = start_watched("quarantine");
   EXPECT_NE(node().ctr({"task", "exec", "--exec-id", "e1", id, "/no-such-program"}).status, 0);
   node().ctr({"task", "delete", "--exec-id", "e1", id});  // ctr does not, where the start failed
-  const Output output = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "unshare", "mkdir"});
+  const Output output =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "unshare", "mkdir"});
   EXPECT_EQ(output.out, "unshare -1 1\nmkdir -1 1\n") << output.err;
   EXPECT_EQ(await_violation(id)["exec_id"], "e1");
   node().remove(id);
@@ -217,9 +235,10 @@ TEST_F(Enforcement, I4_TheIdOfASessionThatNeverRanIsSupervisedAgain) {
 
 TEST_F(Enforcement, I4_WhatAnExecSessionLeavesBehindIsSupervisedLikeTheSession) {
   const std::string id = start_watched("quarantine");
-  // The orphan's execve asks first, and its unshare is a violation: both need the listener after the session's process.
-  const Output output =
-      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", "unshare"});
+  // The orphan's execve asks first, and its unshare is a violation: both need the listener after
+  // the session's process.
+  const Output output = node().ctr(
+      {"task", "exec", "--exec-id", "e1", id, "/box", "orphan", "/box", "attack", "unshare"});
   EXPECT_EQ(output.out, "unshare -1 1\n") << output.err;
   const Json event = await_violation(id);
   EXPECT_EQ(event["syscall"], "unshare");
@@ -236,7 +255,8 @@ TEST_F(Enforcement, I4_AFloodIsCountedWholeAndTheContainerStaysAnswerable) {
   const auto counted = [&] {
     std::uint64_t sum = 0;
     for (const Json& event : events(id))
-      sum += 1 + event["repeats"].get<std::uint64_t>() + event["dropped_before"].get<std::uint64_t>();
+      sum +=
+          1 + event["repeats"].get<std::uint64_t>() + event["dropped_before"].get<std::uint64_t>();
     return sum;
   };
   EXPECT_TRUE(await([&] { return counted() >= 20000; }, std::chrono::seconds(10))) << counted();
@@ -264,11 +284,16 @@ TEST_F(Enforcement, ModeOffAndUnmatchedContainersAreLeftAlone) {
 }
 
 TEST_F(Enforcement, I10_PrivilegedAndSandboxContainersAreLeftAloneUnlessNamed) {
-  const std::vector<std::string> sandbox{"--annotation", "io.kubernetes.cri.container-type=sandbox"};
-  EXPECT_THAT(run_box(node().unique("deny"), {"/box", "status"}, {"--privileged"}).out, HasSubstr("Seccomp:\t0\n"));
-  EXPECT_THAT(run_box(node().unique("deny"), {"/box", "status"}, sandbox).out, HasSubstr("Seccomp:\t0\n"));
-  EXPECT_THAT(run_box(node().unique("named"), {"/box", "status"}, {"--privileged"}).out, HasSubstr("Seccomp:\t2\n"));
-  EXPECT_THAT(run_box(node().unique("named"), {"/box", "status"}, sandbox).out, HasSubstr("Seccomp:\t2\n"));
+  const std::vector<std::string> sandbox{"--annotation",
+                                         "io.kubernetes.cri.container-type=sandbox"};
+  EXPECT_THAT(run_box(node().unique("deny"), {"/box", "status"}, {"--privileged"}).out,
+              HasSubstr("Seccomp:\t0\n"));
+  EXPECT_THAT(run_box(node().unique("deny"), {"/box", "status"}, sandbox).out,
+              HasSubstr("Seccomp:\t0\n"));
+  EXPECT_THAT(run_box(node().unique("named"), {"/box", "status"}, {"--privileged"}).out,
+              HasSubstr("Seccomp:\t2\n"));
+  EXPECT_THAT(run_box(node().unique("named"), {"/box", "status"}, sandbox).out,
+              HasSubstr("Seccomp:\t2\n"));
 }
 
 TEST_F(Enforcement, I10_PsSaysWhyAContainerThatAPolicyWouldGovernIsLeftAlone) {
@@ -281,24 +306,28 @@ TEST_F(Enforcement, I10_PsSaysWhyAContainerThatAPolicyWouldGovernIsLeftAlone) {
 }
 
 TEST_F(Enforcement, AnAnnotationCannotLoosen) {
-  const Output output =
-      run_box(node().unique("deny"), {"/box", "attack", "novel"}, {"--annotation", "ward.dev/mode=off"});
+  const Output output = run_box(node().unique("deny"), {"/box", "attack", "novel"},
+                                {"--annotation", "ward.dev/mode=off"});
   EXPECT_EQ(output.out, "novel -1 1\n") << output.err;
 }
 
 TEST_F(Enforcement, I9_ABadProfileChangesNothingAndIsNamedWithItsPosition) {
-  node().write_profile("box",
-                       "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: box, version: 2}\nspec:\n  "
-                       "syscalls:\n    serving: [reed]\n");
+  node().write_profile(
+      "box",
+      "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: box, version: 2}\nspec:\n  "
+      "syscalls:\n    serving: [reed]\n");
   std::string problems;
   EXPECT_TRUE(await([&] {
-    return (problems = ward_json({"status"})["problems"].dump()).find("box.yaml:6:") != std::string::npos;
+    return (problems = ward_json({"status"})["problems"].dump()).find("box.yaml:6:") !=
+           std::string::npos;
   })) << problems;
   EXPECT_THAT(problems, HasSubstr("read"));
   const Output output = run_box(node().unique("deny"), {"/box", "attack", "novel"});
   EXPECT_EQ(output.out, "novel -1 1\n") << "the last good profile is in force: " << output.err;
   node().write_profile("box", box_profile());
-  EXPECT_TRUE(await([&] { return ward_json({"status"})["problems"].dump().find("box.yaml") == std::string::npos; }));
+  EXPECT_TRUE(await([&] {
+    return ward_json({"status"})["problems"].dump().find("box.yaml") == std::string::npos;
+  }));
 }
 
 TEST_F(Enforcement, I9_ACompiledProfileOfAnotherDigestStopsTheStartUntilItIsRepaired) {
@@ -325,8 +354,8 @@ TEST_F(Enforcement, I9_ACompiledProfileOfAnotherDigestStopsTheStartUntilItIsRepa
 
 TEST_F(Enforcement, I9_ApplyRefusesABadFileAndChangesNothing) {
   const fs::path file = node().directory() / "bad.yaml";
-  std::ofstream(file)
-      << "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: box, version: 9}\nspec:\n  sycalls: {}\n";
+  std::ofstream(file) << "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: box, "
+                         "version: 9}\nspec:\n  sycalls: {}\n";
   const Json before = ward_json({"profile", "list"});
   const Output output = node().ward({"profile", "apply", file.string()});
   EXPECT_NE(output.status, 0);

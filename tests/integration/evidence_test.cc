@@ -43,7 +43,9 @@ TEST_F(Evidence, I9_NothingIsRemovedWhileNobodyKnowsWhatShouldBeKept) {
   EXPECT_THAT(ward_json({"status"})["problems"].dump(), HasSubstr("wardd.yaml:3:20: maxAge"));
   EXPECT_TRUE(fs::exists(old_));
   write_config("{maxAge: 8000h}");
-  EXPECT_TRUE(await([] { return ward_json({"status"})["problems"].dump().find("wardd.yaml") == std::string::npos; }));
+  EXPECT_TRUE(await([] {
+    return ward_json({"status"})["problems"].dump().find("wardd.yaml") == std::string::npos;
+  }));
   EXPECT_TRUE(fs::exists(old_));
   write_config("{maxAge: 72h}");
   EXPECT_TRUE(await([&] { return !fs::exists(old_); }));

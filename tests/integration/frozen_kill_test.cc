@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGKILL ends what is frozen, whoever froze it: somebody else on this node, or a pause that is not over yet.
+// SIGKILL ends what is frozen, whoever froze it: somebody else on this node, or a pause that is not
+// over yet.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -16,11 +17,14 @@ namespace fs = std::filesystem;
 class FrozenKill : public TaskApiTest {
  protected:
   pid_t pid_of(const std::string& id) { return static_cast<pid_t>(tasks_->state(id)->pid()); }
-  // The runtime's init has become the program. A v1 freezer does not get hold of a process with threads that is about
-  // to.
+  // The runtime's init has become the program. A v1 freezer does not get hold of a process with
+  // threads that is about to.
   static bool runs_program(pid_t pid) {
-    return await(
-        [pid] { return read_file("/proc/" + std::to_string(pid) + "/cmdline").value_or("").starts_with("/box"); });
+    return await([pid] {
+      return read_file("/proc/" + std::to_string(pid) + "/cmdline")
+          .value_or("")
+          .starts_with("/box");
+    });
   }
   static std::vector<Cgroup*> all(TaskCgroups& cgroups) {
     std::vector<Cgroup*> found;
@@ -31,7 +35,8 @@ class FrozenKill : public TaskApiTest {
   }
   static bool is_frozen(TaskCgroups& cgroups) {
     const auto each = all(cgroups);
-    return std::any_of(each.begin(), each.end(), [](Cgroup* c) { return c->is_frozen().value_or(false); });
+    return std::any_of(each.begin(), each.end(),
+                       [](Cgroup* c) { return c->is_frozen().value_or(false); });
   }
   void add_session(const std::string& id) {
     ASSERT_TRUE(tasks_->exec(id, "e1", {"/box", "wait"}).has_value());
@@ -98,7 +103,8 @@ TEST_F(FrozenKill, WhileAPauseIsNotOverEndsWhatTheRuntimeFroze) {
   const Bundle& bundle = make_bundle("half-paused", {"/box", "wait"});
   const fs::path runtime = bundle.path() / "slow-runtime", held = bundle.path() / "held";
   std::ofstream(runtime) << "#!/bin/sh\nrunc \"$@\" || exit $?\n"
-                         << "for word; do [ $word = pause ] && read go <'" << held.string() << "'; done\nexit 0\n";
+                         << "for word; do [ $word = pause ] && read go <'" << held.string()
+                         << "'; done\nexit 0\n";
   fs::permissions(runtime, fs::perms::owner_all);
   ASSERT_EQ(::mkfifo(held.c_str(), 0600), 0);
   ASSERT_TRUE(create(with_runtime(bundle.create_request(), runtime)).has_value());
@@ -110,7 +116,8 @@ TEST_F(FrozenKill, WhileAPauseIsNotOverEndsWhatTheRuntimeFroze) {
   pause.set_id("half-paused");
   bool answered = false;
   tasks_->begin("Pause", pause, "v2", [&](const Result<std::string>&) { answered = true; });
-  ASSERT_TRUE(await([&] { return status("half-paused") == containerd::STATUS_PAUSING && is_frozen(*cgroups); }));
+  ASSERT_TRUE(await(
+      [&] { return status("half-paused") == containerd::STATUS_PAUSING && is_frozen(*cgroups); }));
   ASSERT_TRUE(tasks_->kill("half-paused", SIGKILL).has_value());
   const auto ended = tasks_->wait("half-paused");
   ASSERT_TRUE(ended.has_value()) << message_of(ended);

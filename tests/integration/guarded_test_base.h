@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node with containerd and wardd, a profile that fits the image `box`, and one policy rule for each treatment: a
-// container whose id begins with "deny-" is enforced with action deny, and so on (kPolicy).
+// A node with containerd and wardd, a profile that fits the image `box`, and one policy rule for
+// each treatment: a container whose id begins with "deny-" is enforced with action deny, and so on
+// (kPolicy).
 #pragma once
 
 #include <cstdio>
@@ -64,35 +65,61 @@ class GuardedTest : public NodeTest {
     if (node().wardd_pid() == -1) node().start_wardd();
   }
 
-  // wardd measures the runtime with containers of its own; what remains of others is not to be theirs.
+  // wardd measures the runtime with containers of its own; what remains of others is not to be
+  // theirs.
   static void await_calibration() {
     EXPECT_TRUE(await([] {
       const std::string said = node().ward({"status"}).out;
-      return said.find("noNewPrivileges") != std::string::npos || said.find("calibration") != std::string::npos;
+      return said.find("noNewPrivileges") != std::string::npos ||
+             said.find("calibration") != std::string::npos;
     }));
   }
 
-  // Empty where the kernel tells of deaths by the filter and of uses of capabilities; else why it does not.
+  // Empty where the kernel tells of deaths by the filter and of uses of capabilities; else why it
+  // does not.
   static std::string why_not_watched() {
     std::string watch;
-    EXPECT_TRUE(await([&] { return !(watch = ward_json({"status"})["processes"].get<std::string>()).empty(); }));
+    EXPECT_TRUE(await(
+        [&] { return !(watch = ward_json({"status"})["processes"].get<std::string>()).empty(); }));
     return watch == "ebpf" ? "" : "nothing is watched in the kernel: " + watch;
   }
 
   static std::string box_profile() {
     std::string text = kBoxProfile;
-    const std::string calls[] = {
-        "arch_prctl",      "brk",       "close",        "execve",         "exit_group",   "fcntl",
-        "getpid",          "getrandom", "ioctl",        "kill",           "lseek",        "mprotect",
-        "newfstatat",      "openat",    "pause",        "poll",           "prlimit64",    "read",
-        "readlink",        "rseq",      "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "set_robust_list",
-        "set_tid_address", "wait4",     "write"};
+    const std::string calls[] = {"arch_prctl",
+                                 "brk",
+                                 "close",
+                                 "execve",
+                                 "exit_group",
+                                 "fcntl",
+                                 "getpid",
+                                 "getrandom",
+                                 "ioctl",
+                                 "kill",
+                                 "lseek",
+                                 "mprotect",
+                                 "newfstatat",
+                                 "openat",
+                                 "pause",
+                                 "poll",
+                                 "prlimit64",
+                                 "read",
+                                 "readlink",
+                                 "rseq",
+                                 "rt_sigaction",
+                                 "rt_sigprocmask",
+                                 "rt_sigreturn",
+                                 "set_robust_list",
+                                 "set_tid_address",
+                                 "wait4",
+                                 "write"};
     std::string list;
     for (const std::string& call : calls) list += (list.empty() ? "" : "\n      - ") + call;
     return text.replace(text.find("[SIMPLE]"), 8, list);
   }
 
-  static std::vector<std::string> run_arguments(const std::string& id, const std::vector<std::string>& flags,
+  static std::vector<std::string> run_arguments(const std::string& id,
+                                                const std::vector<std::string>& flags,
                                                 const std::vector<std::string>& command) {
     std::vector<std::string> arguments{"run", "--runtime", kWardRuntime};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -109,7 +136,8 @@ class GuardedTest : public NodeTest {
   static std::string start_watched(const std::string& prefix, std::vector<std::string> flags = {}) {
     std::string id = node().unique(prefix);
     flags.insert(flags.begin(), "-d");
-    const Output started = node().ctr(run_arguments(id, flags, {"/box", "entry", "/trigger", "/box", "wait"}));
+    const Output started =
+        node().ctr(run_arguments(id, flags, {"/box", "entry", "/trigger", "/box", "wait"}));
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
@@ -119,14 +147,16 @@ class GuardedTest : public NodeTest {
     const std::string id = node().unique("off");
     EXPECT_EQ(node().ctr(run_arguments(id, {"-d"}, {"/box", "wait"})).status, 0);
     const std::filesystem::path root = node().directory() / "rootfs";
-    for (const char* part : {"proc", "dev", "sys", "tmp"}) std::filesystem::create_directories(root / part);
-    std::filesystem::copy_file("/proc/" + std::to_string(node().task_pid(id)) + "/root/box", root / name,
-                               std::filesystem::copy_options::overwrite_existing);
+    for (const char* part : {"proc", "dev", "sys", "tmp"})
+      std::filesystem::create_directories(root / part);
+    std::filesystem::copy_file("/proc/" + std::to_string(node().task_pid(id)) + "/root/box",
+                               root / name, std::filesystem::copy_options::overwrite_existing);
     std::filesystem::permissions(root / name, std::filesystem::perms{mode});
     node().remove(id);
     return root.string();
   }
-  static Output run_in(const std::string& root, const std::string& id, const std::vector<std::string>& command,
+  static Output run_in(const std::string& root, const std::string& id,
+                       const std::vector<std::string>& command,
                        const std::vector<std::string>& flags = {}) {
     std::vector<std::string> arguments{"run", "--rm", "--runtime", kWardRuntime};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -136,12 +166,15 @@ class GuardedTest : public NodeTest {
   }
 
   // With 64-bit integers as numbers.
-  static Json parse_json(const std::string& text) { return with_numbers(Json::parse(text, nullptr, false)); }
+  static Json parse_json(const std::string& text) {
+    return with_numbers(Json::parse(text, nullptr, false));
+  }
   static Json ward_json(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"--output", "json"});
     const Output output = node().ward(arguments);
     // A problem that `status` shows is an answer, and the test's to judge.
-    if (arguments.back() != "status" || output.status != 6) EXPECT_EQ(output.status, 0) << output.err;
+    if (arguments.back() != "status" || output.status != 6)
+      EXPECT_EQ(output.status, 0) << output.err;
     return parse_json(output.out);
   }
   // The row of `ward ps`, or null.
@@ -165,7 +198,8 @@ class GuardedTest : public NodeTest {
     EXPECT_EQ(output.status, 0) << output.err;
     std::istringstream lines(output.out);
     for (std::string line; std::getline(lines, line);)
-      if (Json event = parse_json(line); event.is_object() && event["kind"] == kind) found.push_back(std::move(event));
+      if (Json event = parse_json(line); event.is_object() && event["kind"] == kind)
+        found.push_back(std::move(event));
     return found;
   }
   // Waits for the first violation of a container to be in the journal.

@@ -19,7 +19,9 @@ class HostileSpec : public GuardedTest {
     return {{"names", {syscall}}, {"action", action}};
   }
   static Json filter(const std::string& default_action, const Json& rules) {
-    return {{"defaultAction", default_action}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", rules}};
+    return {{"defaultAction", default_action},
+            {"architectures", {"SCMP_ARCH_X86_64"}},
+            {"syscalls", rules}};
   }
   static std::vector<std::string> flags_of(const Json& own) {
     const std::string file = node().directory() / (node().unique("filter") + ".json");
@@ -33,9 +35,11 @@ class HostileSpec : public GuardedTest {
     flags.insert(flags.end(), command.begin(), command.end());
     return node().ctr(flags);
   }
-  static std::vector<std::string> in_pod(const std::string& pod, const char* type, std::vector<std::string> flags) {
-    flags.insert(flags.end(), {"--annotation", std::string("io.kubernetes.cri.container-type=") + type, "--annotation",
-                               "io.kubernetes.cri.sandbox-id=" + pod});
+  static std::vector<std::string> in_pod(const std::string& pod, const char* type,
+                                         std::vector<std::string> flags) {
+    flags.insert(flags.end(),
+                 {"--annotation", std::string("io.kubernetes.cri.container-type=") + type,
+                  "--annotation", "io.kubernetes.cri.sandbox-id=" + pod});
     return flags;
   }
 };
@@ -83,8 +87,11 @@ TEST_F(HostileSpec, H07_WhatTheStockRuntimeDoesNotLoadIsRefusedWithTheReason) {
     Json rules = Json::array({rule("getpid", "SCMP_ACT_ALLOW"), rule("mkdir", "SCMP_ACT_ERRNO")});
     rules[1]["errnoRet"] = number;
     const auto flags = flags_of(filter("SCMP_ACT_ALLOW", rules));
-    EXPECT_NE(run_as(kRuncRuntime, node().unique("stock"), flags, {"/box", "attack", "mkdir"}).status, 0) << number;
-    const Output ours = run_as(kWardRuntime, node().unique("deny"), flags, {"/box", "attack", "mkdir"});
+    EXPECT_NE(
+        run_as(kRuncRuntime, node().unique("stock"), flags, {"/box", "attack", "mkdir"}).status, 0)
+        << number;
+    const Output ours =
+        run_as(kWardRuntime, node().unique("deny"), flags, {"/box", "attack", "mkdir"});
     EXPECT_NE(ours.status, 0) << ours.out;
     EXPECT_THAT(ours.err, HasSubstr("syscalls[1].errnoRet")) << number;
   }
@@ -94,7 +101,8 @@ TEST_F(HostileSpec, H07_WhatTheStockRuntimeDoesNotLoadIsRefusedWithTheReason) {
 TEST_F(HostileSpec, ABusyNodeRefusesNobodyBecauseOfItsOwnFilter) {
   if (!fault::kEnabled) GTEST_SKIP() << "this build has no fault points (WARD_FAULTS)";
   const auto faults = node().directory() / "faults";
-  const auto flags = flags_of(filter("SCMP_ACT_ALLOW", Json::array({rule("quotactl", "SCMP_ACT_LOG")})));
+  const auto flags =
+      flags_of(filter("SCMP_ACT_ALLOW", Json::array({rule("quotactl", "SCMP_ACT_LOG")})));
   const auto start = [&](const char* times) {
     std::ofstream(faults) << "own-filter.compile=error(107)" << times << "\n";
     const Output output = run_box(node().unique("deny"), {"/box", "true"}, flags);
@@ -109,16 +117,19 @@ TEST_F(HostileSpec, ABusyNodeRefusesNobodyBecauseOfItsOwnFilter) {
 }
 
 TEST_F(HostileSpec, H04_AnnotationsOfAnyTextAndSizeLetTheContainerAndItsSessionsStart) {
-  const std::string texts[] = {std::string(20, '['), std::string(5000, '{') + "\\\"", std::string(70'000, 'a'),
-                               std::string(100'000, '}'), std::string(90'000, '<') + "\x01\xE2\x80\xA8\""};
+  const std::string texts[] = {std::string(20, '['), std::string(5000, '{') + "\\\"",
+                               std::string(70'000, 'a'), std::string(100'000, '}'),
+                               std::string(90'000, '<') + "\x01\xE2\x80\xA8\""};
   std::vector<std::string> flags{"-d"};
   for (const std::string& text : texts) {
-    flags.insert(flags.end(), {"--annotation", "note-" + std::to_string(flags.size()) + "=" + text});
+    flags.insert(flags.end(),
+                 {"--annotation", "note-" + std::to_string(flags.size()) + "=" + text});
   }
   const std::string id = node().unique("deny");
   const Output started = node().ctr(run_arguments(id, flags, {"/box", "wait"}));
   ASSERT_EQ(started.status, 0) << started.err.substr(0, 1000);
-  const Output session = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"});
+  const Output session =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"});
   EXPECT_EQ(session.out, "novel -1 1\n") << session.err.substr(0, 1000);
   node().remove(id);
 }
@@ -132,14 +143,16 @@ TEST_F(HostileSpec, H04_AStartWhoseListenerIsRefusedFailsAtOnceAndSaysWhy) {
   EXPECT_NE(refused.status, 0);
   EXPECT_THAT(refused.err, HasSubstr("listener was refused"));
   EXPECT_THAT(refused.err, HasSubstr("Too many open files"));
-  EXPECT_LT(Clock::now() - before, std::chrono::milliseconds(1900)) << "it does not wait for another";
+  EXPECT_LT(Clock::now() - before, std::chrono::milliseconds(1900))
+      << "it does not wait for another";
   std::filesystem::remove(faults);
   std::filesystem::remove(faults.string() + ".fired");
 }
 
 TEST_F(HostileSpec, H03_ANameThatIsNoneIsRefusedWithTheReason) {
-  const Output refused = run_box(node().unique("deny"), {"/box", "true"},
-                                 {"--annotation", "io.kubernetes.cri.image-name=" + std::string(70'000, 'a')});
+  const Output refused =
+      run_box(node().unique("deny"), {"/box", "true"},
+              {"--annotation", "io.kubernetes.cri.image-name=" + std::string(70'000, 'a')});
   EXPECT_NE(refused.status, 0);
   EXPECT_THAT(refused.err, HasSubstr("the name of the image has 70000 bytes"));
 }
@@ -155,7 +168,9 @@ TEST_F(HostileSpec, I5_H03_AMonstrousFilterOfOneContainerDelaysNoAnswerToItsSibl
   const auto denied_call = [&] {
     const auto before = Clock::now();
     const std::string exec_id = "e" + std::to_string(session++);
-    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", exec_id, quiet, "/box", "attack", "novel"}).out, "novel -1 1\n");
+    EXPECT_EQ(
+        node().ctr({"task", "exec", "--exec-id", exec_id, quiet, "/box", "attack", "novel"}).out,
+        "novel -1 1\n");
     return Clock::now() - before;
   };
   const auto undisturbed = denied_call();
@@ -172,18 +187,21 @@ TEST_F(HostileSpec, I5_H03_AMonstrousFilterOfOneContainerDelaysNoAnswerToItsSibl
   }
   for (const Json& rules : {crowd, six}) {
     const std::string id = node().unique("deny");
-    Child monster(node().ctr_command(run_arguments(
-                      id,
-                      in_pod(pod, "container",
-                             {"-d", "--seccomp", "--seccomp-profile", flags_of(filter("SCMP_ACT_ALLOW", rules))[2]}),
-                      {"/box", "wait"})),
-                  node().environment());
+    Child monster(
+        node().ctr_command(run_arguments(id,
+                                         in_pod(pod, "container",
+                                                {"-d", "--seccomp", "--seccomp-profile",
+                                                 flags_of(filter("SCMP_ACT_ALLOW", rules))[2]}),
+                                         {"/box", "wait"})),
+        node().environment());
     for (int i = 0; i < 3; ++i) EXPECT_LT(denied_call() - undisturbed, std::chrono::seconds(1));
     // Whether libseccomp makes a program of it in time depends on the machine.
     const auto ended = monster.wait(std::chrono::seconds(20));
     ASSERT_TRUE(ended.has_value()) << "neither started nor refused";
     if (*ended != 0) {
-      EXPECT_THAT(monster.err(), HasSubstr("the container's own seccomp profile: libseccomp makes no program of it"));
+      EXPECT_THAT(
+          monster.err(),
+          HasSubstr("the container's own seccomp profile: libseccomp makes no program of it"));
     }
     node().remove(id);
   }

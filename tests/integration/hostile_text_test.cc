@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text of others through the whole chain (container, shim, journal, wardd, ward): names of programs, containers, files
-// and what a person types. It is escaped once, where it is shown, and JSON has it as it was.
+// Text of others through the whole chain (container, shim, journal, wardd, ward): names of
+// programs, containers, files and what a person types. It is escaped once, where it is shown, and
+// JSON has it as it was.
 #include <filesystem>
 #include <fstream>
 
@@ -16,8 +17,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-// Clears a screen, ends a line, turns the reading direction, is markup, is escaped already; no slash, no comma (ctr
-// takes lists).
+// Clears a screen, ends a line, turns the reading direction, is markup, is escaped already; no
+// slash, no comma (ctr takes lists).
 constexpr const char* kHostile = "\x1b[2J\n\u202e<b>&\"'\\x41%s";
 
 class HostileText : public GuardedTest {
@@ -26,20 +27,22 @@ class HostileText : public GuardedTest {
   static void expect_harmless(const std::string& text) {
     for (const char c : text) {
       if (c == '\n' || (c >= ' ' && c < 0x7f)) continue;
-      ADD_FAILURE() << "byte " << static_cast<int>(static_cast<unsigned char>(c)) << " in:\n" << escape(text, 4096);
+      ADD_FAILURE() << "byte " << static_cast<int>(static_cast<unsigned char>(c)) << " in:\n"
+                    << escape(text, 4096);
       return;
     }
   }
   // Each verb that shows something of a node, as text and as JSON; gives the text.
   static std::string shown_everywhere(const std::string& workload) {
     std::string all;
-    for (std::vector<std::string> verb : std::vector<std::vector<std::string>>{{"ps"},
-                                                                               {"events"},
-                                                                               {"status"},
-                                                                               {"quarantine", "list"},
-                                                                               {"learn", "list"},
-                                                                               {"learn", "show", workload},
-                                                                               {"profile", "list"}}) {
+    for (std::vector<std::string> verb :
+         std::vector<std::vector<std::string>>{{"ps"},
+                                               {"events"},
+                                               {"status"},
+                                               {"quarantine", "list"},
+                                               {"learn", "list"},
+                                               {"learn", "show", workload},
+                                               {"profile", "list"}}) {
       const Output text = node().ward(verb);
       SCOPED_TRACE(verb.front() + " " + verb.back());
       expect_harmless(text.out + text.err);
@@ -73,7 +76,8 @@ TEST_F(HostileText, AProgramsNameIsDataInJsonAndEscapedOnceInText) {
 }
 
 TEST_F(HostileText, ANameThatIsCutWithinACharacterStaysText) {
-  const std::string name = "fourteen-bytes\u00e9\u00e9", root = rootfs_with(name), id = node().unique("deny");
+  const std::string name = "fourteen-bytes\u00e9\u00e9", root = rootfs_with(name),
+                    id = node().unique("deny");
   EXPECT_THAT(run_in(root, id, {"/" + name, "attack", "unshare"}).out, HasSubstr("unshare -1 1"));
   const Json event = await_violation(id);
   EXPECT_EQ(event["comm"], "fourteen-bytes?");
@@ -99,9 +103,11 @@ TEST_F(HostileText, NamesOfContainersPodsAndImagesAreDataInJsonAndEscapedOnceInT
   const std::string name = std::string("deny-") + kHostile, id = node().unique("pod");
   std::vector<std::string> flags{"-d"};
   for (const char* key : {"container-name", "sandbox-name", "sandbox-namespace", "image-name"}) {
-    flags.insert(flags.end(), {"--annotation", std::string("io.kubernetes.cri.") + key + "=" + name});
+    flags.insert(flags.end(),
+                 {"--annotation", std::string("io.kubernetes.cri.") + key + "=" + name});
   }
-  const Output started = node().ctr(run_arguments(id, flags, {"/box", "entry", "/trigger", "/box", "wait"}));
+  const Output started =
+      node().ctr(run_arguments(id, flags, {"/box", "entry", "/trigger", "/box", "wait"}));
   ASSERT_EQ(started.status, 0) << started.err;
   node().poke(id, "unshare");
   const Json event = await_violation(id);
@@ -124,7 +130,8 @@ TEST_F(HostileText, NamesOfContainersPodsAndImagesAreDataInJsonAndEscapedOnceInT
 TEST_F(HostileText, ANameOf70kBIsRefusedInOneLineThatSaysSo) {
   const std::string id = node().unique("deny");
   const Output refused =
-      run_box(id, {"/box", "true"}, {"--annotation", "io.kubernetes.cri.container-name=" + std::string(70'000, 'n')});
+      run_box(id, {"/box", "true"},
+              {"--annotation", "io.kubernetes.cri.container-name=" + std::string(70'000, 'n')});
   EXPECT_NE(refused.status, 0);
   EXPECT_THAT(refused.err, HasSubstr("has 70000 bytes"));
   EXPECT_LT(refused.err.size(), 2000U);
@@ -138,14 +145,16 @@ TEST_F(HostileText, ARecordingShowsItsProgramsAndItsProfileIsCleanYaml) {
   Json recording;
   ASSERT_TRUE(await([&] {
     recording = parse_json(node().ward({"-o", "json", "learn", "show", "learned"}).out);
-    return recording.is_object() && recording.contains("runs") && recording["runs"][0]["ended_wall_ns"] != 0;
+    return recording.is_object() && recording.contains("runs") &&
+           recording["runs"][0]["ended_wall_ns"] != 0;
   }));
   const std::string programs = recording["runs"][0]["programs"].dump();
   EXPECT_THAT(programs, HasSubstr("\\u001b")) << "data";
   const std::string shown = shown_everywhere("learned");
   EXPECT_THAT(shown, AllOf(HasSubstr("\\x1b[2J"), Not(HasSubstr("\\\\x1b"))));
   const std::string file = (node().directory() / "learned.yaml").string();
-  const Output generated = node().ward({"profile", "generate", "learned", "--allow-lossy", "-o", file, "--force"});
+  const Output generated =
+      node().ward({"profile", "generate", "learned", "--allow-lossy", "-o", file, "--force"});
   EXPECT_EQ(generated.status, 0) << generated.err;
   expect_harmless(generated.out + generated.err);
   const Output linted = node().ward({"profile", "lint", file});
@@ -155,17 +164,19 @@ TEST_F(HostileText, ARecordingShowsItsProgramsAndItsProfileIsCleanYaml) {
 
 TEST_F(HostileText, FilesOfTheNodeMayBeCalledAnything) {
   const fs::path bad = node().config() / "policies" / "\x1b[31m\xff\n.yaml";
-  std::ofstream(bad)
-      << "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: \"\\e[31m\\u202e\"}\nspec: {rules: []}\n";
+  std::ofstream(bad) << "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: "
+                        "\"\\e[31m\\u202e\"}\nspec: {rules: []}\n";
   Output status;
-  ASSERT_TRUE(await([&] { return (status = node().ward({"status"})).status == 6; })) << status.out << status.err;
+  ASSERT_TRUE(await([&] { return (status = node().ward({"status"})).status == 6; }))
+      << status.out << status.err;
   EXPECT_THAT(status.out, HasSubstr("\\x1b[31m"));
   expect_harmless(status.out + status.err);
   const Output json = node().ward({"status", "-o", "json"});
   EXPECT_EQ(json.status, 6) << json.err;
   EXPECT_TRUE(Json::accept(json.out)) << json.out;
   for (const std::vector<std::string>& verb :
-       {std::vector<std::string>{"profile", "lint", bad.string()}, {"profile", "apply", bad.string()}}) {
+       {std::vector<std::string>{"profile", "lint", bad.string()},
+        {"profile", "apply", bad.string()}}) {
     const Output output = node().ward(verb);
     EXPECT_EQ(output.status, 4);
     EXPECT_THAT(output.err, AllOf(HasSubstr("\\x1b[31m\\xff"), Not(HasSubstr("\\\\x1b"))));
@@ -178,22 +189,24 @@ TEST_F(HostileText, FilesOfTheNodeMayBeCalledAnything) {
 TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
   const pid_t wardd = node().wardd_pid();
   for (const std::string& word :
-       {std::string(kHostile), std::string("\xff\xfe"), std::string(70'000, 'x'), std::string("ns/\u00e9\n"),
-        std::string("a/b/c/d"), std::string("\u202e"), std::string("ns/") + std::string(70'000, 'y')}) {
-    for (std::vector<std::string> verb : std::vector<std::vector<std::string>>{{"learn", "show"},
-                                                                               {"learn", "forget"},
-                                                                               {"profile", "show"},
-                                                                               {"profile", "generate"},
-                                                                               {"quarantine", "kill"},
-                                                                               {"quarantine", "release"},
-                                                                               {"events", "-c"},
-                                                                               {"mode"},
-                                                                               {"profile", "lint"},
-                                                                               {"profile", "apply"},
-                                                                               {"syscalls"},
-                                                                               {"help"},
-                                                                               {"events", "--since"},
-                                                                               {"ps"}}) {
+       {std::string(kHostile), std::string("\xff\xfe"), std::string(70'000, 'x'),
+        std::string("ns/\u00e9\n"), std::string("a/b/c/d"), std::string("\u202e"),
+        std::string("ns/") + std::string(70'000, 'y')}) {
+    for (std::vector<std::string> verb :
+         std::vector<std::vector<std::string>>{{"learn", "show"},
+                                               {"learn", "forget"},
+                                               {"profile", "show"},
+                                               {"profile", "generate"},
+                                               {"quarantine", "kill"},
+                                               {"quarantine", "release"},
+                                               {"events", "-c"},
+                                               {"mode"},
+                                               {"profile", "lint"},
+                                               {"profile", "apply"},
+                                               {"syscalls"},
+                                               {"help"},
+                                               {"events", "--since"},
+                                               {"ps"}}) {
       verb.push_back(word);
       if (verb.front() == "mode") verb.emplace_back("enforce");
       SCOPED_TRACE(verb[0] + " " + verb[1].substr(0, 20) + " " + escape(word, 20));
@@ -202,7 +215,8 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
         const Output output = node().ward(verb);
         if (verb[0] != "events") EXPECT_NE(output.status, 0);
         expect_harmless(output.out + output.err);
-        if (json && !output.err.empty()) EXPECT_TRUE(Json::accept(output.err)) << output.err.substr(0, 2000);
+        if (json && !output.err.empty())
+          EXPECT_TRUE(Json::accept(output.err)) << output.err.substr(0, 2000);
       }
     }
   }

@@ -14,14 +14,16 @@ using testing::HasSubstr;
 
 class Independence : public GuardedTest {
  protected:
-  // Without its shim a container's process is init's to reap, and there are inits that take their time.
+  // Without its shim a container's process is init's to reap, and there are inits that take their
+  // time.
   static bool has_ended(pid_t pid) {
     const auto stat = read_stat(pid);
     return !stat || stat->state == 'Z' || stat->state == 'X';
   }
   static bool leaves_private_directory(pid_t shim) {
     std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(node().directory() / "run/shims", error))
+    for (const auto& entry :
+         std::filesystem::directory_iterator(node().directory() / "run/shims", error))
       if (entry.path().filename().string().rfind(std::to_string(shim) + ".", 0) == 0) return true;
     return false;
   }
@@ -30,7 +32,8 @@ class Independence : public GuardedTest {
 TEST_F(Independence, I1_WithoutWarddARunningContainerStaysEnforced) {
   const std::string id = start_watched("quarantine");
   node().stop_wardd(SIGKILL);
-  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out, "novel -1 1\n");
+  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out,
+            "novel -1 1\n");
   node().poke(id, "unshare");
   EXPECT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; }));
   node().remove(id);
@@ -73,7 +76,8 @@ TEST_F(Independence, I4_ATornRecordAtTheEndOfTheSpoolLosesOnlyItself) {
   bool torn = false;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(spool)) {
     if (!entry.is_regular_file()) continue;
-    std::ofstream(entry.path(), std::ios::app | std::ios::binary) << std::string("\xff\xff\x00\x00torn", 8);
+    std::ofstream(entry.path(), std::ios::app | std::ios::binary)
+        << std::string("\xff\xff\x00\x00torn", 8);
     torn = true;
   }
   EXPECT_TRUE(torn) << "nothing was spooled below " << spool;
@@ -102,7 +106,8 @@ TEST_F(Independence, I3_TheDeathOfTheShimLetsNoDeniedCallThrough) {
   ASSERT_TRUE(await([&] { return node().task_status(id) == "PAUSED"; }));
   const pid_t shim = node().shim_pid(id);
   signal_process(shim, SIGKILL);
-  EXPECT_TRUE(await([&] { return has_ended(pid); })) << "containerd ends a container without a shim, frozen or not";
+  EXPECT_TRUE(await([&] { return has_ended(pid); }))
+      << "containerd ends a container without a shim, frozen or not";
   EXPECT_TRUE(await([&] { return !leaves_private_directory(shim); }));
   node().remove(id);
   EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))
@@ -113,7 +118,7 @@ TEST_F(Independence, I6_AContainerThatIsFrozenTwiceEndsWithItsShim) {
   const std::string id = start_watched("quarantine");
   const pid_t pid = node().task_pid(id);
   EXPECT_EQ(node().ctr({"task", "pause", id}).status, 0);  // the runtime's freezer ...
-  auto own = open_cgroups_of(pid);                         // ... and where there are two, the other one as well
+  auto own = open_cgroups_of(pid);  // ... and where there are two, the other one as well
   ASSERT_TRUE(own);
   for (auto* cgroup : {&own->unified, &own->freezer})
     if (*cgroup) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills of wardd and of shims in every state of a container: nothing that a container offered is missing in the books,
-// nothing of it runs on without its shim, and nothing of it stays. What was offered is what the container itself counts
-// (tests/workloads/offers.h). WARD_TEST_LONG=1: 30 kills of wardd and 50 of shims.
+// Kills of wardd and of shims in every state of a container: nothing that a container offered is
+// missing in the books, nothing of it runs on without its shim, and nothing of it stays. What was
+// offered is what the container itself counts (tests/workloads/offers.h). WARD_TEST_LONG=1: 30
+// kills of wardd and 50 of shims.
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -71,7 +72,8 @@ class Offers {
   explicit Offers(fs::path file) : file_(std::move(file)) {
     const UniqueFd fd(::open(file_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     EXPECT_TRUE(fd && ::ftruncate(fd.get(), sizeof(offers)) == 0) << file_;
-    void* const page = ::mmap(nullptr, sizeof(offers), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+    void* const page =
+        ::mmap(nullptr, sizeof(offers), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     EXPECT_NE(page, MAP_FAILED);
     page_ = static_cast<volatile offers*>(page);
   }
@@ -99,8 +101,9 @@ class Offers {
   volatile offers* page_ = nullptr;
 };
 
-// Of one container: what has to be in the books, at least, and what may be there at most. They differ by the call that
-// was under way when its container ended, and by one that a freeze made the kernel ask again.
+// Of one container: what has to be in the books, at least, and what may be there at most. They
+// differ by the call that was under way when its container ended, and by one that a freeze made the
+// kernel ask again.
 struct Account {
   std::string id, when;
   std::uint64_t least = 0, most = 0;
@@ -117,10 +120,14 @@ class Kills : public GuardedTest {
     GuardedTest::SetUp();
     if (HasFatalFailure()) return;
     node().write_profile("offer", profile("offer", "deny}"));
-    node().write_profile("cornered", profile("cornered", "deny, escalate: {to: quarantine, within: 10m, after: " +
-                                                             std::to_string(kEscalateAfter) + "}}"));
+    node().write_profile(
+        "cornered", profile("cornered", "deny, escalate: {to: quarantine, within: 10m, after: " +
+                                            std::to_string(kEscalateAfter) + "}}"));
     node().write_policy("kills", kKillsPolicy);
-    EXPECT_EQ(node().ward({"profile", "apply", (node().config() / "profiles/offer.yaml").string()}).status, 0);
+    EXPECT_EQ(node()
+                  .ward({"profile", "apply", (node().config() / "profiles/offer.yaml").string()})
+                  .status,
+              0);
     await_calibration();
   }
   void TearDown() override { disarm(); }
@@ -189,7 +196,8 @@ class Kills : public GuardedTest {
           EXPECT_EQ(node().ctr({"task", "kill", "-s", "KILL", id_}).status, 0) << when_;
           EXPECT_TRUE(await([&] { return node().task_status(id_) == "STOPPED"; })) << when_;
           arm(shim_dies ? "delete.before-unmount=kill" : "delete.before-record=delay(400)*1");
-          verb_ = std::make_unique<Child>(node().ctr_command({"task", "delete", id_}), node().environment());
+          verb_ = std::make_unique<Child>(node().ctr_command({"task", "delete", id_}),
+                                          node().environment());
           EXPECT_TRUE(await([] { return fired(); })) << when_ << ": nothing was deleted";
           break;
       }
@@ -197,7 +205,8 @@ class Kills : public GuardedTest {
 
     // The shim is dead. Nothing of its container lives on.
     void expect_the_end() {
-      EXPECT_TRUE(await([&] { return has_ended(pid_); })) << when_ << ": the container runs on without its shim";
+      EXPECT_TRUE(await([&] { return has_ended(pid_); }))
+          << when_ << ": the container runs on without its shim";
       verb_.reset();  // a ctr that stands still or waits
       disarm();
       close();
@@ -214,7 +223,8 @@ class Kills : public GuardedTest {
         offer(offers_.begun() + kOffers);
       } else if (state_ == State::kViolating) {
         const std::uint64_t before = offers_.denied();
-        EXPECT_TRUE(await([&] { return offers_.denied() > before + kOffers; })) << when_ << ": it is not answered";
+        EXPECT_TRUE(await([&] { return offers_.denied() > before + kOffers; }))
+            << when_ << ": it is not answered";
       } else if (state_ == State::kDeleting) {
         EXPECT_TRUE(verb_->wait().has_value()) << when_ << ": the delete hangs";
       }
@@ -234,7 +244,9 @@ class Kills : public GuardedTest {
    private:
     [[nodiscard]] std::vector<std::string> arguments() const {
       return run_arguments(
-          id_, {"-d", "--mount", "type=bind,src=" + offers_.file().string() + ",dst=/offers,options=rbind:rw"},
+          id_,
+          {"-d", "--mount",
+           "type=bind,src=" + offers_.file().string() + ",dst=/offers,options=rbind:rw"},
           {"/box", "offer", "/offers"});
     }
     // A ctr that stands still between Create and Start.
@@ -243,21 +255,24 @@ class Kills : public GuardedTest {
       verb_ = std::make_unique<Child>(node().ctr_command(arguments()), node().environment());
       EXPECT_TRUE(await([] { return fired(); })) << when_ << ": nothing was created";
       verb_->signal(SIGSTOP);
-      EXPECT_TRUE(await([&] { return node().task_status(id_) == "CREATED"; })) << when_ << node().task_status(id_);
+      EXPECT_TRUE(await([&] { return node().task_status(id_) == "CREATED"; }))
+          << when_ << node().task_status(id_);
       pid_ = node().task_pid(id_);
       disarm();
     }
     void offer(std::uint64_t calls) {
       offers_.want(calls);
       const std::uint64_t enough = calls == kForEver ? moment_ : calls;
-      EXPECT_TRUE(await([&] { return offers_.denied() >= enough; })) << when_ << ": " << offers_.denied();
+      EXPECT_TRUE(await([&] { return offers_.denied() >= enough; }))
+          << when_ << ": " << offers_.denied();
     }
     // Nothing stays, and a container of that id starts and is enforced as before.
     void close() {
       expect_nothing_is_left_of(node(), id_, when_);
       EXPECT_EQ(offers_.ran(), 0U) << when_ << ": a denied call was executed";
       const Output again = run_box(id_, {"/box", "attack", "novel"});
-      EXPECT_EQ(again.out, "novel -1 1\n") << when_ << ": the second start of the id: " << again.err;
+      EXPECT_EQ(again.out, "novel -1 1\n")
+          << when_ << ": the second start of the id: " << again.err;
       more_ = 1;
       expect_nothing_is_left_of(node(), id_, when_ + ", second start");
     }
@@ -283,7 +298,8 @@ class Kills : public GuardedTest {
       const Json event = parse_json(line);
       if (!event.is_object()) continue;
       Told& told = books[event.value("container", "")];
-      if (event["kind"] == "violation") told.journalled += 1 + event.value("repeats", std::uint64_t{0});
+      if (event["kind"] == "violation")
+        told.journalled += 1 + event.value("repeats", std::uint64_t{0});
       told.lost += event.value("dropped_before", std::uint64_t{0});
     }
     return books;
@@ -292,14 +308,17 @@ class Kills : public GuardedTest {
   // What wardd says of all containers.
   static Told read_totals() {
     const Json status = ward_json({"status"});
-    return {status.value("violations", std::uint64_t{0}), status.value("dropped", std::uint64_t{0})};
+    return {status.value("violations", std::uint64_t{0}),
+            status.value("dropped", std::uint64_t{0})};
   }
 
   // I4, once wardd is well: for every container, and for all of them in `ward status`.
   static void expect_the_books_to_balance(const std::string& what, const Told& before,
                                           const std::vector<Account>& accounts) {
     std::map<std::string, Told> books;
-    const auto sum = [&](const Account& account) { return books[account.id].journalled + books[account.id].lost; };
+    const auto sum = [&](const Account& account) {
+      return books[account.id].journalled + books[account.id].lost;
+    };
     await([&] {
       books = read_books();
       return std::all_of(accounts.begin(), accounts.end(),
@@ -312,14 +331,17 @@ class Kills : public GuardedTest {
       all.most += account.most;
       told.journalled += books[account.id].journalled;
       told.lost += books[account.id].lost;
-      EXPECT_GE(sum(account), account.least) << account.id << ", " << account.when << ": violations are missing";
-      EXPECT_LE(sum(account), account.most) << account.id << ", " << account.when << ": counted twice";
+      EXPECT_GE(sum(account), account.least)
+          << account.id << ", " << account.when << ": violations are missing";
+      EXPECT_LE(sum(account), account.most)
+          << account.id << ", " << account.when << ": counted twice";
     }
     const Told totals = read_totals();
-    EXPECT_EQ(totals.journalled - before.journalled, told.journalled) << "`ward status` against `ward events`";
+    EXPECT_EQ(totals.journalled - before.journalled, told.journalled)
+        << "`ward status` against `ward events`";
     EXPECT_EQ(totals.lost - before.lost, told.lost) << "`ward status` against `ward events`";
-    std::printf("result: %s: %lu violations offered, %lu in the journal, %lu counted as lost\n", what.c_str(),
-                all.least, told.journalled, told.lost);
+    std::printf("result: %s: %lu violations offered, %lu in the journal, %lu counted as lost\n",
+                what.c_str(), all.least, told.journalled, told.lost);
   }
 };
 
@@ -329,7 +351,8 @@ TEST_F(Kills, I4_AcrossKillsOfWarddInEveryStateWhatWasOfferedIsJournalledOrCount
   std::vector<Account> accounts;
   for (std::size_t number = 0; number < kills; ++number) {
     const State state = kStates[number % std::size(kStates)];
-    Round round(state, number, "kill " + std::to_string(number + 1) + " of wardd, container " + name_of(state));
+    Round round(state, number,
+                "kill " + std::to_string(number + 1) + " of wardd, container " + name_of(state));
     round.enter(false);
     node().stop_wardd(SIGKILL);
     node().start_wardd();
@@ -340,15 +363,17 @@ TEST_F(Kills, I4_AcrossKillsOfWarddInEveryStateWhatWasOfferedIsJournalledOrCount
   expect_the_books_to_balance(std::to_string(kills) + " kills of wardd", before, accounts);
 }
 
-TEST_F(Kills, I3_I4_AcrossKillsOfShimsInEveryStateNothingRunsOnAndWhatWasOfferedIsJournalledOrCounted) {
+TEST_F(Kills,
+       I3_I4_AcrossKillsOfShimsInEveryStateNothingRunsOnAndWhatWasOfferedIsJournalledOrCounted) {
   const std::size_t kills = long_forms() ? 50 : 12;
   const Told before = read_totals();
   std::vector<Account> accounts;
   for (std::size_t number = 0; number < kills; ++number) {
     const State state = kStates[number % std::size(kStates)];
     const Wardd wardd = kWardds[(number + number / std::size(kStates)) % std::size(kWardds)];
-    const std::string when = "kill " + std::to_string(number + 1) + " of a shim, container " + name_of(state) +
-                             ", while wardd " + kWarddNames[static_cast<int>(wardd)];
+    const std::string when = "kill " + std::to_string(number + 1) + " of a shim, container " +
+                             name_of(state) + ", while wardd " +
+                             kWarddNames[static_cast<int>(wardd)];
     Round round(state, number, when);
     if (wardd == Wardd::kIsAway) node().stop_wardd(SIGKILL);
     if (wardd == Wardd::kStandsStill) signal_process(node().wardd_pid(), SIGSTOP);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `learn show` and `generate` say of a container's life is what happened: which signals came from where, how it
-// stopped, and what of it was never seen. Nothing is guessed from calls. (F24)
+// What `learn show` and `generate` say of a container's life is what happened: which signals came
+// from where, how it stopped, and what of it was never seen. Nothing is guessed from calls. (F24)
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -39,11 +39,13 @@ class Lives : public GuardedTest {
   }
 
   // Programs of this machine in the image `box`.
-  static std::vector<std::string> with_programs(const std::string& id, std::vector<std::string> flags,
+  static std::vector<std::string> with_programs(const std::string& id,
+                                                std::vector<std::string> flags,
                                                 const std::vector<std::string>& command) {
     for (const char* directory : {"/usr", "/lib", "/lib64", "/bin"}) {
       const std::string source = std::filesystem::canonical(directory);
-      flags.insert(flags.end(), {"--mount", "type=bind,src=" + source + ",dst=" + directory + ",options=rbind:ro"});
+      flags.insert(flags.end(), {"--mount", "type=bind,src=" + source + ",dst=" + directory +
+                                                ",options=rbind:ro"});
     }
     return run_arguments(id, flags, command);
   }
@@ -58,7 +60,8 @@ class Lives : public GuardedTest {
     EXPECT_EQ(killed.status, 0) << killed.err;
   }
   static void await_end(const std::string& id) {
-    EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; })) << node().task_status(id);
+    EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }))
+        << node().task_status(id);
     node().remove(id);
   }
   // The recording once all its runs have ended.
@@ -73,7 +76,9 @@ class Lives : public GuardedTest {
         << node().ward({"learn", "list"}).out << node().ward({"ps"}).out;
     return recording;
   }
-  static std::vector<std::string> seen(const Json& recording) { return recording["coverage"]["life_events_seen"]; }
+  static std::vector<std::string> seen(const Json& recording) {
+    return recording["coverage"]["life_events_seen"];
+  }
   static std::vector<std::string> missing(const Json& recording) {
     return recording["coverage"]["life_events_missing"];
   }
@@ -89,7 +94,8 @@ class Lives : public GuardedTest {
     // wardd has 300 ms to tag the runtime. On a busy machine it may miss one, and says so.
     for (int attempt = 0; attempt < 5; ++attempt) {
       id = node().unique("life-nginx");
-      const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, "docker.io/ward/nginx:demo", id});
+      const Output started =
+          node().ctr({"run", "-d", "--runtime", kWardRuntime, "docker.io/ward/nginx:demo", id});
       EXPECT_EQ(started.status, 0) << started.err;
       if (row(id).value("note", "").find("runs unrecorded") == std::string::npos) break;
       node().remove(id);
@@ -106,26 +112,32 @@ class Lives : public GuardedTest {
 };
 
 TEST_F(Lives, F24_AShellLoopStartsAndStopsAndThatIsAll) {
-  const std::string id = start("life-loop", {"/bin/dash", "-c", "for i in 1 2 3 4; do /bin/true; cat /dev/null; done"});
+  const std::string id = start(
+      "life-loop", {"/bin/dash", "-c", "for i in 1 2 3 4; do /bin/true; cat /dev/null; done"});
   await_end(id);
   const Json recording = ended(id);
-  EXPECT_THAT(seen(recording), ElementsAre("start", "exit 0", "stop by itself")) << recording.dump(1);
-  EXPECT_THAT(missing(recording), ElementsAre("exec", "stop by TERM", "signal INT")) << "dash handles INT";
+  EXPECT_THAT(seen(recording), ElementsAre("start", "exit 0", "stop by itself"))
+      << recording.dump(1);
+  EXPECT_THAT(missing(recording), ElementsAre("exec", "stop by TERM", "signal INT"))
+      << "dash handles INT";
   EXPECT_EQ(recording["runs"][0]["stop"], "by itself");
 }
 
 TEST_F(Lives, F24_AReaderOfNetlinkIsNoTraffic) {
   const std::string id = start("life-netlink", {"/bin/ip", "monitor"});
   ASSERT_TRUE(await([&] {
-    return node().ward({"-o", "json", "learn", "show", id}).out.find("\"recvmsg\"") != std::string::npos;
+    return node().ward({"-o", "json", "learn", "show", id}).out.find("\"recvmsg\"") !=
+           std::string::npos;
   }));
   signal(id, "KILL");
   await_end(id);
   const Json recording = ended(id);
-  EXPECT_THAT(seen(recording), ElementsAre("start", "exit 137", "stop by KILL")) << recording.dump(1);
+  EXPECT_THAT(seen(recording), ElementsAre("start", "exit 137", "stop by KILL"))
+      << recording.dump(1);
   EXPECT_EQ(signal_of(recording, "KILL", "first", "outside")["delivered"], 1);
   const std::string text = node().ward({"learn", "show", id}).out;
-  for (const char* guess : {"reload", "traffic", "graceful"}) EXPECT_THAT(text, Not(HasSubstr(guess)));
+  for (const char* guess : {"reload", "traffic", "graceful"})
+    EXPECT_THAT(text, Not(HasSubstr(guess)));
   EXPECT_THAT(text, HasSubstr("never seen   exec, stop by TERM\n"));
 }
 
@@ -148,14 +160,17 @@ while True:
   ASSERT_TRUE(await([&] { return std::filesystem::exists(ready); }));
   signal(id, "HUP");
   signal(id, "USR1");  // which the kernel keeps from a first process without a handler
-  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/bin/dash", "-c", "kill -HUP 1"}).status, 0);
+  EXPECT_EQ(
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/bin/dash", "-c", "kill -HUP 1"}).status,
+      0);
   const Json running = ward_json({"learn", "show", id});
   EXPECT_EQ(running["runs"][0]["stop"], "");
   EXPECT_THAT(missing(running), ElementsAre("stop by TERM", "signal INT", "signal USR2"));
   signal(id, "TERM");
   await_end(id);
   const Json recording = ended(id);
-  EXPECT_THAT(seen(recording), ElementsAre("start", "exec", "exit 2", "signal HUP", "stop by TERM"));
+  EXPECT_THAT(seen(recording),
+              ElementsAre("start", "exec", "exit 2", "signal HUP", "stop by TERM"));
   EXPECT_THAT(missing(recording), ElementsAre("signal INT", "signal USR2"));
   EXPECT_EQ(signal_of(recording, "HUP", "first", "outside")["delivered"], 1);
   EXPECT_EQ(signal_of(recording, "HUP", "first", "exec")["delivered"], 1);
@@ -165,7 +180,8 @@ while True:
 }
 
 TEST_F(Lives, F24_ARecordingOverARestartOfWarddKnowsItsEnd) {
-  const std::string id = start("life-away", {"/bin/dash", "-c", "trap 'exit 5' QUIT; while true; do sleep 0.1; done"});
+  const std::string id =
+      start("life-away", {"/bin/dash", "-c", "trap 'exit 5' QUIT; while true; do sleep 0.1; done"});
   ASSERT_TRUE(await([&] {
     return missing(ward_json({"learn", "show", id})) ==
            std::vector<std::string>{"exec", "stop by TERM", "signal INT", "signal QUIT"};
@@ -198,25 +214,30 @@ TEST_F(Lives, F24_OfNginxThatWasStoppedByQuitItIsSaidThatTermNeverCame) {
 }
 
 TEST_F(Lives, F24_GenerateNamesTheStopThatWasNeverSeen) {
-  const std::string box =
-      start("life-quit", {"/bin/dash", "-c", "trap 'exit 0' QUIT; mkdir /ready; while true; do sleep 0.1; done"});
+  const std::string box = start(
+      "life-quit",
+      {"/bin/dash", "-c", "trap 'exit 0' QUIT; mkdir /ready; while true; do sleep 0.1; done"});
   const std::string ready = "/proc/" + std::to_string(node().task_pid(box)) + "/root/ready";
   ASSERT_TRUE(await([&] { return std::filesystem::exists(ready); }));
   signal(box, "QUIT");
   await_end(box);
   ended(box);
   const Json generated = ward_json({"profile", "generate", box});
-  EXPECT_THAT(generated["warnings"].dump(),
-              HasSubstr("never seen of this workload's life: exec, stop by TERM, signal INT (seen: "));
+  EXPECT_THAT(
+      generated["warnings"].dump(),
+      HasSubstr("never seen of this workload's life: exec, stop by TERM, signal INT (seen: "));
   EXPECT_THAT(generated["yaml"].get<std::string>(), HasSubstr("stop by QUIT (1 time)"));
 }
 
 TEST_F(Lives, F24_RedisThatWasSentUsr1GotNone) {
   node().import_image("redis");
   const std::string id = node().unique("life-redis");
-  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, "docker.io/ward/redis:demo", id}).status, 0);
+  ASSERT_EQ(
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, "docker.io/ward/redis:demo", id}).status,
+      0);
   ASSERT_TRUE(await([&] {
-    return missing(ward_json({"learn", "show", id})) == std::vector<std::string>{"exec", "stop by TERM", "signal INT"};
+    return missing(ward_json({"learn", "show", id})) ==
+           std::vector<std::string>{"exec", "stop by TERM", "signal INT"};
   }));
   signal(id, "USR1");
   signal(id, "TERM");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of the node that are gone, damaged or too many, as a container finds them: enforcement never ends in silence.
+// Files of the node that are gone, damaged or too many, as a container finds them: enforcement
+// never ends in silence.
 #include <csignal>
 #include <fstream>
 
@@ -19,12 +20,14 @@ class LostFiles : public GuardedTest {
   static fs::path run() { return node().directory() / "run"; }
   static std::string status() { return node().ward({"status"}).out; }
   static bool is_enforced() {
-    return run_box(node().unique("deny"), {"/box", "attack", "unshare", "novel"}).out == "unshare -1 1\nnovel -1 1\n";
+    return run_box(node().unique("deny"), {"/box", "attack", "unshare", "novel"}).out ==
+           "unshare -1 1\nnovel -1 1\n";
   }
   // Whatever the moment it comes in: never unconfined.
   static std::string start_under_missing_profile() {
     const Output output = run_box(node().unique("refuse"), {"/box", "attack", "novel"});
-    return output.status != 0 && output.out.empty() ? "refused: " + output.err : "RAN: " + output.out;
+    return output.status != 0 && output.out.empty() ? "refused: " + output.err
+                                                    : "RAN: " + output.out;
   }
   static bool is_refused() { return start_under_missing_profile().rfind("refused: ", 0) == 0; }
 };
@@ -43,7 +46,8 @@ TEST_F(LostFiles, N02_WhateverIsRemovedWhileWarddIsAwayNothingStartsUnconfined) 
       EXPECT_TRUE(is_refused()) << "an empty directory";
       fs::remove(compiled());
     }
-    if (lost == node().state()) fs::remove_all(lost);  // a shim that was refused may have begun a spool
+    if (lost == node().state())
+      fs::remove_all(lost);  // a shim that was refused may have begun a spool
     fs::rename(aside, lost);
     node().start_wardd();
     EXPECT_TRUE(is_enforced()) << lost;
@@ -58,7 +62,9 @@ TEST_F(LostFiles, N02_WarddSeesThatItsFilesAreGoneMakesThemAgainAndSaysSo) {
     EXPECT_TRUE(is_refused()) << lost << ": in the first moment as later";
     EXPECT_TRUE(await([&] { return fs::exists(lost) && fs::exists(index()); })) << lost;
     EXPECT_TRUE(is_enforced()) << lost;
-    EXPECT_THAT(status(), testing::ContainsRegex("warning +was gone or damaged and is written again: ")) << lost;
+    EXPECT_THAT(status(),
+                testing::ContainsRegex("warning +was gone or damaged and is written again: "))
+        << lost;
   }
   // The database went with the state; what this test asks for next is a node that is whole.
   node().stop_wardd(SIGKILL);
@@ -69,15 +75,17 @@ TEST_F(LostFiles, N02_WhileNothingCanBeWrittenStatusDoesNotSayThatItIsInForce) {
   ASSERT_TRUE(is_enforced());
   fs::rename(compiled(), node().directory() / "aside");
   std::ofstream(compiled()) << "in the way";
-  EXPECT_TRUE(await([&] { return status().find("compiled files cannot be written") != std::string::npos; }))
-      << status();
+  EXPECT_TRUE(await([&] {
+    return status().find("compiled files cannot be written") != std::string::npos;
+  })) << status();
   node().write_policy("bad", "kind: [");
   EXPECT_TRUE(await([&] { return status().find("bad.yaml:1:") != std::string::npos; })) << status();
   EXPECT_THAT(status(), HasSubstr("new containers are refused"));
   EXPECT_THAT(status(), Not(HasSubstr("what was good before")));
   EXPECT_TRUE(is_refused());
   fs::remove(compiled());
-  EXPECT_TRUE(await([&] { return status().find("what was good before") != std::string::npos; })) << status();
+  EXPECT_TRUE(await([&] { return status().find("what was good before") != std::string::npos; }))
+      << status();
   EXPECT_TRUE(is_enforced());
   fs::remove(node().config() / "policies" / "bad.yaml");
   fs::remove_all(node().directory() / "aside");
@@ -100,15 +108,17 @@ TEST_F(LostFiles, N02_ANodeThatChoseToStayOpenRunsThemAndPsNamesThem) {
   fs::rename(node().directory() / "aside", compiled());
   fs::remove(node().config() / "wardd.yaml");
   node().start_wardd();
-  EXPECT_TRUE(await([&] { return row(id).is_object() && row(id)["note"].get<std::string>().find("ungoverned") == 0; }))
-      << row(id);
+  EXPECT_TRUE(await([&] {
+    return row(id).is_object() && row(id)["note"].get<std::string>().find("ungoverned") == 0;
+  })) << row(id);
   node().remove(id);
 }
 
 TEST_F(LostFiles, N04_WhateverIsGoneOfTheConfigurationAtStartEnforcementStays) {
   ASSERT_TRUE(is_enforced());
   const fs::path aside = node().directory() / "aside";
-  for (const fs::path& lost : {node().config() / "policies", node().config() / "profiles", node().config()}) {
+  for (const fs::path& lost :
+       {node().config() / "policies", node().config() / "profiles", node().config()}) {
     node().stop_wardd(SIGTERM);
     fs::rename(lost, aside);
     node().start_wardd();
@@ -122,8 +132,8 @@ TEST_F(LostFiles, N04_WhateverIsGoneOfTheConfigurationAtStartEnforcementStays) {
 
 void write_many(const Node& node, int from, int to) {
   for (int file = from; file < to; ++file) {
-    std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: many-" + std::to_string(file) +
-                       "}\nspec:\n  rules:\n";
+    std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: many-" +
+                       std::to_string(file) + "}\nspec:\n  rules:\n";
     for (int i = 0; i < 1000; ++i) {
       text += "    - {match: {containers: [m" + std::to_string(file) + "-" + std::to_string(i) +
               "]}, mode: enforce, profile: box, onViolation: {workload: {action: deny}}}\n";
@@ -142,10 +152,12 @@ TEST_F(LostFiles, N03_FortyFilesOfAThousandRulesAreInForce) {
   const char* is_long = std::getenv("WARD_TEST_LONG");
   if (is_long != nullptr && *is_long == '1') {
     write_many(node(), 50, 61);
-    EXPECT_TRUE(await([&] { return status().find("more than 50000 rules") != std::string::npos; }, kReload))
+    EXPECT_TRUE(
+        await([&] { return status().find("more than 50000 rules") != std::string::npos; }, kReload))
         << status();
     EXPECT_TRUE(is_enforced());
-    EXPECT_EQ(run_box("m49-999", {"/box", "attack", "unshare"}).out, "unshare -1 1\n") << "the last good stays";
+    EXPECT_EQ(run_box("m49-999", {"/box", "attack", "unshare"}).out, "unshare -1 1\n")
+        << "the last good stays";
   }
   for (int file = 10; file < 61; ++file) {
     fs::remove(node().config() / "policies" / ("many-" + std::to_string(file) + ".yaml"));

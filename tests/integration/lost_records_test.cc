@@ -40,7 +40,8 @@ class Records : public GuardedTest {
     std::istringstream lines(node().ward({"--output", "json", "events"}).out);
     for (std::string line; std::getline(lines, line);) {
       const Json event = parse_json(line);
-      if (event.is_object() && event["kind"] == "violation") counts.told += 1 + event["repeats"].get<std::uint64_t>();
+      if (event.is_object() && event["kind"] == "violation")
+        counts.told += 1 + event["repeats"].get<std::uint64_t>();
     }
     return counts;
   }
@@ -51,11 +52,13 @@ class Records : public GuardedTest {
       EXPECT_EQ(counts().all(), offered) << counts().told << " told, " << counts().lost << " lost";
     }
     const Json status = ward_json({"status"});
-    EXPECT_EQ(status.value("violations", std::uint64_t{0}), read_counts().told) << "one number says it, too";
+    EXPECT_EQ(status.value("violations", std::uint64_t{0}), read_counts().told)
+        << "one number says it, too";
   }
   static void violate(const std::string& id, const std::string& session, int times) {
     const std::string number = std::to_string(times);
-    const Output done = node().ctr({"task", "exec", "--exec-id", session, id, "/box", "flood", number});
+    const Output done =
+        node().ctr({"task", "exec", "--exec-id", session, id, "/box", "flood", number});
     EXPECT_EQ(done.out, "flooded " + number + "\n") << done.err;
   }
   static void kill_shim_of(const std::string& id) {
@@ -85,7 +88,8 @@ TEST_F(Records, N08_I4_AShimKilledWhileWarddStandsStillLosesNothingUncounted) {
   const std::string id = start_watched("deny");
   signal_process(node().wardd_pid(), SIGSTOP);
   violate(id, "e1", 174);
-  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel", "mkdir", "keyctl"});
+  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel",
+              "mkdir", "keyctl"});
   kill_shim_of(id);
   signal_process(node().wardd_pid(), SIGCONT);
   expect_counted(179);
@@ -123,7 +127,8 @@ TEST_F(Records, N08_I4_DetailsAreOnDiskATenthOfASecondAfterTheViolation) {
   count_from_now();
   const std::string id = start_watched("deny");
   signal_process(node().wardd_pid(), SIGSTOP);
-  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel", "mkdir", "keyctl"});
+  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel",
+              "mkdir", "keyctl"});
   EXPECT_TRUE(await(
       [] {
         const auto files = files_in(node().state() / "spool");
@@ -150,7 +155,8 @@ TEST_F(Records, N07_EventsOfShimsThatEndedWhileWarddStoodStillComeAtOnce) {
   ASSERT_TRUE(await([] { return shims() == 0; })) << "and have ended";
   signal_process(node().wardd_pid(), SIGCONT);
   for (const std::string& id : ids) {
-    EXPECT_TRUE(await([&] { return events(id).size() == 1; }, seconds(30))) << id;  // two minutes were the rule
+    EXPECT_TRUE(await([&] { return events(id).size() == 1; }, seconds(30)))
+        << id;  // two minutes were the rule
   }
 }
 
@@ -179,7 +185,8 @@ TEST_F(Records, N05_I4_DetailsWaitInMemoryWhileTheSpoolCannotBeWritten) {
   const std::string id = start_watched("deny");
   const std::string ended = node().unique("deny");
   run_box(ended, {"/box", "attack", "mkdir", "novel"});
-  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel", "mkdir", "keyctl"});
+  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel",
+              "mkdir", "keyctl"});
   EXPECT_TRUE(files_in(spool).empty());
   ASSERT_EQ(::umount2(spool.c_str(), MNT_DETACH), 0);
   node().start_wardd();
@@ -198,8 +205,10 @@ TEST_F(Records, H10_I4_AWorkloadInALoopFillsItsShareAndNoMore) {
   run_box(node().unique("deny"), {"/box", "attack", "mkdir"});
   ASSERT_EQ(files_in(spool).size(), 1U);
   const std::string name = files_in(spool)[0].filename();
-  const std::string prefix = name.substr(0, name.find('.', name.find('.') + 1) + 1);  // whose share it is
-  for (int i = 1; i < 256; ++i) std::ofstream(spool / (prefix + "default-1-" + std::to_string(i) + ".spool"));
+  const std::string prefix =
+      name.substr(0, name.find('.', name.find('.') + 1) + 1);  // whose share it is
+  for (int i = 1; i < 256; ++i)
+    std::ofstream(spool / (prefix + "default-1-" + std::to_string(i) + ".spool"));
   for (int i = 0; i < 3; ++i) run_box(node().unique("deny"), {"/box", "attack", "mkdir", "novel"});
   EXPECT_EQ(files_in(spool).size(), 256U);
   run_box(node().unique("baseline"), {"/box", "attack", "unshare"});
@@ -257,7 +266,8 @@ TEST_F(FullDisk, N05_I4_AContainerThatLivesLongerThanTheFullDiskKeepsItsDetails)
   count_from_now();
   const std::string id = start_watched("deny");
   fill();
-  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel", "mkdir", "keyctl"});
+  node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "attack", "mount", "bpf", "novel",
+              "mkdir", "keyctl"});
   fs::remove(filler());
   EXPECT_TRUE(await([&] { return events(id).size() == 5; }, seconds(20)));
   EXPECT_EQ(counts().lost, 0U);

@@ -16,15 +16,18 @@ class ManyLives : public GuardedTest {
   void SetUp() override {
     GuardedTest::SetUp();
     await_calibration();
-    EXPECT_EQ(run_box(node().unique("deny"), {"/box", "true"}).status, 0);  // what is made once is made now
+    EXPECT_EQ(run_box(node().unique("deny"), {"/box", "true"}).status,
+              0);  // what is made once is made now
     expect_no_remains(node(), "warm-up");
     before_ = descriptors();
   }
   // A connection of a client may come or go; one forgotten for each container may not.
   void expect_no_descriptor_is_left() {
-    EXPECT_TRUE(await([&] { return descriptors().first <= before_.first + 4; }, std::chrono::seconds(10)))
+    EXPECT_TRUE(
+        await([&] { return descriptors().first <= before_.first + 4; }, std::chrono::seconds(10)))
         << "containerd: " << before_.first << " before, " << descriptors().first << " after";
-    EXPECT_TRUE(await([&] { return descriptors().second <= before_.second + 2; }, std::chrono::seconds(10)))
+    EXPECT_TRUE(
+        await([&] { return descriptors().second <= before_.second + 2; }, std::chrono::seconds(10)))
         << "wardd: " << before_.second << " before, " << descriptors().second << " after";
   }
   static std::string prefix(std::size_t number) { return number % 2 == 0 ? "deny" : "many"; }

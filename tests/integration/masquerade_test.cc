@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row H01 of docs/threat-model.md: a process that makes itself look like the runtime. It executes the runtime's own
-// binary, which the kernel offers it as /proc/self/exe, and gives itself the stack that the runtime's init had. What it
-// does then is judged like any other call of the container.
+// Row H01 of docs/threat-model.md: a process that makes itself look like the runtime. It executes
+// the runtime's own binary, which the kernel offers it as /proc/self/exe, and gives itself the
+// stack that the runtime's init had. What it does then is judged like any other call of the
+// container.
 #include <algorithm>
 #include <atomic>
 #include <fstream>
@@ -23,7 +24,8 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-// prctl is signed for as a whole, so that the masquerade itself succeeds: what counts is that it gains nothing.
+// prctl is signed for as a whole, so that the masquerade itself succeeds: what counts is that it
+// gains nothing.
 constexpr char kProfile[] = R"(apiVersion: ward.dev/v1alpha1
 kind: Profile
 metadata: {name: masquerade, version: 1}
@@ -55,15 +57,19 @@ class Masquerade : public GuardedTest {
     GuardedTest::SetUpTestSuite();
     node().write_profile("masquerade", kProfile);
     node().write_policy("masquerade", kRules);
-    await([] { return node().ward({"profile", "list"}).out.find("masquerade") != std::string::npos; });
+    await([] {
+      return node().ward({"profile", "list"}).out.find("masquerade") != std::string::npos;
+    });
   }
   void SetUp() override {
     GuardedTest::SetUp();
     carrier_ = node().unique("off");
-    const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, carrier_, "/box", "wait"});
+    const Output started =
+        node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, carrier_, "/box", "wait"});
     ASSERT_EQ(started.status, 0) << started.err;
     tasks_ = std::make_unique<TaskClient>(node().shim_socket(carrier_));
-    if (libraries_of_the_runtime().empty()) GTEST_SKIP() << "this runtime is static: nothing can be preloaded";
+    if (libraries_of_the_runtime().empty())
+      GTEST_SKIP() << "this runtime is static: nothing can be preloaded";
   }
   void TearDown() override {
     if (bundle_) {
@@ -76,12 +82,14 @@ class Masquerade : public GuardedTest {
     bundle_.reset();
   }
 
-  // What the dynamic linker loads for the runtime. Its interpreter is the one it names, which ldd may have replaced.
+  // What the dynamic linker loads for the runtime. Its interpreter is the one it names, which ldd
+  // may have replaced.
   static std::set<std::string> libraries_of_the_runtime() {
     const Output listed = run({"ldd", runtime_program()});
     std::set<std::string> found;
     static const std::regex path("(?:(/[^ ]+) => )?(/[^ ]+) \\(0x");
-    for (auto it = std::sregex_iterator(listed.out.begin(), listed.out.end(), path); it != std::sregex_iterator(); ++it)
+    for (auto it = std::sregex_iterator(listed.out.begin(), listed.out.end(), path);
+         it != std::sregex_iterator(); ++it)
       found.insert((*it)[1].matched ? (*it)[1] : (*it)[2]);
     return found;
   }
@@ -90,7 +98,8 @@ class Masquerade : public GuardedTest {
     return given != nullptr && *given != '\0' ? given : "/usr/sbin/runc";
   }
 
-  // A container in the carrier's shim whose files are enough to run the runtime's binary with the library preloaded.
+  // A container in the carrier's shim whose files are enough to run the runtime's binary with the
+  // library preloaded.
   void make_container(const std::string& prefix, const std::vector<std::string>& command) {
     bundle_ = std::make_unique<Bundle>(node(), carrier_, node().unique(prefix), command);
     for (const std::string& library : libraries_of_the_runtime()) {
@@ -99,12 +108,14 @@ class Masquerade : public GuardedTest {
       fs::copy_file(library, inside, fs::copy_options::overwrite_existing);
     }
     fs::copy_file(WARD_MASQUERADE, bundle_->rootfs() / "masquerade.so");
-    bundle_->patch(R"({"process": {"env": ["LD_PRELOAD=/masquerade.so"]}, "root": {"readonly": false}})");
+    bundle_->patch(
+        R"({"process": {"env": ["LD_PRELOAD=/masquerade.so"]}, "root": {"readonly": false}})");
   }
   void share_the_carriers_pid_namespace() const {
     auto config = Json::parse(*read_file(bundle_->path() / "config.json"));
     for (auto& space : config["linux"]["namespaces"]) {
-      if (space["type"] == "pid") space["path"] = "/proc/" + std::to_string(node().task_pid(carrier_)) + "/ns/pid";
+      if (space["type"] == "pid")
+        space["path"] = "/proc/" + std::to_string(node().task_pid(carrier_)) + "/ns/pid";
     }
     std::ofstream(bundle_->path() / "config.json") << config.dump();
   }
@@ -140,16 +151,19 @@ class Masquerade : public GuardedTest {
     return said;
   }
 
-  // The same as an exec session; a thread looks for the session's init, as a process of the workload would.
+  // The same as an exec session; a thread looks for the session's init, as a process of the
+  // workload would.
   std::string masquerade_at_exec(const std::string& program) {
-    const auto created = tasks_->call<containerd::CreateTaskResponse>("Create", bundle_->create_request());
+    const auto created =
+        tasks_->call<containerd::CreateTaskResponse>("Create", bundle_->create_request());
     EXPECT_TRUE(created.has_value()) << created.error().message;
     const auto started = tasks_->start(bundle_->id());
     EXPECT_TRUE(started.has_value()) << started.error().message;
     if (!created || !started) return {};
     // Whoever looks may miss an init: it is one for some milliseconds.
     for (int attempt = 0; attempt < 20 && !fs::exists(bundle_->rootfs() / "stack"); ++attempt)
-      masquerade_once("session-" + std::to_string(attempt), program, static_cast<pid_t>(created->pid()));
+      masquerade_once("session-" + std::to_string(attempt), program,
+                      static_cast<pid_t>(created->pid()));
     return read_file(bundle_->path() / "out").value_or("");
   }
   void masquerade_once(const std::string& exec_id, const std::string& program, pid_t first) {
@@ -159,7 +173,8 @@ class Masquerade : public GuardedTest {
     request.mutable_spec()->set_value(process.dump());
     request.set_stdout("file://" + (bundle_->path() / "out").string());
     std::atomic<bool> over{false};
-    std::thread looking([&, processes = processes_beside(first)] { look_for_an_init(first, processes, over); });
+    std::thread looking(
+        [&, processes = processes_beside(first)] { look_for_an_init(first, processes, over); });
     const auto added = tasks_->call<containerd::Empty>("Exec", request);
     EXPECT_TRUE(added.has_value()) << added.error().message;
     const auto running = tasks_->start(bundle_->id(), exec_id);
@@ -170,7 +185,8 @@ class Masquerade : public GuardedTest {
     (void)tasks_->remove(bundle_->id(), exec_id);
   }
 
-  void look_for_an_init(pid_t other_than, const fs::path& processes, const std::atomic<bool>& over) const {
+  void look_for_an_init(pid_t other_than, const fs::path& processes,
+                        const std::atomic<bool>& over) const {
     while (!over && !fs::exists(bundle_->rootfs() / "stack")) {
       std::istringstream pids(read_file(processes).value_or(""));
       for (pid_t pid = 0; pids >> pid;) {
@@ -184,14 +200,16 @@ class Masquerade : public GuardedTest {
     const auto at = text.find("0::");
     const std::string path = text.substr(at + 3, text.find('\n', at) - at - 3);
     for (const fs::path top : {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
-      if (fs::exists(top / path.substr(1) / "cgroup.procs")) return top / path.substr(1) / "cgroup.procs";
+      if (fs::exists(top / path.substr(1) / "cgroup.procs"))
+        return top / path.substr(1) / "cgroup.procs";
     }
     ADD_FAILURE() << "no cgroup of process " << pid << " in " << text;
     return {};
   }
 
   void expect_nothing_gained(const std::string& said) {
-    EXPECT_THAT(said, HasSubstr("take-stack 0 0\n")) << "the masquerade itself has to succeed, or nothing was tried";
+    EXPECT_THAT(said, HasSubstr("take-stack 0 0\n"))
+        << "the masquerade itself has to succeed, or nothing was tried";
     for (const char* call : {"mkdir", "keyctl", "unshare", "ptrace"})
       EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
     EXPECT_FALSE(fs::exists(bundle_->rootfs() / "masquerade-was-here"));
@@ -199,7 +217,8 @@ class Masquerade : public GuardedTest {
       EXPECT_TRUE(await(
           [&] {
             const auto all = events(bundle_->id());
-            return std::any_of(all.begin(), all.end(), [&](const Json& event) { return event["syscall"] == call; });
+            return std::any_of(all.begin(), all.end(),
+                               [&](const Json& event) { return event["syscall"] == call; });
           },
           std::chrono::seconds(5)))
           << call << " is in no event";
@@ -234,8 +253,8 @@ TEST_F(Masquerade, H01_I3_NorDoesAnExecSession) {
   expect_nothing_gained(masquerade_at_exec("/proc/self/exe"));
 }
 
-// The specification's own hook runs a program of the image under the filter, before the container's program does. It is
-// the runtime's doing; what comes after it is not.
+// The specification's own hook runs a program of the image under the filter, before the container's
+// program does. It is the runtime's doing; what comes after it is not.
 TEST_F(Masquerade, H01_AStartContainerHookBelongsToTheRuntimeAndWhatFollowsDoesNot) {
   make_container("masquerade", {"/box", "attack", "novel"});
   bundle_->patch(R"({"process": {"env": []}, "hooks": {"startContainer": [
@@ -249,7 +268,8 @@ TEST_F(Masquerade, H01_AStartContainerHookBelongsToTheRuntimeAndWhatFollowsDoesN
 TEST_F(Masquerade, H01_I3_NorUnderTheFallbackProfile) {
   make_container("baseline", {"/proc/self/exe", "init"});
   const std::string said = masquerade_at_create();
-  for (const char* call : {"keyctl", "unshare", "ptrace"}) EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
+  for (const char* call : {"keyctl", "unshare", "ptrace"})
+    EXPECT_THAT(said, HasSubstr(std::string(call) + " -1 1\n"));
 }
 
 }  // namespace

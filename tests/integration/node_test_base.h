@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the integration tests share: one private node for each test suite, with the image `box`.
-// Life cycle tests are parametrised over the runtime: what they demand of Ward, the stock shim must give as well, or
-// the test is wrong.
+// Life cycle tests are parametrised over the runtime: what they demand of Ward, the stock shim must
+// give as well, or the test is wrong.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -47,7 +47,8 @@ class RuntimeTest : public NodeTest, public testing::WithParamInterface<const ch
   static std::string runtime() { return GetParam(); }
 
   // "ctr run [flags] --runtime R IMAGE ID COMMAND..."
-  static std::vector<std::string> run_arguments(const std::string& id, const std::vector<std::string>& flags,
+  static std::vector<std::string> run_arguments(const std::string& id,
+                                                const std::vector<std::string>& flags,
                                                 const std::vector<std::string>& command) {
     std::vector<std::string> arguments{"run", "--runtime", runtime()};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
@@ -69,8 +70,8 @@ class RuntimeTest : public NodeTest, public testing::WithParamInterface<const ch
   }
 };
 
-// What is demanded of Ward, the stock shim must give as well, or the test is wrong: asked for with WARD_TEST_STOCK=1.
-// Not part of every run: a race in the stock shim is no failure of this tree.
+// What is demanded of Ward, the stock shim must give as well, or the test is wrong: asked for with
+// WARD_TEST_STOCK=1. Not part of every run: a race in the stock shim is no failure of this tree.
 inline std::vector<const char*> runtimes() {
   const char* stock = std::getenv("WARD_TEST_STOCK");
   if (stock != nullptr && *stock == '1') return {kWardRuntime, kRuncRuntime};

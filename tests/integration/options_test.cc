@@ -19,7 +19,8 @@ class Options : public TaskApiTest {
   static std::string make_runtime(const fs::path& directory) {
     const auto path = directory / "own-runtime";
     std::ofstream(path) << "#!/bin/sh\necho \"$*\" >>'" << (directory / "calls").string()
-                        << "'\nfor word; do shift; [ \"$word\" = --systemd-cgroup ] || set -- \"$@\" \"$word\"; done\n"
+                        << "'\nfor word; do shift; [ \"$word\" = --systemd-cgroup ] || set -- "
+                           "\"$@\" \"$word\"; done\n"
                            "exec runc \"$@\"\n";
     fs::permissions(path, fs::perms::owner_all);
     return path;
@@ -37,7 +38,8 @@ class Options : public TaskApiTest {
            "'\nNoPivotRoot = true\nNoNewKeyring = true # as well\nSystemdCgroup = true\n";
   }
   static void expect_all(const Bundle& bundle, const std::string& calls) {
-    EXPECT_THAT(calls, HasSubstr("--root " + (bundle.path() / "root").string() + "/" + node().name() + " --log"));
+    EXPECT_THAT(calls, HasSubstr("--root " + (bundle.path() / "root").string() + "/" +
+                                 node().name() + " --log"));
     EXPECT_THAT(calls, HasSubstr("--systemd-cgroup create --bundle " + bundle.path().string()));
     EXPECT_THAT(calls, HasSubstr("--no-pivot"));
     EXPECT_THAT(calls, HasSubstr("--no-new-keyring"));
@@ -70,7 +72,8 @@ TEST_F(Options, InAFileReachTheRuntimeAndComeBeforeATable) {
   containerd::RuntimeOptions options;
   options.set_config_path(path);
   options.set_config_body("BinaryName = \"/no/such/runtime\"\n");
-  expect_all(bundle, calls_of(bundle, "type.googleapis.com/runtimeoptions.v1.Options", options.SerializeAsString()));
+  expect_all(bundle, calls_of(bundle, "type.googleapis.com/runtimeoptions.v1.Options",
+                              options.SerializeAsString()));
 }
 
 TEST_F(Options, NoneAreTheDefaultsOfContainerdsOwnShim) {
@@ -90,7 +93,8 @@ TEST_F(Options, WhatIsWrongInThemIsNamed) {
     EXPECT_FALSE(created.has_value());
     return std::make_pair(code_of(created), message_of(created));
   };
-  EXPECT_THAT(refuse("evil.v1.Options", "x"), testing::Pair(Code::kInvalidArgument, HasSubstr("evil.v1.Options")));
+  EXPECT_THAT(refuse("evil.v1.Options", "x"),
+              testing::Pair(Code::kInvalidArgument, HasSubstr("evil.v1.Options")));
   EXPECT_THAT(refuse("containerd.runc.v1.Options", "\xff\xff"),
               testing::Pair(Code::kInvalidArgument, HasSubstr("containerd.runc.v1.Options")));
   containerd::RuntimeOptions options;
@@ -113,13 +117,15 @@ TEST_F(Options, WhatIsWrongInThemIsNamed) {
 }
 
 TEST_F(Options, AShimCgroupHoldsTheShim) {
-  if (!CgroupHierarchies::read()->find("pids", "1:pids:/x\n").has_parent_path()) GTEST_SKIP() << "no pids controller";
+  if (!CgroupHierarchies::read()->find("pids", "1:pids:/x\n").has_parent_path())
+    GTEST_SKIP() << "no pids controller";
   const fs::path file = node().directory() / "cgroup.toml";
   const std::string cgroup = "/" + node().name() + "-shims";
   std::ofstream(file) << "ShimCgroup = \"" << cgroup << "\"\n";
   const std::string id = node().unique("shim-cgroup");
-  const Output started = node().ctr(
-      {"run", "-d", "--runtime", kWardRuntime, "--runtime-config-path", file.string(), kBoxImage, id, "/box", "wait"});
+  const Output started =
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, "--runtime-config-path", file.string(),
+                  kBoxImage, id, "/box", "wait"});
   ASSERT_EQ(started.status, 0) << started.err;
   const pid_t shim = node().shim_pid(id);
   EXPECT_THAT(read_cgroup_membership(shim).value_or(""), HasSubstr("pids:" + cgroup + "\n"));

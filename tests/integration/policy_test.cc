@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rule governs a container, as a person can ask and see it; what an image says of itself is no answer.
+// Which rule governs a container, as a person can ask and see it; what an image says of itself is
+// no answer.
 #include "tests/integration/cri_test_base.h"
 #include "tests/integration/guarded_test_base.h"
 
@@ -56,12 +57,13 @@ TEST_F(PolicyVerdict, F25_TheDecidingRuleIsNamedWithItsPlaceAndWhyNoneBeforeIt) 
   EXPECT_EQ(verdict["mode"], "learn");
   EXPECT_EQ(verdict["workload"], "default_plain-1");
   ASSERT_EQ(verdict["tried"].size(), 3U);
-  EXPECT_THAT(verdict["tried"][0]["why_not"].get<std::string>(), HasSubstr("images: not known of this container"));
+  EXPECT_THAT(verdict["tried"][0]["why_not"].get<std::string>(),
+              HasSubstr("images: not known of this container"));
   EXPECT_EQ(verdict["tried"][1]["why_not"], "containers: 'plain-1' is none of 'trusted*'");
   EXPECT_EQ(verdict["tried"][2]["why_not"], "");
   const Output text = node().ward({"policy", "test", "--container", "plain-1"});
-  EXPECT_THAT(text.out,
-              HasSubstr("rule 1 of policy rest, " + (node().config() / "policies/b-rest.yaml").string() + ":6"));
+  EXPECT_THAT(text.out, HasSubstr("rule 1 of policy rest, " +
+                                  (node().config() / "policies/b-rest.yaml").string() + ":6"));
   EXPECT_THAT(text.out, HasSubstr("containers: 'plain-1' is none of 'trusted*'"));
 }
 
@@ -78,13 +80,17 @@ TEST_F(PolicyVerdict, F25_WhatFollowsIsSaidAsTheShimWouldDoIt) {
   EXPECT_THAT(alone["tried"][0]["why_not"].get<std::string>(), HasSubstr("left alone: privileged"));
   const auto refused = answer_of(node(), {"--container", "strict-1"}, 1);
   EXPECT_THAT(refused["refused"].get<std::string>(), HasSubstr("profile 'nowhere' does not exist"));
-  const auto stricter = answer_of(node(), {"--container", "plain-1", "--annotation", "ward.dev/mode=off"});
+  const auto stricter =
+      answer_of(node(), {"--container", "plain-1", "--annotation", "ward.dev/mode=off"});
   EXPECT_EQ(stricter["mode"], "learn");
   EXPECT_THAT(stricter["notes"].dump(), HasSubstr("would be less strict"));
 }
 
 TEST_F(PolicyVerdict, F25_AContainerThatNoRuleMatchesIsSeenAndExplained) {
-  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, "other-1", "/box", "wait"}).status, 0);
+  ASSERT_EQ(node()
+                .ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, "other-1", "/box", "wait"})
+                .status,
+            0);
   EXPECT_TRUE(await([&] { return node().ward({"ps"}).out.find("other-1") != std::string::npos; }))
       << node().ward({"ps"}).out;
   const auto verdict = answer_of(node(), {"other-1"}, 7);
@@ -105,12 +111,15 @@ TEST_F(PolicyVerdict, F25_WhatIsNoQuestionIsRefused) {
 
 // containerd puts the image's labels among the container's own; what the shim goes by is not there.
 TEST_F(PolicyVerdict, F25_AnImagesLabelsAreNeverTakenForWhatTheOperatorSaid) {
-  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kHostileImage, "plain-2"}).status, 0);
-  EXPECT_THAT(node().ctr({"container", "info", "plain-2"}).out, HasSubstr("io.kubernetes.cri.sandbox-namespace"));
+  ASSERT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kHostileImage, "plain-2"}).status,
+            0);
+  EXPECT_THAT(node().ctr({"container", "info", "plain-2"}).out,
+              HasSubstr("io.kubernetes.cri.sandbox-namespace"));
   nlohmann::json row;
   EXPECT_TRUE(await([&] {
     const auto all = nlohmann::json::parse(node().ward({"-o", "json", "ps"}).out)["containers"];
-    const auto found = std::find_if(all.begin(), all.end(), [](const auto& one) { return one["id"] == "plain-2"; });
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [](const auto& one) { return one["id"] == "plain-2"; });
     if (found != all.end()) row = *found;
     return found != all.end();
   }));
@@ -164,7 +173,8 @@ TEST_P(CriPolicy, F26_TwoPodsWithAContainerOfOneNameAreTwoRecordings) {
   EXPECT_EQ(workloads.size(), 2U);
 }
 
-// It is named after what becomes of the other, by a tenant of the same namespace and of the same image.
+// It is named after what becomes of the other, by a tenant of the same namespace and of the same
+// image.
 TEST_P(CriPolicy, F26_APodThatIsNamedToMergeIntoAnothersRecordingDoesNot) {
   const std::string victim = start(start_pod("cart-5d8f7c9b4-x2x4z"), "app", {"/box", "wait"});
   EXPECT_TRUE(await([&] { return !workload_of(victim).empty(); }));
@@ -189,7 +199,8 @@ TEST_P(CriPolicy, F26_ReplicasAreLearnedTogetherWhereThePolicySaysSoAndStrangers
   };
   EXPECT_FALSE(said("recording 'tests_web'"));
   start(start_pod("replica-3"), container_config("web", {"/box", "wait"}, "nobody"));
-  EXPECT_TRUE(await([&] { return said("recording 'tests_web': it has runs of different images"); }));
+  EXPECT_TRUE(
+      await([&] { return said("recording 'tests_web': it has runs of different images"); }));
   const Output generated = node().ward({"profile", "generate", "tests_web"});
   EXPECT_EQ(generated.status, 1);
   EXPECT_THAT(generated.err, HasSubstr("different images"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shim fails or dies at each of its named points (lib/base/fault.h): containerd hears of an error or of a success,
-// nobody hangs, nothing of the container stays, and its id can be used again.
+// The shim fails or dies at each of its named points (lib/base/fault.h): containerd hears of an
+// error or of a success, nobody hangs, nothing of the container stays, and its id can be used
+// again.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -77,8 +78,8 @@ constexpr Case kCases[] = {
 
 constexpr char kSession[] = "recovery-session";
 
-// Not create.before-runtime: a containerd that is back before the runtime has begun cannot know of what it makes
-// (docs/testing.md, known limits).
+// Not create.before-runtime: a containerd that is back before the runtime has begun cannot know of
+// what it makes (docs/testing.md, known limits).
 constexpr Case kCasesOfContainerd[] = {
     {"create.after-runtime", "delay(800)*1", "run"},
     {"start.before-release", "delay(800)*1", "run"},
@@ -103,13 +104,16 @@ class Recovery : public GuardedTest, public testing::WithParamInterface<Case> {
   void TearDown() override { disarm(); }
 
   static fs::path rules() { return node().directory() / "faults"; }
-  static void arm(const Case& what) { std::ofstream(rules()) << what.point << "=" << what.action << "\n"; }
+  static void arm(const Case& what) {
+    std::ofstream(rules()) << what.point << "=" << what.action << "\n";
+  }
   static void disarm() {
     fs::remove(rules());
     fs::remove(rules().string() + ".fired");
   }
   static bool fired(const Case& what) {
-    return read_file(rules().string() + ".fired").value_or("").find(what.point) != std::string::npos;
+    return read_file(rules().string() + ".fired").value_or("").find(what.point) !=
+           std::string::npos;
   }
   static std::vector<std::string> arguments_of(const std::string& verb, const std::string& id) {
     if (verb == "run") return run_arguments(id, {"-d"}, {"/box", "wait"});
@@ -117,26 +121,33 @@ class Recovery : public GuardedTest, public testing::WithParamInterface<Case> {
     if (verb == "kill") return {"task", "kill", "-a", "-s", "KILL", id};
     return {"task", verb, id};
   }
-  // A task that containerd knew and whose shim died: containerd tells of its end, with the status of a death by
-  // SIGKILL.
-  static void expect_the_end_is_told(Events& events, const Case& what, const std::string& id, const std::string& when) {
+  // A task that containerd knew and whose shim died: containerd tells of its end, with the status
+  // of a death by SIGKILL.
+  static void expect_the_end_is_told(Events& events, const Case& what, const std::string& id,
+                                     const std::string& when) {
     const std::string verb = what.verb;
     if (verb == "run") return;  // whether it was a task yet depends on the moment
     const std::vector<std::string> told = events.await(id, "delete");
     EXPECT_THAT(told, Contains("exit")) << when;
-    // One that had told of the delete and had not answered cannot know that containerd will tell of it as well.
+    // One that had told of the delete and had not answered cannot know that containerd will tell of
+    // it as well.
     const bool had_told = what.point == std::string("delete.before-reply");
     EXPECT_LE(std::count(told.begin(), told.end(), "delete"), had_told ? 2 : 1) << when;
-    // An end that its shim had told before it died is told once more by containerd, which finds the shim gone.
-    EXPECT_LE(std::count(told.begin(), told.end(), "exit"), verb == "delete" || verb == "kill" ? 2 : 1) << when;
+    // An end that its shim had told before it died is told once more by containerd, which finds the
+    // shim gone.
+    EXPECT_LE(std::count(told.begin(), told.end(), "exit"),
+              verb == "delete" || verb == "kill" ? 2 : 1)
+        << when;
     std::istringstream lines(events.text());
     for (std::string line; std::getline(lines, line);) {
-      if (line.find("/tasks/exit") != std::string::npos && line.find("\"id\":\"" + id + "\"") != std::string::npos) {
+      if (line.find("/tasks/exit") != std::string::npos &&
+          line.find("\"id\":\"" + id + "\"") != std::string::npos) {
         EXPECT_THAT(line, HasSubstr("\"exit_status\":137")) << when;
       }
     }
   }
-  // An exec of ctr that lost its shim or its containerd leaves them; the other FIFOs go with the task.
+  // An exec of ctr that lost its shim or its containerd leaves them; the other FIFOs go with the
+  // task.
   static void clear_up_after_ctr(const Case& what) {
     if (std::string(what.verb) == "exec") remove_fifos_of(kSession);
   }
@@ -165,9 +176,10 @@ TEST_P(Recovery, NothingHangsNothingStaysAndTheIdIsFreeAgain) {
   arm(what);
   const Output output = node().ctr(arguments_of(what.verb, id));
   EXPECT_NE(output.status, -1) << when << " hangs";
-  EXPECT_TRUE(await([&] { return fired(what); }, std::chrono::seconds(5))) << when << " was never met";
-  // A mount that is busy is containerd's to remove, and a container that runs again was resumed, whatever the runtime
-  // says of itself.
+  EXPECT_TRUE(await([&] { return fired(what); }, std::chrono::seconds(5)))
+      << when << " was never met";
+  // A mount that is busy is containerd's to remove, and a container that runs again was resumed,
+  // whatever the runtime says of itself.
   const std::set<std::string> harmless{"rootfs.unmount", "resume.after-runtime"};
   if (action.rfind("error(", 0) == 0) {
     EXPECT_EQ(output.status == 0, harmless.count(what.point) != 0) << when << ": " << output.err;
@@ -210,16 +222,20 @@ TEST_P(RecoveryOfContainerd, ThatDiesInTheMiddleOfAVerbKnowsTheTruthAfterwards) 
   if (init > 0) {
     EXPECT_EQ(status, "RUNNING") << when;
     EXPECT_EQ(node().task_pid(id), init) << when;
-    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "exit", "7"}).status, 7) << when;
+    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e2", id, "/box", "exit", "7"}).status, 7)
+        << when;
   } else if (status == "CREATED" || status == "RUNNING") {
-    EXPECT_EQ(::kill(node().task_pid(id), 0), 0) << when << ": " << status << ", and there is no process";
+    EXPECT_EQ(::kill(node().task_pid(id), 0), 0)
+        << when << ": " << status << ", and there is no process";
   } else {
     EXPECT_THAT(status, testing::AnyOf("STOPPED", "")) << when;
-    EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); })) << when << ": " << status << ", and it runs";
+    EXPECT_TRUE(await([&] { return cgroups_of(node().name()).empty(); }))
+        << when << ": " << status << ", and it runs";
   }
-  // A known limit (docs/testing.md): containerd 1.6 takes a shim that answers for one that has a task, and a shim waits
-  // to be told to go. Its end is what makes containerd look again.
-  if (what.verb == std::string("delete") && node().shim_pid(id) > 0) signal_process(node().shim_pid(id), SIGTERM);
+  // A known limit (docs/testing.md): containerd 1.6 takes a shim that answers for one that has a
+  // task, and a shim waits to be told to go. Its end is what makes containerd look again.
+  if (what.verb == std::string("delete") && node().shim_pid(id) > 0)
+    signal_process(node().shim_pid(id), SIGTERM);
   expect_nothing_is_left_of(node(), id, when);
   const Output again = run_box(id, {"/box", "exit", "3"});
   EXPECT_EQ(again.status, 3) << when << ": the second start of the id: " << again.err;
@@ -227,7 +243,8 @@ TEST_P(RecoveryOfContainerd, ThatDiesInTheMiddleOfAVerbKnowsTheTruthAfterwards) 
 }
 
 std::string case_name(const testing::TestParamInfo<Case>& each) {
-  std::string name = std::string(each.param.verb) + "_" + each.param.point + "_" + each.param.action;
+  std::string name =
+      std::string(each.param.verb) + "_" + each.param.point + "_" + each.param.action;
   for (char& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
   }
@@ -235,7 +252,8 @@ std::string case_name(const testing::TestParamInfo<Case>& each) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Points, Recovery, testing::ValuesIn(kCases), case_name);
-INSTANTIATE_TEST_SUITE_P(Points, RecoveryOfContainerd, testing::ValuesIn(kCasesOfContainerd), case_name);
+INSTANTIATE_TEST_SUITE_P(Points, RecoveryOfContainerd, testing::ValuesIn(kCasesOfContainerd),
+                         case_name);
 
 }  // namespace
 }  // namespace ward::test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A runtime whose listener the shim cannot take: its start fails with the reason, and both the runtime and the init
-// that waits for it die. From runc 1.2 on the init waits in a call that its own filter asks about, and would wait for
-// ever.
+// A runtime whose listener the shim cannot take: its start fails with the reason, and both the
+// runtime and the init that waits for it die. From runc 1.2 on the init waits in a call that its
+// own filter asks about, and would wait for ever.
 #include <csignal>
 #include <fstream>
 #include <optional>
@@ -48,8 +48,10 @@ class RefusedListener : public GuardedTest {
     EXPECT_TRUE(tasks_->wait(id));
     EXPECT_TRUE(tasks_->remove(id));
   }
-  Result<void> run_session(const std::string& session, const std::vector<std::string>& command = {"/box", "true"}) {
-    if (auto added = tasks_->exec(carrier_, session, command); !added) return tl::unexpected(added.error());
+  Result<void> run_session(const std::string& session,
+                           const std::vector<std::string>& command = {"/box", "true"}) {
+    if (auto added = tasks_->exec(carrier_, session, command); !added)
+      return tl::unexpected(added.error());
     if (auto started = tasks_->start(carrier_, session); !started) {
       EXPECT_TRUE(tasks_->remove(carrier_, session));
       return tl::unexpected(started.error());
@@ -64,7 +66,8 @@ class RefusedListener : public GuardedTest {
     std::string found;
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const auto stat = read_file(entry.path() / "stat").value_or("");
-      if (stat.find("(runc") == std::string::npos && stat.find("(exe)") == std::string::npos) continue;
+      if (stat.find("(runc") == std::string::npos && stat.find("(exe)") == std::string::npos)
+        continue;
       const std::string environment = read_file(entry.path() / "environ").value_or("");
       const std::string arguments = read_file(entry.path() / "cmdline").value_or("");
       const bool ours = environment.find(node().directory().string()) != std::string::npos ||
@@ -83,8 +86,8 @@ class RefusedListener : public GuardedTest {
   std::unique_ptr<TaskClient> tasks_;
 };
 
-// Short of one at each step in turn. The limit is inherited, so the runtime itself is short of one before its listener
-// comes; the refusal of the listener alone is the third test's.
+// Short of one at each step in turn. The limit is inherited, so the runtime itself is short of one
+// before its listener comes; the refusal of the listener alone is the third test's.
 TEST_F(RefusedListener, F18_ACreateWithoutADescriptorForItFailsWithTheReasonAndNothingWaitsOn) {
   for (int spare = 0; spare <= kMostSpare; ++spare) {
     // Each in a bundle of its own, as containerd does: admission has rewritten the first.
@@ -104,7 +107,8 @@ TEST_F(RefusedListener, F18_ACreateWithoutADescriptorForItFailsWithTheReasonAndN
     EXPECT_LT(Clock::now() - begin, kHangs) << spare;
     if (!created) {
       EXPECT_THAT(created.error().message, HasSubstr("oo many open files")) << spare;
-      EXPECT_TRUE(await([&] { return runtimes().empty(); }, std::chrono::seconds(5))) << spare << ": " << runtimes();
+      EXPECT_TRUE(await([&] { return runtimes().empty(); }, std::chrono::seconds(5)))
+          << spare << ": " << runtimes();
       second.emplace(node(), carrier_, node().unique("deny"), command);
       id = second->id();
       created = create(*second);
@@ -126,7 +130,8 @@ TEST_F(RefusedListener, F18_AnExecWithoutADescriptorForItFailsWithTheReasonAndNo
     EXPECT_LT(Clock::now() - begin, kHangs) << spare;
     if (!ran) {
       EXPECT_THAT(ran.error().message, HasSubstr("oo many open files")) << spare;
-      EXPECT_TRUE(await([&] { return runtimes().empty(); }, std::chrono::seconds(5))) << spare << ": " << runtimes();
+      EXPECT_TRUE(await([&] { return runtimes().empty(); }, std::chrono::seconds(5)))
+          << spare << ": " << runtimes();
     }
     EXPECT_TRUE(run_session(session)) << spare;
   }
@@ -142,7 +147,8 @@ TEST_F(RefusedListener, F18_OneSessionTooManyWithProcessesLeftBehindFailsWithThe
   }
   EXPECT_EQ(left, kMostSessions - 1) << "the container's own listener is one of them";
   ASSERT_FALSE(ran);
-  EXPECT_THAT(ran.error().message, HasSubstr("256 exec sessions of this container have left processes behind"));
+  EXPECT_THAT(ran.error().message,
+              HasSubstr("256 exec sessions of this container have left processes behind"));
   EXPECT_TRUE(await([&] { return runtimes().empty(); }, std::chrono::seconds(5))) << runtimes();
   const auto begin = Clock::now();
   EXPECT_FALSE(run_session("one more"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Calls that the container's own filter refuses: containerd's default filter, as `ctr run --seccomp` gives it.
+// Calls that the container's own filter refuses: containerd's default filter, as `ctr run
+// --seccomp` gives it.
 #include <sys/syscall.h>
 
 #include <fstream>
@@ -44,16 +45,19 @@ spec:
 
   static std::vector<std::string> refusing(const std::vector<std::string>& calls) {
     const Json rule = {{"names", calls}, {"action", "SCMP_ACT_ERRNO"}, {"errnoRet", 1}};
-    const Json filter = {
-        {"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {"SCMP_ARCH_X86_64"}}, {"syscalls", {rule}}};
+    const Json filter = {{"defaultAction", "SCMP_ACT_ALLOW"},
+                         {"architectures", {"SCMP_ARCH_X86_64"}},
+                         {"syscalls", {rule}}};
     const std::string file = node().directory() / (node().unique("filter") + ".json");
     std::ofstream(file) << filter.dump();
     return {"--seccomp", "--seccomp-profile", file};
   }
 
   // Three lives in mode learn, a profile made of them and put in force.
-  static void learn(const std::vector<std::string>& command, const std::vector<std::string>& flags) {
-    for (int run = 0; run < 3; ++run) EXPECT_EQ(run_box(node().unique("learn"), command, flags).status, 0);
+  static void learn(const std::vector<std::string>& command,
+                    const std::vector<std::string>& flags) {
+    for (int run = 0; run < 3; ++run)
+      EXPECT_EQ(run_box(node().unique("learn"), command, flags).status, 0);
     await([] { return ward_json({"learn", "show", "learned"})["runs"].size() >= 3; });
   }
   static std::string generate_and_apply(const std::string& workload = "learned") {
@@ -75,11 +79,14 @@ spec:
     flags.insert(flags.end(), command.begin(), command.end());
     return flags;
   }
-  // Learned three times, a profile made of it and put in force, and then the same again. What the last one printed.
-  static std::string learn_and_repeat(const std::string& workload, const std::vector<std::string>& command,
+  // Learned three times, a profile made of it and put in force, and then the same again. What the
+  // last one printed.
+  static std::string learn_and_repeat(const std::string& workload,
+                                      const std::vector<std::string>& command,
                                       const std::string& refused) {
     Output learned;
-    for (int run = 0; run < 3; ++run) learned = node().ctr(probing(node().unique(workload), {"--rm"}, command));
+    for (int run = 0; run < 3; ++run)
+      learned = node().ctr(probing(node().unique(workload), {"--rm"}, command));
     await([&] { return ward_json({"learn", "show", workload})["runs"].size() >= 3; });
     EXPECT_THAT(generate_and_apply(workload), HasSubstr(refused));
     const std::string id = node().unique(workload);
@@ -117,7 +124,8 @@ spec:
 TEST_F(Refused, F01_GetsItsOwnFiltersAnswerOneRecordAndNothingElse) {
   for (const char* prefix : {"quarantine", "kill", "deny", "supervise"}) {
     const std::string id = node().unique(prefix);
-    const Output output = run_box(id, {"/box", "attack", "mempolicy", "quotactl", "mempolicy"}, {"--seccomp"});
+    const Output output =
+        run_box(id, {"/box", "attack", "mempolicy", "quotactl", "mempolicy"}, {"--seccomp"});
     EXPECT_EQ(output.out, "mempolicy -1 1\nquotactl -1 1\nmempolicy -1 1\n") << output.err;
     EXPECT_EQ(output.status, 0) << prefix;
     await([&] { return told(events(id)) >= 3; });
@@ -126,8 +134,9 @@ TEST_F(Refused, F01_GetsItsOwnFiltersAnswerOneRecordAndNothingElse) {
     ASSERT_GE(seen.size(), 2U);
     EXPECT_EQ(seen[0]["outcome"], "refused");
     EXPECT_EQ(seen[0]["action"], "log");
-    EXPECT_THAT(seen[0]["reason"].dump(), HasSubstr("get_mempolicy is not in profile box, and the container's own "
-                                                    "seccomp profile refuses it: nothing more is done"));
+    EXPECT_THAT(seen[0]["reason"].dump(),
+                HasSubstr("get_mempolicy is not in profile box, and the container's own "
+                          "seccomp profile refuses it: nothing more is done"));
   }
 }
 
@@ -146,8 +155,8 @@ TEST_F(Refused, F01_ALoopOfThemIsNotSlowedWithoutBoundAndMakesOneRecord) {
 TEST_F(Refused, F01_AnAttackUnderContainerdsDefaultFilterEndsInQuarantine) {
   for (const char* attack : {"unshare", "keyctl", "io_uring", "clone-ns", "userfaultfd"}) {
     const std::string id = node().unique("quarantine");
-    const Output started =
-        node().ctr(run_arguments(id, {"-d", "--seccomp"}, {"/box", "entry", "/trigger", "/box", "wait"}));
+    const Output started = node().ctr(
+        run_arguments(id, {"-d", "--seccomp"}, {"/box", "entry", "/trigger", "/box", "wait"}));
     ASSERT_EQ(started.status, 0) << started.err;
     node().poke(id, attack);
     EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; })) << attack;
@@ -158,7 +167,8 @@ TEST_F(Refused, F01_AnAttackUnderContainerdsDefaultFilterEndsInQuarantine) {
 
 TEST_F(Refused, F01_OnlyWhatIsListedIsNobodysBusiness) {
   const std::string id = node().unique("quarantine-listing");
-  const Output output = run_box(id, {"/box", "attack", "mempolicy", "keyctl", "quotactl"}, {"--seccomp"});
+  const Output output =
+      run_box(id, {"/box", "attack", "mempolicy", "keyctl", "quotactl"}, {"--seccomp"});
   EXPECT_EQ(output.out, "mempolicy -1 1\nkeyctl -1 1\nquotactl -1 1\n") << output.err;
   const Json only = await_violation(id);
   EXPECT_EQ(only["syscall"], "quotactl");
@@ -167,7 +177,8 @@ TEST_F(Refused, F01_OnlyWhatIsListedIsNobodysBusiness) {
 
 TEST_F(Refused, F01_I2_ListingOpensNothingWhereTheOwnFilterDoesNotRefuse) {
   const std::string id = node().unique("quarantine-listing");
-  const Output started = node().ctr(run_arguments(id, {"-d"}, {"/box", "entry", "/trigger", "/box", "wait"}));
+  const Output started =
+      node().ctr(run_arguments(id, {"-d"}, {"/box", "entry", "/trigger", "/box", "wait"}));
   ASSERT_EQ(started.status, 0) << started.err;
   node().poke(id, "keyctl");
   EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; }));
@@ -176,8 +187,8 @@ TEST_F(Refused, F01_I2_ListingOpensNothingWhereTheOwnFilterDoesNotRefuse) {
 
 TEST_F(Refused, F01_ThePolicyMayHaveThemActedUpon) {
   const std::string id = node().unique("quarantine-act");
-  const Output started =
-      node().ctr(run_arguments(id, {"-d", "--seccomp"}, {"/box", "entry", "/trigger", "/box", "wait"}));
+  const Output started = node().ctr(
+      run_arguments(id, {"-d", "--seccomp"}, {"/box", "entry", "/trigger", "/box", "wait"}));
   ASSERT_EQ(started.status, 0) << started.err;
   node().poke(id, "quotactl");
   EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; }));
@@ -194,7 +205,8 @@ TEST_F(Refused, F01_WhatLearningSawRefusedIsNoViolationAndWhatItDidNotSeeIs) {
   const Json refused = ward_json({"learn", "show", "learned"})["refused"];
   ASSERT_EQ(refused.size(), 2U) << refused;
   for (const Json& call : refused) EXPECT_EQ(call["runs"], 3) << call;
-  EXPECT_THAT(generate_and_apply(), HasSubstr("  refused: [\n    get_mempolicy,\n    io_uring_setup]\n"));
+  EXPECT_THAT(generate_and_apply(),
+              HasSubstr("  refused: [\n    get_mempolicy,\n    io_uring_setup]\n"));
 
   const std::string calm = node().unique("learn");
   const Output again = run_box(calm, probing, flags);
@@ -207,7 +219,8 @@ TEST_F(Refused, F01_WhatLearningSawRefusedIsNoViolationAndWhatItDidNotSeeIs) {
     const std::string id = node().unique("learn");
     std::vector<std::string> detached = flags;
     detached.emplace_back("-d");
-    const Output started = node().ctr(run_arguments(id, detached, {"/box", "attack", "io_uring", attack}));
+    const Output started =
+        node().ctr(run_arguments(id, detached, {"/box", "attack", "io_uring", attack}));
     ASSERT_EQ(started.status, 0) << started.err;
     EXPECT_EQ(await_violation(id)["action"], "quarantine") << attack;
     EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; })) << attack;
@@ -217,7 +230,8 @@ TEST_F(Refused, F01_WhatLearningSawRefusedIsNoViolationAndWhatItDidNotSeeIs) {
 
 TEST_F(Refused, F01_NumactlOfDebianIsLearnedAndEnforcedUnderContainerdsDefaultFilter) {
   if (cannot_record()) GTEST_SKIP() << "this machine cannot record";
-  const std::string said = learn_and_repeat("numa", {"/usr/bin/numactl", "--show"}, "get_mempolicy");
+  const std::string said =
+      learn_and_repeat("numa", {"/usr/bin/numactl", "--show"}, "get_mempolicy");
   EXPECT_THAT(said, HasSubstr("physcpubind"));
 }
 
@@ -226,7 +240,8 @@ TEST_F(Refused, F01_AProgramThatAsksForKeysIsLearnedAndEnforcedThoughTheyAreOfTh
   learn_and_repeat("keys", {"/bin/keyctl", "show"}, "refused: [\n    keyctl]\n");
   const std::string id = node().unique("keys");
   // Not the call that was learned, but one of its family.
-  EXPECT_NE(node().ctr(probing(id, {"-d"}, {"/bin/keyctl", "add", "user", "a", "b", "@u"})).status, -1);
+  EXPECT_NE(node().ctr(probing(id, {"-d"}, {"/bin/keyctl", "add", "user", "a", "b", "@u"})).status,
+            -1);
   const Json event = await_violation(id);
   EXPECT_EQ(event["syscall"], "add_key") << event;
   EXPECT_EQ(event["action"], "quarantine") << event;
@@ -257,7 +272,8 @@ TEST_F(Refused, F01_AnAttackerInWhatNumactlStartedEndsInQuarantine) {
     EXPECT_TRUE(await([&] { return state(id) == "QUARANTINED"; })) << attack;
     const Json event = await_violation(id);
     EXPECT_EQ(event["action"], "quarantine") << event;
-    EXPECT_EQ(event["syscall"], attack == std::string("io_uring") ? "io_uring_setup" : attack) << event;
+    EXPECT_EQ(event["syscall"], attack == std::string("io_uring") ? "io_uring_setup" : attack)
+        << event;
     node().remove(id);
   }
 }

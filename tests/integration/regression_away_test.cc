@@ -14,11 +14,12 @@ namespace {
 
 using testing::ElementsAre;
 
-// Takes events in containerd's place. `ctr events` of a containerd that is back can only subscribe after the shim may
-// have told it everything; here the first event is the first one that was kept.
+// Takes events in containerd's place. `ctr events` of a containerd that is back can only subscribe
+// after the shim may have told it everything; here the first event is the first one that was kept.
 class EventsInContainerdsPlace {
  public:
-  explicit EventsInContainerdsPlace(const Node& node) : path_(node.containerd_socket().string() + ".ttrpc") {
+  explicit EventsInContainerdsPlace(const Node& node)
+      : path_(node.containerd_socket().string() + ".ttrpc") {
     auto listener = listen_unix(path_, StaleSocket::kReplace);
     if (!listener) {
       ADD_FAILURE() << listener.error().message;
@@ -56,8 +57,10 @@ class EventsInContainerdsPlace {
     const auto& envelope = request.envelope();
     const auto& value = envelope.event().value();
     std::string id;
-    if (containerd::TaskExit exit; envelope.topic() == "/tasks/exit" && exit.ParseFromString(value)) id = exit.id();
-    if (containerd::TaskExecAdded added; envelope.topic() == "/tasks/exec-added" && added.ParseFromString(value))
+    if (containerd::TaskExit exit; envelope.topic() == "/tasks/exit" && exit.ParseFromString(value))
+      id = exit.id();
+    if (containerd::TaskExecAdded added;
+        envelope.topic() == "/tasks/exec-added" && added.ParseFromString(value))
       id = added.exec_id();
     if (containerd::TaskExecStarted started;
         envelope.topic() == "/tasks/exec-started" && started.ParseFromString(value))
@@ -80,7 +83,8 @@ TEST_F(Regression, Bug14_ContainerdMayDieAndALogThatIsFullHoldsTheShimUpNowhere)
   const pid_t before = shim();
   const Bundle& bundle = start_box("bug14", {"/box", "tick", "0"});
   node().stop_containerd(SIGKILL);
-  const UniqueFd log(::open((node().bundle(carrier_) / "log").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  const UniqueFd log(
+      ::open((node().bundle(carrier_) / "log").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   ASSERT_TRUE(log);
   // To the last byte: a pipe takes less than a page only where it fits into its last one.
   for (const std::size_t size : {std::size_t{4096}, std::size_t{1}}) {
@@ -92,7 +96,8 @@ TEST_F(Regression, Bug14_ContainerdMayDieAndALogThatIsFullHoldsTheShimUpNowhere)
   // Lines for a log that nobody reads, events that nobody takes.
   for (int i = 0; i < 20; ++i) {
     const std::string exec_id = "away-" + std::to_string(i);
-    ASSERT_TRUE(tasks_->exec(carrier_, exec_id, {i % 2 == 0 ? "nothere" : "/box", "true"}).has_value());
+    ASSERT_TRUE(
+        tasks_->exec(carrier_, exec_id, {i % 2 == 0 ? "nothere" : "/box", "true"}).has_value());
     EXPECT_EQ(tasks_->start(carrier_, exec_id).has_value(), i % 2 != 0) << i;
   }
   EXPECT_EQ(status(bundle.id()), containerd::STATUS_RUNNING);
@@ -125,8 +130,9 @@ TEST_F(Regression, Bug15_WhatHappenedWhileContainerdWasAwayIsToldInItsOrderWhenI
   {
     EventsInContainerdsPlace events(node());
     EXPECT_THAT(events.await(8),
-                ElementsAre("/tasks/exec-added e1", "/tasks/exec-started e1", "/tasks/exit e1", "/tasks/exec-added e2",
-                            "/tasks/exec-started e2", "/tasks/exit e2", "/tasks/exit bug15", "/tasks/delete "));
+                ElementsAre("/tasks/exec-added e1", "/tasks/exec-started e1", "/tasks/exit e1",
+                            "/tasks/exec-added e2", "/tasks/exec-started e2", "/tasks/exit e2",
+                            "/tasks/exit bug15", "/tasks/delete "));
   }
   // And to containerd itself: what comes next.
   node().start_containerd();

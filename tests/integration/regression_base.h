@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of other shims' bugs share: a look at the shim's descriptors, calls that are answered later, runtimes
-// that return at a bad moment.
+// What the tests of other shims' bugs share: a look at the shim's descriptors, calls that are
+// answered later, runtimes that return at a bad moment.
 #pragma once
 
 #include <sys/stat.h>
@@ -28,7 +28,8 @@ class Regression : public TaskApiTest {
   [[nodiscard]] std::vector<std::string> descriptors() const {
     std::vector<std::string> result;
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(shim()) + "/fd", ignored)) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(shim()) + "/fd", ignored)) {
       result.push_back(std::filesystem::read_symlink(entry.path(), ignored));
     }
     return result;
@@ -46,7 +47,8 @@ class Regression : public TaskApiTest {
     request.set_exec_id(exec_id);
     request.set_terminal(terminal);
     request.set_stdout(out);
-    request.mutable_spec()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
+    request.mutable_spec()->set_type_url(
+        "types.containerd.io/opencontainers/runtime-spec/1/Process");
     request.mutable_spec()->set_value(R"({"cwd":"/","args":)" + arguments + "}");
     return tasks_->call<containerd::Empty>("Exec", request);
   }
@@ -68,13 +70,15 @@ class Regression : public TaskApiTest {
     ::mkfifo(path.c_str(), 0600);
     return path;
   }
-  void wait_begin(const std::string& id, const std::string& exec_id, std::function<void(Result<std::string>)> then) {
+  void wait_begin(const std::string& id, const std::string& exec_id,
+                  std::function<void(Result<std::string>)> then) {
     containerd::WaitRequest request;
     request.set_id(id);
     request.set_exec_id(exec_id);
     tasks_->begin("Wait", request, "v2", std::move(then));
   }
-  void start_begin(const std::string& id, const std::string& exec_id, std::function<void(Result<std::string>)> then) {
+  void start_begin(const std::string& id, const std::string& exec_id,
+                   std::function<void(Result<std::string>)> then) {
     containerd::StartRequest request;
     request.set_id(id);
     request.set_exec_id(exec_id);
@@ -86,8 +90,9 @@ class Regression : public TaskApiTest {
     if (!create(bundle.create_request()) || !tasks_->start(id)) return -1;
     const auto ended = tasks_->wait(id);
     const auto deleted = tasks_->remove(id);
-    return ended && deleted && ended->exit_status() == deleted->exit_status() ? static_cast<int>(ended->exit_status())
-                                                                              : -1;
+    return ended && deleted && ended->exit_status() == deleted->exit_status()
+               ? static_cast<int>(ended->exit_status())
+               : -1;
   }
 };
 

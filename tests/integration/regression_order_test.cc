@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: ends of processes, and the order in which they are told (Bug01 to Bug08).
+// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a
+// bug must not come true here. This file: ends of processes, and the order in which they are told
+// (Bug01 to Bug08).
 #include <map>
 
 #include "lib/linux/process_info.h"
@@ -14,14 +15,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A runtime that comes back from one verb only when the process that it made has ended and was waited for. `create`
-// makes one that would wait for its start: it is killed.
+// A runtime that comes back from one verb only when the process that it made has ended and was
+// waited for. `create` makes one that would wait for its start: it is killed.
 std::string make_late_runtime(const fs::path& directory, const std::string& late) {
   const auto path = directory / "late-runtime";
-  std::ofstream(path) << "#!/bin/sh\nfor word; do\n  [ \"$last\" = --pid-file ] && file=$word\n  [ \"$word\" = " << late
-                      << " ] && verb=$word\n  last=$word\ndone\n[ -n \"$verb\" ] || exec runc \"$@\"\n"
-                      << "runc \"$@\" || exit\nread pid <\"$file\"\n[ $verb = create ] && kill -KILL $pid\n"
-                      << "while [ -d /proc/$pid ]; do sleep 0.01; done\n";
+  std::ofstream(path)
+      << "#!/bin/sh\nfor word; do\n  [ \"$last\" = --pid-file ] && file=$word\n  [ \"$word\" = "
+      << late << " ] && verb=$word\n  last=$word\ndone\n[ -n \"$verb\" ] || exec runc \"$@\"\n"
+      << "runc \"$@\" || exit\nread pid <\"$file\"\n[ $verb = create ] && kill -KILL $pid\n"
+      << "while [ -d /proc/$pid ]; do sleep 0.01; done\n";
   fs::permissions(path, fs::perms::owner_all);
   return path;
 }
@@ -37,13 +39,15 @@ TEST_F(Regression, Bug01_TheInitsEndIsToldAfterThoseOfItsSessionsAndNoNewOneStar
   for (const char* exec_id : {"e1", "e2", "e3"}) {
     ASSERT_TRUE(tasks_->exec("bug01", exec_id, {"/box", "wait"}).has_value());
     ASSERT_TRUE(tasks_->start("bug01", exec_id).has_value());
-    wait_begin("bug01", exec_id, [&order](const Result<std::string>&) { order.emplace_back("exec"); });
+    wait_begin("bug01", exec_id,
+               [&order](const Result<std::string>&) { order.emplace_back("exec"); });
   }
   ASSERT_TRUE(tasks_->exec("bug01", "late", {"/box", "true"}).has_value());
   wait_begin("bug01", "", [&order](const Result<std::string>&) { order.emplace_back("init"); });
   ASSERT_TRUE(signal_process(static_cast<pid_t>(tasks_->state("bug01")->pid()), SIGKILL));
   // The init has ended, and what would end its sessions does not get on.
-  ASSERT_TRUE(await([&] { return !verbs(bundle.path()).empty() && verbs(bundle.path()).back() == "kill"; }));
+  ASSERT_TRUE(await(
+      [&] { return !verbs(bundle.path()).empty() && verbs(bundle.path()).back() == "kill"; }));
   const auto late = tasks_->start("bug01", "late");
   EXPECT_EQ(code_of(late), Code::kFailedPrecondition);
   EXPECT_THAT(message_of(late), HasSubstr("init process is not running"));
@@ -61,7 +65,8 @@ TEST_F(Regression, Bug01_TheInitsEndIsToldAfterThoseOfItsSessionsAndNoNewOneStar
 }
 
 TEST_F(Regression, Bug02_AnEndBeforeThePidIsKnownIsNotLost) {
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(live("bug02-" + std::to_string(i), {"/box", "exit", "7"}), 7) << i;
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(live("bug02-" + std::to_string(i), {"/box", "exit", "7"}), 7) << i;
   // Killed while it was only created.
   const std::string id = create_box("bug02-created").id();
   const auto created = tasks_->state(id);
@@ -84,7 +89,8 @@ TEST_F(Regression, Bug02_AnExecThatIsOverBeforeItsRuntimeIsKeepsItsStatus) {
   EXPECT_GT(started->pid(), 0U);
   EXPECT_EQ(tasks_->wait("bug02-exec", "e1")->exit_status(), 5U);
   EXPECT_EQ(tasks_->remove("bug02-exec", "e1")->exit_status(), 5U);
-  EXPECT_THAT(events.await("bug02-exec", "exit"), ElementsAre("create", "start", "exec-added", "exec-started", "exit"));
+  EXPECT_THAT(events.await("bug02-exec", "exit"),
+              ElementsAre("create", "start", "exec-added", "exec-started", "exit"));
 }
 
 TEST_F(Regression, Bug02_AnInitThatDiesBeforeItsCreateIsBackIsStoppedAfterIt) {
@@ -108,8 +114,9 @@ TEST_F(Regression, Bug03_AForkStormLosesNoEnd) {
     ASSERT_TRUE(tasks_->exec(carrier_, exec_id, {"/box", "fork", "200"}).has_value());
     start_begin(carrier_, exec_id, [&, exec_id](const Result<std::string>& started) {
       EXPECT_TRUE(started.has_value()) << message_of(started);
-      wait_begin(carrier_, exec_id,
-                 [&, exec_id](const Result<std::string>& answer) { ended[exec_id] = answer.has_value(); });
+      wait_begin(carrier_, exec_id, [&, exec_id](const Result<std::string>& answer) {
+        ended[exec_id] = answer.has_value();
+      });
     });
   }
   EXPECT_TRUE(tasks_->run_until([&] { return ended.size() == 6; })) << ended.size();
@@ -120,13 +127,15 @@ TEST_F(Regression, Bug04_EveryRuntimeHelperIsWaitedForThoughManyRunAtOnce) {
   int answered = 0;
   for (int i = 0; i < 12; ++i) {
     const std::string exec_id = "many-" + std::to_string(i);
-    ASSERT_TRUE(tasks_->exec(carrier_, exec_id, {"/box", i % 3 == 0 ? "nothere" : "true"}).has_value());
+    ASSERT_TRUE(
+        tasks_->exec(carrier_, exec_id, {"/box", i % 3 == 0 ? "nothere" : "true"}).has_value());
     start_begin(carrier_, exec_id, [&answered](const Result<std::string>&) { ++answered; });
   }
   EXPECT_TRUE(tasks_->run_until([&] { return answered == 12; })) << answered;
   // And the shim has no child left that nobody waited for.
   EXPECT_TRUE(await([&] {
-    const auto path = "/proc/" + std::to_string(shim()) + "/task/" + std::to_string(shim()) + "/children";
+    const auto path =
+        "/proc/" + std::to_string(shim()) + "/task/" + std::to_string(shim()) + "/children";
     std::istringstream children(read_file(path).value_or(""));
     int left = 0;
     for (pid_t pid = 0; children >> pid;) ++left;
@@ -143,13 +152,15 @@ TEST_F(Regression, Bug05_AnExecThatCannotRunEndsWithoutAnEventAndItsWaitReturns)
   ASSERT_FALSE(started.has_value());
   EXPECT_THAT(started.error().message, HasSubstr("executable file not found"));
   EXPECT_TRUE(tasks_->run_until([&] { return waited; }));
-  EXPECT_EQ(status(carrier_, "bad"), containerd::STATUS_CREATED) << "as with the stock shim: it never ran";
+  EXPECT_EQ(status(carrier_, "bad"), containerd::STATUS_CREATED)
+      << "as with the stock shim: it never ran";
   EXPECT_FALSE(tasks_->wait(carrier_, "bad")->has_exited_at());
   EXPECT_TRUE(tasks_->remove(carrier_, "bad").has_value());
   // The next event shows that none is on its way.
   ASSERT_TRUE(tasks_->exec(carrier_, "good", {"/box", "true"}).has_value());
   ASSERT_TRUE(tasks_->start(carrier_, "good").has_value());
-  EXPECT_THAT(events.await(carrier_, "exit"), ElementsAre("exec-added", "exec-added", "exec-started", "exit"));
+  EXPECT_THAT(events.await(carrier_, "exit"),
+              ElementsAre("exec-added", "exec-added", "exec-started", "exit"));
 }
 
 TEST_F(Regression, Bug06_OneEndIsToldOnce) {
@@ -157,7 +168,11 @@ TEST_F(Regression, Bug06_OneEndIsToldOnce) {
   std::vector<std::string> ids;
   for (int i = 0; i < 3; ++i) {
     ids.push_back(node().unique("bug06"));
-    EXPECT_EQ(node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, ids.back(), "/box", "true"}).status, 0);
+    EXPECT_EQ(
+        node()
+            .ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, ids.back(), "/box", "true"})
+            .status,
+        0);
   }
   for (const auto& id : ids) {
     events.await(id, "delete");
@@ -166,12 +181,14 @@ TEST_F(Regression, Bug06_OneEndIsToldOnce) {
   const std::string last = node().unique("bug06-last");
   node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, last, "/box", "true"});
   events.await(last, "delete");
-  for (const auto& id : ids) EXPECT_THAT(events.of(id), ElementsAre("create", "start", "exit", "delete")) << id;
+  for (const auto& id : ids)
+    EXPECT_THAT(events.of(id), ElementsAre("create", "start", "exit", "delete")) << id;
 }
 
 TEST_F(Regression, Bug07_InASharedPidNamespaceTheInitsEndEndsAllAndInAJoinedOneToo) {
   const std::string own = std::to_string(tasks_->state(carrier_)->pid());
-  for (const auto& space : {std::string(), R"({"type":"pid","path":"/proc/)" + own + R"(/ns/pid"},)"}) {
+  for (const auto& space :
+       {std::string(), R"({"type":"pid","path":"/proc/)" + own + R"(/ns/pid"},)"}) {
     const std::string id = space.empty() ? "bug07-host" : "bug07-joined";
     const Bundle& bundle = make_bundle(id, {"/box", "crowd", "3"});
     bundle.patch(R"({"linux":{"namespaces":[)" + space +
@@ -191,7 +208,8 @@ TEST_F(Regression, Bug07_InASharedPidNamespaceTheInitsEndEndsAllAndInAJoinedOneT
     EXPECT_EQ(tasks_->wait(id)->exit_status(), 137U);
     EXPECT_EQ(tasks_->wait(id, "e1")->exit_status(), 137U);
     for (const auto& process : pids->processes()) {
-      // The init of a joined namespace is the one to wait for orphans there, and ours waits for nobody.
+      // The init of a joined namespace is the one to wait for orphans there, and ours waits for
+      // nobody.
       EXPECT_TRUE(await([&] {
         const auto stat = read_stat(static_cast<pid_t>(process.pid()));
         return !stat || stat->state == 'Z';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: streams, terminals, loggers, and a containerd that is away (Bug09 to Bug15).
+// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a
+// bug must not come true here. This file: streams, terminals, loggers, and a containerd that is
+// away (Bug09 to Bug15).
 #include <fcntl.h>
 
 #include "tests/integration/regression_base.h"
@@ -28,7 +29,8 @@ TEST_F(Regression, Bug09_AFifoWithoutAReaderHoldsUpNeitherItsCreateNorOtherCalls
 
 TEST_F(Regression, Bug10_OutputOfTheLastMomentIsThereAfterADeleteThatComesAtOnce) {
   for (int i = 0; i < 5; ++i) {
-    const Bundle& bundle = make_bundle("bug10-" + std::to_string(i), {"/box", "echo", "last", "words"});
+    const Bundle& bundle =
+        make_bundle("bug10-" + std::to_string(i), {"/box", "echo", "last", "words"});
     auto request = bundle.create_request();
     request.set_stdout(fifo(bundle, "out"));
     const UniqueFd reader(::open(request.stdout().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -70,7 +72,8 @@ TEST_F(Regression, Bug11_AFailedCreateLeavesNoDescriptorAndItsClientSeesTheEnd) 
   fail_once(0);
   const auto before = descriptors().size();
   for (int i = 1; i < 6; ++i) fail_once(i);
-  EXPECT_TRUE(await([&] { return descriptors().size() <= before; })) << testing::PrintToString(descriptors());
+  EXPECT_TRUE(await([&] { return descriptors().size() <= before; }))
+      << testing::PrintToString(descriptors());
 }
 
 TEST_F(Regression, Bug12_ATerminalGoesWithItsProcess) {
@@ -85,7 +88,8 @@ TEST_F(Regression, Bug12_ATerminalGoesWithItsProcess) {
     ASSERT_TRUE(tasks_->kill(carrier_, SIGKILL, exec_id).has_value());
     EXPECT_EQ(tasks_->wait(carrier_, exec_id)->exit_status(), 137U);
     // Not deleted yet, and closed all the same.
-    EXPECT_TRUE(await([&] { return count_descriptors("ptmx") == 0; })) << testing::PrintToString(descriptors());
+    EXPECT_TRUE(await([&] { return count_descriptors("ptmx") == 0; }))
+        << testing::PrintToString(descriptors());
   }
 }
 
@@ -103,7 +107,8 @@ TEST_F(Regression, Bug12_TheTerminalOfAnInitGoesWithItToo) {
   EXPECT_EQ(count_descriptors("ptmx"), 1) << testing::PrintToString(descriptors());
   ASSERT_TRUE(tasks_->kill("bug12", SIGKILL).has_value());
   EXPECT_EQ(tasks_->wait("bug12")->exit_status(), 137U);
-  EXPECT_TRUE(await([&] { return count_descriptors("ptmx") == 0; })) << testing::PrintToString(descriptors());
+  EXPECT_TRUE(await([&] { return count_descriptors("ptmx") == 0; }))
+      << testing::PrintToString(descriptors());
   EXPECT_EQ(status("bug12"), containerd::STATUS_STOPPED) << "not deleted yet";
 }
 
@@ -111,7 +116,8 @@ TEST_F(Regression, Bug13_NoLoggerAndNoPipeOfOneIsLeft) {
   const auto before = count_descriptors("pipe:");
   const Bundle& bundle = make_bundle("bug13", {"/box", "err"});
   const auto logger = bundle.path() / "logger";
-  std::ofstream(logger) << "#!/bin/sh\necho $$ >" << (bundle.path() / "pid").string() << "\nexec 5>&-\ncat <&3\n";
+  std::ofstream(logger) << "#!/bin/sh\necho $$ >" << (bundle.path() / "pid").string()
+                        << "\nexec 5>&-\ncat <&3\n";
   fs::permissions(logger, fs::perms::owner_all);
   auto request = bundle.create_request();
   request.set_stdout("binary://" + logger.string());
@@ -123,7 +129,8 @@ TEST_F(Regression, Bug13_NoLoggerAndNoPipeOfOneIsLeft) {
   const pid_t pid = std::atoi(read_file(bundle.path() / "pid").value_or("0").c_str());
   ASSERT_GT(pid, 0);
   EXPECT_TRUE(await([&] { return ::kill(pid, 0) != 0; }));
-  EXPECT_TRUE(await([&] { return count_descriptors("pipe:") == before; })) << testing::PrintToString(descriptors());
+  EXPECT_TRUE(await([&] { return count_descriptors("pipe:") == before; }))
+      << testing::PrintToString(descriptors());
 }
 
 TEST_F(Regression, Bug13_ALoggerThatMindsNeitherTheEndOfItsInputNorAWordIsKilled) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a bug must not come
-// true here. This file: sockets, shims, states, mounts, options, locks (Bug16 to Bug25).
+// Bugs that other shims had, each with its number in docs/shim-contract.md. What is said there of a
+// bug must not come true here. This file: sockets, shims, states, mounts, options, locks (Bug16 to
+// Bug25).
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -26,10 +27,14 @@ TEST_F(Regression, Bug16_AStaleSocketIsReplacedAndNoneIsLeft) {
     fs::create_directories(fs::path(path).parent_path());
     ASSERT_EQ(::bind(stale.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   }
-  EXPECT_EQ(node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, id, "/box", "true"}).status, 0);
+  EXPECT_EQ(
+      node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, id, "/box", "true"}).status,
+      0);
   EXPECT_TRUE(await([&] { return !fs::exists(path); }));
   const std::string failing = node().unique("bug16-failing");
-  EXPECT_NE(node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, failing, "nothere"}).status, 0);
+  EXPECT_NE(
+      node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, failing, "nothere"}).status,
+      0);
   EXPECT_TRUE(await([&] { return !fs::exists(node().shim_socket(failing)); }));
   struct stat status = {};
   ASSERT_EQ(::stat(node().shim_socket(carrier_).c_str(), &status), 0);
@@ -38,7 +43,9 @@ TEST_F(Regression, Bug16_AStaleSocketIsReplacedAndNoneIsLeft) {
 
 TEST_F(Regression, Bug17_AShimLeavesWithItsLastContainer) {
   const std::string id = node().unique("bug17");
-  EXPECT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status, 0);
+  EXPECT_EQ(
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status,
+      0);
   const pid_t pid = node().shim_pid(id);
   ASSERT_GT(pid, 0);
   node().remove(id);
@@ -71,17 +78,20 @@ TEST_F(Regression, Bug19_PidsOfARunningContainerNeedNoRuntimeThatCouldFail) {
   }));
   containerd::ConnectRequest connect;
   connect.set_id("bug19");
-  EXPECT_EQ(tasks_->call<containerd::ConnectResponse>("Connect", connect)->task_pid(), tasks_->state("bug19")->pid());
+  EXPECT_EQ(tasks_->call<containerd::ConnectResponse>("Connect", connect)->task_pid(),
+            tasks_->state("bug19")->pid());
   std::ofstream(runtime) << "#!/bin/sh\nexec runc \"$@\"\n";
 }
 
 TEST_F(Regression, Bug20_KillAndDeleteOfWhatIsOverAreNotFound) {
   const std::string id = start_box("bug20", {"/box", "true"}).id();
   ASSERT_TRUE(tasks_->wait(id).has_value());
-  for (const bool all : {false, true}) EXPECT_EQ(code_of(tasks_->kill(id, SIGKILL, {}, all)), Code::kNotFound);
+  for (const bool all : {false, true})
+    EXPECT_EQ(code_of(tasks_->kill(id, SIGKILL, {}, all)), Code::kNotFound);
   EXPECT_EQ(tasks_->state(id)->exit_status(), 0U) << "kept";
   ASSERT_TRUE(tasks_->remove(id).has_value());
-  for (const bool all : {false, true}) EXPECT_EQ(code_of(tasks_->kill(id, SIGKILL, {}, all)), Code::kNotFound);
+  for (const bool all : {false, true})
+    EXPECT_EQ(code_of(tasks_->kill(id, SIGKILL, {}, all)), Code::kNotFound);
   EXPECT_EQ(code_of(tasks_->remove(id)), Code::kNotFound);
 }
 
@@ -92,10 +102,13 @@ TEST_F(Regression, Bug21_OfTwoExecsWithOneIdOneWins) {
   request.mutable_spec()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
   request.mutable_spec()->set_value(R"({"args":["/box","wait"],"cwd":"/"})");
   std::vector<Code> codes;
-  const auto note = [&codes](const Result<std::string>& answer) { codes.push_back(code_of(answer)); };
+  const auto note = [&codes](const Result<std::string>& answer) {
+    codes.push_back(code_of(answer));
+  };
   for (int i = 0; i < 3; ++i) tasks_->begin("Exec", request, "v2", note);
   ASSERT_TRUE(tasks_->run_until([&] { return codes.size() == 3; }));
-  EXPECT_THAT(codes, testing::UnorderedElementsAre(Code::kOk, Code::kAlreadyExists, Code::kAlreadyExists));
+  EXPECT_THAT(codes,
+              testing::UnorderedElementsAre(Code::kOk, Code::kAlreadyExists, Code::kAlreadyExists));
   codes.clear();
   for (int i = 0; i < 2; ++i) start_begin(carrier_, "same", note);
   ASSERT_TRUE(tasks_->run_until([&] { return codes.size() == 2; }));
@@ -117,19 +130,24 @@ TEST_F(Regression, Bug22_AFailedCreateLeavesNothingMounted) {
   }
   EXPECT_FALSE(create(request).has_value());
   EXPECT_THAT(mounts_below(bundle.path()), IsEmpty());
-  EXPECT_FALSE(fs::exists("/run/containerd/runc/" + node().name() + "/bug22")) << "nor a state of the runtime";
+  EXPECT_FALSE(fs::exists("/run/containerd/runc/" + node().name() + "/bug22"))
+      << "nor a state of the runtime";
 }
 
 TEST_F(Regression, Bug23_AWatchForMemoryGoesWithItsContainer) {
-  if (!has_cgroup_file("memory", "memory.oom_control") && !has_cgroup_file("memory", "memory.events"))
+  if (!has_cgroup_file("memory", "memory.oom_control") &&
+      !has_cgroup_file("memory", "memory.events"))
     GTEST_SKIP() << "no memory controller";
   EXPECT_EQ(live("bug23-warm", {"/box", "true"}), 0);
   // An eventfd watches a v1 cgroup, inotify one of v2; the loop has an eventfd of its own.
-  const auto watches = [&] { return count_descriptors("[eventfd]") + count_descriptors("inotify"); };
+  const auto watches = [&] {
+    return count_descriptors("[eventfd]") + count_descriptors("inotify");
+  };
   const auto before = watches();
   for (int i = 0; i < 5; ++i) {
     const std::string id = start_box("bug23-" + std::to_string(i)).id();
-    EXPECT_TRUE(await([&] { return watches() == before + 1; })) << testing::PrintToString(descriptors());
+    EXPECT_TRUE(await([&] { return watches() == before + 1; }))
+        << testing::PrintToString(descriptors());
     ASSERT_TRUE(tasks_->kill(id, SIGKILL).has_value());
     ASSERT_TRUE(tasks_->wait(id).has_value());
     ASSERT_TRUE(tasks_->remove(id).has_value());
@@ -142,7 +160,8 @@ TEST_F(Regression, Bug24_OptionsThatAreAbsentCrashNothing) {
   for (const char* method : {"Checkpoint", "Update"}) {
     containerd::StateRequest request;  // an id and no options at all
     request.set_id("bug24");
-    EXPECT_EQ(code_of(tasks_->call<containerd::Empty>(method, request)), Code::kInvalidArgument) << method;
+    EXPECT_EQ(code_of(tasks_->call<containerd::Empty>(method, request)), Code::kInvalidArgument)
+        << method;
   }
   EXPECT_EQ(status("bug24"), containerd::STATUS_RUNNING);
   auto request = bundle.create_request();
@@ -158,7 +177,9 @@ TEST_F(Regression, Bug24_FilesHaveTheirModesWhateverTheUmaskOfContainerd) {
   node().start_containerd();
   ::umask(usual);
   const std::string id = node().unique("bug24-umask");
-  EXPECT_EQ(node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status, 0);
+  EXPECT_EQ(
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "wait"}).status,
+      0);
   {
     TaskClient tasks(node().shim_socket(id));
     ASSERT_TRUE(tasks.exec(id, "e1", {"/box", "wait"}).has_value());
@@ -184,8 +205,9 @@ TEST_F(Regression, Bug24_TheDeleteCommandKnowsTheRootOfTheRuntime) {
   const fs::path options = node().directory() / "options.toml";
   std::ofstream(options) << "Root = \"" << root.string() << "\"\n";
   const std::string id = node().unique("bug24-root");
-  const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, "--runtime-config-path", options.string(),
-                                     kBoxImage, id, "/box", "wait"});
+  const Output started =
+      node().ctr({"run", "-d", "--runtime", kWardRuntime, "--runtime-config-path", options.string(),
+                  kBoxImage, id, "/box", "wait"});
   ASSERT_EQ(started.status, 0) << started.err;
   EXPECT_TRUE(fs::exists(root / node().name() / id));
   const pid_t pid = node().task_pid(id);
@@ -223,7 +245,8 @@ TEST_F(Regression, Bug25_ADeleteThatWaitsForOutputHoldsUpNoQuestion) {
   ASSERT_TRUE(create(request).has_value());
   const auto started = tasks_->start("bug25-drain");
   ASSERT_TRUE(started.has_value());
-  // Nothing of a container outlives its pid namespace; whoever else holds its output looks the same to the shim.
+  // Nothing of a container outlives its pid namespace; whoever else holds its output looks the same
+  // to the shim.
   const std::string output = "/proc/" + std::to_string(started->pid()) + "/fd/1";
   UniqueFd holder(::open(output.c_str(), O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(holder) << output;
@@ -240,7 +263,8 @@ TEST_F(Regression, Bug25_ADeleteThatWaitsForOutputHoldsUpNoQuestion) {
   bool session_deleted = false;
   containerd::DeleteRequest remove;
   remove.set_id("bug25-drain");
-  tasks_->begin("Delete", remove, "v2", [&](const Result<std::string>& answer) { deleted = answer.has_value(); });
+  tasks_->begin("Delete", remove, "v2",
+                [&](const Result<std::string>& answer) { deleted = answer.has_value(); });
   remove.set_id(carrier_);
   remove.set_exec_id("bug25-holder");
   tasks_->begin("Delete", remove, "v2",

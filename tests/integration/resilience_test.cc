@@ -17,7 +17,8 @@ using testing::ElementsAre;
 // The stock shim leaves the socket of a shim that was killed; ours must not.
 void expect_socket_gone(const Node& node, const std::string& id, bool is_ward) {
   if (!is_ward) fs::remove(node.shim_socket(id));
-  EXPECT_TRUE(await([&] { return !fs::exists(node.shim_socket(id)); })) << "the delete command removes the socket";
+  EXPECT_TRUE(await([&] { return !fs::exists(node.shim_socket(id)); }))
+      << "the delete command removes the socket";
 }
 
 bool is_alive(pid_t pid) { return ::kill(pid, 0) == 0; }
@@ -75,7 +76,8 @@ TEST_P(Resilience, TheKillOfAShimEndsItsContainerCleanly) {
   signal_process(shim, SIGKILL);
   EXPECT_TRUE(await([&] { return !is_alive(pid) && node().task_pid(id) == -1; }));
   EXPECT_THAT(events.await(id, "delete"), Contains("exit"));
-  EXPECT_TRUE(await([&] { return !fs::exists(node().bundle(id)) && mounts_below(node().bundle(id)).empty(); }));
+  EXPECT_TRUE(await(
+      [&] { return !fs::exists(node().bundle(id)) && mounts_below(node().bundle(id)).empty(); }));
   expect_socket_gone(node(), id, is_ward());
   node().remove(id);
 }
@@ -97,7 +99,9 @@ TEST_P(Resilience, ManyExecsLeaveNoDescriptorInTheShim) {
   const std::string id = start_box("execs", {"/box", "wait"});
   const pid_t shim = node().shim_pid(id);
   const auto exec = [&](int i) {
-    return node().ctr({"task", "exec", "--exec-id", "e" + std::to_string(i), id, "/box", "true"}).status;
+    return node()
+        .ctr({"task", "exec", "--exec-id", "e" + std::to_string(i), id, "/box", "true"})
+        .status;
   };
   for (int i = 0; i < 3; ++i) EXPECT_EQ(exec(i), 0);
   const long before = open_descriptors(shim);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stats, Update and kills for want of memory, on a real containerd. What ctr has no word for goes over the shim's own
-// socket.
+// Stats, Update and kills for want of memory, on a real containerd. What ctr has no word for goes
+// over the shim's own socket.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -23,20 +23,24 @@ class Resources : public RuntimeTest {
   static std::filesystem::path directory_of(const std::string& id, const char* controller) {
     const auto hierarchies = CgroupHierarchies::read();
     const auto membership = read_cgroup_membership(node().task_pid(id));
-    return hierarchies && membership ? hierarchies->find(controller, *membership) : std::filesystem::path();
+    return hierarchies && membership ? hierarchies->find(controller, *membership)
+                                     : std::filesystem::path();
   }
   static bool is_v1() { return !CgroupHierarchies::read()->is_unified(); }
   static TaskClient client(const std::string& id) { return TaskClient(node().shim_socket(id)); }
-  static Result<containerd::StatsResponse> stats(const std::string& id, const char* version = "v2") {
+  static Result<containerd::StatsResponse> stats(const std::string& id,
+                                                 const char* version = "v2") {
     containerd::StatsRequest request;
     request.set_id(id);
     return client(id).call<containerd::StatsResponse>("Stats", request, version);
   }
-  static Result<containerd::Empty> update(const std::string& id, const std::string& json, bool typed = true) {
+  static Result<containerd::Empty> update(const std::string& id, const std::string& json,
+                                          bool typed = true) {
     containerd::UpdateTaskRequest request;
     request.set_id(id);
-    request.mutable_resources()->set_type_url(typed ? "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
-                                                    : "some.other/Type");
+    request.mutable_resources()->set_type_url(
+        typed ? "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
+              : "some.other/Type");
     request.mutable_resources()->set_value(json);
     (*request.mutable_annotations())["who"] = "test";
     return client(id).call<containerd::Empty>("Update", request);
@@ -51,7 +55,8 @@ TEST_P(Resources, CtrShowsTheMetricsOfARunningAndOfAPausedContainer) {
   for (const char* state : {"running", "paused"}) {
     const Output metrics = node().ctr({"task", "metrics", id});
     EXPECT_EQ(metrics.status, 0) << state << metrics.err;
-    EXPECT_THAT(metrics.out, HasSubstr(is_v1() ? "memory.usage_in_bytes" : "memory.usage")) << state;
+    EXPECT_THAT(metrics.out, HasSubstr(is_v1() ? "memory.usage_in_bytes" : "memory.usage"))
+        << state;
     EXPECT_THAT(metrics.out, HasSubstr("pids.current")) << state;
     node().ctr({"task", "pause", id});
   }
@@ -65,7 +70,8 @@ TEST_P(Resources, StatsAreWhatTheKernelCounts) {
   ASSERT_TRUE(await([&] { return read_cgroup_value(directory / "pids.current") == 4U; }));
   for (const char* version : {"v2", "v3"}) {
     if (!is_ward() && std::string(version) == "v3") continue;
-    const std::string before = read_cgroup_text(directory / "cpu.stat");  // of v2: one directory has it all
+    const std::string before =
+        read_cgroup_text(directory / "cpu.stat");  // of v2: one directory has it all
     const auto answer = stats(id, version);
     ASSERT_TRUE(answer.has_value()) << answer.error().message;
     EXPECT_EQ(answer->stats().type_url(),
@@ -79,8 +85,9 @@ TEST_P(Resources, StatsAreWhatTheKernelCounts) {
       EXPECT_EQ(metrics.memory().usage_limit(), kNoCgroupLimit);
       EXPECT_GT(metrics.cpu().usage_usec(), 0U);
       EXPECT_GE(metrics.cpu().usage_usec(), used);
-      EXPECT_LE(metrics.cpu().usage_usec(),
-                find_cgroup_key(read_cgroup_text(directory / "cpu.stat"), "usage_usec").value_or(0));
+      EXPECT_LE(
+          metrics.cpu().usage_usec(),
+          find_cgroup_key(read_cgroup_text(directory / "cpu.stat"), "usage_usec").value_or(0));
       continue;
     }
     containerd::cgroup1::Metrics metrics;
@@ -109,9 +116,10 @@ TEST_P(Resources, AnUpdateIsSeenInTheCgroup) {
   const auto in = [&](const char* controller, const char* v1, const char* v2) {
     return read_cgroup_text(directory_of(id, controller) / (is_v1() ? v1 : v2));
   };
-  const auto updated =
-      update(id, R"({"memory":{"limit":67108864,"swap":null},"cpu":{"shares":512,"quota":50000,"period":100000},)"
-                 R"("pids":{"limit":77}})");
+  const auto updated = update(
+      id,
+      R"({"memory":{"limit":67108864,"swap":null},"cpu":{"shares":512,"quota":50000,"period":100000},)"
+      R"("pids":{"limit":77}})");
   ASSERT_TRUE(updated.has_value()) << updated.error().message;
   // runc's own sum makes a weight of v2 out of shares.
   const char* shares = is_v1() ? "512\n" : "20\n";
@@ -144,14 +152,18 @@ TEST_P(Resources, AnUpdateOfAPausedContainerLeavesItPaused) {
 TEST_P(Resources, AWrongUpdateSaysWhatIsWrong) {
   if (!is_ward()) GTEST_SKIP() << "the stock shim has one code for everything";
   const std::string id = start_box("update-wrong", {"/box", "wait"});
-  const auto code = [](const Result<containerd::Empty>& result) { return result ? Code::kOk : result.error().code; };
+  const auto code = [](const Result<containerd::Empty>& result) {
+    return result ? Code::kOk : result.error().code;
+  };
   EXPECT_EQ(code(update(id, "{")), Code::kInvalidArgument);
   EXPECT_EQ(code(update(id, R"({"memory":3})")), Code::kInvalidArgument);
   const auto untyped = update(id, "{}", false);
   EXPECT_EQ(code(untyped), Code::kInvalidArgument);
   EXPECT_THAT(untyped.error().message, HasSubstr("some.other/Type"));
-  // What the kernel refuses: on v1 a limit below what is in use, on v2 a processor that does not exist.
-  const auto impossible = update(id, is_v1() ? R"({"memory":{"limit":1}})" : R"({"cpu":{"cpus":"4095"}})");
+  // What the kernel refuses: on v1 a limit below what is in use, on v2 a processor that does not
+  // exist.
+  const auto impossible =
+      update(id, is_v1() ? R"({"memory":{"limit":1}})" : R"({"cpu":{"cpus":"4095"}})");
   ASSERT_FALSE(impossible.has_value());
   EXPECT_THAT(impossible.error().message, HasSubstr("OCI runtime update failed"));
   ASSERT_TRUE(signal_process(node().task_pid(id), SIGKILL));

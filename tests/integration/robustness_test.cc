@@ -17,8 +17,9 @@ using testing::HasSubstr;
 TEST_F(Robustness, AReaderThatVanishesInTheMiddleOfTheOutputEndsNothing) {
   const std::string id = node().unique("reader");
   {
-    Child reader(node().ctr_command({"run", "--runtime", kWardRuntime, kBoxImage, id, "/box", "tick", "0"}),
-                 node().environment());
+    Child reader(
+        node().ctr_command({"run", "--runtime", kWardRuntime, kBoxImage, id, "/box", "tick", "0"}),
+        node().environment());
     ASSERT_TRUE(reader.await_output("tick ")) << reader.err();
     reader.signal(SIGKILL);
   }
@@ -53,10 +54,13 @@ TEST_F(Robustness, OnAFullFileSystemAStartFailsClearlyAndLeavesNothing) {
       EXPECT_THAT(output.err, HasSubstr("o space left on device")) << free;
     }
     node().remove(id);
-    // containerd may find no room for its own files after `start`; it then forgets the shim, whichever shim that is.
-    if (const pid_t forgotten = node().shim_pid(id); output.status != 3 && forgotten > 0) ::kill(forgotten, SIGTERM);
+    // containerd may find no room for its own files after `start`; it then forgets the shim,
+    // whichever shim that is.
+    if (const pid_t forgotten = node().shim_pid(id); output.status != 3 && forgotten > 0)
+      ::kill(forgotten, SIGTERM);
     await([&] { return remains_of_containers(node()).size() <= 1; }, std::chrono::seconds(10));
-    EXPECT_THAT(remains_of_containers(node()), ElementsAre(HasSubstr(bundles.string()))) << free;  // only the tmpfs
+    EXPECT_THAT(remains_of_containers(node()), ElementsAre(HasSubstr(bundles.string())))
+        << free;  // only the tmpfs
     EXPECT_FALSE(fs::exists(node().bundle(id))) << free;
     EXPECT_EQ(run_box(id, {"/box", "exit", "4"}).status, 4) << "second start after " << free;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of bad days share: a node, containers that ctr starts, and what the shim may be short of.
-// WARD_TEST_LONG=1 asks for the long forms.
+// What the tests of bad days share: a node, containers that ctr starts, and what the shim may be
+// short of. WARD_TEST_LONG=1 asks for the long forms.
 #pragma once
 
 #include <sys/resource.h>
@@ -20,14 +20,16 @@ inline bool long_forms() {
   return wanted != nullptr && *wanted == '1';
 }
 
-// As long as it lives the process can open so many more descriptors, and no others. The kernel's limit is on their
-// numbers: those that are free below the highest one in use count.
+// As long as it lives the process can open so many more descriptors, and no others. The kernel's
+// limit is on their numbers: those that are free below the highest one in use count.
 class SpareDescriptors {
  public:
   SpareDescriptors(pid_t pid, int spare) : pid_(pid) {
     const std::string descriptors = "/proc/" + std::to_string(pid) + "/fd/";
     rlimit tight{};
-    const auto is_open = [&] { return std::filesystem::is_symlink(descriptors + std::to_string(tight.rlim_cur)); };
+    const auto is_open = [&] {
+      return std::filesystem::is_symlink(descriptors + std::to_string(tight.rlim_cur));
+    };
     for (; spare > 0 || is_open(); ++tight.rlim_cur) spare -= is_open() ? 0 : 1;
     EXPECT_EQ(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &before_), 0);
     tight.rlim_max = before_.rlim_max;
@@ -60,7 +62,8 @@ class Robustness : public NodeTest {
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
-  static Output exec_in(const std::string& id, const std::string& session, const std::vector<std::string>& command) {
+  static Output exec_in(const std::string& id, const std::string& session,
+                        const std::vector<std::string>& command) {
     std::vector<std::string> arguments{"task", "exec", "--exec-id", session, id};
     arguments.insert(arguments.end(), command.begin(), command.end());
     return node().ctr(arguments);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Root file systems of every kind that a snapshotter makes, mounted by the shim and gone with the container.
+// Root file systems of every kind that a snapshotter makes, mounted by the shim and gone with the
+// container.
 #include <sys/stat.h>
 
 #include <csignal>
@@ -17,8 +18,9 @@ using testing::IsEmpty;
 
 class Rootfs : public TaskApiTest {
  protected:
-  static void add(containerd::CreateTaskRequest& request, const std::string& type, const std::string& source,
-                  const std::vector<std::string>& options, const std::string& target = {}) {
+  static void add(containerd::CreateTaskRequest& request, const std::string& type,
+                  const std::string& source, const std::vector<std::string>& options,
+                  const std::string& target = {}) {
     auto* mount = request.add_rootfs();
     mount->set_type(type);
     mount->set_source(source);
@@ -32,7 +34,8 @@ class Rootfs : public TaskApiTest {
     fs::create_directory(bundle.rootfs());
     return layer;
   }
-  void expect_runs_and_leaves_nothing(const Bundle& bundle, const containerd::CreateTaskRequest& request) {
+  void expect_runs_and_leaves_nothing(const Bundle& bundle,
+                                      const containerd::CreateTaskRequest& request) {
     const auto created = create(request);
     ASSERT_TRUE(created.has_value()) << created.error().message;
     ASSERT_TRUE(tasks_->start(bundle.id()).has_value());
@@ -42,7 +45,8 @@ class Rootfs : public TaskApiTest {
     EXPECT_THAT(mounts_below(bundle.rootfs()), IsEmpty());
   }
   // Layers below a path so long that `count` of them need more than a page.
-  static std::vector<std::string> overlay_options(const Bundle& bundle, const fs::path& layer, int count) {
+  static std::vector<std::string> overlay_options(const Bundle& bundle, const fs::path& layer,
+                                                  int count) {
     const auto base = bundle.path() / std::string(40, 's') / "snapshots";
     std::string lower;
     for (int i = 0; i < count; ++i) {
@@ -55,8 +59,8 @@ class Rootfs : public TaskApiTest {
     fs::create_directories(base / "up/work");
     fs::rename(layer, base / "box");
     lower += (base / "box").string();
-    return {"index=off", "workdir=" + (base / "up/work").string(), "upperdir=" + (base / "up/fs").string(),
-            "lowerdir=" + lower};
+    return {"index=off", "workdir=" + (base / "up/work").string(),
+            "upperdir=" + (base / "up/fs").string(), "lowerdir=" + lower};
   }
 };
 
@@ -68,7 +72,8 @@ TEST_F(Rootfs, AnOverlayOfMoreLayersThanAPageOfOptionsHolds) {
   add(request, "overlay", "overlay", options);
   const auto created = create(request);
   ASSERT_TRUE(created.has_value()) << created.error().message;
-  for (const char* name : {"file-0", "file-119", "box"}) EXPECT_TRUE(fs::exists(bundle.rootfs() / name)) << name;
+  for (const char* name : {"file-0", "file-119", "box"})
+    EXPECT_TRUE(fs::exists(bundle.rootfs() / name)) << name;
   EXPECT_EQ(fs::read_symlink("/proc/" + std::to_string(node().shim_pid(carrier_)) + "/cwd"), "/");
   ASSERT_TRUE(tasks_->start("layers").has_value());
   EXPECT_EQ(tasks_->wait("layers")->exit_status(), 0U);
@@ -114,7 +119,8 @@ TEST_F(Rootfs, SeveralMountsOneBelowTheOther) {
   const auto layer = take_layer(bundle);
   auto request = bundle.create_request();
   add(request, "bind", layer, {"rbind", "rw", "X-containerd.note=1"});
-  add(request, "tmpfs", "tmpfs", {"size=64k", "mode=1777", "nodev", "X-containerd.mkdir.path=/x"}, "/tmp");
+  add(request, "tmpfs", "tmpfs", {"size=64k", "mode=1777", "nodev", "X-containerd.mkdir.path=/x"},
+      "/tmp");
   add(request, "tmpfs", "tmpfs", {"size=64k", "rprivate"}, "run");
   expect_runs_and_leaves_nothing(bundle, request);
 }
@@ -123,18 +129,21 @@ TEST_F(Rootfs, AnImageFileOverALoopDevice) {
   const Bundle& bundle = make_bundle("loop", {"/box", "true"});
   const auto layer = take_layer(bundle);
   const auto image = bundle.path() / "image";
-  const Output made = run({"mke2fs", "-q", "-t", "ext4", "-d", layer.string(), image.string(), "16m"});
+  const Output made =
+      run({"mke2fs", "-q", "-t", "ext4", "-d", layer.string(), image.string(), "16m"});
   if (made.status != 0) GTEST_SKIP() << "cannot make an ext4 image: " << made.err;
   if (!fs::exists("/dev/loop-control")) GTEST_SKIP() << "no loop devices here";
   auto request = bundle.create_request();
   add(request, "ext4", image, {"loop", "ro"});
   const auto created = create(request);
-  if (!created && created.error().message.find("loop") != std::string::npos) GTEST_SKIP() << created.error().message;
+  if (!created && created.error().message.find("loop") != std::string::npos)
+    GTEST_SKIP() << created.error().message;
   ASSERT_TRUE(created.has_value()) << created.error().message;
   ASSERT_TRUE(tasks_->start("loop").has_value());
   EXPECT_EQ(tasks_->wait("loop")->exit_status(), 0U);
   ASSERT_TRUE(tasks_->remove("loop").has_value());
-  EXPECT_THAT(run({"losetup", "-j", image.string()}).out, IsEmpty()) << "the device goes with the mount";
+  EXPECT_THAT(run({"losetup", "-j", image.string()}).out, IsEmpty())
+      << "the device goes with the mount";
 }
 
 TEST_F(Rootfs, LayersWithMappedOwnersAreMountedAndGone) {
@@ -152,7 +161,8 @@ TEST_F(Rootfs, LayersWithMappedOwnersAreMountedAndGone) {
   ASSERT_EQ(::stat((bundle.rootfs() / "box").c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, 100000U);
   const auto mounts = read_file("/proc/self/mountinfo").value_or("");
-  EXPECT_EQ(find_mounts_below(mounts, bundle.rootfs().string()).size(), 1U) << "the layers' clones are gone";
+  EXPECT_EQ(find_mounts_below(mounts, bundle.rootfs().string()).size(), 1U)
+      << "the layers' clones are gone";
   ASSERT_TRUE(tasks_->start("mapped").has_value());
   EXPECT_EQ(tasks_->wait("mapped")->exit_status(), 0U);
   ASSERT_TRUE(tasks_->remove("mapped").has_value());
@@ -171,7 +181,8 @@ TEST_F(Rootfs, ALinkInAnImageDoesNotLeadAMountOutOfIt) {
   const auto created = create(request);
   EXPECT_FALSE(created.has_value()) << "there is no such directory inside";
   EXPECT_THAT(mounts_below(outside), IsEmpty());
-  EXPECT_THAT(mounts_below(bundle.rootfs()), IsEmpty()) << "nothing of a failed create is left mounted";
+  EXPECT_THAT(mounts_below(bundle.rootfs()), IsEmpty())
+      << "nothing of a failed create is left mounted";
 }
 
 TEST_F(Rootfs, AMountThatFailsLeavesNoneOfTheOthersAndNamesItself) {

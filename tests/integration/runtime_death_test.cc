@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The OCI runtime is killed in the middle of each of its verbs: containerd hears of an error or of a success, nobody
-// hangs, what is said of the container afterwards is true, and nothing of it stays.
+// The OCI runtime is killed in the middle of each of its verbs: containerd hears of an error or of
+// a success, nobody hangs, what is said of the container afterwards is true, and nothing of it
+// stays.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -16,7 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// From "has hardly begun" to "has probably ended": each start of runc takes some tens of milliseconds.
+// From "has hardly begun" to "has probably ended": each start of runc takes some tens of
+// milliseconds.
 constexpr int kMoments_ms[] = {0, 4, 8, 12, 18, 25, 40, 80};
 constexpr int kHangs = -1;  // of Output::status
 
@@ -27,12 +29,14 @@ class RuntimeDeath : public NodeTest {
     const fs::path runtime = node().directory() / "mortal_runtime";
     fs::copy_file(WARD_MORTAL_RUNTIME, runtime);
     std::ofstream(node().config() / "wardd.yaml")
-        << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nruntime: {binary: " << runtime.string() << "}\n";
+        << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nruntime: {binary: " << runtime.string()
+        << "}\n";
     node().start_wardd();
     // It measures the new runtime, twice; what dies below is not to be that.
     await([] {
       const std::string said = node().ward({"status"}).out;
-      return said.find("noNewPrivileges") != std::string::npos || said.find("calibration") != std::string::npos;
+      return said.find("noNewPrivileges") != std::string::npos ||
+             said.find("calibration") != std::string::npos;
     });
   }
   void TearDown() override { nothing_dies(); }
@@ -43,7 +47,8 @@ class RuntimeDeath : public NodeTest {
   static void nothing_dies() { fs::remove(node().directory() / "die"); }
 
   static Output run_box(const std::string& id) {
-    return node().ctr({"run", "--rm", "--runtime", kWardRuntime, kBoxImage, id, "/box", "echo", "ran"});
+    return node().ctr(
+        {"run", "--rm", "--runtime", kWardRuntime, kBoxImage, id, "/box", "echo", "ran"});
   }
   static void expect_it_ran_if_it_says_so(const Output& output, const std::string& when) {
     if (output.status == 0) {
@@ -52,7 +57,8 @@ class RuntimeDeath : public NodeTest {
   }
   static std::string start_box() {
     std::string id = node().unique("mortal");
-    const Output started = node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "tick", "0"});
+    const Output started =
+        node().ctr({"run", "-d", "--runtime", kWardRuntime, kBoxImage, id, "/box", "tick", "0"});
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
@@ -67,8 +73,10 @@ class RuntimeDeath : public NodeTest {
   static Result<containerd::Empty> update(const std::string& id, int processes) {
     containerd::UpdateTaskRequest request;
     request.set_id(id);
-    request.mutable_resources()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
-    request.mutable_resources()->set_value("{\"pids\": {\"limit\": " + std::to_string(processes) + "}}");
+    request.mutable_resources()->set_type_url(
+        "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+    request.mutable_resources()->set_value("{\"pids\": {\"limit\": " + std::to_string(processes) +
+                                           "}}");
     return TaskClient(node().shim_socket(id)).call<containerd::Empty>("Update", request);
   }
   static std::string pids_limit(const std::string& id) {
@@ -96,7 +104,8 @@ TEST_F(RuntimeDeath, InCreateTheStartFailsAndLeavesNothing) {
   }
 }
 
-// The shim lets an init of libcontainer go by itself; the verb is left for other runtimes and older records.
+// The shim lets an init of libcontainer go by itself; the verb is left for other runtimes and older
+// records.
 TEST_F(RuntimeDeath, InStartNothingStays) {
   for (const int milliseconds : kMoments_ms) {
     const std::string id = node().unique("mortal");
@@ -113,7 +122,8 @@ TEST_F(RuntimeDeath, InExecTheSessionFailsAndTheContainerRunsOn) {
   for (const int milliseconds : kMoments_ms) {
     dies_in("exec", milliseconds);
     const std::string session = "e" + std::to_string(milliseconds);
-    Child exec(node().ctr_command({"task", "exec", "--exec-id", session, id, "/box", "wait"}), node().environment());
+    Child exec(node().ctr_command({"task", "exec", "--exec-id", session, id, "/box", "wait"}),
+               node().environment());
     exec.await_output("ready");  // or its end
     nothing_dies();
     if (!exec.wait(std::chrono::seconds(1))) {  // it was made before the runtime could be killed
@@ -136,7 +146,8 @@ TEST_F(RuntimeDeath, InPauseAndResumeTheContainerIsWhatItIsSaidToBe) {
   EXPECT_TRUE(attached.await_output("tick ")) << attached.err();
   const auto expect_that_it_runs = [&](const std::string& when) {
     EXPECT_EQ(node().task_status(id), "RUNNING") << when;
-    EXPECT_TRUE(attached.await_output("tick ", attached.out().size(), std::chrono::seconds(5))) << when;
+    EXPECT_TRUE(attached.await_output("tick ", attached.out().size(), std::chrono::seconds(5)))
+        << when;
   };
   for (const int milliseconds : kMoments_ms) {
     for (const char* verb : {"pause", "resume"}) {
@@ -155,7 +166,8 @@ TEST_F(RuntimeDeath, InPauseAndResumeTheContainerIsWhatItIsSaidToBe) {
         const Output resumed = node().ctr({"task", "resume", id});
         EXPECT_EQ(resumed.status, 0) << moment(verb, milliseconds) << ": " << resumed.err;
       }
-      expect_that_it_runs(moment(verb, milliseconds) + ", which ended with " + std::to_string(output.status));
+      expect_that_it_runs(moment(verb, milliseconds) + ", which ended with " +
+                          std::to_string(output.status));
     }
   }
   attached.signal(SIGKILL);
@@ -171,7 +183,8 @@ TEST_F(RuntimeDeath, InKillTheNextKillWorks) {
     EXPECT_NE(output.status, kHangs) << moment("kill", milliseconds);
     nothing_dies();
     if (output.status == 0) {
-      EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; })) << moment("kill", milliseconds);
+      EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }))
+          << moment("kill", milliseconds);
     }
     expect_nothing_is_left(id, moment("kill", milliseconds));
   }
@@ -196,7 +209,8 @@ TEST_F(RuntimeDeath, InUpdateTheNextUpdateWorks) {
   expect_nothing_is_left(id, "update");
 }
 
-// A container that has a cgroup is asked there: a runtime that dies takes nothing away from the answer.
+// A container that has a cgroup is asked there: a runtime that dies takes nothing away from the
+// answer.
 TEST_F(RuntimeDeath, InPsTheProcessesAreListedAllTheSame) {
   const std::string id = start_box();
   for (const int milliseconds : kMoments_ms) {

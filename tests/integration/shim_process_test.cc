@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shim as a process: signals of people, how it leaves, and that it leaves where nobody needs it.
+// The shim as a process: signals of people, how it leaves, and that it leaves where nobody needs
+// it.
 #include <csignal>
 #include <fstream>
 
@@ -22,7 +23,8 @@ class ShimProcess : public TaskApiTest {
 TEST_F(ShimProcess, TellsHowItIsOnSigusr1AndLivesOn) {
   const pid_t pid = shim();
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(signal_process(pid, SIGUSR1));
-  EXPECT_TRUE(await([] { return node().log_of("containerd").find("asked by SIGUSR1") != std::string::npos; }));
+  EXPECT_TRUE(await(
+      [] { return node().log_of("containerd").find("asked by SIGUSR1") != std::string::npos; }));
   EXPECT_THAT(node().log_of("containerd"), HasSubstr("containers=\"1\""));
   EXPECT_EQ(status(carrier_), containerd::STATUS_RUNNING);
   EXPECT_EQ(shim(), pid);
@@ -40,7 +42,8 @@ TEST_F(ShimProcess, LeavesOnSigtermWithoutItsSocketAndTheContainersStay) {
   EXPECT_FALSE(fs::exists(socket));
   EXPECT_TRUE(is_alive(container));
   node().start_containerd();
-  EXPECT_TRUE(await([&] { return !is_alive(container); })) << "containerd clears up after its return";
+  EXPECT_TRUE(await([&] { return !is_alive(container); }))
+      << "containerd clears up after its return";
 }
 
 TEST_F(ShimProcess, RefusesACreateOnceItIsLeaving) {
@@ -68,8 +71,9 @@ TEST_F(ShimProcess, LeavesWhereNobodyComesAfterItsStart) {
   Child::Options options = node().environment();
   options.environment.emplace_back("WARD_DESERTED_AFTER_MS=300");
   const Output started =
-      run({"sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", bundle.string(), shim_binary().string(), "-namespace",
-           node().containerd_namespace(), "-address", node().containerd_socket().string(), "-id", id, "start"},
+      run({"sh", "-c", "cd \"$1\" && shift && exec \"$@\"", "sh", bundle.string(),
+           shim_binary().string(), "-namespace", node().containerd_namespace(), "-address",
+           node().containerd_socket().string(), "-id", id, "start"},
           options);
   ASSERT_EQ(started.status, 0) << started.err;
   EXPECT_EQ(started.out, "unix://" + socket.string());

@@ -25,9 +25,10 @@ class Status : public GuardedTest {
 };
 
 TEST_F(Status, WhatIsTakenButPerhapsNotMeantIsAWarningAndWhatIsRefusedAProblem) {
-  node().write_policy("vague",
-                      "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: vague}\nspec:\n  rules:\n"
-                      "    - {match: {containers: [\"vague-*\"]}, mode: enforce, profile: nowhere-to-be-found}\n");
+  node().write_policy(
+      "vague",
+      "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: vague}\nspec:\n  rules:\n"
+      "    - {match: {containers: [\"vague-*\"]}, mode: enforce, profile: nowhere-to-be-found}\n");
   EXPECT_TRUE(await_text("nowhere-to-be-found")) << text();
   EXPECT_THAT(text(), ContainsRegex("\nwarning +[^\n]*nowhere-to-be-found"));
   EXPECT_EQ(node().ward({"status"}).status, 0) << "a warning is no problem";
@@ -44,19 +45,23 @@ TEST_F(Status, WithoutABpfFileSystemItSaysThatRecordingsEndWithWarddAndHowToMoun
   node().stop_wardd(SIGTERM);
   node().start_wardd({"unshare", "-m", "sh", "-c", "umount /sys/fs/bpf && exec \"$0\" \"$@\""});
   const std::string said = text();
-  if (said.find("recorder     none:") != std::string::npos) GTEST_SKIP() << "this machine cannot record: " << said;
+  if (said.find("recorder     none:") != std::string::npos)
+    GTEST_SKIP() << "this machine cannot record: " << said;
   EXPECT_THAT(said, HasSubstr("recordings end with wardd"));
   EXPECT_THAT(said, HasSubstr("mount -t bpf"));
 }
 
 TEST_F(Status, WithoutBpfItSaysThatNothingIsRecordedAndAContainerThatShouldLearnSaysSoToo) {
   node().stop_wardd(SIGTERM);
-  node().start_wardd({"setpriv", "--bounding-set", "-sys_admin,-bpf,-perfmon", "--inh-caps", "-all", "--"});
+  node().start_wardd(
+      {"setpriv", "--bounding-set", "-sys_admin,-bpf,-perfmon", "--inh-caps", "-all", "--"});
   EXPECT_THAT(text(), ContainsRegex("recorder +none: "));
   const std::string id = node().unique("learn");
   const Output started = node().ctr(run_arguments(id, {"-d"}, {"/box", "wait"}));
   EXPECT_EQ(started.status, 0) << "I8: it runs all the same: " << started.err;
-  EXPECT_TRUE(await([&] { return !row(id).is_null() && !row(id)["note"].get<std::string>().empty(); })) << row(id);
+  EXPECT_TRUE(await([&] {
+    return !row(id).is_null() && !row(id)["note"].get<std::string>().empty();
+  })) << row(id);
   node().remove(id);
 }
 

@@ -27,7 +27,9 @@ class LogUris : public RuntimeTest {
     fs::permissions(path, fs::perms::owner_all);
     return path;
   }
-  [[nodiscard]] std::string text(const char* name) const { return read_file(directory_ / name).value_or(""); }
+  [[nodiscard]] std::string text(const char* name) const {
+    return read_file(directory_ / name).value_or("");
+  }
 
   fs::path directory_;
 };
@@ -45,10 +47,12 @@ TEST_P(LogUris, AFileGetsBothStreamsAndItsDirectories) {
 
 TEST_P(LogUris, ALoggerGetsTheOutputOfItsContainerToTheLastByte) {
   const auto logger = script(
-      "echo $CONTAINER_NAMESPACE $CONTAINER_ID \"$@\" > who\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\necho "
+      "echo $CONTAINER_NAMESPACE $CONTAINER_ID \"$@\" > who\nexec 5>&-\ncat <&3 > out &\ncat <&4 > "
+      "err\nwait\necho "
       "over > end\n");
   const std::string id = node().unique("binary");
-  const Output started = run_box(id, {"-d", "--log-uri", "binary://" + logger + "?key=value"}, {"/box", "err"});
+  const Output started =
+      run_box(id, {"-d", "--log-uri", "binary://" + logger + "?key=value"}, {"/box", "err"});
   EXPECT_EQ(started.status, 0) << started.err;
   EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
   EXPECT_EQ(node().ctr({"task", "delete", id}).status, 0);
@@ -60,9 +64,11 @@ TEST_P(LogUris, ALoggerGetsTheOutputOfItsContainerToTheLastByte) {
 }
 
 TEST_P(LogUris, ALoggerThatFailsFailsTheCreateAndLeavesNothing) {
-  if (!is_ward()) GTEST_SKIP() << "the stock shim of containerd 1.6 starts the container without its logger";
+  if (!is_ward())
+    GTEST_SKIP() << "the stock shim of containerd 1.6 starts the container without its logger";
   const std::string id = node().unique("no-logger");
-  const Output started = run_box(id, {"-d", "--log-uri", "binary://" + script("exit 7\n")}, {"/box", "wait"});
+  const Output started =
+      run_box(id, {"-d", "--log-uri", "binary://" + script("exit 7\n")}, {"/box", "wait"});
   EXPECT_NE(started.status, 0);
   EXPECT_THAT(started.err, HasSubstr("status 7"));
   node().remove(id);
@@ -73,7 +79,8 @@ TEST_P(LogUris, AContainerOutlivesItsLogger) {
   if (!is_ward()) GTEST_SKIP() << "the stock shim's container dies of SIGPIPE";
   const auto logger = script("echo $$ > pid\nexec 5>&-\nread line <&3\nexit 1\n");
   const std::string id = node().unique("outlives");
-  ASSERT_EQ(run_box(id, {"-d", "--log-uri", "binary://" + logger}, {"/box", "tick", "300"}).status, 0);
+  ASSERT_EQ(run_box(id, {"-d", "--log-uri", "binary://" + logger}, {"/box", "tick", "300"}).status,
+            0);
   // Three hundred ticks take three seconds, and every one of them is a write.
   EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
   const Output deleted = node().ctr({"task", "delete", id});
@@ -85,10 +92,12 @@ TEST_P(LogUris, AContainerOutlivesItsLogger) {
 TEST_P(LogUris, ALoggerOfTheSecondVersionSaysAByteAndGetsTheOutputToTheLastByte) {
   if (!is_ward()) GTEST_SKIP() << "the stock shim knows binary-v2 from containerd 2.3 on only";
   const auto logger = script(
-      "echo $CONTAINER_ID \"$@\" > who\nprintf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\necho over > "
+      "echo $CONTAINER_ID \"$@\" > who\nprintf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > "
+      "err\nwait\necho over > "
       "end\n");
   const std::string id = node().unique("second");
-  const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + logger + "?key=a%20b"}, {"/box", "err"});
+  const Output started =
+      run_box(id, {"-d", "--log-uri", "binary-v2://" + logger + "?key=a%20b"}, {"/box", "err"});
   EXPECT_EQ(started.status, 0) << started.err;
   EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
   EXPECT_EQ(node().ctr({"task", "delete", id}).status, 0);
@@ -107,11 +116,13 @@ TEST_P(LogUris, ALoggerOfTheSecondVersionThatEndsBeforeItsByteFailsTheCreateAndL
       {"exec 5>&-\ncat <&3\n", "closed its descriptor 5 without a byte"}};
   for (const auto& [body, says] : loggers) {
     const std::string id = node().unique("silent");
-    const Output started = run_box(id, {"-d", "--log-uri", "binary-v2://" + script(body)}, {"/box", "wait"});
+    const Output started =
+        run_box(id, {"-d", "--log-uri", "binary-v2://" + script(body)}, {"/box", "wait"});
     EXPECT_NE(started.status, 0) << body;
     EXPECT_THAT(started.err, HasSubstr(says)) << body;
     node().remove(id);
-    EXPECT_TRUE(await([&] { return node().shim_pid(id) == -1 && !fs::exists(node().bundle(id)); })) << body;
+    EXPECT_TRUE(await([&] { return node().shim_pid(id) == -1 && !fs::exists(node().bundle(id)); }))
+        << body;
   }
 }
 
@@ -139,7 +150,9 @@ TEST_F(Streams, AReaderThatVanishesAndReturnsNeitherStopsNorKillsTheContainer) {
   ASSERT_TRUE(create(request).has_value());
   ASSERT_TRUE(tasks_->start("vanish").has_value());
   for (int round = 0; round < 3; ++round) {
-    EXPECT_TRUE(await([&] { return read_available(reader.get()).find("tick") != std::string::npos; })) << round;
+    EXPECT_TRUE(await([&] {
+      return read_available(reader.get()).find("tick") != std::string::npos;
+    })) << round;
     reader.reset();
     EXPECT_EQ(status("vanish"), containerd::STATUS_RUNNING);
     reader.reset(::open(request.stdout().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -186,8 +199,10 @@ TEST_F(Streams, TheContainersEndsBelongToTheUserOfItsNamespace) {
   ASSERT_TRUE(started.has_value());
   for (const char* fd : {"0", "1", "2"}) {
     struct stat status = {};
-    ASSERT_EQ(::stat(("/proc/" + std::to_string(started->pid()) + "/fd/" + fd).c_str(), &status), 0);
-    // runc gives the streams to the process's user, whoever owned them; the group stays as it was made.
+    ASSERT_EQ(::stat(("/proc/" + std::to_string(started->pid()) + "/fd/" + fd).c_str(), &status),
+              0);
+    // runc gives the streams to the process's user, whoever owned them; the group stays as it was
+    // made.
     EXPECT_EQ(status.st_gid, 23456U) << fd;
   }
 }

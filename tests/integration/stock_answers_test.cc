@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where clients noticed a difference to the stock shim: the answer that it gives, call by call. Each is asked of both
-// with WARD_TEST_STOCK=1; with another containerd (WARD_TEST_CONTAINERD) the stock shim is that one's own.
+// Where clients noticed a difference to the stock shim: the answer that it gives, call by call.
+// Each is asked of both with WARD_TEST_STOCK=1; with another containerd (WARD_TEST_CONTAINERD) the
+// stock shim is that one's own.
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -33,7 +34,9 @@ class StockAnswers : public TaskApiTest, public testing::WithParamInterface<cons
     EXPECT_EQ(reply->exit_status(), 0U);
     EXPECT_FALSE(has_end(*reply)) << reply->exited_at().seconds();
   }
-  static int lines(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
+  static int lines(const std::string& text) {
+    return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+  }
   std::string make_script(const fs::path& directory, const std::string& text) {
     const auto path = directory / "runtime-script";
     std::ofstream(path) << "#!/bin/sh\n" << text;
@@ -46,7 +49,9 @@ class StockAnswers : public TaskApiTest, public testing::WithParamInterface<cons
     return request;
   }
   static std::string log_of(const Bundle& bundle) { return bundle.path() / "log"; }
-  static std::string log_text(const Bundle& bundle) { return read_file(log_of(bundle), 16U << 20U).value_or("none"); }
+  static std::string log_text(const Bundle& bundle) {
+    return read_file(log_of(bundle), 16U << 20U).value_or("none");
+  }
 };
 
 TEST_P(StockAnswers, F10_ASessionThatWasNeverStartedIsDeletedWithoutAnEnd) {
@@ -80,7 +85,8 @@ TEST_P(StockAnswers, F11_ASessionWhoseProgramIsMissingStaysCreated) {
   wait.set_id(id);
   wait.set_exec_id("e");
   const char* version = !is_ward() && containerd_version().major >= 2 ? "v3" : "v2";
-  tasks_->begin("Wait", wait, version, [&](Result<std::string> answer) { waited = std::move(answer); });
+  tasks_->begin("Wait", wait, version,
+                [&](Result<std::string> answer) { waited = std::move(answer); });
   const auto expect_created = [&] {
     const auto state = tasks_->state(id, "e");
     ASSERT_TRUE(state.has_value());
@@ -94,7 +100,8 @@ TEST_P(StockAnswers, F11_ASessionWhoseProgramIsMissingStaysCreated) {
   };
   EXPECT_THAT(message_of(tasks_->start(id, "e")), HasSubstr("no such file"));
   expect_created();
-  ASSERT_TRUE(tasks_->run_until([&] { return waited.has_value(); })) << "who waited before is answered, too";
+  ASSERT_TRUE(tasks_->run_until([&] { return waited.has_value(); }))
+      << "who waited before is answered, too";
   if (is_ward()) {  // the stock shim dies of a second start
     EXPECT_THAT(message_of(tasks_->start(id, "e")), HasSubstr("no such file"));
     expect_created();
@@ -136,13 +143,13 @@ TEST_P(StockAnswers, F13_TheNoiseOfARuntimeThatFailsIsDroppedAndHoldsNothingUp) 
   if (!is_ward()) GTEST_SKIP() << "ctr alone can give it a runtime";
   const Bundle& bundle = make_bundle("noisy", {"/box", "wait"});
   const std::string noise = "head -c 2000000 /dev/zero | tr '\\0' x >&2\n";
-  const auto failing =
-      make_script(bundle.path(), "case \"$*\" in *create*)\n" + noise + "exit 1;; esac\nexec runc \"$@\"\n");
+  const auto failing = make_script(
+      bundle.path(), "case \"$*\" in *create*)\n" + noise + "exit 1;; esac\nexec runc \"$@\"\n");
   EXPECT_FALSE(create(logged(bundle, failing)).has_value());
   EXPECT_EQ(log_text(bundle), "");
-  const auto session =
-      make_script(bundle.path(), "case \"$*\" in *exec*) head -c 500000 /dev/zero >&2; exit 1;; *create*)\n" + noise +
-                                     "esac\nexec runc \"$@\"\n");
+  const auto session = make_script(
+      bundle.path(), "case \"$*\" in *exec*) head -c 500000 /dev/zero >&2; exit 1;; *create*)\n" +
+                         noise + "esac\nexec runc \"$@\"\n");
   const auto created = create(logged(bundle, session));
   ASSERT_TRUE(created.has_value()) << created.error().message;
   ASSERT_TRUE(tasks_->start("noisy").has_value());
@@ -158,7 +165,8 @@ TEST_P(StockAnswers, F13_TheNoiseOfARuntimeThatFailsIsDroppedAndHoldsNothingUp) 
 TEST_P(StockAnswers, F13_WhatARuntimeThatSucceedsSaysReachesTheClient) {
   const auto directory = node().directory() / carrier_;
   fs::create_directories(directory);
-  const auto noisy = make_script(directory, "case \"$*\" in *create*) echo warning >&2;; esac\nexec runc \"$@\"\n");
+  const auto noisy = make_script(
+      directory, "case \"$*\" in *create*) echo warning >&2;; esac\nexec runc \"$@\"\n");
   std::string seen;
   if (is_ward()) {
     const Bundle& bundle = make_bundle("warned", {"/box", "err"});
@@ -168,8 +176,8 @@ TEST_P(StockAnswers, F13_WhatARuntimeThatSucceedsSaysReachesTheClient) {
     ASSERT_TRUE(tasks_->remove("warned").has_value());
     seen = log_text(bundle);
   } else {
-    const Output run = node().ctr({"run", "--rm", "--runtime", GetParam(), "--runc-binary", noisy, kBoxImage,
-                                   node().unique("warned"), "/box", "err"});
+    const Output run = node().ctr({"run", "--rm", "--runtime", GetParam(), "--runc-binary", noisy,
+                                   kBoxImage, node().unique("warned"), "/box", "err"});
     EXPECT_EQ(run.status, 0) << run.err;
     seen = run.out + run.err;
   }
@@ -181,11 +189,12 @@ TEST_P(StockAnswers, F12_TheRuntimesWorkingDirectoryIsTheBundleInEveryVerb) {
   if (!is_ward()) GTEST_SKIP() << "ctr alone can give it a runtime";
   const Bundle& bundle = make_bundle("wrapped", {"/box", "wait"});
   const auto calls = (bundle.path() / "calls").string();
-  const auto wrapper = make_script(bundle.path(),
-                                   "grep -q ociVersion ./config.json || exit 9\nfor word; do case $word in "
-                                   "create|start|exec|pause|resume|kill|update|delete) echo $word "
-                                   "$(pwd) >>" +
-                                       calls + ";; esac; done\nexec runc \"$@\"\n");
+  const auto wrapper =
+      make_script(bundle.path(),
+                  "grep -q ociVersion ./config.json || exit 9\nfor word; do case $word in "
+                  "create|start|exec|pause|resume|kill|update|delete) echo $word "
+                  "$(pwd) >>" +
+                      calls + ";; esac; done\nexec runc \"$@\"\n");
   const auto created = create(with_runtime(bundle.create_request(), wrapper));
   ASSERT_TRUE(created.has_value()) << created.error().message;
   ASSERT_TRUE(tasks_->start("wrapped").has_value());
@@ -197,14 +206,16 @@ TEST_P(StockAnswers, F12_TheRuntimesWorkingDirectoryIsTheBundleInEveryVerb) {
     ASSERT_TRUE(tasks_->call<containerd::Empty>(method, which).has_value());
   containerd::UpdateTaskRequest update;
   update.set_id("wrapped");
-  update.mutable_resources()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+  update.mutable_resources()->set_type_url(
+      "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
   update.mutable_resources()->set_value("{}");
   (void)tasks_->call<containerd::Empty>("Update", update);
   ASSERT_TRUE(tasks_->kill("wrapped", SIGKILL, {}, true).has_value());
   ASSERT_TRUE(tasks_->wait("wrapped").has_value());
   ASSERT_TRUE(tasks_->remove("wrapped").has_value());
   const auto text = read_file(calls).value_or("");
-  for (const char* verb : {"create", "start", "exec", "pause", "resume", "update", "kill", "delete"}) {
+  for (const char* verb :
+       {"create", "start", "exec", "pause", "resume", "update", "kill", "delete"}) {
     EXPECT_THAT(text, HasSubstr(std::string(verb) + " " + bundle.path().string() + "\n"));
   }
 }
@@ -223,14 +234,16 @@ TEST_P(StockAnswers, F15_ASessionWhoseOutputIsHeldIsWaitedForAsLongAsItsContaine
 
 TEST_P(StockAnswers, F16_ATerminalIsOneDescriptor) {
   const std::string id = node().unique("tty");
-  Child child(node().ctr_command({"run", "--rm", "-t", "--runtime", GetParam(), kBoxImage, id, "/box", "ask"}),
+  Child child(node().ctr_command(
+                  {"run", "--rm", "-t", "--runtime", GetParam(), kBoxImage, id, "/box", "ask"}),
               node().environment(true));
   ASSERT_TRUE(child.await_output("ready")) << child.out();
   int terminals = 0;
   std::error_code ignored;
   const pid_t shim = node().shim_pid(id);
   ASSERT_GT(shim, 0);
-  for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(shim) + "/fd", ignored)) {
+  for (const auto& entry :
+       fs::directory_iterator("/proc/" + std::to_string(shim) + "/fd", ignored)) {
     if (fs::read_symlink(entry, ignored).string().find("ptmx") != std::string::npos) ++terminals;
   }
   EXPECT_EQ(terminals, 1);
@@ -240,8 +253,9 @@ TEST_P(StockAnswers, F16_ATerminalIsOneDescriptor) {
   EXPECT_EQ(child.wait(), 0) << child.out();
 }
 
-// A start says that the program was handed over to, not that it has forked yet. What is there when Pids is asked is in
-// the answer; Ward's start answers earlier than one that waits for a process of the runtime to end.
+// A start says that the program was handed over to, not that it has forked yet. What is there when
+// Pids is asked is in the answer; Ward's start answers earlier than one that waits for a process of
+// the runtime to end.
 TEST_P(StockAnswers, F14_PidsHasWhatWasThereWhenItWasAsked) {
   constexpr int kChildren = 4;
   const auto pids_of = [&](const std::string& id) {
@@ -263,7 +277,8 @@ TEST_P(StockAnswers, F14_PidsHasWhatWasThereWhenItWasAsked) {
   };
   for (int round = 0; round < 5; ++round) {
     const std::string id =
-        create_box("crowd-" + std::to_string(round), {"/box", "crowd", std::to_string(kChildren)}).id();
+        create_box("crowd-" + std::to_string(round), {"/box", "crowd", std::to_string(kChildren)})
+            .id();
     const auto started = tasks_->start(id);
     ASSERT_TRUE(started.has_value()) << message_of(started);
     std::set<std::uint32_t> before;

@@ -26,7 +26,8 @@ TEST_F(Robustness, AStormOfShortLivedChildrenLosesNoExitAndLeavesNoZombie) {
     EXPECT_EQ(output.status, 9) << output.err;
   }
   for (auto& session : sessions) session.join();
-  // A session that dies with children of its own: they become the container's init's, or the shim's.
+  // A session that dies with children of its own: they become the container's init's, or the
+  // shim's.
   EXPECT_EQ(exec_in(id, "holder", {"/box", "holder"}).status, 0);
   EXPECT_TRUE(await([&] { return zombies_of(node().name()).empty(); }, std::chrono::seconds(5)));
   expect_nothing_is_left_of(node(), id, "a storm of children");
@@ -38,7 +39,9 @@ class Storm : public TaskApiTest {
     TaskApiTest::SetUp();
     carriers_cgroups_ = cgroups_of(node().name()).size();
   }
-  static std::string output(const std::string& session) { return node().directory() / ("output-of-" + session); }
+  static std::string output(const std::string& session) {
+    return node().directory() / ("output-of-" + session);
+  }
 
   std::size_t carriers_cgroups_ = 0;
 };
@@ -48,7 +51,8 @@ TEST_F(Storm, OfOrphansIsReapedByTheShimWhichAnswersMeanwhile) {
   constexpr int kSessions = 3, kExecs = 10;
   const std::string children = long_forms() ? "20000" : "1000";
   const Bundle& bundle = make_bundle("orphans", {"/box", "wait"});
-  bundle.patch(R"({"linux":{"namespaces":[{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}})");
+  bundle.patch(
+      R"({"linux":{"namespaces":[{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}})");
   ASSERT_TRUE(create(bundle.create_request()));
   ASSERT_TRUE(tasks_->start("orphans"));
   int ended = 0;
@@ -89,9 +93,10 @@ TEST_F(Storm, OfOrphansIsReapedByTheShimWhichAnswersMeanwhile) {
     short_pause();
   }
   EXPECT_LT(longest, std::chrono::seconds(1)) << "until State was answered";
-  const std::string adopted =
-      children + " orphans, the last one adopted by " + std::to_string(node().shim_pid(carrier_)) + "\n";
-  for (int i = 0; i < kSessions; ++i) EXPECT_EQ(read_file(output("s" + std::to_string(i))).value_or(""), adopted);
+  const std::string adopted = children + " orphans, the last one adopted by " +
+                              std::to_string(node().shim_pid(carrier_)) + "\n";
+  for (int i = 0; i < kSessions; ++i)
+    EXPECT_EQ(read_file(output("s" + std::to_string(i))).value_or(""), adopted);
   EXPECT_TRUE(await([] { return zombies_of(node().name()).empty(); }, std::chrono::seconds(5)))
       << testing::PrintToString(zombies_of(node().name()));
 }
@@ -119,7 +124,8 @@ TEST_F(Storm, OfForksWithinALimitOfProcessesIsKilledAndDeleted) {
   EXPECT_EQ(tasks_->wait("bomb")->exit_status(), 128U + SIGKILL);
   const auto removed = tasks_->remove("bomb");
   EXPECT_TRUE(removed) << removed.error().message;
-  EXPECT_TRUE(await([&] { return cgroups_of(node().name()).size() == carriers_cgroups_; })) << "its cgroups stay";
+  EXPECT_TRUE(await([&] { return cgroups_of(node().name()).size() == carriers_cgroups_; }))
+      << "its cgroups stay";
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Somebody else speaks to the socket over which the runtime delivers seccomp listeners. The strangers here know more
-// than they could: they are root, and have read the nonce.
+// Somebody else speaks to the socket over which the runtime delivers seccomp listeners. The
+// strangers here know more than they could: they are root, and have read the nonce.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -27,12 +27,16 @@ class Stranger : public GuardedTest {
   }
   static std::string message(const std::string& id, const std::string& claimed) {
     const Json config = Json::parse(std::ifstream(node().bundle(id) / "config.json"));
-    const Json state{
-        {"ociVersion", "1.0.2"},
-        {"fds", {"seccompFd"}},
-        {"pid", 1},
-        {"metadata", config["linux"]["seccomp"]["listenerMetadata"]},
-        {"state", {{"ociVersion", "1.0.2"}, {"id", claimed}, {"status", "creating"}, {"pid", 1}, {"bundle", "/"}}}};
+    const Json state{{"ociVersion", "1.0.2"},
+                     {"fds", {"seccompFd"}},
+                     {"pid", 1},
+                     {"metadata", config["linux"]["seccomp"]["listenerMetadata"]},
+                     {"state",
+                      {{"ociVersion", "1.0.2"},
+                       {"id", claimed},
+                       {"status", "creating"},
+                       {"pid", 1},
+                       {"bundle", "/"}}}};
     return state.dump();
   }
   // A live seccomp listener, of a filter that allows everything, in a process of its own.
@@ -40,15 +44,17 @@ class Stranger : public GuardedTest {
     sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     const sock_fprog program{1, &allow};
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
-    return static_cast<int>(
-        ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                      SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
   }
   // 0: the shim hung up on it, 1: it kept the connection, else the attempt itself failed.
-  static int offer_as_a_stranger(const std::filesystem::path& socket, const std::string& text, bool real_listener) {
+  static int offer_as_a_stranger(const std::filesystem::path& socket, const std::string& text,
+                                 bool real_listener) {
     const pid_t child = ::fork();
     if (child == 0) {
       const auto connection = connect_unix(socket);
-      const int listener = real_listener ? install_listener() : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+      const int listener =
+          real_listener ? install_listener() : ::open("/dev/null", O_RDONLY | O_CLOEXEC);
       if (!connection || listener < 0) ::_exit(2);
       (void)!send_descriptors(*connection, text, {listener}).has_value();
       pollfd hang_up{connection->get(), POLLRDHUP, 0};
@@ -65,8 +71,10 @@ TEST_F(Stranger, S03_I3_AListenerFromAnybodyButTheRuntimeIsRefusedAndNothingChan
   const auto socket = listener_socket(id);
   for (const std::string& text :
        {message(id, id), message(id, "nobody-knows"), std::string("{}"), std::string("garbage")})
-    for (const bool real : {true, false}) EXPECT_EQ(offer_as_a_stranger(socket, text, real), 0) << text << real;
-  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out, "novel -1 1\n");
+    for (const bool real : {true, false})
+      EXPECT_EQ(offer_as_a_stranger(socket, text, real), 0) << text << real;
+  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out,
+            "novel -1 1\n");
   node().poke(id, "mkdir");
   await_violation(id);
   node().remove(id);
@@ -82,8 +90,10 @@ TEST_F(Stranger, S03_SilentConnectionsDuringAStartNeitherHijackNorDelayIt) {
     silent.push_back(std::move(*connection));
   }
   const auto before = std::chrono::steady_clock::now();
-  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out, "novel -1 1\n");
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(1900)) << "it did not wait for them";
+  EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "novel"}).out,
+            "novel -1 1\n");
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(1900))
+      << "it did not wait for them";
   for (const auto& connection : silent) {
     pollfd hang_up{connection.get(), POLLRDHUP, 0};
     EXPECT_EQ(::poll(&hang_up, 1, 10'000), 1) << "nobody is listened to for ever";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mode supervise: a rehearsal that takes nothing from the container, and what becomes of it when it is switched to
-// enforce while it runs.
+// Mode supervise: a rehearsal that takes nothing from the container, and what becomes of it when it
+// is switched to enforce while it runs.
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -13,14 +13,15 @@ using testing::Not;
 class Supervise : public GuardedTest {};
 
 TEST_F(Supervise, F08_AContainerKeepsWhatItHas) {
-  const Output stock =
-      node().ctr({"run", "--rm", "--runtime", kRuncRuntime, kBoxImage, node().unique("stock"), "/box", "status"});
+  const Output stock = node().ctr({"run", "--rm", "--runtime", kRuncRuntime, kBoxImage,
+                                   node().unique("stock"), "/box", "status"});
   std::string kept = stock.out;
   // The filter is the one thing that is added.
   kept.replace(kept.find("Seccomp:\t0"), 10, "Seccomp:\t2");
   EXPECT_EQ(run_box(node().unique("supervise"), {"/box", "status"}).out, kept);
-  EXPECT_EQ(run_box(node().unique("supervise"), {"/box", "attack", "raw", "novel", "fchmodat2"}).out,
-            "raw 3 0\nnovel -1 14\nfchmodat2 -1 9\n");
+  EXPECT_EQ(
+      run_box(node().unique("supervise"), {"/box", "attack", "raw", "novel", "fchmodat2"}).out,
+      "raw 3 0\nnovel -1 14\nfchmodat2 -1 9\n");
 }
 
 TEST_F(Supervise, F08_ASwitchToEnforceSaysThatCapabilitiesAreTheContainersOwnUntilItsNextStart) {
@@ -30,18 +31,19 @@ TEST_F(Supervise, F08_ASwitchToEnforceSaysThatCapabilitiesAreTheContainersOwnUnt
   EXPECT_EQ(ward_json({"status"})["partly_enforced"], 0);
   const Output switched = node().ward({"mode", id, "enforce", "--reason", "rehearsed long enough"});
   ASSERT_EQ(switched.status, 0) << switched.err;
-  EXPECT_THAT(switched.out, AllOf(HasSubstr(node().containerd_namespace() + "/" + id), HasSubstr("mode enforce"),
-                                  HasSubstr("capabilities")));
+  EXPECT_THAT(switched.out, AllOf(HasSubstr(node().containerd_namespace() + "/" + id),
+                                  HasSubstr("mode enforce"), HasSubstr("capabilities")));
   EXPECT_EQ(row(id)["mode"], "enforce") << "when it is answered it is so";
   EXPECT_THAT(row(id)["partly"].get<std::string>(), HasSubstr("capabilities"));
   EXPECT_THAT(node().ward({"ps"}).out, HasSubstr("capabilities: own until the next start"));
-  EXPECT_EQ(ward_json({"status"})["partly_enforced"], 1) << "whoever gates on it must not take it for enforced";
+  EXPECT_EQ(ward_json({"status"})["partly_enforced"], 1)
+      << "whoever gates on it must not take it for enforced";
   EXPECT_THAT(node().ward({"status"}).out, HasSubstr("1 only partly enforced"));
   std::vector<Json> changes;
   ASSERT_TRUE(await([&] { return !(changes = events(id, "mode-changed")).empty(); }));
   EXPECT_THAT(changes.front()["reason"].get<std::string>(),
-              AllOf(HasSubstr("from supervise to enforce; capabilities"), HasSubstr(": own until the next start"),
-                    HasSubstr("rehearsed long enough")));
+              AllOf(HasSubstr("from supervise to enforce; capabilities"),
+                    HasSubstr(": own until the next start"), HasSubstr("rehearsed long enough")));
   // What starts now starts enforced.
   const Output session = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "status"});
   EXPECT_THAT(session.out, HasSubstr("CapBnd:\t0000000000000021\n"));
@@ -56,10 +58,12 @@ TEST_F(Supervise, F08_NetRawWorksAfterTheSwitchAndIsTold) {
   std::string text = box_profile();
   text.replace(text.find("name: box"), 9, "name: raw");
   text.replace(text.find("      - write"), 13,
-               "      - {name: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}]}\n"
+               "      - {name: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: "
+               "[SOCK_RAW]}]}\n"
                "      - write");
   text +=
-      "  accept: [{syscall: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: [SOCK_RAW]}], "
+      "  accept: [{syscall: socket, args: [{index: 0, oneOf: [AF_INET]}, {index: 1, oneOf: "
+      "[SOCK_RAW]}], "
       "reason: the test opens one}]\n";
   node().write_profile("raw", text);
   node().write_policy("raw", R"(apiVersion: ward.dev/v1alpha1
@@ -70,7 +74,8 @@ spec:
     - {match: {containers: ["rawly-*"]}, mode: supervise, profile: raw}
 )");
   ASSERT_TRUE(await([] {
-    return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") != std::string::npos;
+    return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") !=
+           std::string::npos;
   }));
   const std::string id = start_watched("rawly");
   ASSERT_EQ(row(id)["mode"], "supervise");
@@ -82,7 +87,8 @@ spec:
   EXPECT_EQ(row(id)["state"], "RUNNING");
   EXPECT_THAT(row(id)["partly"].get<std::string>(), HasSubstr("capabilities"));
   // A session that starts now has it no more, and neither has the container after its next start.
-  const Output session = node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "raw"});
+  const Output session =
+      node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "raw"});
   EXPECT_THAT(session.out, HasSubstr("raw -1 1\n"));
   node().remove(id);
 }
@@ -94,7 +100,8 @@ TEST_F(Supervise, F08_OnlyWhatHasAFilterOfWardIsSwitchedAndTwiceIsOnce) {
   for (const std::string& id : {off, learns}) {
     const Output refused = node().ward({"mode", id, "enforce"});
     EXPECT_EQ(refused.status, 1);
-    EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("has no filter of Ward"), HasSubstr("start it anew")));
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("has no filter of Ward"),
+                                   HasSubstr("start it anew")));
   }
   const Output nobody = node().ward({"mode", "nobody", "enforce"});
   EXPECT_EQ(nobody.status, 1);
@@ -110,7 +117,8 @@ TEST_F(Supervise, F08_OnlyWhatHasAFilterOfWardIsSwitchedAndTwiceIsOnce) {
   ASSERT_EQ(node().ward({"mode", id, "supervise"}).status, 0);
   EXPECT_THAT(row(id)["note"].get<std::string>(), HasSubstr("what was cut at its start stays cut"));
   node().poke(id, "unshare");
-  EXPECT_EQ(await_violation(id)["outcome"], "denied") << "the danger set is denied in supervise, too";
+  EXPECT_EQ(await_violation(id)["outcome"], "denied")
+      << "the danger set is denied in supervise, too";
   for (const std::string& one : {off, learns, id}) node().remove(one);
 }
 
@@ -138,7 +146,10 @@ spec:
   rules:
     - {match: {containers: ["older-*"]}, mode: enforce, profile: older}
 )");
-    await([] { return node().ward({"--output", "json", "profile", "list"}).out.find("older") != std::string::npos; });
+    await([] {
+      return node().ward({"--output", "json", "profile", "list"}).out.find("older") !=
+             std::string::npos;
+    });
   }
 };
 
@@ -154,8 +165,8 @@ TEST_F(Newer, F06_ACallThatTheProfileDoesNotKnowIsEnosysRecordedAndCostsNothing)
   EXPECT_TRUE(events(id, "quarantined").empty());
 }
 
-// Numbers that this node's libseccomp has no name for: some that Linux has, one that it will have, one beyond all
-// tables.
+// Numbers that this node's libseccomp has no name for: some that Linux has, one that it will have,
+// one beyond all tables.
 TEST_F(Newer, F06_ACallWithoutANameHereIsEnosysCostsNothingAndStatusSaysSo) {
   for (const char* prefix : {"older", "quarantine", "kill", "supervise"}) {
     const std::string id = node().unique(prefix);
@@ -166,16 +177,20 @@ TEST_F(Newer, F06_ACallWithoutANameHereIsEnosysCostsNothingAndStatusSaysSo) {
   }
   const std::string newest = ward_json({"status"})["newest_call"];
   EXPECT_THAT(newest, testing::MatchesRegex("[a-z0-9_]+ \\([0-9]+\\)"));
-  EXPECT_THAT(node().ward({"status"}).out, HasSubstr("named to " + newest + "; newer ones are answered ENOSYS"));
+  EXPECT_THAT(node().ward({"status"}).out,
+              HasSubstr("named to " + newest + "; newer ones are answered ENOSYS"));
 }
 
 TEST_F(Newer, F06_ARecordingKeepsTheNumber) {
   if (ward_json({"status"})["recorder"].get<std::string>().find("none") == 0)
     GTEST_SKIP() << "nothing is recorded here";
   const std::string id = node().unique("learn");
-  EXPECT_EQ(run_box(id, {"/box", "attack", "unnamed", "beyond"}).out, "unnamed -1 38\nbeyond -1 38\n");
+  EXPECT_EQ(run_box(id, {"/box", "attack", "unnamed", "beyond"}).out,
+            "unnamed -1 38\nbeyond -1 38\n");
   Json recording;
-  ASSERT_TRUE(await([&] { return (recording = ward_json({"learn", "show", "learned"}))["runs"].size() == 1; }));
+  ASSERT_TRUE(await([&] {
+    return (recording = ward_json({"learn", "show", "learned"}))["runs"].size() == 1;
+  }));
   EXPECT_THAT(recording["warnings"].dump(), HasSubstr("call numbers 500, 600 have no name here"));
   EXPECT_EQ(recording["lost_events"], 0);
   const Json generated = ward_json({"profile", "generate", "learned"});

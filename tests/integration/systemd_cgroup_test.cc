@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containers whose cgroup is a scope of systemd (SystemdCgroup, what kubeadm sets up), on a host that systemd runs.
+// Containers whose cgroup is a scope of systemd (SystemdCgroup, what kubeadm sets up), on a host
+// that systemd runs.
 #include <fstream>
 
 #include "lib/linux/cgroup_controllers.h"
@@ -33,9 +34,11 @@ class SystemdCgroup : public GuardedTest {
   static std::string scope(const std::string& id) { return node().name() + "-" + id + ".scope"; }
   static std::string start(const std::string& prefix, const std::vector<std::string>& command) {
     std::string id = node().unique(prefix);
-    const Output started = node().ctr(run_arguments(
-        id, {"-d", "--runtime-config-path", config().string(), "--cgroup", "system.slice:" + node().name() + ":" + id},
-        command));
+    const Output started =
+        node().ctr(run_arguments(id,
+                                 {"-d", "--runtime-config-path", config().string(), "--cgroup",
+                                  "system.slice:" + node().name() + ":" + id},
+                                 command));
     EXPECT_EQ(started.status, 0) << started.err;
     return id;
   }
@@ -47,7 +50,8 @@ class SystemdCgroup : public GuardedTest {
     return run({"systemctl", "show", "--property=ActiveState,LoadState", scope(id)}).out;
   }
   static bool scope_is_gone(const std::string& id) {
-    return await([&] { return state_of_scope(id).find("LoadState=not-found") != std::string::npos; });
+    return await(
+        [&] { return state_of_scope(id).find("LoadState=not-found") != std::string::npos; });
   }
 };
 
@@ -67,12 +71,15 @@ TEST_F(SystemdCgroup, AContainerLivesAndEndsInItsScope) {
 
   containerd::UpdateTaskRequest request;
   request.set_id(id);
-  request.mutable_resources()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+  request.mutable_resources()->set_type_url(
+      "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
   request.mutable_resources()->set_value(R"({"pids":{"limit":55}})");
-  const auto updated = TaskClient(node().shim_socket(id)).call<containerd::Empty>("Update", request);
+  const auto updated =
+      TaskClient(node().shim_socket(id)).call<containerd::Empty>("Update", request);
   EXPECT_TRUE(updated.has_value()) << updated.error().message;
   EXPECT_EQ(read_cgroup_value(directory / "pids.max"), 55U);
-  EXPECT_THAT(run({"systemctl", "show", "--property=TasksMax", scope(id)}).out, HasSubstr("TasksMax=55"));
+  EXPECT_THAT(run({"systemctl", "show", "--property=TasksMax", scope(id)}).out,
+              HasSubstr("TasksMax=55"));
 
   expect_nothing_is_left_of(node(), id, "in a scope");
   EXPECT_TRUE(scope_is_gone(id)) << state_of_scope(id);
@@ -97,7 +104,8 @@ TEST_F(SystemdCgroup, I6_AViolationIsContainedInItsScope) {
 
   const std::string killed = start("kill", watched);
   node().poke(killed, "unshare");
-  EXPECT_TRUE(await([&] { return node().task_status(killed) == "STOPPED"; })) << node().task_status(killed);
+  EXPECT_TRUE(await([&] { return node().task_status(killed) == "STOPPED"; }))
+      << node().task_status(killed);
   expect_nothing_is_left_of(node(), killed, "killed in a scope");
   EXPECT_TRUE(scope_is_gone(killed)) << state_of_scope(killed);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Task service itself, call by call: codes in every state, ids, waits, what does not need the runtime. Containers
-// of the test's own are made in the shim of one that containerd knows.
+// The Task service itself, call by call: codes in every state, ids, waits, what does not need the
+// runtime. Containers of the test's own are made in the shim of one that containerd knows.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -14,7 +14,8 @@ namespace {
 class TaskApi : public TaskApiTest {
  protected:
   // Every method that names a container, and its code.
-  std::map<std::string, Code> ask_everything(const std::string& id, const std::string& exec_id = {}) {
+  std::map<std::string, Code> ask_everything(const std::string& id,
+                                             const std::string& exec_id = {}) {
     const auto ask = [&](const char* method, auto request) {
       request.set_id(id);
       return code_of(tasks_->call<containerd::Empty>(method, request));
@@ -29,7 +30,8 @@ class TaskApi : public TaskApiTest {
     exec.mutable_spec()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
     exec.mutable_spec()->set_value(R"({"args":["/box","true"],"cwd":"/"})");
     containerd::UpdateTaskRequest update;
-    update.mutable_resources()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
+    update.mutable_resources()->set_type_url(
+        "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources");
     update.mutable_resources()->set_value("{}");
     return {{"State", ask_process("State", containerd::StateRequest())},
             {"Kill", ask_process("Kill", kill)},
@@ -45,7 +47,8 @@ class TaskApi : public TaskApiTest {
 
 TEST_F(TaskApi, AnUnknownContainerIsNotFoundInEveryCallButConnectAndShutdown) {
   for (const auto& [method, code] : ask_everything("nobody")) {
-    EXPECT_EQ(code, method == "Connect" || method == "Shutdown" ? Code::kOk : Code::kNotFound) << method;
+    EXPECT_EQ(code, method == "Connect" || method == "Shutdown" ? Code::kOk : Code::kNotFound)
+        << method;
   }
   EXPECT_EQ(tasks_->state("nobody").error().message, "container not created");
   EXPECT_EQ(code_of(tasks_->start("nobody")), Code::kNotFound);
@@ -70,7 +73,8 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
   EXPECT_EQ(code_of(pause("Pause")), Code::kFailedPrecondition);
   EXPECT_EQ(pause("Pause").error().message, "cannot pause task in created state");
   EXPECT_EQ(code_of(pause("Resume")), Code::kFailedPrecondition);
-  for (const auto& [method, code] : ask_everything(id)) EXPECT_EQ(code, Code::kOk) << method << " of a created one";
+  for (const auto& [method, code] : ask_everything(id))
+    EXPECT_EQ(code, Code::kOk) << method << " of a created one";
   EXPECT_EQ(code_of(tasks_->start(id, "new")), Code::kFailedPrecondition);
   EXPECT_EQ(code_of(tasks_->remove(id, "new")), Code::kOk);
   // running
@@ -79,7 +83,8 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
   EXPECT_EQ(code_of(tasks_->start(id)), Code::kFailedPrecondition);
   EXPECT_EQ(tasks_->remove(id).error().message, "cannot delete a running process");
   EXPECT_EQ(code_of(pause("Resume")), Code::kFailedPrecondition);
-  for (const auto& [method, code] : ask_everything(id)) EXPECT_EQ(code, Code::kOk) << method << " of a running one";
+  for (const auto& [method, code] : ask_everything(id))
+    EXPECT_EQ(code, Code::kOk) << method << " of a running one";
   EXPECT_EQ(code_of(tasks_->remove(id, "new")), Code::kOk);
   // paused
   ASSERT_TRUE(pause("Pause").has_value());
@@ -88,7 +93,8 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
   EXPECT_EQ(code_of(tasks_->start(id)), Code::kFailedPrecondition);
   EXPECT_EQ(code_of(tasks_->remove(id)), Code::kFailedPrecondition);
   for (const auto& [method, code] : ask_everything(id)) {
-    EXPECT_EQ(code, method == "Exec" ? Code::kFailedPrecondition : Code::kOk) << method << " of a paused one";
+    EXPECT_EQ(code, method == "Exec" ? Code::kFailedPrecondition : Code::kOk)
+        << method << " of a paused one";
   }
   ASSERT_TRUE(pause("Resume").has_value());
   // stopped
@@ -98,7 +104,8 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
   EXPECT_EQ(ended->exit_status(), 42U);
   EXPECT_EQ(status(id), containerd::STATUS_STOPPED);
   EXPECT_EQ(tasks_->state(id)->exit_status(), 42U);
-  for (const char* method : {"Pause", "Resume"}) EXPECT_EQ(code_of(pause(method)), Code::kFailedPrecondition) << method;
+  for (const char* method : {"Pause", "Resume"})
+    EXPECT_EQ(code_of(pause(method)), Code::kFailedPrecondition) << method;
   EXPECT_EQ(code_of(tasks_->start(id)), Code::kFailedPrecondition);
   for (const auto& [method, code] : ask_everything(id)) {
     const Code expected = method == "Kill"                         ? Code::kNotFound
@@ -112,7 +119,8 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
   EXPECT_EQ(deleted->exit_status(), 42U);
   // deleted
   for (const auto& [method, code] : ask_everything(id)) {
-    EXPECT_EQ(code, method == "Connect" || method == "Shutdown" ? Code::kOk : Code::kNotFound) << method;
+    EXPECT_EQ(code, method == "Connect" || method == "Shutdown" ? Code::kOk : Code::kNotFound)
+        << method;
   }
   EXPECT_EQ(code_of(tasks_->remove(id)), Code::kNotFound);
 }
@@ -120,13 +128,15 @@ TEST_F(TaskApi, ACallInTheWrongStateSaysSoAndChangesNothing) {
 TEST_F(TaskApi, AnExecSessionHasStatesOfItsOwn) {
   const std::string id = start_box("sessions").id();
   for (const auto& [method, code] : ask_everything(id, "nobody")) {
-    const bool of_a_process = method == "State" || method == "Kill" || method == "ResizePty" || method == "CloseIO";
+    const bool of_a_process =
+        method == "State" || method == "Kill" || method == "ResizePty" || method == "CloseIO";
     EXPECT_EQ(code == Code::kNotFound, of_a_process) << method;
   }
   EXPECT_EQ(tasks_->state(id, "nobody").error().message, "process does not exist nobody");
   ASSERT_TRUE(tasks_->exec(id, "e1", {"/box", "wait"}).has_value());
   EXPECT_EQ(code_of(tasks_->exec(id, "e1", {"/box", "wait"})), Code::kAlreadyExists);
-  EXPECT_THAT(tasks_->exec(id, "e1", {"/box", "wait"}).error().message, testing::StartsWith("id e1: already exists"))
+  EXPECT_THAT(tasks_->exec(id, "e1", {"/box", "wait"}).error().message,
+              testing::StartsWith("id e1: already exists"))
       << "the stock shim's words, and then where and what to do";
   EXPECT_EQ(tasks_->kill(id, SIGTERM, "e1").error().message, "process not created");
   EXPECT_EQ(status(id, "e1"), containerd::STATUS_CREATED);
@@ -142,7 +152,8 @@ TEST_F(TaskApi, AnExecSessionHasStatesOfItsOwn) {
   pids.set_id(id);
   const auto listed = tasks_->call<containerd::PidsResponse>("Pids", pids);
   ASSERT_TRUE(listed.has_value());
-  EXPECT_EQ(listed->processes_size(), 2) << "the init and this session; one that was not started is no process";
+  EXPECT_EQ(listed->processes_size(), 2)
+      << "the init and this session; one that was not started is no process";
   for (const auto& process : listed->processes()) {
     containerd::ProcessDetails details;
     ASSERT_TRUE(details.ParseFromString(process.info().value()));
@@ -159,16 +170,18 @@ TEST_F(TaskApi, AnExecSessionHasStatesOfItsOwn) {
 TEST_F(TaskApi, IdsThatAreNoNamesOfFilesAreInvalidAndLeaveNothing) {
   const Bundle& bundle = make_bundle("odd", {"/box", "true"});
   for (const std::string& id :
-       {std::string(), std::string("../up"), std::string("a/b"), std::string("."), std::string("-rf"),
-        std::string("a b"), std::string("a\nb"), std::string("a\0b", 3), std::string(77, 'a'), std::string("\xc3\xa9"),
-        std::string("\xff\xfe"), std::string("x--y")}) {
+       {std::string(), std::string("../up"), std::string("a/b"), std::string("."),
+        std::string("-rf"), std::string("a b"), std::string("a\nb"), std::string("a\0b", 3),
+        std::string(77, 'a'), std::string("\xc3\xa9"), std::string("\xff\xfe"),
+        std::string("x--y")}) {
     auto request = bundle.create_request();
     request.set_id(id);
     EXPECT_EQ(code_of(create(request)), Code::kInvalidArgument) << testing::PrintToString(id);
     EXPECT_EQ(code_of(tasks_->exec(carrier_, id, {"/box", "true"})), Code::kInvalidArgument)
         << testing::PrintToString(id);
   }
-  for (const std::string& path : {std::string(), std::string("relative"), bundle.path().string() + "/missing"}) {
+  for (const std::string& path :
+       {std::string(), std::string("relative"), bundle.path().string() + "/missing"}) {
     auto request = bundle.create_request();
     request.set_bundle(path);
     EXPECT_FALSE(create(request).has_value()) << path;
@@ -180,8 +193,9 @@ TEST_F(TaskApi, ASecondCreateOfAnIdIsRefusedWhileTheFirstIsOnItsWayAndAfterwards
   const Bundle& bundle = make_bundle("twice", {"/box", "wait"});
   std::vector<Code> codes;
   for (int i = 0; i < 2; ++i) {
-    tasks_->begin("Create", bundle.create_request(), "v2",
-                  [&codes](const Result<std::string>& answer) { codes.push_back(code_of(answer)); });
+    tasks_->begin(
+        "Create", bundle.create_request(), "v2",
+        [&codes](const Result<std::string>& answer) { codes.push_back(code_of(answer)); });
   }
   ASSERT_TRUE(tasks_->run_until([&] { return codes.size() == 2; }));
   EXPECT_THAT(codes, testing::UnorderedElementsAre(Code::kOk, Code::kAlreadyExists));
@@ -243,13 +257,16 @@ TEST_F(TaskApi, KillAllReachesEveryProcessOfAContainerInTheHostsPidNamespace) {
   ASSERT_TRUE(tasks_->start("host-pid").has_value());
   containerd::PidsRequest pids;
   pids.set_id("host-pid");
-  const auto count = [&] { return tasks_->call<containerd::PidsResponse>("Pids", pids)->processes_size(); };
+  const auto count = [&] {
+    return tasks_->call<containerd::PidsResponse>("Pids", pids)->processes_size();
+  };
   ASSERT_TRUE(await([&] { return count() == 5; }));
   const auto listed = tasks_->call<containerd::PidsResponse>("Pids", pids);
   ASSERT_TRUE(tasks_->kill("host-pid", SIGKILL, {}, true).has_value());
   EXPECT_EQ(tasks_->wait("host-pid")->exit_status(), 137U);
   for (const auto& process : listed->processes()) {
-    EXPECT_TRUE(await([&] { return ::kill(static_cast<pid_t>(process.pid()), 0) != 0; })) << process.pid();
+    EXPECT_TRUE(await([&] { return ::kill(static_cast<pid_t>(process.pid()), 0) != 0; }))
+        << process.pid();
   }
 }
 
@@ -257,7 +274,8 @@ TEST_F(TaskApi, AThousandWaitsCostLessThanAMebibyteAndAllAreAnswered) {
   const std::string id = start_box("waits").id();
   const pid_t shim = node().shim_pid(carrier_);
   const auto private_kib = [shim] {
-    std::istringstream lines(read_file("/proc/" + std::to_string(shim) + "/smaps_rollup").value_or(""));
+    std::istringstream lines(
+        read_file("/proc/" + std::to_string(shim) + "/smaps_rollup").value_or(""));
     for (std::string key; lines >> key;) {
       long value = 0;
       if (key == "Private_Dirty:" && lines >> value) return value;
@@ -275,7 +293,8 @@ TEST_F(TaskApi, AThousandWaitsCostLessThanAMebibyteAndAllAreAnswered) {
       if (answer && response.ParseFromString(*answer) && response.exit_status() == 137) ++answered;
     });
   }
-  EXPECT_EQ(status(id), containerd::STATUS_RUNNING) << "answered after all the waits that came before it";
+  EXPECT_EQ(status(id), containerd::STATUS_RUNNING)
+      << "answered after all the waits that came before it";
   const long after = private_kib();
   std::printf("1000 waits: %ld KiB\n", after - before);
 #ifndef __SANITIZE_ADDRESS__  // whose own books cost more than what is measured

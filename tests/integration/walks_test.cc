@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walks of README.md and docs/, run from their own text on a fresh node: every block that says walk=NAME, page
-// after page, is one script of one shell, as somebody would paste it. What a `console` block shows is compared with
-// what its commands say (tests/support/page_blocks.h).
+// The walks of README.md and docs/, run from their own text on a fresh node: every block that says
+// walk=NAME, page after page, is one script of one shell, as somebody would paste it. What a
+// `console` block shows is compared with what its commands say (tests/support/page_blocks.h).
 #include <sys/mount.h>
 
 #include <cerrno>
@@ -28,11 +28,12 @@ constexpr std::chrono::minutes kPatienceForAWalk{3};
 class OwnCopy {
  public:
   OwnCopy(fs::path directory, const fs::path& scratch) : directory_(std::move(directory)) {
-    const fs::path upper = scratch / "upper" / directory_.filename(), work = scratch / "work" / directory_.filename();
+    const fs::path upper = scratch / "upper" / directory_.filename(),
+                   work = scratch / "work" / directory_.filename();
     fs::create_directories(upper);
     fs::create_directories(work);
-    const std::string options =
-        "lowerdir=" + directory_.string() + ",upperdir=" + upper.string() + ",workdir=" + work.string();
+    const std::string options = "lowerdir=" + directory_.string() + ",upperdir=" + upper.string() +
+                                ",workdir=" + work.string();
     EXPECT_EQ(::mount("overlay", directory_.c_str(), "overlay", 0, options.c_str()), 0)
         << directory_ << ": " << std::strerror(errno);
   }
@@ -57,7 +58,8 @@ class FreshNode {
     node_ = std::make_unique<Node>();
     node_->use_usual_places();
     node_->start_containerd();
-    for (const auto& [name, program] : {std::pair{"ward", ward_binary()}, std::pair{"wardd", wardd_binary()}})
+    for (const auto& [name, program] :
+         {std::pair{"ward", ward_binary()}, std::pair{"wardd", wardd_binary()}})
       fs::create_symlink(program, node_->directory() / "bin" / name);
     fs::create_directories(node_->directory() / "walk");
     fs::create_symlink(fs::current_path() / "scripts", node_->directory() / "walk/scripts");
@@ -102,8 +104,8 @@ std::vector<Command> read_walk(const std::string& name) {
 std::string script_of(const std::vector<Command>& commands, const fs::path& directory) {
   std::string script = "cd '" + directory.string() + "'\n";
   for (std::size_t i = 0; i < commands.size(); ++i) {
-    script += "exec >'" + std::to_string(i) + ".out' 2>&1\nset " + (commands[i].is_shown ? "+e" : "-e") + "\n" +
-              commands[i].text;
+    script += "exec >'" + std::to_string(i) + ".out' 2>&1\nset " +
+              (commands[i].is_shown ? "+e" : "-e") + "\n" + commands[i].text;
   }
   return script;
 }
@@ -113,8 +115,8 @@ class Walks : public testing::Test {
   void SetUp() override {
     const char* cgroups = std::getenv("WARD_TEST_CGROUPS");
     if (cgroups != nullptr && std::string(cgroups) == "v2")
-      GTEST_SKIP()
-          << "the pages' ctr sets cpu shares, and the unified hierarchy of a hybrid host has no cpu controller";
+      GTEST_SKIP() << "the pages' ctr sets cpu shares, and the unified hierarchy of a hybrid host "
+                      "has no cpu controller";
   }
 
   static void walk(const std::string& name) {
@@ -130,7 +132,8 @@ class Walks : public testing::Test {
       std::ifstream file(directory / (std::to_string(i) + ".out"));
       std::stringstream text;
       text << file.rdbuf();
-      said.push_back(std::regex_replace(text.str(), std::regex(fresh.node().containerd_namespace()), "default"));
+      said.push_back(std::regex_replace(text.str(), std::regex(fresh.node().containerd_namespace()),
+                                        "default"));
       all += commands[i].where + "\n" + commands[i].text + said.back() + "\n";
     }
     if (std::getenv("WARD_TEST_SHOW") != nullptr) std::puts(all.c_str());
@@ -141,7 +144,8 @@ class Walks : public testing::Test {
           << commands[i].where << " `" << commands[i].text << "` says\n"
           << said[i];
     }
-    EXPECT_EQ(fresh.node().ctr({"container", "ls", "-q"}).out, "") << "the walk does not clear away what it made";
+    EXPECT_EQ(fresh.node().ctr({"container", "ls", "-q"}).out, "")
+        << "the walk does not clear away what it made";
   }
 };
 
@@ -154,7 +158,8 @@ TEST_F(Walks, F31_EveryWalkOfThePagesIsOneOfThese) {
   for (const Block& block : blocks_of_all_pages()) {
     const auto mark = block.marks.find("walk");
     if (mark == block.marks.end()) continue;
-    EXPECT_EQ(run.count(mark->second), 1U) << block.where() << ": no test runs the walk '" << mark->second << "'";
+    EXPECT_EQ(run.count(mark->second), 1U)
+        << block.where() << ": no test runs the walk '" << mark->second << "'";
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardd and shims where the node has run out of something that the kernel counts: inotify instances, descriptors.
-// WARD_TEST_LONG=1 asks for as many containers as once used up all inotify instances of a node.
+// wardd and shims where the node has run out of something that the kernel counts: inotify
+// instances, descriptors. WARD_TEST_LONG=1 asks for as many containers as once used up all inotify
+// instances of a node.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -43,7 +44,8 @@ rlim_t limit_of(pid_t pid, rlim_t wanted) {
 bool may_raise_limits() {
   std::ifstream status("/proc/self/status");
   for (std::string word; status >> word;) {
-    if (word == "CapEff:" && status >> word) return (std::stoull(word, nullptr, 16) >> 24U & 1U) != 0;
+    if (word == "CapEff:" && status >> word)
+      return (std::stoull(word, nullptr, 16) >> 24U & 1U) != 0;
   }
   return false;
 }
@@ -63,18 +65,22 @@ class WarddLimits : public GuardedTest {
     for (const std::string& id : started_) node().remove(id);
     node().stop_wardd(SIGTERM);
   }
-  std::string start(const std::string& prefix) { return started_.emplace_back(start_watched(prefix)); }
+  std::string start(const std::string& prefix) {
+    return started_.emplace_back(start_watched(prefix));
+  }
   static std::string status_text() {
     const Output output = node().ward({"status"});
     EXPECT_TRUE(output.status == 0 || output.status == 6) << output.err;  // 6: with a problem
     return output.out;
   }
   static bool await_status(const std::string& part) {
-    return await([&] { return status_text().find(part) != std::string::npos; }, std::chrono::seconds(20));
+    return await([&] { return status_text().find(part) != std::string::npos; },
+                 std::chrono::seconds(20));
   }
   static int inotify_instances(pid_t pid) {
     int count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
       std::error_code gone;
       if (std::filesystem::read_symlink(entry.path(), gone) == "anon_inode:inotify") ++count;
     }
@@ -82,8 +88,8 @@ class WarddLimits : public GuardedTest {
   }
   // A limit of its own: a user namespace in which there are no inotify instances at all.
   static void start_wardd_without_inotify() {
-    node().start_wardd(
-        {"unshare", "-Ur", "sh", "-c", "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\""});
+    node().start_wardd({"unshare", "-Ur", "sh", "-c",
+                        "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\""});
   }
   std::vector<std::string> started_;
 };
@@ -93,7 +99,8 @@ TEST_F(WarddLimits, N01_AShimHoldsNoInotifyInstanceInAnyModeWithWarddAndWithout)
   node().poke(started_.back(), "unshare");
   ASSERT_TRUE(await([&] { return node().task_status(started_.back()) == "PAUSED"; }));
   const auto expect_none = [&](const char* when) {
-    for (const std::string& id : started_) EXPECT_EQ(inotify_instances(node().shim_pid(id)), 0) << id << ", " << when;
+    for (const std::string& id : started_)
+      EXPECT_EQ(inotify_instances(node().shim_pid(id)), 0) << id << ", " << when;
   };
   expect_none("wardd is there");
   node().stop_wardd(SIGKILL);
@@ -109,13 +116,17 @@ TEST_F(WarddLimits, N01_WarddStartsWithoutInotifySeesItsShimsAndChangesAndSaysWh
   ASSERT_TRUE(await([&] { return !row(id).is_null(); }));
   node().stop_wardd(SIGKILL);
   start_wardd_without_inotify();
-  EXPECT_TRUE(await([&] { return !row(id).is_null(); }, std::chrono::seconds(5))) << "known shims are called";
-  EXPECT_THAT(status_text(), ContainsRegex("\nwarning +changes of files are found by looking every 2 s only: "
-                                           "inotify_init1: Too many open files; .*max_user_instances = 0: set it to"));
+  EXPECT_TRUE(await([&] { return !row(id).is_null(); }, std::chrono::seconds(5)))
+      << "known shims are called";
+  EXPECT_THAT(
+      status_text(),
+      ContainsRegex("\nwarning +changes of files are found by looking every 2 s only: "
+                    "inotify_init1: Too many open files; .*max_user_instances = 0: set it to"));
   node().write_policy("late", "apiVersion: ward.dev/v1alpha1\nkind: Polcy\n");
   EXPECT_TRUE(await_status("late.yaml:2:7")) << status_text();
   std::filesystem::remove(node().config() / "policies" / "late.yaml");
-  EXPECT_TRUE(await([&] { return status_text().find("late.yaml") == std::string::npos; })) << status_text();
+  EXPECT_TRUE(await([&] { return status_text().find("late.yaml") == std::string::npos; }))
+      << status_text();
 }
 
 TEST_F(WarddLimits, N01_MoreContainersThanInotifyInstancesAndAWarddThatIsKilledAndStarted) {
@@ -139,20 +150,26 @@ TEST_F(WarddLimits, N09_AtItsLimitOfDescriptorsWarddSaysSoAndAnswersAndRecovers)
   {
     const Crowd crowd(node().directory() / "run/node.sock", 200);
     ASSERT_TRUE(await_status("is at its limit of")) << status_text();
-    EXPECT_THAT(status_text(), ContainsRegex("\nproblem +wardd is at its limit of [0-9]+ file descriptors .*refused "
-                                             "[1-9][0-9]* times.*LimitNOFILE"));
+    EXPECT_THAT(
+        status_text(),
+        ContainsRegex("\nproblem +wardd is at its limit of [0-9]+ file descriptors .*refused "
+                      "[1-9][0-9]* times.*LimitNOFILE"));
     late = start("deny");  // I1: enforced, listed or not
-    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", late, "/box", "attack", "novel"}).out, "novel -1 1\n");
+    EXPECT_EQ(node().ctr({"task", "exec", "--exec-id", "e1", late, "/box", "attack", "novel"}).out,
+              "novel -1 1\n");
     EXPECT_FALSE(row(known).is_null());
     EXPECT_EQ(node().ward({"--output", "json", "events"}).status, 0);
   }
   EXPECT_TRUE(await([&] { return !row(late).is_null(); }, std::chrono::seconds(15)));
   limit_of(wardd, before);
-  EXPECT_TRUE(await([&] { return status_text().find("at its limit") == std::string::npos; }, std::chrono::seconds(20)))
+  EXPECT_TRUE(await([&] { return status_text().find("at its limit") == std::string::npos; },
+                    std::chrono::seconds(20)))
       << status_text();
   std::size_t said = 0;
   const std::string log = node().log_of("wardd");
-  for (auto at = log.find("cannot accept"); at != std::string::npos; at = log.find("cannot accept", at + 1)) ++said;
+  for (auto at = log.find("cannot accept"); at != std::string::npos;
+       at = log.find("cannot accept", at + 1))
+    ++said;
   EXPECT_LE(said, 1U) << log;
 }
 
@@ -166,8 +183,8 @@ TEST_F(WarddLimits, N09_TheLimitIsRaisedAsFarAsItMayBe) {
   node().start_wardd({"prlimit", "--nofile=100:200"});
   EXPECT_EQ(limit(), may_raise_limits() ? 65'536U : 200U);
   node().stop_wardd(SIGTERM);
-  node().start_wardd(
-      {"prlimit", "--nofile=100:200", "setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-all", "--"});
+  node().start_wardd({"prlimit", "--nofile=100:200", "setpriv", "--bounding-set", "-sys_resource",
+                      "--inh-caps", "-all", "--"});
   EXPECT_EQ(limit(), 200U);
   EXPECT_THAT(status_text(), Not(HasSubstr("at its limit")));
 }

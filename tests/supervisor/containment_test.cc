@@ -6,7 +6,8 @@
 #include <cstdio>
 
 #ifdef __SANITIZE_ADDRESS__
-extern "C" std::size_t __sanitizer_get_current_allocated_bytes();  // g++ ships the function without its header
+extern "C" std::size_t
+__sanitizer_get_current_allocated_bytes();  // g++ ships the function without its header
 #endif
 
 #include "lib/linux/bpf_call.h"
@@ -58,8 +59,10 @@ TEST_F(Denial, WhatOnlyBootAllowsIsAViolationOnceQuiet) {
   const auto mkdir = static_cast<std::uint32_t>(*oci::find_syscall("mkdir"));
   const auto rmdir = static_cast<std::uint32_t>(*oci::find_syscall("rmdir"));
   const auto execve = static_cast<std::uint32_t>(*oci::find_syscall("execve"));
-  with_boot.calls = filter::CallTable(
-      {{execve, filter::kLayerBoot, {}}, {mkdir, filter::kLayerBoot, {}}, {rmdir, filter::kLayerServing, {}}}, {});
+  with_boot.calls = filter::CallTable({{execve, filter::kLayerBoot, {}},
+                                       {mkdir, filter::kLayerBoot, {}},
+                                       {rmdir, filter::kLayerServing, {}}},
+                                      {});
   with_boot.boundary_quiet = std::chrono::milliseconds(100);
   start(with_boot, {"mkdir", "nap", "rmdir", "mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until_out("ready"));
@@ -87,7 +90,8 @@ TEST_F(Denial, RepeatedDenialsEscalate) {
   actions.escalate_after = 2;
   actions.escalate_window_ns = 600'000'000'000;
   start(charge(actions), {"mkdir", "unshare", "ready", "hold"});
-  ASSERT_TRUE(run_until([&] { return violations_.size() == 2 && violations_[1].contained_ns() > 0; }));
+  ASSERT_TRUE(
+      run_until([&] { return violations_.size() == 2 && violations_[1].contained_ns() > 0; }));
   EXPECT_EQ(out(), "mkdir -1 1\n");
   EXPECT_EQ(violations_[1].outcome(), "killed");
 }
@@ -95,8 +99,8 @@ TEST_F(Denial, RepeatedDenialsEscalate) {
 TEST_F(Denial, LogLetsTheCallRunAndSuperviseDeniesTheDangerSet) {
   Charge supervised = charge(kQuarantineAll);
   supervised.mode = Mode::kSupervise;
-  supervised.danger =
-      filter::CallTable({{static_cast<std::uint32_t>(*oci::find_syscall("unshare")), filter::kLayerRuntime, {}}}, {});
+  supervised.danger = filter::CallTable(
+      {{static_cast<std::uint32_t>(*oci::find_syscall("unshare")), filter::kLayerRuntime, {}}}, {});
   start(supervised, {"mkdir", "unshare", "ready", "hold"});
   ASSERT_TRUE(run_until_out("ready"));
   EXPECT_EQ(out(), "mkdir 0 0\nunshare -1 1\nready 0 0\n");
@@ -109,7 +113,8 @@ TEST_F(Killing, I3_EveryProcessDiesAndTheCallDoesNotRun) {
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   EXPECT_EQ(violations_[0].outcome(), "killed");
   EXPECT_GT(violations_[0].contained_ns(), 0U);
-  std::printf("received to all 21 processes dead: %.2f ms\n", static_cast<double>(violations_[0].contained_ns()) / 1e6);
+  std::printf("received to all 21 processes dead: %.2f ms\n",
+              static_cast<double>(violations_[0].contained_ns()) / 1e6);
   ASSERT_TRUE(cgroups_);
   if (cgroups_->unified) {
     EXPECT_FALSE(*cgroups_->unified->is_populated());
@@ -127,7 +132,8 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
   EXPECT_TRUE(supervisor_->is_quarantined());
   EXPECT_EQ(frozen_, std::vector<bool>{true});
   std::printf("received to answered: %.2f ms, to cut and frozen: %.2f ms\n",
-              static_cast<double>(violation.answered_ns()) / 1e6, static_cast<double>(violation.contained_ns()) / 1e6);
+              static_cast<double>(violation.answered_ns()) / 1e6,
+              static_cast<double>(violation.contained_ns()) / 1e6);
   auto cgroups = open_cgroups_of(pid_);
   ASSERT_TRUE(cgroups);
   if (cgroups->unified) {
@@ -137,8 +143,9 @@ TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {
   }
   EXPECT_EQ(out(), "");
   EXPECT_FALSE(made());
-  ASSERT_TRUE(
-      run_until([&] { return std::filesystem::exists(std::filesystem::path(violation.evidence()) / "SHA256SUMS"); }));
+  ASSERT_TRUE(run_until([&] {
+    return std::filesystem::exists(std::filesystem::path(violation.evidence()) / "SHA256SUMS");
+  }));
 
   bool dead = false;
   const std::int64_t began = monotonic_ns();
@@ -156,7 +163,8 @@ TEST_F(Quarantine, WhereNoEvidenceCanBeTakenTheRecordSaysSo) {
   start(without, {"mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   EXPECT_EQ(violations_[0].outcome().rfind("quarantined", 0), 0U) << violations_[0].outcome();
-  EXPECT_NE(violations_[0].outcome().find("; no evidence: mkdir"), std::string::npos) << violations_[0].outcome();
+  EXPECT_NE(violations_[0].outcome().find("; no evidence: mkdir"), std::string::npos)
+      << violations_[0].outcome();
   EXPECT_EQ(violations_[0].evidence(), "");
   EXPECT_TRUE(supervisor_->is_quarantined()) << "evidence is refused, enforcement never";
 }
@@ -172,7 +180,8 @@ TEST_F(Quarantine, WhoeverThawsItFindsItFrozenAgain) {
     ASSERT_TRUE(run_until([&] { return cgroup.is_frozen().value_or(false); }));
   }
   EXPECT_TRUE(supervisor_->is_quarantined());
-  EXPECT_FALSE(made()) << "between two freezes it may run, but the call it was stopped for is never let run";
+  EXPECT_FALSE(made())
+      << "between two freezes it may run, but the call it was stopped for is never let run";
 }
 
 TEST_F(Quarantine, ReleasedItGoesOnWithItsCallDenied) {
@@ -197,7 +206,8 @@ TEST_F(Quarantine, APersonMayAskForIt) {
 }
 
 TEST_F(Quarantine, Q02_AForkBombIsContainedToo) {
-  if (!can_limit_pids()) GTEST_SKIP() << "no pids controller here: a fork bomb would not stay in its container";
+  if (!can_limit_pids())
+    GTEST_SKIP() << "no pids controller here: a fork bomb would not stay in its container";
   start(charge(kQuarantineAll), {"bomb", "nap", "mkdir", "ready", "hold"});
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   std::printf("fork bomb: %s after %.2f ms\n", violations_[0].outcome().c_str(),
@@ -208,7 +218,8 @@ TEST_F(Quarantine, Q02_AForkBombIsContainedToo) {
   ASSERT_TRUE(run_until([&] { return dead; }));
 }
 
-// AddressSanitizer keeps freed memory back, so there the live heap is asked for instead of the resident set.
+// AddressSanitizer keeps freed memory back, so there the live heap is asked for instead of the
+// resident set.
 long held_kilobytes() {
 #ifdef __SANITIZE_ADDRESS__
   return static_cast<long>(__sanitizer_get_current_allocated_bytes() / 1024);
@@ -233,7 +244,8 @@ TEST_F(Flood, R06_I4_AHundredThousandDeniedCallsCostNoMemoryAndLoseNoCount) {
   EXPECT_EQ(calls_in(violations_), 100'000U);
   EXPECT_LE(violations_.size(), 200U);
   EXPECT_LE(more, 2048) << "kilobytes";
-  std::printf("flood: %.0f denials a second, %zu records, %ld kB more\n", 100'000 / seconds, violations_.size(), more);
+  std::printf("flood: %.0f denials a second, %zu records, %ld kB more\n", 100'000 / seconds,
+              violations_.size(), more);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A throwaway container of the real runc whose listener goes to a Supervisor in the test's own process. Everything it
-// makes is below a temporary directory and a cgroup of its own, and is gone with it.
+// A throwaway container of the real runc whose listener goes to a Supervisor in the test's own
+// process. Everything it makes is below a temporary directory and a cgroup of its own, and is gone
+// with it.
 #pragma once
 
 #include <fcntl.h>
@@ -48,18 +49,22 @@ class SupervisedContainer : public testing::Test {
     socket_.reset();
     loop_.restart();
     loop_.run_for(std::chrono::milliseconds(10));
-    for (const char* hierarchy : {"/sys/fs/cgroup/unified/", "/sys/fs/cgroup/"}) ::rmdir((hierarchy + id_).c_str());
+    for (const char* hierarchy : {"/sys/fs/cgroup/unified/", "/sys/fs/cgroup/"})
+      ::rmdir((hierarchy + id_).c_str());
     std::filesystem::remove_all(root_);
   }
 
   supervisor::Charge charge(supervisor::ActionSet actions) {
-    const auto nr = [](const char* name) { return static_cast<std::uint32_t>(*oci::find_syscall(name)); };
+    const auto nr = [](const char* name) {
+      return static_cast<std::uint32_t>(*oci::find_syscall(name));
+    };
     supervisor::Charge charge;
     charge.identity.set_container_id(id_);
     charge.profile_name = "test";
     charge.profile_digest = std::string(64, 'd');
-    charge.calls = filter::CallTable(
-        {{nr("execve"), filter::kLayerBoot | filter::kLayerExec, {}}, {nr("rmdir"), filter::kLayerServing, {}}}, {});
+    charge.calls = filter::CallTable({{nr("execve"), filter::kLayerBoot | filter::kLayerExec, {}},
+                                      {nr("rmdir"), filter::kLayerServing, {}}},
+                                     {});
     charge.actions = actions;
     charge.evidence_root = root_ / "evidence";
     return charge;
@@ -67,19 +72,23 @@ class SupervisedContainer : public testing::Test {
 
   void start(supervisor::Charge charge, const std::vector<std::string>& verbs) {
     supervisor::Supervisor::Callbacks callbacks;
-    callbacks.report = [this](node::v1::Violation violation) { violations_.push_back(std::move(violation)); };
+    callbacks.report = [this](node::v1::Violation violation) {
+      violations_.push_back(std::move(violation));
+    };
     callbacks.count = [this] { ++counted_; };
     callbacks.frozen_changed = [this](bool frozen) { frozen_.push_back(frozen); };
     callbacks.changed = [] {};
     callbacks.kill_all = [this] { killed_by_callback_ = true; };
-    supervisor_ = std::make_unique<supervisor::Supervisor>(loop_, std::move(charge), std::move(callbacks));
-    auto socket =
-        supervisor::ListenerSocket::open(loop_, root_ / "s", [this](supervisor::ListenerOffer offer) -> Result<void> {
-          if (offer.state.metadata != "nonce") return fail(Code::kPermissionDenied, "the nonce is wrong");
+    supervisor_ =
+        std::make_unique<supervisor::Supervisor>(loop_, std::move(charge), std::move(callbacks));
+    auto socket = supervisor::ListenerSocket::open(
+        loop_, root_ / "s", [this](supervisor::ListenerOffer offer) -> Result<void> {
+          if (offer.state.metadata != "nonce")
+            return fail(Code::kPermissionDenied, "the nonce is wrong");
           const std::string exec_id = supervisor_->sessions() > 0 ? "exec" : "";
           pid_ = exec_id.empty() ? offer.state.pid : pid_;
-          // Here, while it certainly lives: a container that breaks its profile at once may be dead before start() is
-          // back.
+          // Here, while it certainly lives: a container that breaks its profile at once may be dead
+          // before start() is back.
           if (exec_id.empty()) cgroups_ = open_cgroups_of(pid_);
           supervisor_->adopt(exec_id, offer.state.pid, std::move(offer.listener));
           return {};
@@ -87,7 +96,8 @@ class SupervisedContainer : public testing::Test {
     ASSERT_TRUE(socket) << socket.error().message;
     socket_ = std::move(*socket);
     write_config(verbs);
-    ASSERT_EQ(runc({"run", "--detach", "--bundle", root_.string(), id_}), 0) << read_file(root_ / "log").value_or("");
+    ASSERT_EQ(runc({"run", "--detach", "--bundle", root_.string(), id_}), 0)
+        << read_file(root_ / "log").value_or("");
   }
 
   void write_config(const std::vector<std::string>& verbs) {
@@ -96,10 +106,11 @@ class SupervisedContainer : public testing::Test {
     std::ofstream(root_ / "config.json")
         << R"({"ociVersion":"1.0.2","process":{"user":{"uid":0,"gid":0},"args":[)" << args
         << R"(],"env":["SECRET=x"],"cwd":"/","noNewPrivileges":true},"root":{"path":"rootfs"},"mounts":[)"
-        << R"({"destination":"/proc","type":"proc","source":"proc"}],"linux":{"cgroupsPath":"/)" << id_
-        << R"(","resources":{)" << (can_limit_pids() ? R"("pids":{"limit":300})" : "")
+        << R"({"destination":"/proc","type":"proc","source":"proc"}],"linux":{"cgroupsPath":"/)"
+        << id_ << R"(","resources":{)" << (can_limit_pids() ? R"("pids":{"limit":300})" : "")
         << R"(},"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"network"},{"type":"ipc"}],)"
-        << R"("seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":")" << (root_ / "s").string()
+        << R"("seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":")"
+        << (root_ / "s").string()
         << R"(","listenerMetadata":"nonce","syscalls":[{"names":["execve","execveat","mkdir","unshare","rmdir"],)"
         << R"("action":"SCMP_ACT_NOTIFY"}]}}})";
   }
@@ -107,7 +118,8 @@ class SupervisedContainer : public testing::Test {
   // The pids controller of v1, or that of the unified hierarchy.
   static bool can_limit_pids() {
     return std::filesystem::exists("/sys/fs/cgroup/pids/cgroup.procs") ||
-           read_file("/sys/fs/cgroup/cgroup.controllers").value_or("").find("pids") != std::string::npos;
+           read_file("/sys/fs/cgroup/cgroup.controllers").value_or("").find("pids") !=
+               std::string::npos;
   }
 
   // Runs runc while the loop answers; its exit status.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workload of the supervisor's tests: a static program that does what its arguments say, one after the other, and
-// appends what came of it to /out. mkdir stands for every call that a profile does not allow: it leaves a mark.
+// The workload of the supervisor's tests: a static program that does what its arguments say, one
+// after the other, and appends what came of it to /out. mkdir stands for every call that a profile
+// does not allow: it leaves a mark.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,8 @@ int main(int argc, char** argv) {
     if (strcmp(verb, "bomb") == 0) bomb();
     if (strcmp(verb, "flood") == 0) {
       long denied = 0;
-      for (int n = 0; n < 100000; ++n) denied += mkdir("/made", (mode_t)(n & 0777)) == -1 && errno == EPERM;
+      for (int n = 0; n < 100000; ++n)
+        denied += mkdir("/made", (mode_t)(n & 0777)) == -1 && errno == EPERM;
       tell("flood", denied);
     }
     if (strcmp(verb, "hold") == 0) {

@@ -37,7 +37,9 @@ bool is_stopped(const std::filesystem::path& task) {
 // Each thread stops by itself, and one that slept in read(2) may still take what arrives meanwhile.
 bool has_stopped(pid_t pid) {
   std::error_code ignored;
-  const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", ignored), none;
+  const std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task",
+                                                  ignored),
+      none;
   return std::all_of(tasks, none, [](const auto& entry) { return is_stopped(entry.path()); });
 }
 
@@ -47,17 +49,20 @@ Pipe make_pipe() {
   return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 
-// What the child needs for its execve, made before the fork: another thread of the test may hold malloc's lock at that
-// moment, and the child would wait for it for ever.
+// What the child needs for its execve, made before the fork: another thread of the test may hold
+// malloc's lock at that moment, and the child would wait for it for ever.
 class Program {
  public:
   Program(const std::vector<std::string>& command, const Child::Options& options)
-      : command_(command), environment_(merged(options.environment)), path_(found(command_.front())) {
+      : command_(command),
+        environment_(merged(options.environment)),
+        path_(found(command_.front())) {
     for (std::string& argument : command_) arguments_.push_back(argument.data());
     for (std::string& variable : environment_) variables_.push_back(variable.data());
     arguments_.push_back(nullptr);
     variables_.push_back(nullptr);
-    if (!options.log.empty()) log_.reset(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (!options.log.empty())
+      log_.reset(::open(options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   }
 
   [[noreturn]] void become() const {
@@ -71,7 +76,9 @@ class Program {
   }
 
  private:
-  static std::string name_of(const std::string& variable) { return variable.substr(0, variable.find('=')); }
+  static std::string name_of(const std::string& variable) {
+    return variable.substr(0, variable.find('='));
+  }
 
   // Of two values of one variable the later one holds.
   static std::vector<std::string> merged(const std::vector<std::string>& ours) {
@@ -90,7 +97,8 @@ class Program {
       if (name_of(variable) != "PATH") continue;
       std::istringstream directories(variable.substr(sizeof "PATH"));
       for (std::string directory; std::getline(directories, directory, ':');) {
-        if (::access((directory + "/" + program).c_str(), X_OK) == 0) return directory + "/" + program;
+        if (::access((directory + "/" + program).c_str(), X_OK) == 0)
+          return directory + "/" + program;
       }
     }
     return program;
@@ -102,7 +110,8 @@ class Program {
   UniqueFd log_;
 };
 
-// Appends what can be read now; false, and the descriptor closed, at the end. EIO is the end of a pty.
+// Appends what can be read now; false, and the descriptor closed, at the end. EIO is the end of a
+// pty.
 bool drain(UniqueFd& fd, std::string& text) {
   std::array<char, 16384> buffer;
   const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
@@ -116,7 +125,8 @@ bool drain(UniqueFd& fd, std::string& text) {
 }
 
 int remaining_ms(Clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
   return left < 0 ? 0 : static_cast<int>(left);
 }
 
@@ -190,7 +200,8 @@ bool Child::collect(Clock::time_point deadline) {
   return Clock::now() < deadline;
 }
 
-bool Child::await_output(std::string_view text, std::size_t from, std::chrono::milliseconds patience) {
+bool Child::await_output(std::string_view text, std::size_t from,
+                         std::chrono::milliseconds patience) {
   const Clock::time_point deadline = Clock::now() + patience;
   while (out_text_.find(text, from) == std::string::npos) {
     if (!collect(deadline)) return out_text_.find(text, from) != std::string::npos;
@@ -210,8 +221,8 @@ std::optional<int> Child::wait(std::chrono::milliseconds patience) {
   return status_;
 }
 
-Output run(const std::vector<std::string>& command, const Child::Options& options, std::string_view input,
-           std::chrono::milliseconds patience) {
+Output run(const std::vector<std::string>& command, const Child::Options& options,
+           std::string_view input, std::chrono::milliseconds patience) {
   Child child(command, options);
   child.write(input);
   if (!options.terminal) child.close_input();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A client of the Container Runtime Interface, as a kubelet is one: gRPC on containerd's socket. Every call has a
-// deadline; what the server refuses is an Error with the server's code and words.
+// A client of the Container Runtime Interface, as a kubelet is one: gRPC on containerd's socket.
+// Every call has a deadline; what the server refuses is an Error with the server's code and words.
 #pragma once
 
 #include <chrono>
@@ -30,9 +30,11 @@ class CriClient {
   CriClient& operator=(const CriClient&) = delete;
 
   Result<cri::RuntimeStatus> status();
-  Result<std::string> image_id(const std::string& image);  // empty: CRI does not know the image (yet)
+  Result<std::string> image_id(
+      const std::string& image);  // empty: CRI does not know the image (yet)
 
-  Result<std::string> run_pod(const cri::PodSandboxConfig& config, const std::string& runtime_handler);
+  Result<std::string> run_pod(const cri::PodSandboxConfig& config,
+                              const std::string& runtime_handler);
   Result<void> stop_pod(const std::string& pod);
   Result<void> remove_pod(const std::string& pod);
   Result<cri::PodSandboxStatus> pod_status(const std::string& pod);
@@ -45,14 +47,16 @@ class CriClient {
   Result<void> remove_container(const std::string& container);
   Result<cri::ContainerStatus> container_status(const std::string& container);
   Result<cri::ContainerStats> container_stats(const std::string& container);
-  Result<void> update_resources(const std::string& container, const cri::LinuxContainerResources& resources);
+  Result<void> update_resources(const std::string& container,
+                                const cri::LinuxContainerResources& resources);
   Result<void> reopen_log(const std::string& container);
 
-  Result<cri::ExecSyncResponse> exec_sync(const std::string& container, const std::vector<std::string>& command,
+  Result<cri::ExecSyncResponse> exec_sync(const std::string& container,
+                                          const std::vector<std::string>& command,
                                           std::chrono::seconds timeout = std::chrono::seconds(20));
   // Where the session is to be had, for a StreamClient.
-  Result<std::string> exec_url(const std::string& container, const std::vector<std::string>& command,
-                               const Streams& streams);
+  Result<std::string> exec_url(const std::string& container,
+                               const std::vector<std::string>& command, const Streams& streams);
   Result<std::string> attach_url(const std::string& container, const Streams& streams);
 
  private:

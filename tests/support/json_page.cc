@@ -11,13 +11,16 @@ namespace {
 const std::string kList = "list of ";
 const std::string kMap = "map of ";
 
-bool starts_with(const std::string& text, const std::string& begin) { return text.rfind(begin, 0) == 0; }
+bool starts_with(const std::string& text, const std::string& begin) {
+  return text.rfind(begin, 0) == 0;
+}
 
 bool is_simple(const nlohmann::json& value, const std::string& type) {
   static const std::regex kDigits("-?[0-9]+");
   static const std::regex kTime(R"(|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)");
   if (type == "text") return value.is_string();
-  if (type == "big integer") return value.is_string() && std::regex_match(value.get<std::string>(), kDigits);
+  if (type == "big integer")
+    return value.is_string() && std::regex_match(value.get<std::string>(), kDigits);
   if (type == "time") return value.is_string() && std::regex_match(value.get<std::string>(), kTime);
   if (type == "integer") return value.is_number_integer();
   if (type == "number") return value.is_number();
@@ -29,7 +32,8 @@ std::set<std::string> big_integers() {
   const JsonPage page;
   for (const auto& [table, fields] : page.tables()) {
     for (const auto& [name, type] : fields) {
-      if (type.size() >= 11 && type.compare(type.size() - 11, 11, "big integer") == 0) names.insert(name);
+      if (type.size() >= 11 && type.compare(type.size() - 11, 11, "big integer") == 0)
+        names.insert(name);
     }
   }
   return names;
@@ -58,7 +62,8 @@ JsonPage::JsonPage() {
   std::smatch found;
   for (std::string line; std::getline(page, line);) {
     if (std::regex_match(line, found, kHeading)) table = found[1];
-    if (std::regex_match(line, found, kRow) && found[1] != "field") tables_[table][found[1]] = found[2];
+    if (std::regex_match(line, found, kRow) && found[1] != "field")
+      tables_[table][found[1]] = found[2];
   }
 }
 
@@ -80,7 +85,8 @@ std::string JsonPage::why_not_table(const nlohmann::json& value, const std::stri
   for (const auto& [name, inner] : value.items()) {
     const auto field = found->second.find(name);
     if (field == found->second.end()) return path + "." + name + " is not in docs/json.md";
-    if (const auto why = why_not_type(inner, field->second, path + "." + name); !why.empty()) return why;
+    if (const auto why = why_not_type(inner, field->second, path + "." + name); !why.empty())
+      return why;
   }
   for (const auto& [name, type] : found->second) {
     if (!value.contains(name)) return path + "." + name + " is missing";
@@ -92,9 +98,11 @@ std::string JsonPage::why_not_type(const nlohmann::json& value, const std::strin
                                    const std::string& path) const {
   if (starts_with(type, kList) || starts_with(type, kMap)) {
     const bool list = starts_with(type, kList);
-    if (list ? !value.is_array() : !value.is_object()) return path + " is no " + type + ": " + value.dump();
+    if (list ? !value.is_array() : !value.is_object())
+      return path + " is no " + type + ": " + value.dump();
     for (const auto& [key, inner] : value.items()) {
-      const auto why = why_not_type(inner, type.substr((list ? kList : kMap).size()), path + "." + key);
+      const auto why =
+          why_not_type(inner, type.substr((list ? kList : kMap).size()), path + "." + key);
       if (!why.empty()) return why;
     }
     return "";

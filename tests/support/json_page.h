@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/json.md as a contract: what its tables say of every document that `ward` prints, and whether one is like that.
+// docs/json.md as a contract: what its tables say of every document that `ward` prints, and whether
+// one is like that.
 #pragma once
 
 #include <map>
@@ -15,7 +16,8 @@ class JsonPage {
   using Fields = std::map<std::string, std::string>;  // name to type, as the table says
   [[nodiscard]] const std::map<std::string, Fields>& tables() const { return tables_; }
 
-  // Why a document is not as its `schema` says, with the path to the first thing that is wrong; empty: it is.
+  // Why a document is not as its `schema` says, with the path to the first thing that is wrong;
+  // empty: it is.
   [[nodiscard]] std::string why_not(const nlohmann::json& document) const;
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tests on an Asio loop share: the loop, run until something holds, and a directory for sockets.
+// What tests on an Asio loop share: the loop, run until something holds, and a directory for
+// sockets.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -19,7 +20,8 @@ class LoopTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(directory_); }
 
   // A bound, not a pace: the loop is woken by what happens on its sockets.
-  bool run_until(const std::function<bool()>& holds, std::chrono::seconds bound = std::chrono::seconds(20)) {
+  bool run_until(const std::function<bool()>& holds,
+                 std::chrono::seconds bound = std::chrono::seconds(20)) {
     const auto deadline = std::chrono::steady_clock::now() + bound;
     while (!holds()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
@@ -34,7 +36,8 @@ class LoopTest : public ::testing::Test {
   }
 
   asio::io_context loop_{1};
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-loop-" + random_hex(6));
+  std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("ward-loop-" + random_hex(6));
   std::filesystem::path path_ = directory_ / "s";
 };
 

@@ -56,15 +56,18 @@ std::vector<std::string> task_line(const Node& node, const std::string& id) {
 
 std::string failed(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-// Of a hybrid host one half only, where WARD_TEST_CGROUPS asks for v1 or v2: in this mount namespace a pure host.
+// Of a hybrid host one half only, where WARD_TEST_CGROUPS asks for v1 or v2: in this mount
+// namespace a pure host.
 std::string choose_cgroups() {
   const char* wanted = std::getenv("WARD_TEST_CGROUPS");
   const std::string version = wanted == nullptr ? "" : wanted;
   if (version == "v1") {
-    if (::umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0) return failed("unmount /sys/fs/cgroup/unified");
+    if (::umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0)
+      return failed("unmount /sys/fs/cgroup/unified");
   } else if (version == "v2") {
     if (::umount2("/sys/fs/cgroup", MNT_DETACH) != 0) return failed("unmount /sys/fs/cgroup");
-    if (::mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    if (::mount("cgroup2", "/sys/fs/cgroup", "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                nullptr) != 0)
       return failed("mount cgroup2 at /sys/fs/cgroup");
   } else if (!version.empty()) {
     return "WARD_TEST_CGROUPS is v1 or v2, not " + version;
@@ -77,7 +80,8 @@ std::string choose_cgroups() {
 std::string isolate_mounts() {
   if (::geteuid() != 0) return "integration tests need root";
   if (::unshare(CLONE_NEWNS) != 0) return failed("unshare a mount namespace");
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("make mounts private");
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return failed("make mounts private");
   fs::create_directories("/run/containerd");
   if (::mount("tmpfs", "/run/containerd", "tmpfs", MS_NOSUID | MS_NODEV, "mode=711") != 0)
     return failed("mount /run/containerd");
@@ -99,11 +103,13 @@ Node::Node(Cri cri) : name_("ward-test-" + random_hex(4)) {
   directory_ = directory_of(name_);
   for (const char* part : {"", "containerd", "etc/profiles", "etc/policies", "var", "run"})
     fs::create_directories(directory_ / part);
-  fs::permissions(directory_, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
+  fs::permissions(directory_,
+                  fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec);
   fs::permissions(directory_ / "run", fs::perms::owner_all);
   fs::permissions(directory_ / "var", fs::perms::owner_all);
   link_peers(directory_ / "bin");
-  write_text(directory_ / "containerd.toml", containerd_config(directory_ / "containerd", shim_binary(), cri));
+  write_text(directory_ / "containerd.toml",
+             containerd_config(directory_ / "containerd", shim_binary(), cri));
   if (cri == Cri::kOn) {
     write_cri_files(directory_ / "containerd", shim_binary());
     network_ = std::make_unique<PrivateNetwork>();
@@ -117,19 +123,21 @@ fs::path Node::bundle(const std::string& id) const {
 }
 
 std::string Node::shim_socket(const std::string& id) const {
-  return "/run/containerd/s/" + sha256_hex((containerd_socket() / containerd_namespace_ / id).string());
+  return "/run/containerd/s/" +
+         sha256_hex((containerd_socket() / containerd_namespace_ / id).string());
 }
 
 Child::Options Node::environment(bool terminal) const {
   const char* path = std::getenv("PATH");
-  return Child::Options{{"PATH=" + (directory_ / "bin").string() + ":" + shim_binary().parent_path().string() + ":" +
-                             (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
-                         "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
-                         "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_,
-                         "WARD_FAULTS=@" + (directory_ / "faults").string(),
-                         // ctr from 2.2 on speaks of cgroup v1 before each answer.
-                         "CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1"},
-                        terminal};
+  return Child::Options{
+      {"PATH=" + (directory_ / "bin").string() + ":" + shim_binary().parent_path().string() + ":" +
+           (path != nullptr ? path : "/usr/bin:/bin:/usr/sbin:/sbin"),
+       "WARD_CONFIG_DIR=" + config().string(), "WARD_STATE_DIR=" + state().string(),
+       "WARD_RUN_DIR=" + (directory_ / "run").string(), std::string(kNodeVariable) + "=" + name_,
+       "WARD_FAULTS=@" + (directory_ / "faults").string(),
+       // ctr from 2.2 on speaks of cgroup v1 before each answer.
+       "CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1"},
+      terminal};
 }
 
 Child::Options Node::logged(const std::string& program) const {
@@ -141,15 +149,19 @@ Child::Options Node::logged(const std::string& program) const {
 std::string Node::log_of(const std::string& program) const {
   const auto text = read_file(directory_ / (program + ".log"), 64U << 20U);
   constexpr std::size_t kEnough = 8192;
-  return !text ? text.error().message : text->size() <= kEnough ? *text : text->substr(text->size() - kEnough);
+  return !text                     ? text.error().message
+         : text->size() <= kEnough ? *text
+                                   : text->substr(text->size() - kEnough);
 }
 
 void Node::start_containerd() {
-  std::vector<std::string> command{"containerd", "-c", (directory_ / "containerd.toml").string(), "-l", "info"};
+  std::vector<std::string> command{"containerd", "-c", (directory_ / "containerd.toml").string(),
+                                   "-l", "info"};
   if (network_) command = network_->command(std::move(command));
   containerd_ = std::make_unique<Child>(command, logged("containerd"));
-  const bool up =
-      await([&] { return containerd_->wait(std::chrono::milliseconds(0)) || ctr({"version"}).status == 0; });
+  const bool up = await([&] {
+    return containerd_->wait(std::chrono::milliseconds(0)) || ctr({"version"}).status == 0;
+  });
   if (!up || containerd_->wait(std::chrono::milliseconds(0)))
     ADD_FAILURE() << "containerd does not answer:\n" << log_of("containerd");
 }
@@ -159,9 +171,11 @@ void Node::stop_containerd(int signal) { stop_child(containerd_, signal, "contai
 void Node::start_wardd(std::vector<std::string> through) {
   through.push_back(wardd_binary().string());
   wardd_ = std::make_unique<Child>(through, logged("wardd"));
-  const bool up =
-      await([&] { return wardd_->wait(std::chrono::milliseconds(0)) || answers(directory_ / "run/api/api.sock"); });
-  if (!up || wardd_->wait(std::chrono::milliseconds(0))) ADD_FAILURE() << "wardd does not answer:\n" << log_of("wardd");
+  const bool up = await([&] {
+    return wardd_->wait(std::chrono::milliseconds(0)) || answers(directory_ / "run/api/api.sock");
+  });
+  if (!up || wardd_->wait(std::chrono::milliseconds(0)))
+    ADD_FAILURE() << "wardd does not answer:\n" << log_of("wardd");
 }
 
 void Node::stop_wardd(int signal) {
@@ -180,8 +194,8 @@ std::optional<int> Node::await_end_of_wardd() {
 void Node::note_bpf_programs() { bpf_programs_.merge(bpf_programs_of(name_)); }
 
 void Node::import_image(const std::string& name) {
-  const Output built =
-      run({std::string(WARD_SOURCE_DIR) + "/scripts/build-image", name}, {}, {}, std::chrono::minutes(5));
+  const Output built = run({std::string(WARD_SOURCE_DIR) + "/scripts/build-image", name}, {}, {},
+                           std::chrono::minutes(5));
   ASSERT_EQ(built.status, 0) << built.err;
   const Output imported = ctr({"image", "import", built.out.substr(0, built.out.find('\n'))});
   ASSERT_EQ(imported.status, 0) << imported.err;
@@ -197,9 +211,11 @@ void Node::write_profile(const std::string& name, const std::string& yaml) const
 std::vector<std::string> Node::ctr_command(std::vector<std::string> arguments) const {
   std::vector<std::string> command{"ctr", "--address", containerd_socket().string(), "--namespace",
                                    containerd_namespace_};
-  // ctr gives each container cpu shares, and the unified hierarchy of a hybrid host has no cpu controller.
+  // ctr gives each container cpu shares, and the unified hierarchy of a hybrid host has no cpu
+  // controller.
   const char* cgroups = std::getenv("WARD_TEST_CGROUPS");
-  if (cgroups != nullptr && std::string(cgroups) == "v2" && !arguments.empty() && arguments.front() == "run")
+  if (cgroups != nullptr && std::string(cgroups) == "v2" && !arguments.empty() &&
+      arguments.front() == "run")
     arguments.insert(arguments.begin() + 1, {"--cpu-shares", "0"});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
@@ -214,7 +230,9 @@ Output Node::ward(std::vector<std::string> arguments) const {
   return run(arguments, environment());
 }
 
-std::string Node::unique(const std::string& prefix) { return prefix + "-" + std::to_string(++counter_); }
+std::string Node::unique(const std::string& prefix) {
+  return prefix + "-" + std::to_string(++counter_);
+}
 
 std::string Node::task_status(const std::string& id) const {
   const std::vector<std::string> line = task_line(*this, id);
@@ -253,7 +271,8 @@ std::vector<std::string> Node::leftovers(Daemons daemons) const {
   std::vector<std::string> found = remains_of(name_, daemons);
   const std::set<std::uint32_t> in_use = bpf_programs_of(name_);
   for (const std::uint32_t id : bpf_programs_)
-    if (in_use.count(id) == 0 && bpf_program_exists(id)) found.push_back("BPF program " + std::to_string(id));
+    if (in_use.count(id) == 0 && bpf_program_exists(id))
+      found.push_back("BPF program " + std::to_string(id));
   return found;
 }
 
@@ -264,7 +283,8 @@ void Node::stop() {
     std::istringstream ids(ctr({"container", "ls", "-q"}).out);
     for (std::string id; std::getline(ids, id);) remove(id);
   }
-  if (wardd_was_killed_ && !wardd_) start_wardd();  // what it had in hand is cleared up by the next one
+  if (wardd_was_killed_ && !wardd_)
+    start_wardd();  // what it had in hand is cleared up by the next one
   stop_wardd(SIGTERM);
   stop_containerd(SIGTERM);
   await([&] { return leftovers().empty(); }, std::chrono::seconds(is_slow_host() ? 30 : 5));
@@ -277,7 +297,8 @@ Events::Events(Node& node) : child_(node.ctr_command({"events"}), node.environme
   // The stream says nothing when it is ready; a harmless event is repeated until it comes through.
   unsigned round = 0;
   const bool ready = test::await([&] {
-    node.ctr({"namespaces", "label", node.containerd_namespace(), "round=" + std::to_string(++round)});
+    node.ctr(
+        {"namespaces", "label", node.containerd_namespace(), "round=" + std::to_string(++round)});
     return child_.await_output("/namespaces/update", 0, std::chrono::milliseconds(50));
   });
   if (!ready) ADD_FAILURE() << "ctr events delivers nothing: " << child_.err();
@@ -292,7 +313,8 @@ std::vector<std::string> Events::all() const {
     if (topic == std::string::npos || id == std::string::npos) continue;
     topic += kTopic.size();
     id += kId.size();
-    told.push_back(line.substr(id, line.find('"', id) - id) + " " + line.substr(topic, line.find(' ', topic) - topic));
+    told.push_back(line.substr(id, line.find('"', id) - id) + " " +
+                   line.substr(topic, line.find(' ', topic) - topic));
   }
   return told;
 }

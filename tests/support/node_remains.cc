@@ -50,17 +50,20 @@ std::string calibration_prefix(const std::string& node) {
 bool belongs(pid_t pid, const std::string& node) {
   const fs::path proc = fs::path("/proc") / std::to_string(pid);
   // A zombie has neither: zombies_of() goes by its parent.
-  if (slurp(proc / "environ").find(std::string(kNodeVariable) + "=" + node) != std::string::npos) return true;
+  if (slurp(proc / "environ").find(std::string(kNodeVariable) + "=" + node) != std::string::npos)
+    return true;
   const std::string cgroups = slurp(proc / "cgroup");
   return cgroups.find("/" + node + "/") != std::string::npos ||
          cgroups.find("/" + calibration_prefix(node)) != std::string::npos;
 }
 
-// Of a group that another suite's node removes meanwhile nothing is left to be listed: that is no error.
+// Of a group that another suite's node removes meanwhile nothing is left to be listed: that is no
+// error.
 std::vector<fs::path> entries_of(const fs::path& directory) {
   std::vector<fs::path> found;
   std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error))
+  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error))
     found.push_back(entry->path());
   return found;
 }
@@ -70,7 +73,8 @@ std::vector<fs::path> cgroup_tops() {
   std::vector<fs::path> found{"/sys/fs/cgroup"};
   std::error_code ignored;
   for (const fs::path& controller : entries_of("/sys/fs/cgroup"))
-    if (fs::is_directory(controller, ignored) && !fs::is_symlink(controller, ignored)) found.push_back(controller);
+    if (fs::is_directory(controller, ignored) && !fs::is_symlink(controller, ignored))
+      found.push_back(controller);
   return found;
 }
 
@@ -113,8 +117,10 @@ std::vector<std::string> zombies_of(const std::string& node) {
   std::vector<std::string> found;
   for (const pid_t pid : pids()) {
     const auto stat = read_stat(pid);
-    if (!stat || stat->state != 'Z' || (stat->parent != ::getpid() && !belongs(stat->parent, node))) continue;
-    found.push_back("zombie " + std::to_string(pid) + " (" + stat->comm + ") of " + std::to_string(stat->parent) + " " +
+    if (!stat || stat->state != 'Z' || (stat->parent != ::getpid() && !belongs(stat->parent, node)))
+      continue;
+    found.push_back("zombie " + std::to_string(pid) + " (" + stat->comm + ") of " +
+                    std::to_string(stat->parent) + " " +
                     spaced(slurp("/proc/" + std::to_string(stat->parent) + "/cmdline")));
   }
   return found;
@@ -131,11 +137,14 @@ pid_t find_shim(const std::string& node, const std::string& id) {
     const std::string command = spaced(slurp("/proc/" + std::to_string(pid) + "/cmdline"));
     if (command.find("containerd-shim-") != std::string::npos &&
         command.find(" -namespace " + node + " ") != std::string::npos &&
-        command.find(" -id " + id + " ") != std::string::npos && command.find(" start ") == std::string::npos &&
+        command.find(" -id " + id + " ") != std::string::npos &&
+        command.find(" start ") == std::string::npos &&
         command.find(" delete ") == std::string::npos) {
-      // Beside a shim there may be the child that keeps the lock of cgroups warm for it, with the same command line.
+      // Beside a shim there may be the child that keeps the lock of cgroups warm for it, with the
+      // same command line.
       const auto stat = read_stat(pid);
-      if (stat && spaced(slurp("/proc/" + std::to_string(stat->parent) + "/cmdline")) == command) continue;
+      if (stat && spaced(slurp("/proc/" + std::to_string(stat->parent) + "/cmdline")) == command)
+        continue;
       return pid;
     }
   }
@@ -157,7 +166,8 @@ std::vector<std::string> mounts_below(const fs::path& directory) {
 // crun makes a plain directory where the unified hierarchy is known to the kernel and not mounted.
 static bool is_cgroup(const fs::path& directory) {
   struct statfs of {};
-  return ::statfs(directory.c_str(), &of) == 0 && (of.f_type == CGROUP_SUPER_MAGIC || of.f_type == CGROUP2_SUPER_MAGIC);
+  return ::statfs(directory.c_str(), &of) == 0 &&
+         (of.f_type == CGROUP_SUPER_MAGIC || of.f_type == CGROUP2_SUPER_MAGIC);
 }
 
 std::vector<std::string> cgroups_of(const std::string& node) {
@@ -170,7 +180,8 @@ std::vector<std::string> cgroups_of(const std::string& node) {
 namespace {
 
 bool is_daemon(const std::string& process) {
-  return process.find(" containerd -c ") != std::string::npos || process.find("/wardd ") != std::string::npos;
+  return process.find(" containerd -c ") != std::string::npos ||
+         process.find("/wardd ") != std::string::npos;
 }
 
 void list(const fs::path& directory, const char* what, std::vector<std::string>& found) {
@@ -187,7 +198,8 @@ std::vector<fs::path> directories_in(const fs::path& directory) {
   return found;
 }
 
-// What shims make in the node's run directory; and wardd, with its sockets, where it has to have gone.
+// What shims make in the node's run directory; and wardd, with its sockets, where it has to have
+// gone.
 void list_run_directory(const fs::path& run, Daemons daemons, std::vector<std::string>& found) {
   list(run / "shims", "directory of a shim", found);
   std::error_code ignored;
@@ -196,7 +208,8 @@ void list_run_directory(const fs::path& run, Daemons daemons, std::vector<std::s
       found.push_back("console socket " + entry.path().string());
   if (daemons == Daemons::kIgnore) return;
   for (const auto& entry : fs::recursive_directory_iterator(run, ignored))
-    if (entry.is_socket(ignored) || entry.is_fifo(ignored)) found.push_back("socket " + entry.path().string());
+    if (entry.is_socket(ignored) || entry.is_fifo(ignored))
+      found.push_back("socket " + entry.path().string());
 }
 
 }  // namespace
@@ -207,13 +220,15 @@ std::vector<std::string> remains_of(const std::string& node, Daemons daemons) {
   const fs::path own = directory_of(node);
   for (const auto& part : {zombies_of(node), mounts_below(own), cgroups_of(node)})
     found.insert(found.end(), part.begin(), part.end());
-  for (const fs::path& space : directories_in(own / "containerd/state/io.containerd.runtime.v2.task"))
+  for (const fs::path& space :
+       directories_in(own / "containerd/state/io.containerd.runtime.v2.task"))
     list(space, "bundle", found);
   for (const fs::path& space : directories_in("/run/containerd/runc")) {
     std::vector<std::string> states;
     list(space, "state of the runtime", states);
     // crun keeps a directory and a cache of its own there, which no container's id can be.
-    std::erase_if(states, [](const std::string& state) { return state.find("/.") != std::string::npos; });
+    std::erase_if(states,
+                  [](const std::string& state) { return state.find("/.") != std::string::npos; });
     found.insert(found.end(), states.begin(), states.end());
   }
   list("/run/containerd/s", "socket of a shim", found);
@@ -223,12 +238,14 @@ std::vector<std::string> remains_of(const std::string& node, Daemons daemons) {
 }
 
 std::set<std::uint32_t> bpf_programs_of(const std::string& node) {
-  constexpr std::string_view kKey = "prog_id:";  // of a program, and of a link that keeps one attached
+  constexpr std::string_view kKey =
+      "prog_id:";  // of a program, and of a link that keeps one attached
   std::set<std::uint32_t> found;
   for (const pid_t pid : pids()) {
     if (!belongs(pid, node)) continue;
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fdinfo", ignored)) {
+    for (const auto& entry :
+         fs::directory_iterator("/proc/" + std::to_string(pid) + "/fdinfo", ignored)) {
       const std::string text = slurp(entry.path());
       if (const std::size_t at = text.find(kKey); at != std::string::npos)
         found.insert(static_cast<std::uint32_t>(std::atoi(text.c_str() + at + kKey.size())));
@@ -240,8 +257,8 @@ std::set<std::uint32_t> bpf_programs_of(const std::string& node) {
 bool bpf_program_exists(std::uint32_t id) {
   bpf_attr attributes{};
   attributes.prog_id = id;
-  return static_cast<bool>(
-      UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof(attributes)))));
+  return static_cast<bool>(UniqueFd(static_cast<int>(
+      ::syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &attributes, sizeof(attributes)))));
 }
 
 void remove_fifos_of(const std::string& id) {
@@ -264,8 +281,11 @@ void remove_remains(const std::string& node, const fs::path& directory) {
   // Ours alone, and never that of a machine on which somebody forgot isolate_mounts().
   struct stat own {
   }, above{};
-  if (::stat("/run/containerd", &own) != 0 || ::stat("/run", &above) != 0 || own.st_dev == above.st_dev) return;
-  for (const char* part : {"runc", "s", "fifo"}) fs::remove_all(fs::path("/run/containerd") / part, ignored);
+  if (::stat("/run/containerd", &own) != 0 || ::stat("/run", &above) != 0 ||
+      own.st_dev == above.st_dev)
+    return;
+  for (const char* part : {"runc", "s", "fifo"})
+    fs::remove_all(fs::path("/run/containerd") / part, ignored);
 }
 
 }  // namespace ward::test

@@ -26,7 +26,9 @@ void read_marks(const std::string& text, Block& block) {
   }
 }
 
-bool is_blank(const std::string& line) { return line.find_first_not_of(" \t") == std::string::npos; }
+bool is_blank(const std::string& line) {
+  return line.find_first_not_of(" \t") == std::string::npos;
+}
 
 // What may differ from one run to the next becomes one word.
 std::string plain(const std::string& line) {
@@ -99,9 +101,11 @@ std::vector<Block> blocks_of_all_pages() {
 bool has_command(const Block& block) {
   static const std::string words = "(sudo )?(ward|wardd|ctr|scripts/[a-z-]+)( |$)";
   static const std::regex in_shell("(^|[;&|(])\\s*" + words), typed("(^|^ *\\$ )" + words);
-  const bool is_shell = block.language == "sh" || block.language == "bash" || block.language == "shell";
-  return std::any_of(block.lines.begin(), block.lines.end(),
-                     [&](const std::string& line) { return std::regex_search(line, is_shell ? in_shell : typed); });
+  const bool is_shell =
+      block.language == "sh" || block.language == "bash" || block.language == "shell";
+  return std::any_of(block.lines.begin(), block.lines.end(), [&](const std::string& line) {
+    return std::regex_search(line, is_shell ? in_shell : typed);
+  });
 }
 
 std::vector<Command> commands_of(const Block& block) {
@@ -109,11 +113,14 @@ std::vector<Command> commands_of(const Block& block) {
   std::vector<Command> commands;
   for (std::size_t i = 0; i < block.lines.size(); ++i) {
     const std::string& line = block.lines[i];
-    const bool goes_on = !commands.empty() && commands.back().text.size() > 1 && commands.back().shown.empty() &&
-                         commands.back().text.compare(commands.back().text.size() - 2, 2, "\\\n") == 0;
+    const bool goes_on =
+        !commands.empty() && commands.back().text.size() > 1 && commands.back().shown.empty() &&
+        commands.back().text.compare(commands.back().text.size() - 2, 2, "\\\n") == 0;
     if (line.compare(0, 2, "$ ") == 0) {
-      commands.push_back(
-          {block.page + ":" + std::to_string(block.line + static_cast<int>(i)), line.substr(2) + "\n", true, {}});
+      commands.push_back({block.page + ":" + std::to_string(block.line + static_cast<int>(i)),
+                          line.substr(2) + "\n",
+                          true,
+                          {}});
     } else if (goes_on) {
       commands.back().text += line + "\n";
     } else if (!commands.empty() && !is_blank(line)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fenced blocks of README.md and docs/, with what stands behind the language: ```sh walk=memcached is a part of
-// that walk, ```sh not-run="why" says why no test runs it, ```console demo is what scripts/demo prints.
+// The fenced blocks of README.md and docs/, with what stands behind the language: ```sh
+// walk=memcached is a part of that walk, ```sh not-run="why" says why no test runs it, ```console
+// demo is what scripts/demo prints.
 #pragma once
 
 #include <filesystem>
@@ -35,8 +36,9 @@ struct Command {
 };
 std::vector<Command> commands_of(const Block& block);
 
-// Whether a command says what is shown, line by line: "..." stands for any lines; numbers, digests, times and the width
-// of columns may be others. Empty, or the first shown line that is not said where it should be.
+// Whether a command says what is shown, line by line: "..." stands for any lines; numbers, digests,
+// times and the width of columns may be others. Empty, or the first shown line that is not said
+// where it should be.
 std::string first_difference(const std::vector<std::string>& shown, const std::string& said);
 
 }  // namespace ward::test

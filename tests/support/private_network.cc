@@ -15,14 +15,17 @@
 namespace ward::test {
 namespace {
 
-UniqueFd current_network() { return UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); }
+UniqueFd current_network() {
+  return UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+}
 
 void start_loopback() {
   const UniqueFd any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq loopback{};
   std::strcpy(loopback.ifr_name, "lo");
   loopback.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(any.get(), SIOCSIFFLAGS, &loopback) != 0) ADD_FAILURE() << "loopback: " << std::strerror(errno);
+  if (::ioctl(any.get(), SIOCSIFFLAGS, &loopback) != 0)
+    ADD_FAILURE() << "loopback: " << std::strerror(errno);
 }
 
 }  // namespace
@@ -35,11 +38,13 @@ PrivateNetwork::PrivateNetwork() {
   }
   network_ = current_network();
   start_loopback();
-  if (::setns(outside.get(), CLONE_NEWNET) != 0) ADD_FAILURE() << "leave the network: " << std::strerror(errno);
+  if (::setns(outside.get(), CLONE_NEWNET) != 0)
+    ADD_FAILURE() << "leave the network: " << std::strerror(errno);
 }
 
 std::vector<std::string> PrivateNetwork::command(std::vector<std::string> arguments) const {
-  const std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.get());
+  const std::string path =
+      "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(network_.get());
   arguments.insert(arguments.begin(), {"nsenter", "--net=" + path, "--"});
   return arguments;
 }
@@ -51,7 +56,8 @@ void PrivateNetwork::within(const std::function<void()>& work) const {
     return;
   }
   work();
-  if (::setns(outside.get(), CLONE_NEWNET) != 0) ADD_FAILURE() << "leave the network: " << std::strerror(errno);
+  if (::setns(outside.get(), CLONE_NEWNET) != 0)
+    ADD_FAILURE() << "leave the network: " << std::strerror(errno);
 }
 
 }  // namespace ward::test

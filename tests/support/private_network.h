@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network namespace of a node's own, with nothing but a loopback interface: bridges and addresses of its pods cannot
-// meet those of other nodes or of the machine, and host-network pods have this network.
+// A network namespace of a node's own, with nothing but a loopback interface: bridges and addresses
+// of its pods cannot meet those of other nodes or of the machine, and host-network pods have this
+// network.
 #pragma once
 
 #include <functional>

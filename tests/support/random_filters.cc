@@ -9,8 +9,9 @@ using oci::CompareOp;
 using oci::SeccompAction;
 
 std::uint64_t RandomFilters::value() {
-  constexpr std::array<std::uint64_t, 8> kInteresting = {0x7E020000,  0x1200011,     0x10000000, 0xffffffff,
-                                                         0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
+  constexpr std::array<std::uint64_t, 8> kInteresting = {
+      0x7E020000,  0x1200011,     0x10000000, 0xffffffff,
+      0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
   switch (below(4)) {
     case 0:
     case 1: return below(6);
@@ -61,7 +62,8 @@ oci::Seccomp RandomFilters::filter(const std::vector<std::string>& calls) {
   if (one_in(10)) seccomp.flags.emplace();
   if (one_in(20)) seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG"};
   if (one_in(40))
-    seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"};
+    seccomp.flags =
+        std::vector<std::string>{"SECCOMP_FILTER_FLAG_TSYNC", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"};
   if (one_in(60)) seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_NONE"};
   for (std::uint64_t n = below(9); n > 0; --n) seccomp.rules.push_back(rule(calls));
   return seccomp;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Container's own filters as nobody would write them: overlapping rules, every action and comparison, architectures
-// given, wrong and absent, flags, fields left out. One filter a seed, the same on every machine.
+// Container's own filters as nobody would write them: overlapping rules, every action and
+// comparison, architectures given, wrong and absent, flags, fields left out. One filter a seed, the
+// same on every machine.
 #pragma once
 
 #include <cstdint>

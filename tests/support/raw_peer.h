@@ -22,12 +22,15 @@ class RawPeer {
 
   // What the kernel takes at once; the number of bytes.
   std::size_t send(std::string_view bytes) {
-    const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent =
+        ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     return sent < 0 ? 0 : static_cast<std::size_t>(sent);
   }
-  void request(std::uint32_t stream, const std::string& service, const std::string& method, std::string payload = {}) {
-    send(encode_frame(stream, FrameType::kRequest,
-                      encode_request(service, method, std::move(payload), std::chrono::seconds(1), {})));
+  void request(std::uint32_t stream, const std::string& service, const std::string& method,
+               std::string payload = {}) {
+    send(encode_frame(
+        stream, FrameType::kRequest,
+        encode_request(service, method, std::move(payload), std::chrono::seconds(1), {})));
   }
 
   // Reads what is there; every frame so far.

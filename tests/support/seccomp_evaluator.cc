@@ -47,16 +47,18 @@ scmp_compare to_scmp(oci::CompareOp op) {
   }
 }
 
-Result<void> add(scmp_filter_ctx filter, std::uint32_t action, int nr, const std::vector<scmp_arg_cmp>& conditions) {
-  const int result =
-      seccomp_rule_add_array(filter, action, nr, static_cast<unsigned>(conditions.size()), conditions.data());
+Result<void> add(scmp_filter_ctx filter, std::uint32_t action, int nr,
+                 const std::vector<scmp_arg_cmp>& conditions) {
+  const int result = seccomp_rule_add_array(
+      filter, action, nr, static_cast<unsigned>(conditions.size()), conditions.data());
   if (result < 0) return fail_errno("seccomp_rule_add of number " + std::to_string(nr), -result);
   return {};
 }
 
-// One OCI rule for one name. Several conditions on one index become a rule each: runc's "old behaviour", an OR (note
-// K3).
-Result<void> add_rule(scmp_filter_ctx filter, const oci::SeccompRule& rule, std::uint32_t action, int nr) {
+// One OCI rule for one name. Several conditions on one index become a rule each: runc's "old
+// behaviour", an OR (note K3).
+Result<void> add_rule(scmp_filter_ctx filter, const oci::SeccompRule& rule, std::uint32_t action,
+                      int nr) {
   std::vector<scmp_arg_cmp> conditions;
   std::array<int, 6> uses{};
   bool repeated = false;
@@ -119,11 +121,13 @@ constexpr Arch kArchs[] = {{"SCMP_ARCH_X86", SCMP_ARCH_X86},
                            {"SCMP_ARCH_S390", SCMP_ARCH_S390},
                            {"SCMP_ARCH_S390X", SCMP_ARCH_S390X}};
 
-Result<void> add_architectures(scmp_filter_ctx filter, const std::vector<std::string>& architectures) {
+Result<void> add_architectures(scmp_filter_ctx filter,
+                               const std::vector<std::string>& architectures) {
   for (const std::string& name : architectures) {
-    const auto* const arch =
-        std::find_if(std::begin(kArchs), std::end(kArchs), [&](const Arch& known) { return known.name == name; });
-    if (arch == std::end(kArchs)) return fail(Code::kInvalidArgument, "unknown architecture " + name);
+    const auto* const arch = std::find_if(std::begin(kArchs), std::end(kArchs),
+                                          [&](const Arch& known) { return known.name == name; });
+    if (arch == std::end(kArchs))
+      return fail(Code::kInvalidArgument, "unknown architecture " + name);
     const int result = seccomp_arch_add(filter, arch->token);
     if (result < 0 && result != -EEXIST) return fail_errno("seccomp_arch_add", -result);
   }
@@ -137,7 +141,8 @@ Result<std::vector<sock_filter>> export_program(scmp_filter_ctx filter) {
   if (result < 0) return fail_errno("seccomp_export_bpf", -result);
   const off_t size = lseek(memory.get(), 0, SEEK_END);
   std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
-  if (pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size) return fail_errno("pread");
+  if (pread(memory.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+    return fail_errno("pread");
   return program;
 }
 
@@ -147,7 +152,9 @@ bool jumps(const sock_filter& instruction, std::uint32_t accumulator) {
     case BPF_JGT: return accumulator > instruction.k;
     case BPF_JGE: return accumulator >= instruction.k;
     case BPF_JSET: return (accumulator & instruction.k) != 0;
-    default: std::fprintf(stderr, "BPF jump 0x%x is not known here\n", instruction.code); std::abort();
+    default:
+      std::fprintf(stderr, "BPF jump 0x%x is not known here\n", instruction.code);
+      std::abort();
   }
 }
 
@@ -159,7 +166,8 @@ std::uint32_t run(const std::vector<sock_filter>& program, const seccomp_data& d
     switch (instruction.code) {
       case BPF_LD | BPF_W | BPF_ABS:
         if (instruction.k + sizeof(accumulator) > sizeof(data)) std::abort();
-        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + instruction.k, sizeof(accumulator));
+        std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + instruction.k,
+                    sizeof(accumulator));
         break;
       case BPF_ALU | BPF_AND | BPF_K: accumulator &= instruction.k; break;
       case BPF_JMP | BPF_JA: pc += instruction.k; break;
@@ -177,11 +185,14 @@ std::uint32_t run(const std::vector<sock_filter>& program, const seccomp_data& d
 
 }  // namespace
 
-Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp, const Stock& stock) {
+Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp,
+                                                   const Stock& stock) {
   if (auto checked = check(seccomp); !checked) return tl::unexpected<Error>(checked.error());
-  if (auto checked = check_flags(seccomp, stock); !checked) return tl::unexpected<Error>(checked.error());
+  if (auto checked = check_flags(seccomp, stock); !checked)
+    return tl::unexpected<Error>(checked.error());
   const std::uint32_t default_action = to_scmp(seccomp.default_action, seccomp.default_errno_ret);
-  const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(default_action), seccomp_release);
+  const std::unique_ptr<void, void (*)(void*)> filter(seccomp_init(default_action),
+                                                      seccomp_release);
   if (!filter) return fail(Code::kInvalidArgument, "seccomp_init refused the default action");
   if (auto added = add_architectures(filter.get(), seccomp.architectures); !added)
     return tl::unexpected<Error>(added.error());
@@ -201,21 +212,26 @@ Result<SeccompEvaluator> SeccompEvaluator::compile(const oci::Seccomp& seccomp, 
       }
     }
   }
-  // runc's stub, for filters that do not allow by default (or leave it to a tracer) and name a call above 0.
+  // runc's stub, for filters that do not allow by default (or leave it to a tracer) and name a call
+  // above 0.
   const bool allows = seccomp.default_action == oci::SeccompAction::kAllow ||
                       seccomp.default_action == oci::SeccompAction::kLog ||
                       seccomp.default_action == oci::SeccompAction::kTrace;
   const auto& listed = seccomp.architectures;
-  const bool lists_native = std::find(listed.begin(), listed.end(), oci::native_scmp_arch()) != listed.end();
-  evaluator.has_stub_ = !allows && evaluator.last_nr_ > 0 && (lists_native || stock.stub_where_unlisted);
+  const bool lists_native =
+      std::find(listed.begin(), listed.end(), oci::native_scmp_arch()) != listed.end();
+  evaluator.has_stub_ =
+      !allows && evaluator.last_nr_ > 0 && (lists_native || stock.stub_where_unlisted);
   auto program = export_program(filter.get());
   if (!program) return tl::unexpected<Error>(program.error());
   evaluator.program_ = std::move(*program);
   return evaluator;
 }
 
-std::uint32_t SeccompEvaluator::evaluate(int nr, const std::array<std::uint64_t, 6>& args, std::uint32_t arch) const {
-  const bool native = arch == oci::native_audit_arch() && (static_cast<std::uint32_t>(nr) & kX32Bit) == 0;
+std::uint32_t SeccompEvaluator::evaluate(int nr, const std::array<std::uint64_t, 6>& args,
+                                         std::uint32_t arch) const {
+  const bool native =
+      arch == oci::native_audit_arch() && (static_cast<std::uint32_t>(nr) & kX32Bit) == 0;
   if (has_stub_ && native && nr > last_nr_) return SECCOMP_RET_ERRNO | ENOSYS;
   seccomp_data data{};
   data.nr = nr;
@@ -228,8 +244,8 @@ std::uint32_t SeccompEvaluator::evaluate(int nr, const std::array<std::uint64_t,
   return evaluate(nr, args, oci::native_audit_arch());
 }
 
-std::uint32_t evaluate(const oci::Seccomp& seccomp, int nr, const std::array<std::uint64_t, 6>& args,
-                       std::uint32_t arch) {
+std::uint32_t evaluate(const oci::Seccomp& seccomp, int nr,
+                       const std::array<std::uint64_t, 6>& args, std::uint32_t arch) {
   const auto evaluator = SeccompEvaluator::compile(seccomp);
   if (!evaluator) {
     std::fprintf(stderr, "runc would refuse this filter: %s\n", evaluator.error().message.c_str());

@@ -42,8 +42,8 @@ std::string frame(std::uint32_t first, std::uint32_t flags, std::string_view pay
   return bytes;
 }
 
-// A stored block of deflate (RFC 1951, 3.2.4), and an empty one, upon which a reader hands out what it has. Header
-// blocks are one zlib stream, but nobody has to compress.
+// A stored block of deflate (RFC 1951, 3.2.4), and an empty one, upon which a reader hands out what
+// it has. Header blocks are one zlib stream, but nobody has to compress.
 std::string stored(std::string_view data) {
   const auto size = static_cast<std::uint16_t>(data.size());
   std::string bytes(1, '\0');
@@ -66,7 +66,8 @@ Result<UniqueFd> connect_loopback(int port) {
 
 }  // namespace
 
-Result<StreamClient> StreamClient::open(const PrivateNetwork& network, const std::string& url, const Streams& streams) {
+Result<StreamClient> StreamClient::open(const PrivateNetwork& network, const std::string& url,
+                                        const Streams& streams) {
   const std::string scheme = "http://127.0.0.1:";
   const auto slash = url.find('/', scheme.size());
   if (url.rfind(scheme, 0) != 0 || slash == std::string::npos)
@@ -77,7 +78,8 @@ Result<StreamClient> StreamClient::open(const PrivateNetwork& network, const std
   StreamClient client(std::move(*socket));
   const auto deadline = Clock::now() + kPatience;
   const auto upgraded =
-      client.upgrade(url.substr(std::strlen("http://"), slash - std::strlen("http://")), url.substr(slash), deadline);
+      client.upgrade(url.substr(std::strlen("http://"), slash - std::strlen("http://")),
+                     url.substr(slash), deadline);
   if (!upgraded) return tl::unexpected(upgraded.error());
 
   std::vector<Kind> kinds{Kind::kError, Kind::kOut, streams.terminal ? Kind::kResize : Kind::kErr};
@@ -86,17 +88,21 @@ Result<StreamClient> StreamClient::open(const PrivateNetwork& network, const std
   for (const Kind kind : kinds) client.open_stream(kind);
   // What is sent on a stream before its reply is lost.
   while (client.replies_ < kinds.size())
-    if (!client.receive(deadline)) return fail(Code::kUnavailable, "the server does not take the streams");
+    if (!client.receive(deadline))
+      return fail(Code::kUnavailable, "the server does not take the streams");
   return client;
 }
 
-Result<void> StreamClient::upgrade(const std::string& host, const std::string& path, Clock::time_point deadline) {
+Result<void> StreamClient::upgrade(const std::string& host, const std::string& path,
+                                   Clock::time_point deadline) {
   send("POST " + path + " HTTP/1.1\r\nHost: " + host +
-       "\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n"
+       "\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: "
+       "v4.channel.k8s.io\r\n"
        "Content-Length: 0\r\n\r\n");
   std::size_t end = 0;
   while ((end = received_.find("\r\n\r\n")) == std::string::npos)
-    if (!receive(deadline)) return fail(Code::kUnavailable, "no answer to the upgrade: " + received_);
+    if (!receive(deadline))
+      return fail(Code::kUnavailable, "no answer to the upgrade: " + received_);
   if (received_.rfind("HTTP/1.1 101 ", 0) != 0) return fail(Code::kFailedPrecondition, received_);
   received_.erase(0, end + 4);
   upgraded_ = true;
@@ -147,7 +153,8 @@ void StreamClient::send(std::string_view bytes) {
 }
 
 bool StreamClient::receive(Clock::time_point deadline) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
   pollfd readable{socket_.get(), POLLIN, 0};
   if (ended_ || left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) <= 0) return false;
   char buffer[16384];
@@ -159,7 +166,8 @@ bool StreamClient::receive(Clock::time_point deadline) {
   return true;
 }
 
-// Of control frames only replies matter: the server opens no streams, and its end is the connection's.
+// Of control frames only replies matter: the server opens no streams, and its end is the
+// connection's.
 void StreamClient::take_frames() {
   while (received_.size() >= kFrameHeaderBytes) {
     const std::uint32_t first = read32(received_);
@@ -186,7 +194,8 @@ Result<int> StreamClient::wait(std::chrono::milliseconds patience) {
   while (receive(deadline)) continue;
   if (!ended_) return fail(Code::kDeadlineExceeded, "the session goes on; stdout: " + out_);
   const auto verdict = nlohmann::json::parse(verdict_, nullptr, /*allow_exceptions=*/false);
-  if (!verdict.is_object()) return fail(Code::kUnknown, "the session ended without a status: " + verdict_);
+  if (!verdict.is_object())
+    return fail(Code::kUnknown, "the session ended without a status: " + verdict_);
   if (verdict.value("status", "") == "Success") return 0;
   const nlohmann::json::json_pointer code("/details/causes/0/message");
   if (verdict.value("reason", "") != "NonZeroExitCode" || !verdict.contains(code))

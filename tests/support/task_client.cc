@@ -21,28 +21,32 @@ bool TaskClient::run_until(const std::function<bool()>& done) {
   return done();
 }
 
-Result<containerd::StateResponse> TaskClient::state(const std::string& id, const std::string& exec_id) {
+Result<containerd::StateResponse> TaskClient::state(const std::string& id,
+                                                    const std::string& exec_id) {
   containerd::StateRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   return call<containerd::StateResponse>("State", request);
 }
 
-Result<containerd::StartResponse> TaskClient::start(const std::string& id, const std::string& exec_id) {
+Result<containerd::StartResponse> TaskClient::start(const std::string& id,
+                                                    const std::string& exec_id) {
   containerd::StartRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   return call<containerd::StartResponse>("Start", request);
 }
 
-Result<containerd::DeleteResponse> TaskClient::remove(const std::string& id, const std::string& exec_id) {
+Result<containerd::DeleteResponse> TaskClient::remove(const std::string& id,
+                                                      const std::string& exec_id) {
   containerd::DeleteRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   return call<containerd::DeleteResponse>("Delete", request);
 }
 
-Result<containerd::Empty> TaskClient::kill(const std::string& id, int signal, const std::string& exec_id, bool all) {
+Result<containerd::Empty> TaskClient::kill(const std::string& id, int signal,
+                                           const std::string& exec_id, bool all) {
   containerd::KillRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
@@ -51,20 +55,23 @@ Result<containerd::Empty> TaskClient::kill(const std::string& id, int signal, co
   return call<containerd::Empty>("Kill", request);
 }
 
-Result<containerd::WaitResponse> TaskClient::wait(const std::string& id, const std::string& exec_id) {
+Result<containerd::WaitResponse> TaskClient::wait(const std::string& id,
+                                                  const std::string& exec_id) {
   containerd::WaitRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   return call<containerd::WaitResponse>("Wait", request);
 }
 
-containerd::ExecProcessRequest TaskClient::exec_request(const std::string& id, const std::string& exec_id,
+containerd::ExecProcessRequest TaskClient::exec_request(const std::string& id,
+                                                        const std::string& exec_id,
                                                         const std::vector<std::string>& arguments) {
   containerd::ExecProcessRequest request;
   request.set_id(id);
   request.set_exec_id(exec_id);
   request.mutable_spec()->set_type_url("types.containerd.io/opencontainers/runtime-spec/1/Process");
-  const nlohmann::json process = {{"args", arguments}, {"cwd", "/"}, {"user", {{"uid", 0}, {"gid", 0}}}};
+  const nlohmann::json process = {
+      {"args", arguments}, {"cwd", "/"}, {"user", {{"uid", 0}, {"gid", 0}}}};
   request.mutable_spec()->set_value(process.dump());
   return request;
 }
@@ -74,10 +81,12 @@ Result<containerd::Empty> TaskClient::exec(const std::string& id, const std::str
   return call<containerd::Empty>("Exec", exec_request(id, exec_id, arguments));
 }
 
-Bundle::Bundle(const Node& node, const std::string& model, std::string id, const std::vector<std::string>& command)
+Bundle::Bundle(const Node& node, const std::string& model, std::string id,
+               const std::vector<std::string>& command)
     : id_(std::move(id)), path_(node.directory() / "bundles" / id_) {
   fs::create_directories(rootfs());
-  for (const char* directory : {"proc", "dev", "sys", "run", "tmp"}) fs::create_directories(rootfs() / directory);
+  for (const char* directory : {"proc", "dev", "sys", "run", "tmp"})
+    fs::create_directories(rootfs() / directory);
   fs::copy_file(node.bundle(model) / "rootfs/box", rootfs() / "box");
   // What the policy made of the model is not part of what was asked for.
   auto text = read_file(node.bundle(model) / "config.json.orig");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Task service of a running shim without containerd between: calls that ctr has no word for, calls in states where
-// containerd would not make them, containers with options of the test's own.
+// The Task service of a running shim without containerd between: calls that ctr has no word for,
+// calls in states where containerd would not make them, containers with options of the test's own.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -34,13 +34,15 @@ class TaskClient {
     run_until([&] { return done; });
     if (!answer) return tl::unexpected(answer.error());
     Reply reply;
-    if (!reply.ParseFromString(*answer)) return fail(Code::kInternal, "the answer cannot be decoded");
+    if (!reply.ParseFromString(*answer))
+      return fail(Code::kInternal, "the answer cannot be decoded");
     return reply;
   }
   template <typename Request>
-  void begin(const char* method, const Request& request, const char* version, ttrpc::Client::Answer answer) {
-    client_.call("containerd.task." + std::string(version) + ".Task", method, request.SerializeAsString(), kPatience,
-                 std::move(answer));
+  void begin(const char* method, const Request& request, const char* version,
+             ttrpc::Client::Answer answer) {
+    client_.call("containerd.task." + std::string(version) + ".Task", method,
+                 request.SerializeAsString(), kPatience, std::move(answer));
   }
   bool run_until(const std::function<bool()>& done);
 
@@ -48,9 +50,11 @@ class TaskClient {
   Result<containerd::StateResponse> state(const std::string& id, const std::string& exec_id = {});
   Result<containerd::StartResponse> start(const std::string& id, const std::string& exec_id = {});
   Result<containerd::DeleteResponse> remove(const std::string& id, const std::string& exec_id = {});
-  Result<containerd::Empty> kill(const std::string& id, int signal, const std::string& exec_id = {}, bool all = false);
+  Result<containerd::Empty> kill(const std::string& id, int signal, const std::string& exec_id = {},
+                                 bool all = false);
   Result<containerd::WaitResponse> wait(const std::string& id, const std::string& exec_id = {});
-  static containerd::ExecProcessRequest exec_request(const std::string& id, const std::string& exec_id,
+  static containerd::ExecProcessRequest exec_request(const std::string& id,
+                                                     const std::string& exec_id,
                                                      const std::vector<std::string>& arguments);
   Result<containerd::Empty> exec(const std::string& id, const std::string& exec_id,
                                  const std::vector<std::string>& arguments);
@@ -61,11 +65,12 @@ class TaskClient {
   const char* version_;
 };
 
-// A bundle of the test's own: the configuration of a container that runs on the node, with another command, and a root
-// file system that holds /box only.
+// A bundle of the test's own: the configuration of a container that runs on the node, with another
+// command, and a root file system that holds /box only.
 class Bundle {
  public:
-  Bundle(const Node& node, const std::string& model, std::string id, const std::vector<std::string>& command);
+  Bundle(const Node& node, const std::string& model, std::string id,
+         const std::vector<std::string>& command);
   ~Bundle();
   Bundle(const Bundle&) = delete;
   Bundle& operator=(const Bundle&) = delete;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// `box`: one static program that is everything a test container needs, so that images need no shell and no libc.
-// Used by the integration tests, the demo and the benchmark; never part of an installation.
+// `box`: one static program that is everything a test container needs, so that images need no shell
+// and no libc. Used by the integration tests, the demo and the benchmark; never part of an
+// installation.
 //
-//   box entry FIFO PROGRAM [ARG...]   starts a watcher, then becomes PROGRAM. The watcher sleeps on FIFO; each line
-//   written
-//                                     to it is the name of an attack, which a forked process of the workload then
-//                                     tries.
+//   box entry FIFO PROGRAM [ARG...]   starts a watcher, then becomes PROGRAM. The watcher sleeps on
+//   FIFO; each line written
+//                                     to it is the name of an attack, which a forked process of the
+//                                     workload then tries.
 //   box attack NAME...                tries each attack and prints "NAME RESULT ERRNO"
 #define _GNU_SOURCE
 #include <errno.h>
@@ -56,7 +57,9 @@ static long try_bpf(void) {
   return syscall(SYS_bpf, 0, attr, sizeof attr);
 }
 static long try_ptrace(void) { return ptrace(PTRACE_ATTACH, 1, NULL, NULL); }
-static long try_process_vm(void) { return syscall(SYS_process_vm_readv, 1, NULL, 0UL, NULL, 0UL, 0UL); }
+static long try_process_vm(void) {
+  return syscall(SYS_process_vm_readv, 1, NULL, 0UL, NULL, 0UL, 0UL);
+}
 static long try_io_uring(void) {
   char params[256] = {0};
   return syscall(SYS_io_uring_setup, 8, params);
@@ -80,8 +83,12 @@ static long try_perf(void) { return syscall(SYS_perf_event_open, NULL, 0, -1, -1
 static long try_module(void) { return syscall(SYS_init_module, NULL, 0UL, ""); }
 static long try_kexec(void) { return syscall(SYS_kexec_load, 0UL, 0UL, NULL, 0UL); }
 static long try_handle(void) { return syscall(SYS_open_by_handle_at, -1, NULL, 0); }
-static long try_stack_filter(void) { return prctl(PR_SET_SECCOMP, 2, NULL); }  // EFAULT where it runs
-static long try_set_mm(void) { return prctl(35, 15, NULL, 0, 0); }             // PR_SET_MM; EFAULT or EPERM inside
+static long try_stack_filter(void) {
+  return prctl(PR_SET_SECCOMP, 2, NULL);
+}  // EFAULT where it runs
+static long try_set_mm(void) {
+  return prctl(35, 15, NULL, 0, 0);
+}  // PR_SET_MM; EFAULT or EPERM inside
 // A filter of its own that answers unshare, so that later attempts are seen by nobody.
 static long try_hide(void) {
   struct sock_filter program[] = {
@@ -96,10 +103,16 @@ static long try_hide(void) {
 }
 static long try_netlink(void) { return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0); }
 static long try_mempolicy(void) { return syscall(SYS_get_mempolicy, NULL, NULL, 0UL, NULL, 0UL); }
-static long try_quotactl(void) { return syscall(SYS_quotactl, 0x800008, NULL, 0, NULL); }  // Q_SYNC | USRQUOTA
-static long try_novel(void) { return syscall(SYS_sched_rr_get_interval, 0, NULL); }  // harmless, and no program's habit
-static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }                 // leaves a mark when it runs
-static long try_fchmodat2(void) { return syscall(SYS_FCHMODAT2, -1, "nowhere", 0600, 0); }  // EBADF where it runs
+static long try_quotactl(void) {
+  return syscall(SYS_quotactl, 0x800008, NULL, 0, NULL);
+}  // Q_SYNC | USRQUOTA
+static long try_novel(void) {
+  return syscall(SYS_sched_rr_get_interval, 0, NULL);
+}  // harmless, and no program's habit
+static long try_mkdir(void) { return mkdir("/box-was-here", 0700); }  // leaves a mark when it runs
+static long try_fchmodat2(void) {
+  return syscall(SYS_FCHMODAT2, -1, "nowhere", 0600, 0);
+}  // EBADF where it runs
 static long try_unnamed(void) { return syscall(500); }  // within the tables, and nobody's yet
 static long try_beyond(void) { return syscall(600); }
 static long try_listxattrat(void) { return syscall(SYS_LISTXATTRAT, -1, "nowhere", 0, NULL, 0UL); }
@@ -165,11 +178,12 @@ static int attack(const char* name) {
   return 2;
 }
 
-// Sleeps in read() until poked. It forks for each line, so that the violation comes from a process of the workload that
-// is not its first one, and so that the watcher itself survives a denied call.
+// Sleeps in read() until poked. It forks for each line, so that the violation comes from a process
+// of the workload that is not its first one, and so that the watcher itself survives a denied call.
 static _Noreturn void watch(const char* fifo) {
   char line[64];
-  const int fd = open(fifo, O_RDWR | O_CLOEXEC);  // read and write: no end of file when a writer leaves
+  const int fd =
+      open(fifo, O_RDWR | O_CLOEXEC);  // read and write: no end of file when a writer leaves
   if (fd < 0) _exit(1);
   for (;;) {
     const ssize_t n = read(fd, line, sizeof line - 1);
@@ -214,7 +228,8 @@ static int status(void) {
   FILE* file = fopen("/proc/self/status", "r");
   if (file == NULL) return 1;
   while (fgets(line, sizeof line, file) != NULL)
-    if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "Seccomp:", 8) == 0 || strncmp(line, "NoNewPrivs", 10) == 0)
+    if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "Seccomp:", 8) == 0 ||
+        strncmp(line, "NoNewPrivs", 10) == 0)
       dprintf(1, "%s", line);
   return fclose(file);
 }
@@ -240,7 +255,8 @@ static int fork_many(int count) {
   return 0;
 }
 
-// Children of children whose parents are gone at once: someone else has to wait for them. Says who, of the last one.
+// Children of children whose parents are gone at once: someone else has to wait for them. Says who,
+// of the last one.
 static int orphans(int count) {
   int ends[2];
   char none;
@@ -252,7 +268,8 @@ static int orphans(int count) {
       const pid_t self = getpid();
       if (fork() != 0) _exit(0);
       while (i + 1 == count && getppid() == self) poll(NULL, 0, 1);
-      if (i + 1 == count) dprintf(1, "%d orphans, the last one adopted by %d\n", count, (int)getppid());
+      if (i + 1 == count)
+        dprintf(1, "%d orphans, the last one adopted by %d\n", count, (int)getppid());
       _exit(0);
     }
     waitpid(middle, NULL, 0);
@@ -276,7 +293,8 @@ static _Noreturn void crowd(int count) {
   for (;;) pause();
 }
 
-// Becomes another program in a child, once the first process has ended and was reaped: what a session leaves behind.
+// Becomes another program in a child, once the first process has ended and was reaped: what a
+// session leaves behind.
 static int orphan(char** argv) {
   const pid_t first = getpid();
   if (fork() != 0) return 0;
@@ -324,13 +342,14 @@ static _Noreturn void size(void) {
   }
 }
 
-// Looks for the runtime's init of an exec session, as long as it is one, and opens its memory for writing. Says what
-// came of it for each that it met, and ends once so many were met.
+// Looks for the runtime's init of an exec session, as long as it is one, and opens its memory for
+// writing. Says what came of it for each that it met, and ends once so many were met.
 static int hunt(int count) {
   char path[64], name[16];
   int last = 0;
   dprintf(1, "ready\n");
-  for (int met = 0, pid = getpid() + 1; met < count; pid = pid < getpid() + 400 ? pid + 1 : getpid() + 1) {
+  for (int met = 0, pid = getpid() + 1; met < count;
+       pid = pid < getpid() + 400 ? pid + 1 : getpid() + 1) {
     snprintf(path, sizeof path, "/proc/%d/comm", pid);
     const int comm = open(path, O_RDONLY | O_CLOEXEC);
     if (comm < 0) continue;
@@ -356,7 +375,8 @@ static int flood(int count) {
   return 0;
 }
 
-// One call outside the profile: always the same one, one with another argument each time, and one of another kind.
+// One call outside the profile: always the same one, one with another argument each time, and one
+// of another kind.
 static long offer_one(uint64_t number) {
   if (number % 3 == 0) return try_novel();
   if (number % 3 == 1) return syscall(SYS_personality, number);
@@ -366,7 +386,8 @@ static long offer_one(uint64_t number) {
 // Makes such calls for as long as the page in FILE asks for more, and counts in it what came back.
 static int offer(const char* file) {
   const int fd = open(file, O_RDWR | O_CLOEXEC);
-  volatile struct offers* page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  volatile struct offers* page =
+      mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (page == MAP_FAILED) return 1;
   while (page->unheard == 0) {
     if (page->begun >= page->wanted) {
@@ -417,7 +438,8 @@ int main(int argc, char** argv) {
     for (;;) pause();
   }
   if (strcmp(verb, "crash") == 0) __builtin_trap();
-  if (strcmp(verb, "holder") == 0) {  // a grandchild keeps stdout open after the first process has gone
+  if (strcmp(verb, "holder") ==
+      0) {  // a grandchild keeps stdout open after the first process has gone
     dprintf(1, "held\n");
     if (fork() == 0)
       for (;;) pause();
@@ -445,7 +467,8 @@ int main(int argc, char** argv) {
     return result;
   }
   dprintf(2,
-          "usage: box entry FIFO PROGRAM... | attack NAME... | child NAME... | true exit cat ask write echo err status "
+          "usage: box entry FIFO PROGRAM... | attack NAME... | child NAME... | true exit cat ask "
+          "write echo err status "
           "tick fork "
           "orphans bomb "
           "crowd eat flood hunt spin wait "

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A library that a container preloads into the runtime's own binary. Its constructor gives the process the start of
-// the stack that the runtime's init had (whoever sees that init in /proc writes the number to /stack), so that image
-// and stack are those of the init, and then tries what nobody here may do. Prints "NAME RESULT ERRNO" for each.
-// Used by tests/integration/masquerade_test.cc only.
+// A library that a container preloads into the runtime's own binary. Its constructor gives the
+// process the start of the stack that the runtime's init had (whoever sees that init in /proc
+// writes the number to /stack), so that image and stack are those of the init, and then tries what
+// nobody here may do. Prints "NAME RESULT ERRNO" for each. Used by
+// tests/integration/masquerade_test.cc only.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

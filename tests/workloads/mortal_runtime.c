@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands before runc: becomes it, except that one verb dies of SIGKILL some milliseconds after it began. Which one is
-// said by the file `die` beside this program, "VERB MILLISECONDS"; without the file nothing dies. For tests of what is
-// left when a runtime is killed in the middle of its work.
+// Stands before runc: becomes it, except that one verb dies of SIGKILL some milliseconds after it
+// began. Which one is said by the file `die` beside this program, "VERB MILLISECONDS"; without the
+// file nothing dies. For tests of what is left when a runtime is killed in the middle of its work.
 #define _GNU_SOURCE
 #include <linux/close_range.h>
 #include <poll.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page that `box offer FILE` shares with the test that counts what a container offered to Ward. C and C++. Each
-// number has one writer; a number is raised when its call has returned, so only the call under way is missing.
+// The page that `box offer FILE` shares with the test that counts what a container offered to Ward.
+// C and C++. Each number has one writer; a number is raised when its call has returned, so only the
+// call under way is missing.
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The first process of a container whose seccomp filter is asked from outside: makes each call of the file /probes in a
-// child of its own and says how the kernel answered: "INDEX ERRNO SIGNAL", 0 where there was none. Static, and uses the
-// fewest calls that it can, for the filter is anybody's.
+// The first process of a container whose seccomp filter is asked from outside: makes each call of
+// the file /probes in a child of its own and says how the kernel answered: "INDEX ERRNO SIGNAL", 0
+// where there was none. Static, and uses the fewest calls that it can, for the filter is anybody's.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,8 @@ int main(void) {
   static unsigned long probes[kMost][kWords];
   const int file = open("/probes", O_RDONLY);
   const ssize_t bytes = read(file, probes, sizeof(probes));
-  volatile int* const error = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  volatile int* const error =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (bytes <= 0 || error == MAP_FAILED) return 2;
   static char said[kMost * 32];
   size_t end = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
-/* What the BPF programs write and the recorder reads: plain structs with fixed sizes, included by both sides. Times are
- * CLOCK_MONOTONIC. A change here is another layout: recordings pinned by an older wardd are then dropped aloud. */
+/* What the BPF programs write and the recorder reads: plain structs with fixed sizes, included by
+ * both sides. Times are CLOCK_MONOTONIC. A change here is another layout: recordings pinned by an
+ * older wardd are then dropped aloud. */
 #pragma once
 
 #ifndef __bpf__
@@ -18,8 +19,9 @@ enum {
   WARD_REFUSED_VALUES = 2, /* origin + this: the values of refused calls */
   WARD_PROGRAMS = 64,
   WARD_PROGRAM_BYTES = 112,
-  WARD_SIGNALS_OUTSIDE = 32, /* kinds of signals kept that came from outside, which no container may crowd out */
-  WARD_SIGNALS_WITHIN = 64,  /* and of all others */
+  WARD_SIGNALS_OUTSIDE =
+      32, /* kinds of signals kept that came from outside, which no container may crowd out */
+  WARD_SIGNALS_WITHIN = 64, /* and of all others */
   WARD_SIGNALS = WARD_SIGNALS_OUTSIDE + WARD_SIGNALS_WITHIN,
 
   /* Who sent a signal. */
@@ -38,27 +40,33 @@ enum {
   WARD_BANK_EXEC = 1,
   WARD_BANK_RUNTIME_WORKLOAD = 2, /* under the filter, before the container's own program */
   WARD_BANK_RUNTIME_EXEC = 3,
-  WARD_BANK_REFUSED_WORKLOAD = 4, /* tried by the container's own program, and refused by a filter */
+  WARD_BANK_REFUSED_WORKLOAD =
+      4, /* tried by the container's own program, and refused by a filter */
   WARD_BANK_REFUSED_EXEC = 5,
   WARD_BANKS = 6,
 
-  /* A run has so many cells: one per bank and number, one per origin and capability, one for any call. */
-  WARD_FIRST_CAP = WARD_BANKS * WARD_NRS,         /* + origin * WARD_CAPS + capability */
-  WARD_ANY_CALL = WARD_FIRST_CAP + 2 * WARD_CAPS, /* any call of the workload: its windows are those with activity */
+  /* A run has so many cells: one per bank and number, one per origin and capability, one for any
+     call. */
+  WARD_FIRST_CAP = WARD_BANKS * WARD_NRS, /* + origin * WARD_CAPS + capability */
+  WARD_ANY_CALL = WARD_FIRST_CAP +
+                  2 * WARD_CAPS, /* any call of the workload: its windows are those with activity */
   WARD_CELLS = WARD_ANY_CALL + 1,
 };
 
 /* In the task-local storage of every task of a run. */
 struct ward_tag {
   __u32 slot;
-  __u32 generation;   /* of the slot: a task that outlived its run must not write into the next one */
-  __u32 base_filters; /* seccomp filters of the runtime process when it was tagged; more: the container's is in force */
-  __u32 user_ns;      /* the container's: grants in user namespaces of the program's making are not its capabilities */
-  __u32 exec;         /* 1: an exec session */
-  __u32 program;      /* 1: the runtime has handed over to the container's own program */
-  __u32 in_call;      /* 1: the task entered a call, so no filter refused it, and has not come back from it */
-  __u32 first;        /* 1: a thread of the process that the runtime handed over to */
-  __u32 named;        /* 1 + the place of its program in ward_shared.programs; 0: it has none */
+  __u32 generation; /* of the slot: a task that outlived its run must not write into the next one */
+  __u32 base_filters; /* seccomp filters of the runtime process when it was tagged; more: the
+                         container's is in force */
+  __u32 user_ns; /* the container's: grants in user namespaces of the program's making are not its
+                    capabilities */
+  __u32 exec;    /* 1: an exec session */
+  __u32 program; /* 1: the runtime has handed over to the container's own program */
+  __u32 in_call; /* 1: the task entered a call, so no filter refused it, and has not come back from
+                    it */
+  __u32 first;   /* 1: a thread of the process that the runtime handed over to */
+  __u32 named;   /* 1 + the place of its program in ward_shared.programs; 0: it has none */
 };
 
 struct ward_run {
@@ -96,7 +104,8 @@ struct ward_mark {
   __u32 coarse_seen;
 };
 
-/* Filled from the front with cmpxchg, never emptied. Values are stored XOR WARD_VALUE_KEY, so that 0 means free. */
+/* Filled from the front with cmpxchg, never emptied. Values are stored XOR WARD_VALUE_KEY, so that
+ * 0 means free. */
 struct ward_values {
   __u64 overflowed;
   __u64 stored[WARD_SET_VALUES];
@@ -120,7 +129,8 @@ struct ward_signal {
 
 struct ward_shared {
   struct ward_mark marks[WARD_CELLS];
-  /* By origin, of calls that ran and then of those that were refused; the runtime layer's are nobody's business. */
+  /* By origin, of calls that ran and then of those that were refused; the runtime layer's are
+   * nobody's business. */
   struct ward_values values[2 * WARD_REFUSED_VALUES][WARD_SETS];
   struct ward_values tuples[2 * WARD_REFUSED_VALUES]; /* likewise, of the one call that has any */
   struct ward_program programs[WARD_PROGRAMS];
@@ -132,8 +142,9 @@ struct ward_cpu {
   struct ward_count counts[WARD_CELLS];
 };
 
-/* A run's tables are one array of these, so that a run comes and goes with one map: first the shared one, then each
- * CPU's. No per-CPU map: two lookups that the kernel turns into instructions are cheaper than one that it calls. */
+/* A run's tables are one array of these, so that a run comes and goes with one map: first the
+ * shared one, then each CPU's. No per-CPU map: two lookups that the kernel turns into instructions
+ * are cheaper than one that it calls. */
 union ward_table {
   struct ward_shared shared;
   struct ward_cpu cpu;

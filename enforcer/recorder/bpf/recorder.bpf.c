@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
-// The recorder's kernel side. Tasks of a recorded run carry a tag in their task-local storage, copied to every child;
-// all others leave at the first load. A call counts from the moment the container's filter is in force. What a call
-// costs a recorded task is ward_sys_enter's fast path: one per-CPU cell until the window is over.
+// The recorder's kernel side. Tasks of a recorded run carry a tag in their task-local storage,
+// copied to every child; all others leave at the first load. A call counts from the moment the
+// container's filter is in force. What a call costs a recorded task is ward_sys_enter's fast path:
+// one per-CPU cell until the window is over.
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
@@ -92,7 +93,8 @@ static __always_inline int filtered(const struct task_struct* task, const struct
 static __always_inline void note_window(__u32* last, __u32* seen, __u32 window) {
   __u32 before = *last;
   // Forward only, and one winner: two CPUs in the same window count it once.
-  if (before < window && __sync_val_compare_and_swap(last, before, window) == before) __sync_fetch_and_add(seen, 1);
+  if (before < window && __sync_val_compare_and_swap(last, before, window) == before)
+    __sync_fetch_and_add(seen, 1);
 }
 
 static __always_inline void note_mark(struct ward_mark* mark, __u64 now) {
@@ -101,7 +103,8 @@ static __always_inline void note_mark(struct ward_mark* mark, __u64 now) {
   note_window(&mark->coarse_window, &mark->coarse_seen, now / coarse_window_ns + 1);
 }
 
-static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 cell, int workload_call) {
+static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 cell,
+                                      int workload_call) {
   union ward_table* table = table_of(slot, WARD_FIRST_CPU_TABLE + bpf_get_smp_processor_id());
   if (!table || cell >= WARD_ANY_CALL) {
     __sync_fetch_and_add(&run->lost, 1);
@@ -109,7 +112,8 @@ static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 ce
   }
   struct ward_count* count = &table->cpu.counts[cell];
   count->count++;
-  // Jiffies are one load, the clock is not (and tracing programs may not use the coarse one): once a tick is enough.
+  // Jiffies are one load, the clock is not (and tracing programs may not use the coarse one): once
+  // a tick is enough.
   __u64 tick = bpf_jiffies64();
   if (count->tick == tick) return;
   count->tick = tick;
@@ -173,7 +177,8 @@ static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u
   for (__u32 i = 0; i < WARD_WATCHED_ARGS; i++) {
     if (i >= watched) break;
     __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
-    note_value(&shared->values[list & (2 * WARD_REFUSED_VALUES - 1)][set], argument(regs, watches[nr].index[i]));
+    note_value(&shared->values[list & (2 * WARD_REFUSED_VALUES - 1)][set],
+               argument(regs, watches[nr].index[i]));
   }
   if (!watches[nr].tuple) return;
   // The kernel takes three ints: it does not look at the upper halves either.
@@ -186,7 +191,8 @@ static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u
   }
 }
 
-// Its program is known by the name that was executed last: an executable of another ABI, or one that uses both.
+// Its program is known by the name that was executed last: an executable of another ABI, or one
+// that uses both.
 static __always_inline void note_foreign(struct ward_run* run, const struct ward_tag* tag) {
   __sync_fetch_and_add(&run->foreign, 1);
   struct ward_shared* shared = shared_of(tag->slot);
@@ -214,7 +220,8 @@ int BPF_PROG(ward_sys_enter, struct pt_regs* regs, long id) {
   struct task_struct* task = bpf_get_current_task_btf();
   struct ward_tag* tag = tag_of(task);
   if (!tag) return 0;
-  tag->in_call = 1;  // also of the call that loads the filter, from which the task comes back filtered
+  tag->in_call =
+      1;  // also of the call that loads the filter, from which the task comes back filtered
   if (!filtered(task, tag)) return 0;
   struct ward_run* run = run_of(tag);
   if (!run) return 0;
@@ -242,7 +249,8 @@ static __always_inline long number_of(const struct pt_regs* regs) {
 #endif
 }
 
-static __always_inline void note_refused(struct task_struct* task, struct ward_tag* tag, const struct pt_regs* regs) {
+static __always_inline void note_refused(struct task_struct* task, struct ward_tag* tag,
+                                         const struct pt_regs* regs) {
   if (!tag->program || !filtered(task, tag)) return;
   struct ward_run* run = run_of(tag);
   long id = number_of(regs);
@@ -261,23 +269,25 @@ static __always_inline void note_refused(struct task_struct* task, struct ward_t
   note_arguments(run, tag->slot, WARD_REFUSED_VALUES + origin, nr, regs);
 }
 
-// The first process asked for a handler. What it has now is read, not what it asked for. One that it gave up counts:
-// some programs give up all when they end.
-static __always_inline void note_handler(struct task_struct* task, struct ward_tag* tag, const struct pt_regs* regs) {
+// The first process asked for a handler. What it has now is read, not what it asked for. One that
+// it gave up counts: some programs give up all when they end.
+static __always_inline void note_handler(struct task_struct* task, struct ward_tag* tag,
+                                         const struct pt_regs* regs) {
   __u32 index = (__u32)argument(regs, 0) - 1;
   struct ward_run* run = run_of(tag);
   if (!run || index >= SIGNALS || is_foreign(task, number_of(regs))) return;
   // Read as a number: kernels before 6.2 let no index be added to a pointer that they know.
   const char* sighand = (const char*)BPF_CORE_READ(task, sighand);
-  const char* action =
-      sighand + bpf_core_field_offset(struct sighand_struct, action) + index * bpf_core_type_size(struct k_sigaction);
+  const char* action = sighand + bpf_core_field_offset(struct sighand_struct, action) +
+                       index * bpf_core_type_size(struct k_sigaction);
   unsigned long handler = 0;  // the first field, SIG_DFL (0) or SIG_IGN (1) where there is none
   if (bpf_probe_read_kernel(&handler, sizeof(handler), action)) return;
   if (handler > 1) __sync_fetch_and_or(&run->handled, 1ULL << index);
 }
 
-// The kernel asks the filter before ward_sys_enter: of a refused call it only comes back. So do a new task, whose tag
-// is that of its parent in the middle of the call, and one whose number a tracer has taken (-1).
+// The kernel asks the filter before ward_sys_enter: of a refused call it only comes back. So do a
+// new task, whose tag is that of its parent in the middle of the call, and one whose number a
+// tracer has taken (-1).
 SEC("tp_btf/sys_exit")
 int BPF_PROG(ward_sys_exit, struct pt_regs* regs, long ret) {
   struct task_struct* task = bpf_get_current_task_btf();
@@ -285,7 +295,8 @@ int BPF_PROG(ward_sys_exit, struct pt_regs* regs, long ret) {
   if (!tag) return 0;
   if (!tag->in_call) note_refused(task, tag, regs);
   tag->in_call = 0;
-  if (tag->first && !tag->exec && number_of(regs) == rt_sigaction_nr && !ret) note_handler(task, tag, regs);
+  if (tag->first && !tag->exec && number_of(regs) == rt_sigaction_nr && !ret)
+    note_handler(task, tag, regs);
   return 0;
 }
 
@@ -294,12 +305,13 @@ static __always_inline void note_end(struct task_struct* task, struct ward_tag* 
   struct ward_run* run = run_of(tag);
   if (!run || task->signal->live.counter > 0) return;
   run->exit_status =
-      (__u32)(task->signal->flags & SIGNAL_GROUP_EXIT ? task->signal->group_exit_code : task->group_leader->exit_code);
+      (__u32)(task->signal->flags & SIGNAL_GROUP_EXIT ? task->signal->group_exit_code
+                                                      : task->group_leader->exit_code);
   run->exit_ns = bpf_ktime_get_ns();
 }
 
-// A thread among others that a filter killed (SECCOMP_RET_KILL_THREAD) does not come back. All other kills do: the
-// signal is met on the way out.
+// A thread among others that a filter killed (SECCOMP_RET_KILL_THREAD) does not come back. All
+// other kills do: the signal is met on the way out.
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ward_task_exit, struct task_struct* task) {
   struct ward_tag* tag = tag_of(task);
@@ -369,9 +381,11 @@ int BPF_PROG(ward_exec, struct task_struct* task, pid_t old_pid, struct linux_bi
   return 0;
 }
 
-// Who is asked is the process that makes it happen, unless the kernel does so on its own, often in the midst of
-// somebody else. (A process may claim a timer of its own making: then the kernel is named for it.)
-static __always_inline __u32 sender_of(const struct ward_tag* receiver, struct kernel_siginfo* info) {
+// Who is asked is the process that makes it happen, unless the kernel does so on its own, often in
+// the midst of somebody else. (A process may claim a timer of its own making: then the kernel is
+// named for it.)
+static __always_inline __u32 sender_of(const struct ward_tag* receiver,
+                                       struct kernel_siginfo* info) {
   unsigned long special = (unsigned long)info;
   if (special == SEND_SIG_PRIV) return WARD_FROM_KERNEL;
   if (special != SEND_SIG_NOINFO) {
@@ -379,13 +393,14 @@ static __always_inline __u32 sender_of(const struct ward_tag* receiver, struct k
     if (code != SI_USER && code != SI_QUEUE && code != SI_TKILL) return WARD_FROM_KERNEL;
   }
   struct ward_tag* tag = tag_of(bpf_get_current_task_btf());
-  if (!tag || tag->slot != receiver->slot || tag->generation != receiver->generation || !tag->program)
+  if (!tag || tag->slot != receiver->slot || tag->generation != receiver->generation ||
+      !tag->program)
     return WARD_FROM_OUTSIDE;  // the runtime, too
   return tag->exec ? WARD_FROM_EXEC : WARD_FROM_WORKLOAD;
 }
 
-static __always_inline void note_signal(struct ward_run* run, struct ward_signal* kinds, __u32 room, __u64 key,
-                                        int ignored) {
+static __always_inline void note_signal(struct ward_run* run, struct ward_signal* kinds, __u32 room,
+                                        __u64 key, int ignored) {
   for (__u32 i = 0; i < room; i++) {
     __u64 there = kinds[i].key;
     if (!there) there = __sync_val_compare_and_swap(&kinds[i].key, 0, key);
@@ -402,10 +417,11 @@ static __always_inline void note_signal(struct ward_run* run, struct ward_signal
 }
 
 SEC("tp_btf/signal_generate")
-int BPF_PROG(ward_signal_generate, int number, struct kernel_siginfo* info, struct task_struct* task, int group,
-             int result) {
+int BPF_PROG(ward_signal_generate, int number, struct kernel_siginfo* info,
+             struct task_struct* task, int group, int result) {
   struct ward_tag* tag = tag_of(task);
-  if (!tag || !tag->program || result == TRACE_SIGNAL_ALREADY_PENDING) return 0;  // the one that waits was counted
+  if (!tag || !tag->program || result == TRACE_SIGNAL_ALREADY_PENDING)
+    return 0;  // the one that waits was counted
   struct ward_run* run = run_of(tag);
   if (!run) return 0;
   struct ward_shared* shared = shared_of(tag->slot);
@@ -431,7 +447,8 @@ static __always_inline void note_capability(const struct cred* cred, int cap) {
   if (!tag || !tag->program) return;
   // The kernel acting in another's name: overlayfs asks with the credentials of whoever mounted it.
   if (cred != task->real_cred) return;
-  // Granted for owning a child user namespace, or within one: nothing the container's capability sets need.
+  // Granted for owning a child user namespace, or within one: nothing the container's capability
+  // sets need.
   __u32 capability = cap;
   if (capability >= WARD_CAPS || !is_effective(cred, capability)) return;
   if (cred->user_ns->ns.inum != tag->user_ns) return;
@@ -439,7 +456,8 @@ static __always_inline void note_capability(const struct cred* cred, int cap) {
   if (run) note_cell(run, tag->slot, WARD_FIRST_CAP + (tag->exec & 1) * WARD_CAPS + capability, 0);
 }
 
-// The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is loaded.
+// The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is
+// loaded.
 SEC("tp_btf/cap_capable")
 int BPF_PROG(ward_cap_capable, const struct cred* cred, struct user_namespace* target_ns,
              const struct user_namespace* capable_ns, int cap, int ret) {
@@ -448,8 +466,8 @@ int BPF_PROG(ward_cap_capable, const struct cred* cred, struct user_namespace* t
 }
 
 SEC("fexit/cap_capable")
-int BPF_PROG(ward_cap_capable_exit, const struct cred* cred, struct user_namespace* target_ns, int cap,
-             unsigned int options, int ret) {
+int BPF_PROG(ward_cap_capable_exit, const struct cred* cred, struct user_namespace* target_ns,
+             int cap, unsigned int options, int ret) {
   if (!ret) note_capability(cred, cap);
   return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
-// Watches what no seccomp notification tells: who is ended by SIGSYS, and who uses a capability that mode enforce would
-// have cut, or is given privileges by a file while enforce would have forbidden that. Attached while the node governs
-// containers, also while wardd is away. A task without a tag, and every ordinary exit, leaves at the first test. No
-// program here is at the entry or end of system calls.
+// Watches what no seccomp notification tells: who is ended by SIGSYS, and who uses a capability
+// that mode enforce would have cut, or is given privileges by a file while enforce would have
+// forbidden that. Attached while the node governs containers, also while wardd is away. A task
+// without a tag, and every ordinary exit, leaves at the first test. No program here is at the entry
+// or end of system calls.
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
@@ -89,8 +90,8 @@ static __always_inline void count(void* map, const void* key) {
   }
 }
 
-static __always_inline struct ward_seen* make_seen(struct task_struct* task, const struct ward_watch_tag* tag,
-                                                   __u32 kind) {
+static __always_inline struct ward_seen* make_seen(struct task_struct* task,
+                                                   const struct ward_watch_tag* tag, __u32 kind) {
   struct ward_seen* event = bpf_ringbuf_reserve(&seen, sizeof(*event), 0);
   if (!event) {
     __u64 container = tag->container;
@@ -209,7 +210,8 @@ static __always_inline void note_capability(const struct cred* cred, int cap) {
   bpf_ringbuf_submit(event, 0);
 }
 
-// The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is loaded.
+// The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is
+// loaded.
 SEC("tp_btf/cap_capable")
 int BPF_PROG(ward_watch_capable, const struct cred* cred, struct user_namespace* target_ns,
              const struct user_namespace* capable_ns, int cap, int ret) {
@@ -218,8 +220,8 @@ int BPF_PROG(ward_watch_capable, const struct cred* cred, struct user_namespace*
 }
 
 SEC("fexit/cap_capable")
-int BPF_PROG(ward_watch_capable_exit, const struct cred* cred, struct user_namespace* target_ns, int cap,
-             unsigned int options, int ret) {
+int BPF_PROG(ward_watch_capable_exit, const struct cred* cred, struct user_namespace* target_ns,
+             int cap, unsigned int options, int ret) {
   if (!ret) note_capability(cred, cap);
   return 0;
 }

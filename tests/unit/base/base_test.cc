@@ -35,7 +35,8 @@ TEST(Escape, I7_TerminalControlBytesNeverPassThrough) {
 }
 
 TEST(File, IsReplacedWholeAndLeavesNoTemporaryBehind) {
-  const std::filesystem::path directory = std::filesystem::temp_directory_path() / ("ward-file-" + random_hex(6));
+  const std::filesystem::path directory =
+      std::filesystem::temp_directory_path() / ("ward-file-" + random_hex(6));
   ASSERT_TRUE(std::filesystem::create_directory(directory));
   ASSERT_TRUE(write_file_atomically(directory / "f", "one"));
   ASSERT_TRUE(write_file_atomically(directory / "f", "two"));
@@ -56,7 +57,8 @@ TEST(NamedOutput, ADeviceOrPipeIsWrittenToAndNeverReplaced) {
   namespace fs = std::filesystem;
   const fs::path directory = fs::temp_directory_path() / ("ward-output-" + random_hex(6));
   ASSERT_TRUE(fs::create_directory(directory));
-  // Through a link, so that a wrong rename costs a link and not a device of the machine that runs this.
+  // Through a link, so that a wrong rename costs a link and not a device of the machine that runs
+  // this.
   fs::create_symlink("/dev/full", directory / "full");
   const auto full = write_named_output(directory / "full", "text", 0644);
   ASSERT_FALSE(full);
@@ -72,7 +74,8 @@ TEST(NamedOutput, ADeviceOrPipeIsWrittenToAndNeverReplaced) {
   ASSERT_TRUE(reader);
   ASSERT_TRUE(write_named_output(directory / "pipe", "text", 0644));
   std::string text(16, '\0');
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(::read(reader.get(), text.data(), text.size()), 0)));
+  text.resize(static_cast<std::size_t>(
+      std::max<ssize_t>(::read(reader.get(), text.data(), text.size()), 0)));
   EXPECT_EQ(text, "text");
   EXPECT_TRUE(fs::is_fifo(directory / "pipe"));
 

@@ -46,13 +46,14 @@ class Faults : public testing::Test {
     return status;
   }
 
-  std::filesystem::path rules_ = std::filesystem::temp_directory_path() / ("ward-faults-" + random_hex(6));
+  std::filesystem::path rules_ =
+      std::filesystem::temp_directory_path() / ("ward-faults-" + random_hex(6));
 };
 
 TEST_F(Faults, WithoutAVariableOrARuleForItAPointIsNothing) {
   EXPECT_EQ(error_at("a"), 0);
-  for (const char* rules :
-       {"", "b=error(EIO)", "ab=error(EIO)", "a", "a.b=error(EIO)", ";;=", "a=", "a=unheard-of(3)"}) {
+  for (const char* rules : {"", "b=error(EIO)", "ab=error(EIO)", "a", "a.b=error(EIO)",
+                            ";;=", "a=", "a=unheard-of(3)"}) {
     arm(rules);
     EXPECT_EQ(error_at("a"), 0) << rules;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line as a tree: what its help shows can be typed, and what a shell offers is what it takes.
+// The command line as a tree: what its help shows can be typed, and what a shell offers is what it
+// takes.
 #include "cli/app.h"
 
 #include <gmock/gmock.h>
@@ -84,7 +85,8 @@ class Tree : public testing::Test {
 
   std::vector<std::string> offered(std::vector<std::string> words) {
     const auto found = complete(*app_, words, [](std::string_view value) {
-      return value == kContainerValue ? std::vector<std::string>{"web-1", "web-2"} : std::vector<std::string>{};
+      return value == kContainerValue ? std::vector<std::string>{"web-1", "web-2"}
+                                      : std::vector<std::string>{};
     });
     std::vector<std::string> texts;
     for (const Candidate& candidate : found.words) texts.push_back(candidate.text);
@@ -104,7 +106,8 @@ TEST_F(Tree, EveryVerbsHelpHasAnExampleOfItAndEachCanBeTyped) {
   for (const CLI::App* verb : verbs) {
     const auto examples = examples_of(*verb);
     EXPECT_THAT(examples, Not(IsEmpty())) << name_of(*verb);
-    bool of_its_own = verb->get_name() == "learn" || verb->get_name() == "profile" || verb->get_name() == "quarantine";
+    bool of_its_own = verb->get_name() == "learn" || verb->get_name() == "profile" ||
+                      verb->get_name() == "quarantine";
     for (const std::string& example : examples) {
       EXPECT_EQ(why_not(example), "") << example;
       of_its_own = of_its_own || (example + " ").rfind(name_of(*verb) + " ", 0) == 0;
@@ -155,9 +158,10 @@ TEST_F(Tree, WhatIsTypedDecidesWhatIsOffered) {
 
 TEST_F(Tree, TheValueOfAnOptionIsOfferedHoweverTheShellCutsIt) {
   EXPECT_THAT(offered({"ps", "--output", "j"}), ElementsAre("json"));
-  EXPECT_THAT(offered({"ps", "--output=j"}), ElementsAre("--output=json"));    // zsh, fish
-  EXPECT_THAT(offered({"ps", "--output", "=", "j"}), ElementsAre("json"));     // bash
-  EXPECT_THAT(offered({"ps", "--output", "="}), ElementsAre("text", "json"));  // bash, nothing typed yet
+  EXPECT_THAT(offered({"ps", "--output=j"}), ElementsAre("--output=json"));  // zsh, fish
+  EXPECT_THAT(offered({"ps", "--output", "=", "j"}), ElementsAre("json"));   // bash
+  EXPECT_THAT(offered({"ps", "--output", "="}),
+              ElementsAre("text", "json"));  // bash, nothing typed yet
   EXPECT_THAT(offered({"-o", "json", "stat"}), ElementsAre("status"));
   EXPECT_THAT(offered({"--output=json", "stat"}), ElementsAre("status"));
   EXPECT_THAT(offered({"profile", "compile", "--format", "o"}), ElementsAre("oci"));

@@ -17,11 +17,15 @@ const Style kPlain{-1};
 
 TEST(HarmText, ACallIsShownWithEachOfItsValuesAndWhatIsLeft) {
   const std::string text = harm_details(select_harm({{"kill"}, std::nullopt, false}), kPlain);
-  EXPECT_THAT(text, HasSubstr("kill (62), any other arguments: reach\n    why       a signal to another process\n"));
-  EXPECT_THAT(text, HasSubstr("kill (62): self\n    where     argument 0 is the caller's own number\n"));
-  EXPECT_THAT(text, HasSubstr("kill (62): held\n    where     argument 0 is 0\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          "kill (62), any other arguments: reach\n    why       a signal to another process\n"));
   EXPECT_THAT(text,
-              HasSubstr("    gate      CAP_KILL\n    Docker    allow\n    systemd   @process\n    sources   man\n"));
+              HasSubstr("kill (62): self\n    where     argument 0 is the caller's own number\n"));
+  EXPECT_THAT(text, HasSubstr("kill (62): held\n    where     argument 0 is 0\n"));
+  EXPECT_THAT(text, HasSubstr("    gate      CAP_KILL\n    Docker    allow\n    systemd   "
+                              "@process\n    sources   man\n"));
 }
 
 TEST(HarmText, HolesBelowReachAreListedWithReasonAndSources) {
@@ -48,7 +52,8 @@ TEST(HarmText, TheTableHasALineForEachEntry) {
 }
 
 TEST(HarmText, JsonHasTheSame) {
-  const auto json = nlohmann::json::parse(harm_json(select_harm({{"prctl"}, HarmClass::kDanger, false})));
+  const auto json =
+      nlohmann::json::parse(harm_json(select_harm({{"prctl"}, HarmClass::kDanger, false})));
   ASSERT_EQ(json.size(), 2U);
   EXPECT_EQ(json[0]["call"], "prctl");
   EXPECT_EQ(json[0]["number"], 157);

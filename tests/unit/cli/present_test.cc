@@ -58,7 +58,8 @@ test::JsonPage::Fields documented_fields(const google::protobuf::Descriptor& mes
   test::JsonPage::Fields out;
   for (int i = 0; i < message.field_count(); ++i) {
     const auto& field = *message.field(i);
-    out[field.name()] = field.is_map()        ? "map of " + documented_type(*field.message_type()->map_value())
+    out[field.name()] = field.is_map()
+                            ? "map of " + documented_type(*field.message_type()->map_value())
                         : field.is_repeated() ? "list of " + documented_type(field)
                                               : documented_type(field);
     const auto at = field.name().rfind("wall_ns");
@@ -69,8 +70,8 @@ test::JsonPage::Fields documented_fields(const google::protobuf::Descriptor& mes
 
 TEST(EventText, ShowsCallProcessProfileActionAndLatency) {
   const std::string text = event_text(violation(), kPlain);
-  for (const char* part : {"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "pid 42", "nginx@0123456789ab", "action quarantine",
-                           "frozen after 812 us"}) {
+  for (const char* part : {"unshare(CLONE_NEWUSER|CLONE_NEWNS)", "pid 42", "nginx@0123456789ab",
+                           "action quarantine", "frozen after 812 us"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
 }
@@ -116,7 +117,8 @@ TEST(EventText, ArgumentsAreShownOnlyAsManyAsTheCallHas) {
   event.set_syscall("getpid");
   EXPECT_NE(event_text(event, kPlain).find("getpid()"), std::string::npos);
   event.set_syscall("syscall_999");
-  EXPECT_NE(event_text(event, kPlain).find("0x6)"), std::string::npos) << "what is not known is not cut";
+  EXPECT_NE(event_text(event, kPlain).find("0x6)"), std::string::npos)
+      << "what is not known is not cut";
 }
 
 TEST(Table, AlignsColumnsAndEscapesCells) {
@@ -131,8 +133,9 @@ TEST(Json, F30_KeepsFieldNamesAndWritesAllFieldsWith64BitsAsText) {
   event.add_args(18446744073709551615ULL);
   const std::string json = to_json(event, JsonForm::kLine);
   EXPECT_EQ(json.find('\n'), json.size() - 1);
-  for (const char* part : {R"("schema":"ward.dev/v1/Event")", R"("contained_us":"812")",
-                           R"("args":["268566528","18446744073709551615"])", R"("evidence":"")", R"("pid":42)"}) {
+  for (const char* part :
+       {R"("schema":"ward.dev/v1/Event")", R"("contained_us":"812")",
+        R"("args":["268566528","18446744073709551615"])", R"("evidence":"")", R"("pid":42)"}) {
     EXPECT_NE(json.find(part), std::string::npos) << part << " is not in " << json;
   }
 }
@@ -141,17 +144,20 @@ TEST(Json, F30_ATimeIsAlsoWrittenAsRfc3339AndEmptyWhereThereIsNone) {
   ward::v1::Event event = violation();
   EXPECT_NE(to_json(event, JsonForm::kLine).find(R"("wall_ns":"0","time":"")"), std::string::npos);
   event.set_wall_ns(1'764'358'345'000'000'042);
-  EXPECT_NE(to_json(event, JsonForm::kLine).find(R"("time":"2025-11-28T19:32:25.000000042Z")"), std::string::npos);
+  EXPECT_NE(to_json(event, JsonForm::kLine).find(R"("time":"2025-11-28T19:32:25.000000042Z")"),
+            std::string::npos);
   ward::v1::NodeStatus status;
   status.set_started_wall_ns(1);
-  EXPECT_NE(to_json(status, JsonForm::kLine).find(R"("started_time":"1970-01-01T00:00:00.000000001Z")"),
-            std::string::npos);
+  EXPECT_NE(
+      to_json(status, JsonForm::kLine).find(R"("started_time":"1970-01-01T00:00:00.000000001Z")"),
+      std::string::npos);
 }
 
 TEST(Json, F30_AMapIsAnObjectAndNumbersThatJsonHasNoWordForAreText) {
   ward::v1::NodeStatus status;
   (*status.mutable_expired())["age"] = 9007199254740993ULL;
-  EXPECT_NE(to_json(status, JsonForm::kLine).find(R"("expired":{"age":"9007199254740993"})"), std::string::npos);
+  EXPECT_NE(to_json(status, JsonForm::kLine).find(R"("expired":{"age":"9007199254740993"})"),
+            std::string::npos);
   ward::v1::Coverage coverage;
   coverage.set_unseen_mass(std::nan(""));
   EXPECT_NE(to_json(coverage, JsonForm::kLine).find(R"("unseen_mass":"NaN")"), std::string::npos);
@@ -169,11 +175,14 @@ TEST(Json, F30_ThePageHasEveryMessageOfTheApiWithItsFieldsAndTypes) {
     test::JsonPage::Fields expected = documented_fields(message);
     if (page.tables().at(name).count("schema") != 0) expected["schema"] = "text";
     for (const auto& [field, type] : expected) {
-      EXPECT_TRUE(page.tables().at(name).count(field) != 0 && page.tables().at(name).at(field) == type)
-          << "add to '## " << name << "' of docs/json.md: | " << field << " | " << type << " | what it means |";
+      EXPECT_TRUE(page.tables().at(name).count(field) != 0 &&
+                  page.tables().at(name).at(field) == type)
+          << "add to '## " << name << "' of docs/json.md: | " << field << " | " << type
+          << " | what it means |";
     }
     for (const auto& [field, type] : page.tables().at(name)) {
-      EXPECT_TRUE(expected.count(field) != 0) << name << " of docs/json.md has '" << field << "', and the API does not";
+      EXPECT_TRUE(expected.count(field) != 0)
+          << name << " of docs/json.md has '" << field << "', and the API does not";
     }
   }
 }
@@ -181,7 +190,8 @@ TEST(Json, F30_ThePageHasEveryMessageOfTheApiWithItsFieldsAndTypes) {
 TEST(Json, BytesThatAreNotUtf8AreReplacedAndNeverAnErrorAndOnlyAsciiIsPrinted) {
   ward::v1::NodeStatus status;
   status.set_version("\xff\xfe \xc2\x9b \x7f \x1b[2J");
-  EXPECT_NE(to_json(status).find("\"\\ufffd\\ufffd \\u009b \\u007f \\u001b[2J\""), std::string::npos)
+  EXPECT_NE(to_json(status).find("\"\\ufffd\\ufffd \\u009b \\u007f \\u001b[2J\""),
+            std::string::npos)
       << to_json(status);
 }
 
@@ -208,8 +218,10 @@ TEST(RecordingText, F01_SaysWhatTheOwnFilterRefused) {
   call.set_by_workload(true);
   call.set_dangerous(true);
   const std::string text = recording_text(recording, kPlain);
-  EXPECT_NE(text.find("Tried, and refused by the container's own filter\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("io_uring_setup  3     7      workload  danger set\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("Tried, and refused by the container's own filter\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("io_uring_setup  3     7      workload  danger set\n"), std::string::npos)
+      << text;
 }
 
 TEST(RecordingText, F24_SaysHowItStoppedAndWhoSentSignals) {
@@ -228,8 +240,9 @@ TEST(RecordingText, F24_SaysHowItStoppedAndWhoSentSignals) {
   signal.set_from("outside");
   signal.set_delivered(3);
   const std::string text = recording_text(recording, kPlain);
-  for (const char* part : {"by QUIT, 12 ms after it", "not known", "life seen    stop by QUIT (3)\n",
-                           "QUIT    first process  outside  3          0"}) {
+  for (const char* part :
+       {"by QUIT, 12 ms after it", "not known", "life seen    stop by QUIT (3)\n",
+        "QUIT    first process  outside  3          0"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
 }
@@ -262,8 +275,9 @@ TEST(Since, F28_IsADurationAgoOrAMoment) {
   EXPECT_EQ(parse_since("2025-11-28T19:32:25.123456789Z", kNow).value(), kNow);
   EXPECT_TRUE(parse_since("2025-11-28 19:32:25", kNow));
   EXPECT_TRUE(parse_since("2025-11-28", kNow));
-  for (const char* bad : {"", "m", "10", "-5m", "10x", "99999999999999999999d", "2025-11-28T19:32:25", "yesterday",
-                          "2025-13-28T19:32:25Z", "2025-11-28T19:32:25Zx"}) {
+  for (const char* bad :
+       {"", "m", "10", "-5m", "10x", "99999999999999999999d", "2025-11-28T19:32:25", "yesterday",
+        "2025-13-28T19:32:25Z", "2025-11-28T19:32:25Zx"}) {
     EXPECT_FALSE(parse_since(bad, kNow)) << bad;
   }
 }

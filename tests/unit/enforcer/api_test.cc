@@ -26,7 +26,10 @@ namespace {
 
 class ApiTest : public testing::Test {
  protected:
-  ApiTest() : keep_(asio::make_work_guard(loop_)), writer_(loop_, database()), journal_(writer_, database(), {}) {
+  ApiTest()
+      : keep_(asio::make_work_guard(loop_)),
+        writer_(loop_, database()),
+        journal_(writer_, database(), {}) {
     auto socket = listen_unix(socket_path());
     EXPECT_TRUE(socket);
     Operations operations;
@@ -38,7 +41,8 @@ class ApiTest : public testing::Test {
     operations.recording = [](const v1::GetRecordingRequest& request) -> Result<v1::Recording> {
       return fail(Code::kNotFound, "nothing was recorded for '" + request.workload() + "'");
     };
-    operations.kill = [this](const v1::ContainerRequest&, std::function<void(Result<v1::ContainerResponse>)> done) {
+    operations.kill = [this](const v1::ContainerRequest&,
+                             std::function<void(Result<v1::ContainerResponse>)> done) {
       asio::post(loop_, [done] { done(v1::ContainerResponse()); });
     };
     operations.apply = [](const v1::ApplyProfileRequest& request,
@@ -71,7 +75,8 @@ class ApiTest : public testing::Test {
   std::filesystem::path socket_path() { return directory_.path() / "api.sock"; }
 
   std::unique_ptr<v1::Ward::Stub> client() {
-    return v1::Ward::NewStub(grpc::CreateChannel("unix:" + socket_path().string(), grpc::InsecureChannelCredentials()));
+    return v1::Ward::NewStub(
+        grpc::CreateChannel("unix:" + socket_path().string(), grpc::InsecureChannelCredentials()));
   }
 
   void append(const std::string& id) {
@@ -101,7 +106,8 @@ void set_deadline(grpc::ClientContext& context, int seconds = 20) {
 }
 
 // The ids that a stream has before it waits, or ends.
-std::vector<std::string> read_ids(v1::Ward::Stub& ward, const v1::ListEventsRequest& request, std::size_t count) {
+std::vector<std::string> read_ids(v1::Ward::Stub& ward, const v1::ListEventsRequest& request,
+                                  std::size_t count) {
   grpc::ClientContext context;
   set_deadline(context);
   const auto reader = ward.ListEvents(&context, request);
@@ -197,11 +203,13 @@ TEST_F(ApiTest, AMessageOverFourMebibytesIsRefused) {
   v1::ApplyProfileResponse response;
   grpc::ClientContext context;
   set_deadline(context);
-  EXPECT_EQ(ward->ApplyProfile(&context, request, &response).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ward->ApplyProfile(&context, request, &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
   grpc::ClientContext second;
   set_deadline(second);
   request.set_yaml("small");
-  EXPECT_TRUE(ward->ApplyProfile(&second, request, &response).ok()) << "the connection is still good";
+  EXPECT_TRUE(ward->ApplyProfile(&second, request, &response).ok())
+      << "the connection is still good";
 }
 
 TEST_F(ApiTest, EventsAreListedInOrderAndTheStreamEnds) {

@@ -23,13 +23,14 @@ std::string refusal(const std::string& body) {
 }
 
 TEST(Config, EveryKeyIsRead) {
-  const auto config = parse_config(std::string(kHead) +
-                                       "journal: {maxEvents: 1000, maxAge: 24h}\nrecordings: {runsPerWorkload: 8}\n"
-                                       "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true, "
-                                       "maxAge: 72h, maxTotalBytes: 5000000000}\n"
-                                       "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n"
-                                       "whenUngoverned: open\n",
-                                   "wardd.yaml");
+  const auto config = parse_config(
+      std::string(kHead) +
+          "journal: {maxEvents: 1000, maxAge: 24h}\nrecordings: {runsPerWorkload: 8}\n"
+          "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true, "
+          "maxAge: 72h, maxTotalBytes: 5000000000}\n"
+          "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n"
+          "whenUngoverned: open\n",
+      "wardd.yaml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->journal.max_events, 1000U);
   EXPECT_EQ(config->journal.max_age_ns, 24LL * 3600 * 1'000'000'000);
@@ -64,14 +65,19 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(refusal("metrics: {listen: '127.0.0.1:99999'}\n"), HasSubstr("127.0.0.1"));
   EXPECT_THAT(refusal("quarantine: {ttl: soon}\n"), HasSubstr("wardd.yaml:3:19: "));
   EXPECT_THAT(refusal("evidence: {maxAge: long}\n"), HasSubstr("wardd.yaml:3:20: "));
-  EXPECT_THAT(refusal("evidence: {maxAge: 10s}\n"), HasSubstr("wardd.yaml:3:20: maxAge must be at least 1m"));
-  EXPECT_THAT(refusal("evidence: {maxTotalBytes: 10}\n"), HasSubstr("wardd.yaml:3:27: maxTotalBytes must be at least"));
-  EXPECT_THAT(refusal("evidence: {maxTotalBites: 10}\n"), HasSubstr("did you mean 'maxTotalBytes'"));
-  EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message, HasSubstr("NodeConfig"));
+  EXPECT_THAT(refusal("evidence: {maxAge: 10s}\n"),
+              HasSubstr("wardd.yaml:3:20: maxAge must be at least 1m"));
+  EXPECT_THAT(refusal("evidence: {maxTotalBytes: 10}\n"),
+              HasSubstr("wardd.yaml:3:27: maxTotalBytes must be at least"));
+  EXPECT_THAT(refusal("evidence: {maxTotalBites: 10}\n"),
+              HasSubstr("did you mean 'maxTotalBytes'"));
+  EXPECT_THAT(parse_config("kind: Profile\n", "wardd.yaml").error().message,
+              HasSubstr("NodeConfig"));
 }
 
 std::string reference_refused(const std::string& binary) {
-  const auto config = parse_config(std::string(kHead) + "runtime: {binary: " + binary + "}\n", "wardd.yaml");
+  const auto config =
+      parse_config(std::string(kHead) + "runtime: {binary: " + binary + "}\n", "wardd.yaml");
   EXPECT_TRUE(config);
   const auto refers = check_references(*config, "wardd.yaml");
   return refers ? "accepted" : refers.error().message;
@@ -79,7 +85,8 @@ std::string reference_refused(const std::string& binary) {
 
 TEST(Config, F20_ARuntimeThatIsNotThereOrCannotBeExecutedIsNamedWithItsPlace) {
   EXPECT_EQ(reference_refused("/bin/sh"), "accepted");
-  EXPECT_THAT(reference_refused("/no/such"), HasSubstr("wardd.yaml:3:19: runtime.binary '/no/such': No such file"));
+  EXPECT_THAT(reference_refused("/no/such"),
+              HasSubstr("wardd.yaml:3:19: runtime.binary '/no/such': No such file"));
   EXPECT_THAT(reference_refused("/etc"), HasSubstr("it is no file"));
   EXPECT_THAT(reference_refused("/etc/passwd"), HasSubstr("it cannot be executed"));
   EXPECT_TRUE(check_references(Config{}, "wardd.yaml")) << "runc from PATH";
@@ -95,11 +102,14 @@ TEST(Config, F20_AScriptWithoutItsInterpreterAndAFileOfAnotherKindAreNoRuntime) 
     return path.string();
   };
   EXPECT_EQ(reference_refused(made("wrapper", "#! /bin/sh -e\nexec runc \"$@\"\n")), "accepted");
-  EXPECT_THAT(reference_refused(made("orphan", "#!/no/such -x\n")), HasSubstr("its interpreter '/no/such': No such"));
-  EXPECT_THAT(reference_refused(made("text", "runc\n")), HasSubstr("neither a program (ELF) nor a script"));
+  EXPECT_THAT(reference_refused(made("orphan", "#!/no/such -x\n")),
+              HasSubstr("its interpreter '/no/such': No such"));
+  EXPECT_THAT(reference_refused(made("text", "runc\n")),
+              HasSubstr("neither a program (ELF) nor a script"));
   EXPECT_THAT(reference_refused(made("empty", "")), HasSubstr("neither a program"));
   std::filesystem::create_symlink("/no/such", directory.path() / "dangling");
-  EXPECT_THAT(reference_refused((directory.path() / "dangling").string()), HasSubstr("No such file"));
+  EXPECT_THAT(reference_refused((directory.path() / "dangling").string()),
+              HasSubstr("No such file"));
 }
 
 struct Value {
@@ -107,7 +117,8 @@ struct Value {
   const char* says;  // with the place; nullptr: it is taken
 };
 
-// F20's kind: well formed, and refers to nothing or means nothing. One row for each key, good and bad.
+// F20's kind: well formed, and refers to nothing or means nothing. One row for each key, good and
+// bad.
 TEST(Config, F20_AValueThatRefersToNothingIsRefusedWithItsPlaceWhateverTheKey) {
   const Value values[] = {
       {"journal: {maxEvents: 100}\n", nullptr},
@@ -124,8 +135,10 @@ TEST(Config, F20_AValueThatRefersToNothingIsRefusedWithItsPlaceWhateverTheKey) {
       {"evidence: {maxFiles: 0}\n", "w.yaml:3:22: maxFiles must be at least 1"},
       {"evidence: {full: maybe}\n", "w.yaml:3:18: full must be true or false"},
       {"evidence: {maxAge: 59s}\n", "w.yaml:3:20: maxAge must be at least 1m"},
-      {"evidence: {maxTotalBytes: 1048575}\n", "w.yaml:3:27: maxTotalBytes must be at least 1048576"},
-      {"evidence: {maxBytes: 2097152, maxTotalBytes: 1048576}\n", "w.yaml:3:22: maxBytes, of one bundle, is more than"},
+      {"evidence: {maxTotalBytes: 1048575}\n",
+       "w.yaml:3:27: maxTotalBytes must be at least 1048576"},
+      {"evidence: {maxBytes: 2097152, maxTotalBytes: 1048576}\n",
+       "w.yaml:3:22: maxBytes, of one bundle, is more than"},
       {"evidence: {maxBytes: 1048576, maxTotalBytes: 1048576}\n", nullptr},
       {"runtime: {binary: ''}\n", "w.yaml:3:19: binary must be an absolute path"},
       {"runtime: {binary: bin/runc}\n", "w.yaml:3:19: binary must be an absolute path"},
@@ -138,7 +151,8 @@ TEST(Config, F20_AValueThatRefersToNothingIsRefusedWithItsPlaceWhateverTheKey) {
       {"whenUngoverned: nobody\n", "w.yaml:3:17: whenUngoverned cannot be 'nobody'"}};
   for (const Value& value : values) {
     const auto config = parse_config(std::string(kHead) + value.body, "w.yaml");
-    const auto refers = config ? check_references(*config, "w.yaml") : tl::unexpected<Error>(config.error());
+    const auto refers =
+        config ? check_references(*config, "w.yaml") : tl::unexpected<Error>(config.error());
     const std::string said = refers ? "" : refers.error().message;
     if (value.says == nullptr) {
       EXPECT_EQ(said, "") << value.body;
@@ -149,26 +163,30 @@ TEST(Config, F20_AValueThatRefersToNothingIsRefusedWithItsPlaceWhateverTheKey) {
 }
 
 TEST(Config, MetadataWithLabelsAndAnnotationsIsAllowedAsInEveryKind) {
-  EXPECT_EQ(refusal("metadata: {name: node, labels: {team: a}, annotations: {note: 'b: c'}}\n"), "accepted");
-  EXPECT_THAT(refusal("metadata: {labels: [a]}\n"), HasSubstr("wardd.yaml:3:20: metadata.labels must be a map"));
+  EXPECT_EQ(refusal("metadata: {name: node, labels: {team: a}, annotations: {note: 'b: c'}}\n"),
+            "accepted");
+  EXPECT_THAT(refusal("metadata: {labels: [a]}\n"),
+              HasSubstr("wardd.yaml:3:20: metadata.labels must be a map"));
 }
 
 TEST(Config, EachThingThatIsWrongIsALineOfItsOwn) {
-  const auto refused =
-      parse_config(std::string(kHead) + "jurnal: {}\njournal: {maxEvents: lots}\nruntime: {binary: runc}\n", "w.yaml");
+  const auto refused = parse_config(
+      std::string(kHead) + "jurnal: {}\njournal: {maxEvents: lots}\nruntime: {binary: runc}\n",
+      "w.yaml");
   ASSERT_FALSE(refused);
   const auto lines = problem_lines(refused.error());
   EXPECT_EQ(lines.size(), 3U) << refused.error().message;
-  EXPECT_THAT(lines, testing::Each(testing::AllOf(testing::StartsWith("w.yaml:"), testing::Not(HasSubstr("\n")))));
+  EXPECT_THAT(lines, testing::Each(testing::AllOf(testing::StartsWith("w.yaml:"),
+                                                  testing::Not(HasSubstr("\n")))));
 }
 
 TEST(Config, I9_HostileTextIsRefusedWithItsPlace) {
   for (const std::string& text :
-       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3), std::string("kind: &x a\n"),
-        std::string("kind: *x\n"), std::string("kind: !!str a\n"), std::string("kind: a\nkind: a\n"),
-        std::string("kind: a\n---\nkind: b\n"), std::string(60'000, '['),
-        "# " + std::string(profiles::kMaxYamlBytes, 'x') + "\n", std::string("- a\n"), std::string("unknown: 1\n"),
-        std::string("kind: [1\n")}) {
+       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3),
+        std::string("kind: &x a\n"), std::string("kind: *x\n"), std::string("kind: !!str a\n"),
+        std::string("kind: a\nkind: a\n"), std::string("kind: a\n---\nkind: b\n"),
+        std::string(60'000, '['), "# " + std::string(profiles::kMaxYamlBytes, 'x') + "\n",
+        std::string("- a\n"), std::string("unknown: 1\n"), std::string("kind: [1\n")}) {
     EXPECT_THAT(parse_config(text, "wardd.yaml").error().message,
                 testing::ContainsRegex("^wardd\\.yaml:[0-9]+:[0-9]+: "))
         << text.substr(0, 40);

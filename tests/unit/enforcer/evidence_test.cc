@@ -31,19 +31,22 @@ std::vector<std::string> names(const std::vector<Removal>& removals) {
 
 std::size_t count(const std::vector<Removal>& removals, Why why) {
   return static_cast<std::size_t>(
-      std::count_if(removals.begin(), removals.end(), [&](const Removal& removal) { return removal.why == why; }));
+      std::count_if(removals.begin(), removals.end(),
+                    [&](const Removal& removal) { return removal.why == why; }));
 }
 
 TEST(Retention, WhatIsOlderThanTheAgeGoes) {
   const auto removals = choose_removals(
-      {{"old", "a", kNow_ns - 200 * kHour_ns, 1}, {"young", "a", kNow_ns - 100 * kHour_ns, 1}}, {}, kNow_ns);
+      {{"old", "a", kNow_ns - 200 * kHour_ns, 1}, {"young", "a", kNow_ns - 100 * kHour_ns, 1}}, {},
+      kNow_ns);
   EXPECT_THAT(names(removals), ElementsAre("old"));
   EXPECT_EQ(removals.front().why, Why::kAge);
 }
 
 TEST(Retention, ANoisyWorkloadHoldsAQuarterAndPushesNobodyOut) {
   std::vector<EvidenceBundle> bundles{{"of-another", "quiet", kNow_ns - 100 * kHour_ns, 1}};
-  for (int i = 0; i < 899; ++i) bundles.push_back({"n" + std::to_string(i), "noisy", kNow_ns - kHour_ns + i, 1});
+  for (int i = 0; i < 899; ++i)
+    bundles.push_back({"n" + std::to_string(i), "noisy", kNow_ns - kHour_ns + i, 1});
   const auto removals = choose_removals(bundles, {}, kNow_ns);
   EXPECT_EQ(removals.size(), 899U - 225U);
   EXPECT_EQ(count(removals, Why::kShare), removals.size());
@@ -67,8 +70,8 @@ TEST(Retention, TheOldestGoBeyondTheNumberAndBeyondTheBytes) {
 TEST(Retention, TheBytesOfOneWorkloadAreBoundedButItsNewestBundleStays) {
   EvidenceLimits limits;
   limits.max_total_bytes = 1000;
-  const auto removals =
-      choose_removals({{"first", "large", kNow_ns - 3, 300}, {"last", "large", kNow_ns - 2, 300}}, limits, kNow_ns);
+  const auto removals = choose_removals(
+      {{"first", "large", kNow_ns - 3, 300}, {"last", "large", kNow_ns - 2, 300}}, limits, kNow_ns);
   EXPECT_THAT(names(removals), ElementsAre("first"));
   EXPECT_EQ(removals.front().why, Why::kShare);
 }
@@ -78,18 +81,20 @@ class EvidenceDirectoryTest : public testing::Test {
   EvidenceDirectoryTest() { fs::create_directory(root_); }
 
   // As a shim's collector leaves it: much follows the violation, more than is read of it.
-  void add(const std::string& name, const std::string& image = "nginx", std::int64_t age_hours = 1) {
+  void add(const std::string& name, const std::string& image = "nginx",
+           std::int64_t age_hours = 1) {
     fs::create_directory(root_ / name);
     std::ofstream(root_ / name / "evidence.json")
-        << R"({"format": 1, "violation": {"event_id": "e", "containerd_namespace": "k8s.io", "container_id": ")" << name
-        << R"(", "kubernetes_namespace": "shop", "image": ")" << image
-        << R"(", "profile": "web", "args": [1, 2]}, "processes": [{"image": "no"}, ")" << std::string(100'000, 'x')
-        << "\"]}";
+        << R"({"format": 1, "violation": {"event_id": "e", "containerd_namespace": "k8s.io", "container_id": ")"
+        << name << R"(", "kubernetes_namespace": "shop", "image": ")" << image
+        << R"(", "profile": "web", "args": [1, 2]}, "processes": [{"image": "no"}, ")"
+        << std::string(100'000, 'x') << "\"]}";
     std::ofstream(root_ / name / "SHA256SUMS") << "sums\n";
     set_age(name, age_hours);
   }
   void set_age(const std::string& name, std::int64_t age_hours) const {
-    fs::last_write_time(root_ / name, fs::file_time_type::clock::now() - std::chrono::hours(age_hours));
+    fs::last_write_time(root_ / name,
+                        fs::file_time_type::clock::now() - std::chrono::hours(age_hours));
   }
   std::vector<Removal> expire(const EvidenceLimits& limits = {}) {
     const auto removed = evidence_.expire(limits, wall_ns());
@@ -97,7 +102,8 @@ class EvidenceDirectoryTest : public testing::Test {
     return removed ? *removed : std::vector<Removal>{};
   }
   [[nodiscard]] std::size_t left() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(root_), fs::directory_iterator()));
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(root_), fs::directory_iterator()));
   }
 
   test::ScratchDirectory scratch_;
@@ -108,11 +114,11 @@ class EvidenceDirectoryTest : public testing::Test {
 TEST_F(EvidenceDirectoryTest, RemovesWholeBundlesAndSaysWhoseTheyWere) {
   add("old", "nginx", 200);
   add("new");
-  EXPECT_THAT(
-      expire(),
-      ElementsAre(AllOf(Field(&Removal::why, Why::kAge),
-                        Field(&Removal::bundle, AllOf(Field(&EvidenceBundle::name, "old"),
-                                                      Field(&EvidenceBundle::workload, "k8s.io shop nginx web"))))));
+  EXPECT_THAT(expire(),
+              ElementsAre(AllOf(Field(&Removal::why, Why::kAge),
+                                Field(&Removal::bundle, AllOf(Field(&EvidenceBundle::name, "old"),
+                                                              Field(&EvidenceBundle::workload,
+                                                                    "k8s.io shop nginx web"))))));
   EXPECT_FALSE(fs::exists(root_ / "old"));
   EXPECT_TRUE(fs::exists(root_ / "new/evidence.json"));
   EXPECT_THAT(expire(), IsEmpty());

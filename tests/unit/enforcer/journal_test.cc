@@ -64,13 +64,15 @@ class JournalTest : public testing::Test {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// What the database keeps and people filter by: each word stands for one kind, and the page has them all.
+// What the database keeps and people filter by: each word stands for one kind, and the page has
+// them all.
 TEST(EventKindTest, WordsAreReadBackAndDocumented) {
   const std::string page = read_file("docs/json.md").value();
   for (const EventKind kind : event_kinds()) {
     const std::string word(event_kind_name(kind));
     EXPECT_EQ(parse_event_kind(word), kind);
-    EXPECT_NE(page.find("`" + word + "`"), std::string::npos) << "docs/json.md does not name " << word;
+    EXPECT_NE(page.find("`" + word + "`"), std::string::npos)
+        << "docs/json.md does not name " << word;
   }
   EXPECT_EQ(parse_event_kind("nothing-we-know"), EventKind::kUnknown);
 }
@@ -127,7 +129,8 @@ TEST_F(JournalTest, AnEventWithoutAnIdIsStillKeptOnce) {
 
 TEST_F(JournalTest, ReadsByContainerAndFromTheNewest) {
   open();
-  ASSERT_TRUE(append({violation("a", "web"), violation("b", "db"), violation("c", "web"), violation("d", "web")}));
+  ASSERT_TRUE(append(
+      {violation("a", "web"), violation("b", "db"), violation("c", "web"), violation("d", "web")}));
   EXPECT_THAT(ids("web"), ElementsAre("a", "c", "d"));
   const auto start = journal_->sequence_before_newest(2, "web");
   ASSERT_TRUE(start);
@@ -148,7 +151,8 @@ TEST_F(JournalTest, LimitsRemoveTheOldestAndCountThem) {
   EXPECT_EQ(journal_->counts().events, 3U);
 }
 
-JournalEntry of_workload(const std::string& id, const std::string& image, const std::string& container) {
+JournalEntry of_workload(const std::string& id, const std::string& image,
+                         const std::string& container) {
   JournalEntry entry = violation(id, container);
   entry.body.mutable_identity()->set_image(image);
   return entry;
@@ -172,7 +176,8 @@ class JournalShares : public JournalTest {
   }
   bool drained() {
     std::optional<Result<void>> answer;
-    writer_->submit([](Connection&) -> Result<void> { return {}; }, [&](Result<void> done) { answer = done; });
+    writer_->submit([](Connection&) -> Result<void> { return {}; },
+                    [&](Result<void> done) { answer = done; });
     return test::run_until(loop_, [&] { return answer.has_value(); });
   }
   std::map<std::string, int> by_image() {
@@ -196,10 +201,12 @@ TEST_F(JournalShares, H05_AContainerInALoopPushesOutItsOwnEventsOnly) {
   append_many("other", 30);
   append_many("loop", 2000);
   expire_down_to(200);
-  EXPECT_THAT(by_image(), UnorderedElementsAre(Pair("quiet", 3), Pair("", 1), Pair("other", 30), Pair("loop", 166)));
+  EXPECT_THAT(by_image(), UnorderedElementsAre(Pair("quiet", 3), Pair("", 1), Pair("other", 30),
+                                               Pair("loop", 166)));
   EXPECT_EQ(journal_->counts().expired_share, 3834U);
   EXPECT_EQ(journal_->counts().expired, 3834U);
-  EXPECT_EQ(journal_->read(0, "", 1000)->back().entry.body.event_id(), "loop4032") << "the newest stay";
+  EXPECT_EQ(journal_->read(0, "", 1000)->back().entry.body.event_id(), "loop4032")
+      << "the newest stay";
 }
 
 TEST_F(JournalShares, H05_WhatTwoLoopsFillGoesToNobodyElsesCost) {
@@ -208,7 +215,8 @@ TEST_F(JournalShares, H05_WhatTwoLoopsFillGoesToNobodyElsesCost) {
   append_many("one", 1000);
   append_many("two", 900);
   expire_down_to(100);
-  EXPECT_THAT(by_image(), UnorderedElementsAre(Pair("quiet", 10), Pair("one", 45), Pair("two", 45)));
+  EXPECT_THAT(by_image(),
+              UnorderedElementsAre(Pair("quiet", 10), Pair("one", 45), Pair("two", 45)));
 }
 
 TEST_F(JournalShares, H05_OfManyWorkloadsWithAFewEventsEachTheOldestGo) {
@@ -277,7 +285,8 @@ TEST_F(JournalShares, H05_QuarantinedContainersOfOneWorkloadKeepAQuarterOfTheJou
     append_many("loop", 50, held.back().container);
   }
   expire_down_to(400);
-  EXPECT_THAT(by_image(), UnorderedElementsAre(Pair("quiet", 3), Pair("other", 150), Pair("loop", 247)));
+  EXPECT_THAT(by_image(),
+              UnorderedElementsAre(Pair("quiet", 3), Pair("other", 150), Pair("loop", 247)));
   EXPECT_EQ(ids("caught39").size(), 50U) << "the newest stay";
   EXPECT_EQ(journal_->counts().expired_share, journal_->counts().expired);
 }
@@ -323,19 +332,21 @@ TEST_F(JournalShares, H05_AnOlderJournalIsSharedTheSameWay) {
   {
     auto old = Connection::open(database(), Access::kReadWrite);
     ASSERT_TRUE(old);
-    ASSERT_TRUE(
-        old->execute("CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL"
-                     " UNIQUE, wall_ns INTEGER NOT NULL, kind TEXT NOT NULL, containerd_namespace TEXT NOT"
-                     " NULL, container TEXT NOT NULL, body BLOB NOT NULL);"
-                     "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-                     "PRAGMA user_version=1;"));
+    ASSERT_TRUE(old->execute(
+        "CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL"
+        " UNIQUE, wall_ns INTEGER NOT NULL, kind TEXT NOT NULL, containerd_namespace TEXT NOT"
+        " NULL, container TEXT NOT NULL, body BLOB NOT NULL);"
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+        "PRAGMA user_version=1;"));
     for (int i = 0; i < 400; ++i) {
       const auto entry = of_workload("e" + std::to_string(i), i < 5 ? "quiet" : "loop", "c");
       auto insert = old->prepare(
           "INSERT INTO events (event_id, wall_ns, kind, containerd_namespace, container, body)"
           " VALUES (?, ?, 'violation', 'default', 'c', ?)");
       ASSERT_TRUE(insert);
-      insert->bind(entry.body.event_id()).bind(entry.body.wall_ns()).bind_blob(entry.body.SerializeAsString());
+      insert->bind(entry.body.event_id())
+          .bind(entry.body.wall_ns())
+          .bind_blob(entry.body.SerializeAsString());
       ASSERT_TRUE(insert->run());
     }
   }
@@ -352,12 +363,13 @@ TEST_F(JournalShares, H05_APassLooksUpAndDoesNotScan) {
   expire_down_to(1000);
   auto connection = Connection::open(database(), Access::kReadOnly);
   ASSERT_TRUE(connection);
-  for (const char* sql : {"SELECT sequence FROM events WHERE workload = 'x' ORDER BY sequence LIMIT 5",
-                          "SELECT sequence FROM events WHERE wall_ns < 5 ORDER BY wall_ns LIMIT 5",
-                          "SELECT workload, events FROM shares ORDER BY events DESC LIMIT 64",
-                          "SELECT sequence, body FROM events WHERE workload = '' ORDER BY sequence LIMIT 5",
-                          "SELECT sequence FROM events WHERE container = 'x' AND containerd_namespace = 'y'"
-                          " ORDER BY sequence DESC LIMIT 5"}) {
+  for (const char* sql :
+       {"SELECT sequence FROM events WHERE workload = 'x' ORDER BY sequence LIMIT 5",
+        "SELECT sequence FROM events WHERE wall_ns < 5 ORDER BY wall_ns LIMIT 5",
+        "SELECT workload, events FROM shares ORDER BY events DESC LIMIT 64",
+        "SELECT sequence, body FROM events WHERE workload = '' ORDER BY sequence LIMIT 5",
+        "SELECT sequence FROM events WHERE container = 'x' AND containerd_namespace = 'y'"
+        " ORDER BY sequence DESC LIMIT 5"}) {
     auto plan = connection->prepare("EXPLAIN QUERY PLAN " + std::string(sql));
     ASSERT_TRUE(plan);
     for (auto row = plan->step(); row && *row; row = plan->step()) {
@@ -387,14 +399,16 @@ TEST_F(JournalTest, I4_ACorruptFileIsAProblemAndNothingIsAcknowledged) {
   EXPECT_EQ(result.error().code, Code::kUnavailable);
   ASSERT_TRUE(writer_->problem());
   EXPECT_THAT(*writer_->problem(), HasSubstr("not a database"));
-  EXPECT_EQ(std::filesystem::file_size(database()), 8192U) << "the damaged file is evidence: it stays as it is";
+  EXPECT_EQ(std::filesystem::file_size(database()), 8192U)
+      << "the damaged file is evidence: it stays as it is";
 }
 
 TEST_F(JournalTest, I4_AFullDiskIsAProblemUntilThereIsRoomAgain) {
   open();
   std::optional<Result<void>> limited;
-  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA max_page_count=1"); },
-                  [&](Result<void> result) { limited = std::move(result); });
+  writer_->submit(
+      [](Connection& connection) { return connection.execute("PRAGMA max_page_count=1"); },
+      [&](Result<void> result) { limited = std::move(result); });
   ASSERT_TRUE(test::run_until(loop_, [&] { return limited.has_value(); }));
   auto large = violation("large");
   large.body.set_reason(std::string(100'000, 'x'));
@@ -403,8 +417,9 @@ TEST_F(JournalTest, I4_AFullDiskIsAProblemUntilThereIsRoomAgain) {
   ASSERT_TRUE(writer_->problem());
   EXPECT_THAT(*writer_->problem(), HasSubstr("full"));
   limited.reset();
-  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA max_page_count=100000"); },
-                  [&](Result<void> result) { limited = std::move(result); });
+  writer_->submit(
+      [](Connection& connection) { return connection.execute("PRAGMA max_page_count=100000"); },
+      [&](Result<void> result) { limited = std::move(result); });
   ASSERT_TRUE(test::run_until(loop_, [&] { return limited.has_value(); }));
   EXPECT_TRUE(append({large}));
   EXPECT_FALSE(writer_->problem());
@@ -422,7 +437,8 @@ class JournalTrouble : public JournalTest {
   }
   // A disk with room for `pages` more.
   void leave_room_for(int pages) {
-    ASSERT_TRUE(execute("CREATE TABLE IF NOT EXISTS filler (x BLOB); INSERT INTO filler VALUES (zeroblob(10))"));
+    ASSERT_TRUE(execute(
+        "CREATE TABLE IF NOT EXISTS filler (x BLOB); INSERT INTO filler VALUES (zeroblob(10))"));
     auto connection = Connection::open(database(), Access::kReadOnly);
     auto count = connection->prepare("PRAGMA page_count");
     ASSERT_TRUE(count && count->step());
@@ -439,14 +455,16 @@ class JournalTrouble : public JournalTest {
     std::filesystem::create_directory(other);
     for (const char* suffix : {"", "-wal"}) {  // what a process that dies now leaves
       std::error_code none;
-      std::filesystem::copy_file(database().string() + suffix, (other / "ward.db").string() + suffix, none);
+      std::filesystem::copy_file(database().string() + suffix,
+                                 (other / "ward.db").string() + suffix, none);
     }
     auto connection = Connection::open(other / "ward.db", Access::kReadWrite);
     ASSERT_TRUE(connection) << connection.error().message;
     auto statement = connection->prepare("SELECT event_id FROM events ORDER BY sequence");
     ASSERT_TRUE(statement) << statement.error().message;
     std::vector<std::string> found;
-    for (auto row = statement->step(); row && *row; row = statement->step()) found.push_back(statement->text(0));
+    for (auto row = statement->step(); row && *row; row = statement->step())
+      found.push_back(statement->text(0));
     EXPECT_EQ(found, expected);
     std::filesystem::remove_all(other);
   }
@@ -479,7 +497,8 @@ TEST_F(JournalTrouble, N06_AProblemStaysThoughSmallerWritesSucceedUntilThereIsRo
     ASSERT_TRUE(writer_->problem()) << "the small write says nothing of the large one";
   }
   ASSERT_TRUE(execute("PRAGMA max_page_count=1000000"));
-  EXPECT_TRUE(asked_again_until([&] { return !writer_->problem(); })) << "proven without anybody's asking";
+  EXPECT_TRUE(asked_again_until([&] { return !writer_->problem(); }))
+      << "proven without anybody's asking";
   EXPECT_TRUE(append({large("large")}));
 }
 
@@ -523,14 +542,17 @@ TEST_F(JournalTrouble, N10_WhatWasAcknowledgedOutlivesALogThatIsRemoved) {
 TEST_F(JournalTrouble, N10_ABatchBehindWhichARepairIsNoticedIsCountedOnce) {
   open();
   std::optional<std::uint64_t> lost;
-  writer_->on_repair([&](const std::string&) { journal_->count_lost([&](std::uint64_t count) { lost = count; }); });
+  writer_->on_repair([&](const std::string&) {
+    journal_->count_lost([&](std::uint64_t count) { lost = count; });
+  });
   ASSERT_TRUE(append({violation("a")}));
   std::vector<JournalEntry> ten;
   for (int i = 0; i < 10; ++i) ten.push_back(violation("e" + std::to_string(i)));
   std::optional<Result<void>> answer;
   journal_->append_made(
       [&](Connection&) -> Result<std::vector<JournalEntry>> {
-        std::filesystem::remove(database().string() + "-wal");  // looked at already: noticed behind the commit
+        std::filesystem::remove(database().string() +
+                                "-wal");  // looked at already: noticed behind the commit
         return ten;
       },
       [&](Result<void> result) { answer = std::move(result); });
@@ -559,7 +581,8 @@ TEST_F(JournalTrouble, N10_WhatWasAcknowledgedOutlivesADatabaseThatIsRemovedOrRe
   open_and_watch();
   ASSERT_TRUE(append({violation("a")}));
   EXPECT_THAT(ids(), ElementsAre("a"));
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(database().string() + suffix);
+  for (const char* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(database().string() + suffix);
   ASSERT_TRUE(repaired());
   ASSERT_TRUE(append({violation("b")}));
   EXPECT_THAT(ids(), ElementsAre("a", "b"));
@@ -572,7 +595,8 @@ TEST_F(JournalTrouble, N10_WhatWasAcknowledgedOutlivesADatabaseThatIsRemovedOrRe
   ASSERT_TRUE(repaired(2));
   bool kept = false;
   for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
-    kept = kept || (entry.path().string().find("ward.db.found-") != std::string::npos && entry.file_size() == 12);
+    kept = kept || (entry.path().string().find("ward.db.found-") != std::string::npos &&
+                    entry.file_size() == 12);
   }
   EXPECT_TRUE(kept) << "what somebody put there is somebody's";
 }
@@ -586,8 +610,10 @@ TEST_F(JournalTrouble, N10_ALogThatIsEmptiedInPlaceLosesWhatItHeldAndItIsCounted
   ASSERT_TRUE(repaired());
   ASSERT_TRUE(append({violation("c")}));
   EXPECT_THAT(ids(), ElementsAre("c"));
-  EXPECT_THAT(writer_->repairs(),
-              ElementsAre(HasSubstr("-wal' was cut short while wardd ran; what was not in the database yet is lost")));
+  EXPECT_THAT(
+      writer_->repairs(),
+      ElementsAre(HasSubstr(
+          "-wal' was cut short while wardd ran; what was not in the database yet is lost")));
   EXPECT_FALSE(writer_->problem());
   expect_after_a_kill({"c"});
 }
@@ -601,7 +627,8 @@ TEST_F(JournalTrouble, N10_WhatCannotBeSavedIsNotAcknowledgedAndSaid) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kUnavailable);
   ASSERT_TRUE(writer_->problem());
-  EXPECT_THAT(*writer_->problem(), HasSubstr("ward.db' was removed while wardd runs, and it cannot be saved"));
+  EXPECT_THAT(*writer_->problem(),
+              HasSubstr("ward.db' was removed while wardd runs, and it cannot be saved"));
   std::filesystem::remove(directory_.path());
   std::filesystem::rename(directory_.path().string() + ".away", directory_.path());
   EXPECT_TRUE(asked_again_until([&] { return !writer_->problem(); })) << *writer_->problem();
@@ -613,7 +640,9 @@ TEST_F(JournalTest, AFileOfANewerWarddIsLeftAlone) {
   open();
   std::optional<Result<void>> marked;
   writer_->submit(
-      [](Connection& connection) { return connection.execute("COMMIT; PRAGMA user_version=99; BEGIN; SAVEPOINT job"); },
+      [](Connection& connection) {
+        return connection.execute("COMMIT; PRAGMA user_version=99; BEGIN; SAVEPOINT job");
+      },
       [&](Result<void> result) { marked = std::move(result); });
   ASSERT_TRUE(test::run_until(loop_, [&] { return marked.has_value(); }));
   close();

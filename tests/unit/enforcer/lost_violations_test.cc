@@ -55,7 +55,8 @@ class LostViolationsTest : public testing::Test {
   fs::path tallies() { return directory_.path() / "tallies"; }
 
   // A shim of that id that saw so many violations and was killed.
-  void dead_shim(const std::string& id, std::uint64_t seen, const std::vector<node::v1::Violation>& spooled = {}) {
+  void dead_shim(const std::string& id, std::uint64_t seen,
+                 const std::vector<node::v1::Violation>& spooled = {}) {
     node::v1::Identity who;
     who.set_containerd_namespace("default");
     who.set_container_id("c-" + id);
@@ -71,7 +72,8 @@ class LostViolationsTest : public testing::Test {
     std::vector<JournalEntry> entries;
     for (const auto& one : violations) entries.push_back({EventKind::kViolation, one});
     bool done = false;
-    journal_->append(std::move(entries), [&](const Result<void>& stored) { done = stored.has_value(); });
+    journal_->append(std::move(entries),
+                     [&](const Result<void>& stored) { done = stored.has_value(); });
     ASSERT_TRUE(test::run_until(loop_, [&] { return done; }));
   }
   void look() {
@@ -148,7 +150,8 @@ TEST_F(LostViolationsTest, N08_I4_AShimThatLostNothingLeavesNoEvent) {
   ASSERT_TRUE(no_tally());
   EXPECT_TRUE(lost_events().empty());
   EXPECT_EQ(sum(), 5U);
-  EXPECT_TRUE(test::run_until(loop_, [&] { return journal_->account("s1").value_or(9) == 0; })) << "it is forgotten";
+  EXPECT_TRUE(test::run_until(loop_, [&] { return journal_->account("s1").value_or(9) == 0; }))
+      << "it is forgotten";
 }
 
 TEST_F(LostViolationsTest, N08_TheTallyOfALivingShimIsLeftToIt) {
@@ -193,7 +196,8 @@ TEST_F(LostViolationsTest, N08_I4_AWarddThatIsKilledAtAnyPointCountsOnce) {
 
 TEST_F(LostViolationsTest, N05_I4_WhileTheDiskTakesNothingTheNumberIsKnownAllTheSame) {
   report({violation("s1-1")});
-  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA query_only=1"); }, nullptr);
+  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA query_only=1"); },
+                  nullptr);
   dead_shim("s1", 174);
   look();
   ASSERT_TRUE(test::run_until(
@@ -202,7 +206,8 @@ TEST_F(LostViolationsTest, N05_I4_WhileTheDiskTakesNothingTheNumberIsKnownAllThe
   EXPECT_TRUE(lost_events().empty());
   look();
   EXPECT_EQ(lost_->held(), 173U);
-  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA query_only=0"); }, nullptr);
+  writer_->submit([](Connection& connection) { return connection.execute("PRAGMA query_only=0"); },
+                  nullptr);
   begin();
   look();
   ASSERT_TRUE(no_tally());
@@ -211,7 +216,8 @@ TEST_F(LostViolationsTest, N05_I4_WhileTheDiskTakesNothingTheNumberIsKnownAllThe
 }
 
 TEST_F(LostViolationsTest, H10_I4_WhatManyShimsCouldNotPlaceIsOneEvent) {
-  for (std::uint64_t i = 1; i <= 50; ++i) ASSERT_TRUE(Tally::add_to_lost(tallies(), "shop.web", "", i, ""));
+  for (std::uint64_t i = 1; i <= 50; ++i)
+    ASSERT_TRUE(Tally::add_to_lost(tallies(), "shop.web", "", i, ""));
   look();
   ASSERT_TRUE(no_tally());
   ASSERT_EQ(lost_events().size(), 1U);

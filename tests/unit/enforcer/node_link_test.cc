@@ -18,8 +18,8 @@
 namespace ward::enforcer {
 namespace {
 
-node::v1::ContainerStatus container(const std::string& id,
-                                    node::v1::ContainerState state = node::v1::CONTAINER_STATE_RUNNING) {
+node::v1::ContainerStatus container(
+    const std::string& id, node::v1::ContainerState state = node::v1::CONTAINER_STATE_RUNNING) {
   node::v1::ContainerStatus status;
   status.mutable_identity()->set_containerd_namespace("default");
   status.mutable_identity()->set_container_id(id);
@@ -85,8 +85,8 @@ class NodeLinkTest : public testing::Test {
     EXPECT_TRUE(answer.ParseFromString(**bytes));
     return answer;
   }
-  Result<node::v1::RegisterResponse> register_shim(const Process& shim,
-                                                   const std::vector<node::v1::ContainerStatus>& all) {
+  Result<node::v1::RegisterResponse> register_shim(
+      const Process& shim, const std::vector<node::v1::ContainerStatus>& all) {
     node::v1::RegisterRequest request;
     request.set_shim_pid(shim.pid());
     request.set_shim_address(shim_address());
@@ -133,10 +133,12 @@ TEST_F(NodeLinkTest, AShimThatDoesNotLiveIsNotBelieved) {
   *request.add_containers() = container("a");
   EXPECT_FALSE(call<node::v1::RegisterResponse>("Register", request));
   request.set_shim_pid(-1);
-  EXPECT_EQ(call<node::v1::RegisterResponse>("Register", request).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(call<node::v1::RegisterResponse>("Register", request).error().code,
+            Code::kInvalidArgument);
   request.set_shim_pid(::getpid());
   request.set_shim_address("relative");
-  EXPECT_EQ(call<node::v1::RegisterResponse>("Register", request).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(call<node::v1::RegisterResponse>("Register", request).error().code,
+            Code::kInvalidArgument);
   EXPECT_EQ(containers_.size(), 0U);
 }
 
@@ -161,20 +163,23 @@ TEST_F(NodeLinkTest, I4_AReportIsAnsweredWhenTheJournalHasItAndTwiceIsOnce) {
   for (int i = 0; i < 2; ++i) {
     const auto answer = call<node::v1::ReportResponse>("Report", report);
     ASSERT_TRUE(answer) << answer.error().message;
-    EXPECT_THAT(std::vector<std::string>(answer->accepted_event_ids().begin(), answer->accepted_event_ids().end()),
+    EXPECT_THAT(std::vector<std::string>(answer->accepted_event_ids().begin(),
+                                         answer->accepted_event_ids().end()),
                 testing::ElementsAre("e1", "e2"));
   }
   EXPECT_EQ(journal_.read(0, "", 100)->size(), 2U);
 }
 
 TEST_F(NodeLinkTest, WhatIsNotAMessageIsAnErrorAndTheLinkLivesOn) {
-  EXPECT_EQ(call_raw<node::v1::ReportResponse>("Report", "\xff\xff\xff\xff").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(call_raw<node::v1::ReportResponse>("Report", "\xff\xff\xff\xff").error().code,
+            Code::kInvalidArgument);
   EXPECT_EQ(call_raw<node::v1::Ack>("NoSuchMethod", "").error().code, Code::kUnimplemented);
   EXPECT_TRUE(call<node::v1::ReportResponse>("Report", node::v1::ReportRequest()));
 }
 
 TEST_F(NodeLinkTest, ARecordingThatCannotBeginSaysWhy) {
-  const auto answer = call<node::v1::BeginRecordingResponse>("BeginRecording", node::v1::BeginRecordingRequest());
+  const auto answer =
+      call<node::v1::BeginRecordingResponse>("BeginRecording", node::v1::BeginRecordingRequest());
   ASSERT_TRUE(answer);
   EXPECT_FALSE(answer->recording());
   EXPECT_EQ(answer->why_not(), "no BPF here");
@@ -186,20 +191,22 @@ TEST_F(NodeLinkTest, AReleaseReachesTheShimAndTheJournal) {
   ASSERT_TRUE(socket);
   ttrpc::Server server(loop_, std::move(*socket));
   std::string reason;
-  server.add("ward.node.v1.Shim", "Release", [&](const ttrpc::Request& request, ttrpc::Responder responder) {
-    node::v1::ContainerCommand command;
-    EXPECT_TRUE(command.ParseFromString(request.payload));
-    reason = command.reason();
-    containers_.update(shim.pid(), shim_address(), container("a"));
-    responder.reply(node::v1::Ack());
-  });
+  server.add("ward.node.v1.Shim", "Release",
+             [&](const ttrpc::Request& request, ttrpc::Responder responder) {
+               node::v1::ContainerCommand command;
+               EXPECT_TRUE(command.ParseFromString(request.payload));
+               reason = command.reason();
+               containers_.update(shim.pid(), shim_address(), container("a"));
+               responder.reply(node::v1::Ack());
+             });
   server.start();
-  ASSERT_TRUE(register_shim(shim, {container("a", node::v1::CONTAINER_STATE_QUARANTINED), container("b")}));
+  ASSERT_TRUE(
+      register_shim(shim, {container("a", node::v1::CONTAINER_STATE_QUARANTINED), container("b")}));
 
   const auto release = [&](const std::string& id) {
     std::optional<Result<ContainerEntry>> done;
-    command_container({ContainerCommandKind::kRelease, "", id, "false alarm"}, containers_, shims_, journal_,
-                      [&](Result<ContainerEntry> entry) { done = std::move(entry); });
+    command_container({ContainerCommandKind::kRelease, "", id, "false alarm"}, containers_, shims_,
+                      journal_, [&](Result<ContainerEntry> entry) { done = std::move(entry); });
     EXPECT_TRUE(test::run_until(loop_, [&] { return done.has_value(); }));
     return *done;
   };
@@ -219,21 +226,25 @@ class ModeTest : public NodeLinkTest {
     auto socket = listen_unix(shim_address());
     EXPECT_TRUE(socket);
     server_.emplace(loop_, std::move(*socket));
-    server_->add("ward.node.v1.Shim", "SetMode", [this](const ttrpc::Request& request, ttrpc::Responder responder) {
-      node::v1::SetModeRequest command;
-      EXPECT_TRUE(command.ParseFromString(request.payload));
-      ++commands_;
-      if (command.container_id() == "refuses") return responder.error({Code::kInternal, "the disk is full", 0});
-      if (command.container_id() == "old") return responder.reply(node::v1::Ack());
-      node::v1::SetModeResponse response;
-      *response.mutable_container() = in_mode(command.container_id(), command.mode());
-      response.mutable_container()->set_partly("capabilities: own until the next start");
-      responder.reply(response);
-    });
+    server_->add(
+        "ward.node.v1.Shim", "SetMode",
+        [this](const ttrpc::Request& request, ttrpc::Responder responder) {
+          node::v1::SetModeRequest command;
+          EXPECT_TRUE(command.ParseFromString(request.payload));
+          ++commands_;
+          if (command.container_id() == "refuses")
+            return responder.error({Code::kInternal, "the disk is full", 0});
+          if (command.container_id() == "old") return responder.reply(node::v1::Ack());
+          node::v1::SetModeResponse response;
+          *response.mutable_container() = in_mode(command.container_id(), command.mode());
+          response.mutable_container()->set_partly("capabilities: own until the next start");
+          responder.reply(response);
+        });
     server_->start();
-    EXPECT_TRUE(register_shim(shim_, {in_mode("a", node::v1::MODE_SUPERVISE), in_mode("old", node::v1::MODE_SUPERVISE),
-                                      in_mode("refuses", node::v1::MODE_SUPERVISE), in_mode("b", node::v1::MODE_LEARN),
-                                      in_mode("c", node::v1::MODE_OFF)}));
+    EXPECT_TRUE(register_shim(
+        shim_, {in_mode("a", node::v1::MODE_SUPERVISE), in_mode("old", node::v1::MODE_SUPERVISE),
+                in_mode("refuses", node::v1::MODE_SUPERVISE), in_mode("b", node::v1::MODE_LEARN),
+                in_mode("c", node::v1::MODE_OFF)}));
     containers_.observe([this](const ContainerEntry* before, const ContainerEntry* after) {
       if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode())
         journalled_.push_back(after->asked);
@@ -263,7 +274,8 @@ TEST_F(ModeTest, F08_AModeReachesTheShimAndTheJournalOnceWithItsReason) {
   ASSERT_TRUE(set_once) << set_once.error().message;
   EXPECT_FALSE(set_once->unchanged);
   EXPECT_EQ(set_once->container.status.partly(), "capabilities: own until the next start");
-  EXPECT_EQ(containers_.find("", "a")->status.mode(), node::v1::MODE_ENFORCE) << "at once, and not when the shim tells";
+  EXPECT_EQ(containers_.find("", "a")->status.mode(), node::v1::MODE_ENFORCE)
+      << "at once, and not when the shim tells";
   const auto set_twice = set("a", node::v1::MODE_ENFORCE);
   ASSERT_TRUE(set_twice);
   EXPECT_TRUE(set_twice->unchanged);
@@ -275,13 +287,14 @@ TEST_F(ModeTest, F08_AModeReachesTheShimAndTheJournalOnceWithItsReason) {
 }
 
 TEST_F(ModeTest, F08_TheReasonIsKeptWhereTheShimsOwnWordComesFirst) {
-  server_->add("ward.node.v1.Shim", "SetMode", [this](const ttrpc::Request&, ttrpc::Responder responder) {
-    auto told = in_mode("a", node::v1::MODE_SUPERVISE);
-    told.set_violations(7);
-    containers_.update(shim_.pid(), shim_address(), told);  // of before
-    containers_.update(shim_.pid(), shim_address(), in_mode("a", node::v1::MODE_ENFORCE));
-    responder.reply(node::v1::Ack());
-  });
+  server_->add(
+      "ward.node.v1.Shim", "SetMode", [this](const ttrpc::Request&, ttrpc::Responder responder) {
+        auto told = in_mode("a", node::v1::MODE_SUPERVISE);
+        told.set_violations(7);
+        containers_.update(shim_.pid(), shim_address(), told);  // of before
+        containers_.update(shim_.pid(), shim_address(), in_mode("a", node::v1::MODE_ENFORCE));
+        responder.reply(node::v1::Ack());
+      });
   ASSERT_TRUE(set("a", node::v1::MODE_ENFORCE));
   EXPECT_THAT(journalled_, testing::ElementsAre("looked at it"));
 }
@@ -295,7 +308,8 @@ TEST_F(ModeTest, F08_AnOlderShimAndOneThatRefuses) {
   EXPECT_THAT(refused.error().message,
               testing::AllOf(testing::HasSubstr("default/refuses"), testing::HasSubstr("disk")));
   containers_.update(shim_.pid(), shim_address(), in_mode("refuses", node::v1::MODE_ENFORCE));
-  EXPECT_THAT(journalled_, testing::ElementsAre("")) << "what was refused is not what happened later";
+  EXPECT_THAT(journalled_, testing::ElementsAre(""))
+      << "what was refused is not what happened later";
 }
 
 TEST_F(ModeTest, F08_WhatHasNoFilterOfWardCannotBeSwitched) {
@@ -307,7 +321,8 @@ TEST_F(ModeTest, F08_WhatHasNoFilterOfWardCannotBeSwitched) {
   }
   EXPECT_EQ(set("nobody", node::v1::MODE_ENFORCE).error().code, Code::kNotFound);
   EXPECT_EQ(set("a", node::v1::MODE_LEARN).error().code, Code::kInvalidArgument);
-  containers_.update(shim_.pid(), shim_address(), container("a", node::v1::CONTAINER_STATE_STOPPED));
+  containers_.update(shim_.pid(), shim_address(),
+                     container("a", node::v1::CONTAINER_STATE_STOPPED));
   EXPECT_THAT(set("a", node::v1::MODE_ENFORCE).error().message, testing::HasSubstr("stopped"));
   EXPECT_EQ(commands_, 0);
 }
@@ -317,11 +332,12 @@ TEST_F(NodeLinkTest, ANewWarddAsksTheShimsOfTheOneBefore) {
   auto socket = listen_unix(shim_address());
   ASSERT_TRUE(socket);
   ttrpc::Server server(loop_, std::move(*socket));
-  server.add("ward.node.v1.Shim", "ListContainers", [&](const ttrpc::Request&, ttrpc::Responder responder) {
-    node::v1::RegisterRequest all;
-    *all.add_containers() = container("a");
-    responder.reply(all);
-  });
+  server.add("ward.node.v1.Shim", "ListContainers",
+             [&](const ttrpc::Request&, ttrpc::Responder responder) {
+               node::v1::RegisterRequest all;
+               *all.add_containers() = container("a");
+               responder.reply(all);
+             });
   server.start();
   ASSERT_TRUE(register_shim(shim, {}));
   bool stored = false;
@@ -342,8 +358,8 @@ TEST(ContainerTable, AnIdInTwoNamespacesHasToBeNamedInFull) {
   EXPECT_TRUE(table.find("k8s.io", "a"));
 }
 
-node::v1::ContainerStatus in_pod(const std::string& id, const std::string& ns, const std::string& pod,
-                                 const std::string& name) {
+node::v1::ContainerStatus in_pod(const std::string& id, const std::string& ns,
+                                 const std::string& pod, const std::string& name) {
   auto status = container(id);
   auto& who = *status.mutable_identity();
   who.set_containerd_namespace("k8s.io");
@@ -372,7 +388,8 @@ TEST(ContainerTable, F21_ANameWithItsNamespaceMeansExactlyOneOrIsRefusedWithTheL
   for (const char* vague : {"app", "shop/app", "cart/app"}) {
     EXPECT_EQ(table.find("", vague).error().code, Code::kFailedPrecondition) << vague;
   }
-  EXPECT_NE(id_of("shop/app").find("k8s.io/11 (shop/cart/app)"), std::string::npos) << id_of("shop/app");
+  EXPECT_NE(id_of("shop/app").find("k8s.io/11 (shop/cart/app)"), std::string::npos)
+      << id_of("shop/app");
   EXPECT_NE(id_of("shop/app").find("k8s.io/22 (shop/payment/app)"), std::string::npos);
   EXPECT_EQ(table.find("", "k8s.io/a").error().code, Code::kNotFound);
   // A pod chooses its names, and may choose another container's id.

@@ -26,7 +26,8 @@ using testing::Not;
 class NodeTest : public testing::Test {
  protected:
   NodeTest() {
-    for (const auto& path : {places_.profiles(), places_.policies(), places_.compiled(), places_.run}) {
+    for (const auto& path :
+         {places_.profiles(), places_.policies(), places_.compiled(), places_.run}) {
       fs::create_directories(path);
     }
     write(places_.policies() / "all.yaml",
@@ -54,7 +55,8 @@ class NodeTest : public testing::Test {
   }
 
   test::ScratchDirectory directory_;
-  const Places places_{directory_.path() / "etc", directory_.path() / "state", directory_.path() / "run"};
+  const Places places_{directory_.path() / "etc", directory_.path() / "state",
+                       directory_.path() / "run"};
   asio::io_context loop_;
 };
 
@@ -65,7 +67,8 @@ TEST_F(NodeTest, I9_N04_D10_WhateverKeepsWarddYamlFromBeingReadAtStartTheSetting
       {"too large", [&] { write(settings_file(), std::string(profiles::kMaxYamlBytes + 2, '#')); }},
       {"a link to itself", [&] { fs::create_symlink("wardd.yaml", settings_file()); }},
       {"a link that leads nowhere", [&] { fs::create_symlink("nowhere", settings_file()); }},
-      {"a link through a file", [&] { fs::create_symlink("policies/all.yaml/x", settings_file()); }},
+      {"a link through a file",
+       [&] { fs::create_symlink("policies/all.yaml/x", settings_file()); }},
       {"bad, with all of the configuration gone before", [&] {
          fs::rename(places_.config, directory_.path() / "aside");
          Node node(loop_, places_, claim(), nullptr);
@@ -92,7 +95,8 @@ TEST_F(NodeTest, I9_N04_D10_WhateverKeepsWarddYamlFromBeingReadAtStartTheSetting
   }
   fs::remove(settings_file());
   (void)start();
-  EXPECT_EQ(settings_in_force().runtime_binary(), "") << "a file that is not there says: the defaults";
+  EXPECT_EQ(settings_in_force().runtime_binary(), "")
+      << "a file that is not there says: the defaults";
 }
 
 TEST_F(NodeTest, I9_N02_D10_WithTheIndexGoneTooTheMarkSaysWhichRuntimeTheNodeChose) {
@@ -111,7 +115,8 @@ TEST_F(NodeTest, I9_N02_D10_WithTheIndexGoneTooTheMarkSaysWhichRuntimeTheNodeCho
   }
 }
 
-// Events that go in the first minute would be those of containers in quarantine, of which no shim has told yet.
+// Events that go in the first minute would be those of containers in quarantine, of which no shim
+// has told yet.
 TEST_F(NodeTest, I4_TheFirstMinuteIsNotOverBecauseSomebodySetsTheClock) {
   constexpr std::int64_t kHour_ns = 3600LL * 1'000'000'000;
   const Moment now;

@@ -72,7 +72,8 @@ class RecordingsTest : public testing::Test {
     writer_.reset();
     writer_.emplace(loop_, database());
     journal_.emplace(*writer_, database(), JournalLimits{});
-    recordings_.emplace(recorder_, *writer_, *journal_, database(), [this](const std::string&) { return alive_; });
+    recordings_.emplace(recorder_, *writer_, *journal_, database(),
+                        [this](const std::string&) { return alive_; });
   }
   void settle() {
     bool stored = false;
@@ -154,7 +155,8 @@ TEST(RunJson, F24_ARunFromBeforeLifeWasRecordedHasNone) {
 
 TEST(RunJson, F24_ASignalFromNobodyIsDamage) {
   profiles::Run run = observed({"read"});
-  run.life = profiles::Life{{{15, profiles::Receiver::kFirst, profiles::Sender::kOutside, 1, 0, 44}}, false, 0, {}, {}};
+  run.life = profiles::Life{
+      {{15, profiles::Receiver::kFirst, profiles::Sender::kOutside, 1, 0, 44}}, false, 0, {}, {}};
   std::string text = write_run_json(run);
   const std::string from = "\"from\":0";
   ASSERT_NE(text.find(from), std::string::npos) << text;
@@ -162,7 +164,8 @@ TEST(RunJson, F24_ASignalFromNobodyIsDamage) {
 }
 
 TEST(RunJson, WhatIsDamagedIsAnError) {
-  for (const char* text : {"", "{", "[]", "{\"id\": 7}", "null"}) EXPECT_FALSE(read_run_json(text)) << text;
+  for (const char* text : {"", "{", "[]", "{\"id\": 7}", "null"})
+    EXPECT_FALSE(read_run_json(text)) << text;
 }
 
 TEST_F(RecordingsTest, RunsAreKeptOneByOneAndSurviveARestart) {
@@ -289,7 +292,8 @@ TEST_F(RecordingsTest, AForgottenWorkloadIsGoneFromMemoryAndDisk) {
   end("aa1");  // not yet on disk
   ASSERT_TRUE(begin("bb1", "other"));
   std::optional<Result<Forgotten>> answer;
-  recordings_->forget("web", "", [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
+  recordings_->forget("web", "",
+                      [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
   settle();
   ASSERT_TRUE(answer && *answer) << (answer ? (*answer).error().message : "no answer");
   EXPECT_EQ((*answer)->runs, 1U);
@@ -308,7 +312,8 @@ TEST_F(RecordingsTest, OneRunIsForgottenByTheBeginningOfItsIdAndOnlyIfThatIsClea
   settle();
   const auto forget = [&](const std::string& workload, const std::string& id) {
     std::optional<Result<Forgotten>> answer;
-    recordings_->forget(workload, id, [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
+    recordings_->forget(workload, id,
+                        [&](Result<Forgotten> forgotten) { answer = std::move(forgotten); });
     settle();
     return answer.value_or(fail(Code::kInternal, "no answer"));
   };
@@ -326,8 +331,8 @@ TEST_F(RecordingsTest, OneRunIsForgottenByTheBeginningOfItsIdAndOnlyIfThatIsClea
 }
 
 TEST_F(RecordingsTest, F26_RunsOfStrangersUnderOneNameAreSaidAndKnownByTheirSource) {
-  const auto begin_of = [&](const std::string& run_id, const std::string& space, const std::string& pod,
-                            const std::string& image) {
+  const auto begin_of = [&](const std::string& run_id, const std::string& space,
+                            const std::string& pod, const std::string& image) {
     node::v1::BeginRecordingRequest request;
     request.set_run_id(run_id);
     request.set_workload("app");
@@ -351,9 +356,10 @@ TEST_F(RecordingsTest, F26_RunsOfStrangersUnderOneNameAreSaidAndKnownByTheirSour
   open();
   recordings_->adopt({});
   EXPECT_THAT(recordings_->problems(),
-              ElementsAre(testing::AllOf(HasSubstr("warning: recording 'app': it has runs of different images"),
-                                         HasSubstr("image docker.io/shop/cart:1 with the layers aaaaaaaaaaaa"),
-                                         HasSubstr("image docker.io/shop/payment:1"))));
+              ElementsAre(testing::AllOf(
+                  HasSubstr("warning: recording 'app': it has runs of different images"),
+                  HasSubstr("image docker.io/shop/cart:1 with the layers aaaaaaaaaaaa"),
+                  HasSubstr("image docker.io/shop/payment:1"))));
   const auto found = recordings_->find("app");
   ASSERT_TRUE(found);
   const auto shown = describe(*found);
@@ -364,7 +370,8 @@ TEST_F(RecordingsTest, F26_RunsOfStrangersUnderOneNameAreSaidAndKnownByTheirSour
   EXPECT_EQ(shown.runs(2).image(), "docker.io/shop/payment:1");
   EXPECT_THAT(shown.warnings(), Contains(HasSubstr("different images")));
   bool forgotten = false;
-  recordings_->forget("app", "r3", [&](const Result<Forgotten>& done) { forgotten = done.has_value(); });
+  recordings_->forget("app", "r3",
+                      [&](const Result<Forgotten>& done) { forgotten = done.has_value(); });
   settle();
   EXPECT_TRUE(forgotten);
   EXPECT_THAT(recordings_->problems(), testing::IsEmpty());

@@ -54,7 +54,8 @@ TEST_F(SpoolReplayTest, I4_TheSpoolOfADeadShimIsJournalledOnceAndRemoved) {
   {
     auto file = Spool::create(spool() / "shim-1");
     ASSERT_TRUE(file);
-    for (int i = 0; i < 600; ++i) ASSERT_TRUE(file->append(violation("e" + std::to_string(i % 500))));
+    for (int i = 0; i < 600; ++i)
+      ASSERT_TRUE(file->append(violation("e" + std::to_string(i % 500))));
   }
   replay_.scan();
   replay_.scan();

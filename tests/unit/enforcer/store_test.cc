@@ -35,10 +35,11 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
-std::string profile(const std::string& name, int version, const std::string& calls = "read, openat") {
+std::string profile(const std::string& name, int version,
+                    const std::string& calls = "read, openat") {
   return "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: " + name +
-         ", version: " + std::to_string(version) + "}\nspec:\n  architectures: [x86_64]\n  syscalls:\n    serving: [" +
-         calls + "]\n";
+         ", version: " + std::to_string(version) +
+         "}\nspec:\n  architectures: [x86_64]\n  syscalls:\n    serving: [" + calls + "]\n";
 }
 
 std::string policy(const std::string& name, const std::string& of_profile) {
@@ -75,7 +76,8 @@ class StoreTest : public testing::Test {
 
   Result<Applied> apply(const std::string& yaml, bool rollback = false, bool dry_run = false) {
     std::optional<Result<Applied>> answer;
-    store_->apply({yaml, "given.yaml", rollback, dry_run}, [&](Result<Applied> result) { answer = std::move(result); });
+    store_->apply({yaml, "given.yaml", rollback, dry_run},
+                  [&](Result<Applied> result) { answer = std::move(result); });
     EXPECT_TRUE(test::run_until(loop_, [&] { return answer.has_value(); }));
     return *answer;
   }
@@ -92,7 +94,8 @@ class StoreTest : public testing::Test {
   }
 
   test::ScratchDirectory directory_;
-  const Places places_{directory_.path() / "etc", directory_.path() / "state", directory_.path() / "run"};
+  const Places places_{directory_.path() / "etc", directory_.path() / "state",
+                       directory_.path() / "run"};
   asio::io_context loop_;
   std::optional<Writer> writer_;
   std::optional<Journal> journal_;
@@ -108,7 +111,8 @@ TEST_F(StoreTest, GoodFilesBecomeTheIndexAndItsProfiles) {
   EXPECT_EQ(in_force.generation(), 1U);
   ASSERT_EQ(in_force.rules_size(), 1);
   EXPECT_EQ(in_force.rules(0).profile_digest(), store_->find("web")->digest);
-  const auto bytes = read_file(places_.compiled() / (in_force.rules(0).compiled_sha256() + ".profile"));
+  const auto bytes =
+      read_file(places_.compiled() / (in_force.rules(0).compiled_sha256() + ".profile"));
   ASSERT_TRUE(bytes);
   EXPECT_EQ(sha256_hex(*bytes), in_force.rules(0).compiled_sha256());
 }
@@ -176,8 +180,9 @@ TEST_F(StoreTest, F20_AProfileThatIsNotThereIsAWarningWithThePlaceOfItsName) {
         "    - {match: {containers: [a]}, mode: \"off\"}\n"
         "    - match: {containers: [b]}\n      mode: enforce\n      profile: nowhere\n");
   store_->reload();
-  EXPECT_THAT(store_->problems(), ElementsAre(HasSubstr("warning: " + file.string() +
-                                                        ":9:16: policy p, rule 2: there is no profile 'nowhere'")));
+  EXPECT_THAT(store_->problems(),
+              ElementsAre(HasSubstr("warning: " + file.string() +
+                                    ":9:16: policy p, rule 2: there is no profile 'nowhere'")));
 }
 
 TEST_F(StoreTest, I9_TwoFilesOfOneProfileAreRefused) {
@@ -204,9 +209,11 @@ TEST_F(StoreTest, I9_ADirectoryThatVanishesIsAProblemAnEmptyOneIsNot) {
 // --- N02: compiled files that are gone
 
 std::string rules(const std::string& name, int count) {
-  std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + name + "}\nspec:\n  rules:\n";
+  std::string text = "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: " + name +
+                     "}\nspec:\n  rules:\n";
   for (int i = 0; i < count; ++i) {
-    text += "    - {match: {containers: [" + name + "-" + std::to_string(i) + "]}, mode: enforce, profile: web}\n";
+    text += "    - {match: {containers: [" + name + "-" + std::to_string(i) +
+            "]}, mode: enforce, profile: web}\n";
   }
   return text;
 }
@@ -223,7 +230,8 @@ TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
       {"the directory", [&] { fs::remove_all(places_.compiled()); }},
       {"the spool", [&] { fs::remove_all(places_.spool()); }},
       {"the mark", [&] { fs::remove(places_.state / "governed"); }},
-      {"index and run directory", [&] { fs::remove(places_.compiled_index()), fs::remove_all(places_.run); }},
+      {"index and run directory",
+       [&] { fs::remove(places_.compiled_index()), fs::remove_all(places_.run); }},
       // At once: while it is taken to pieces the database's writer may make some of it again.
       {"all", [&] { fs::rename(places_.state, directory_.path() / "gone"); }},
       {"a fifo instead",
@@ -240,7 +248,8 @@ TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
       {"overwritten in place", [&] { write(places_.compiled_index(), "rubbish"); }},
       {"cut short in place", [&] { fs::resize_file(places_.compiled_index(), 100); }},
       {"an index of before", [&] {
-         fs::copy_file(directory_.path() / "old", places_.compiled_index(), fs::copy_options::overwrite_existing);
+         fs::copy_file(directory_.path() / "old", places_.compiled_index(),
+                       fs::copy_options::overwrite_existing);
        }}};
   fs::copy_file(places_.compiled_index(), directory_.path() / "old");
   write(places_.policies() / "more.yaml", policy("more", "web"));
@@ -257,7 +266,8 @@ TEST_F(StoreTest, N02_WhateverIsRemovedOfTheStateIsWrittenAgainAndSaid) {
     EXPECT_TRUE(fs::is_directory(places_.spool())) << what;
     EXPECT_TRUE(fs::is_directory(places_.evidence())) << what;
     if (what != "the mark") {
-      EXPECT_THAT(store_->problems(), ElementsAre(StartsWith("warning: was gone or damaged"))) << what;
+      EXPECT_THAT(store_->problems(), ElementsAre(StartsWith("warning: was gone or damaged")))
+          << what;
     }
   }
 }
@@ -273,8 +283,10 @@ TEST_F(StoreTest, N02_WhatWasGoodIsWrittenAgainAlsoWhileTheFilesAreBad) {
     fs::remove_all(places_.compiled());
     store_->look_after_files(false);
     ASSERT_EQ(index().rules_size(), 1) << restarted;
-    EXPECT_TRUE(fs::exists(places_.compiled() / (index().rules(0).compiled_sha256() + ".profile"))) << restarted;
-    EXPECT_THAT(store_->problems(), Contains(HasSubstr("in force: what was good before, generation 1")));
+    EXPECT_TRUE(fs::exists(places_.compiled() / (index().rules(0).compiled_sha256() + ".profile")))
+        << restarted;
+    EXPECT_THAT(store_->problems(),
+                Contains(HasSubstr("in force: what was good before, generation 1")));
   }
 }
 
@@ -311,7 +323,8 @@ TEST_F(StoreTest, N02_StatusSaysWhatShimsReadNotWhatWasWritten) {
   EXPECT_EQ(store_->generation(), 1U);
   fs::remove_all(places_.compiled());
   EXPECT_EQ(store_->generation(), 0U);
-  EXPECT_THAT(store_->problems(), Contains(HasSubstr("the compiled index is gone: new containers are refused")));
+  EXPECT_THAT(store_->problems(),
+              Contains(HasSubstr("the compiled index is gone: new containers are refused")));
   fs::create_directories(places_.compiled());
   write(places_.compiled_index(), "rubbish");
   write(places_.policies() / "bad.yaml", "kind: [");
@@ -330,7 +343,8 @@ TEST_F(StoreTest, N02_WhatCannotBeWrittenAgainStaysAProblemUntilItCan) {
   store_->look_after_files(false);
   fs::remove(places_.compiled());
   store_->look_after_files(false);
-  EXPECT_THAT(store_->problems(), testing::Not(Contains(StartsWith("compiled files cannot be written: "))));
+  EXPECT_THAT(store_->problems(),
+              testing::Not(Contains(StartsWith("compiled files cannot be written: "))));
   EXPECT_EQ(index().rules_size(), 1);
 }
 
@@ -367,7 +381,8 @@ TEST_F(StoreTest, N02_WhoRunsUngovernedIsKnown) {
   container.mutable_identity()->set_container_name("other");
   EXPECT_EQ(ProfileStore::ungoverned(*reader, container), "");
   container.mutable_identity()->set_container_name("web-1");
-  EXPECT_THAT(ProfileStore::ungoverned(*reader, container), HasSubstr("policy 'web' selects it now"));
+  EXPECT_THAT(ProfileStore::ungoverned(*reader, container),
+              HasSubstr("policy 'web' selects it now"));
   container.set_policy("web");
   EXPECT_EQ(ProfileStore::ungoverned(*reader, container), "") << "a policy says off";
 }
@@ -392,7 +407,8 @@ TEST_F(StoreTest, N04_WhateverIsGoneOfTheConfigurationAtStartTheLastGoodStays) {
       {"a file instead", places_.policies(), [&] { write(places_.policies(), "x"); }},
       {"a link that leads nowhere", places_.policies(),
        [&] { fs::create_symlink(directory_.path() / "nowhere", places_.policies()); }},
-      {"a link to itself", places_.policies(), [&] { fs::create_symlink("policies", places_.policies()); }}};
+      {"a link to itself", places_.policies(),
+       [&] { fs::create_symlink("policies", places_.policies()); }}};
   for (const auto& [what, path, instead] : cases) {
     fs::rename(path, aside);
     instead();
@@ -400,7 +416,9 @@ TEST_F(StoreTest, N04_WhateverIsGoneOfTheConfigurationAtStartTheLastGoodStays) {
     store_->reload();
     store_->look_after_files(true);
     EXPECT_EQ(*read_file(places_.compiled_index()), before) << what;
-    EXPECT_THAT(store_->problems(), Contains(HasSubstr("in force: what was good before, generation 1"))) << what;
+    EXPECT_THAT(store_->problems(),
+                Contains(HasSubstr("in force: what was good before, generation 1")))
+        << what;
     EXPECT_EQ(store_->policies(), 1U) << what << ": what is in force is known without the files";
     EXPECT_EQ(store_->profiles_in_force(), 1U) << what;
     fs::remove(path);
@@ -438,7 +456,9 @@ TEST_F(StoreTest, N04_WithIndexAndProfilesGoneTheMarkOrTheVersionsSeenSayThatThe
   write(places_.policies() / "web.yaml", policy("web", "web") + "      missing: learn\n");
   store_->reload();
   const fs::path aside = directory_.path() / "aside";
-  const auto remove_marks = [&] { fs::remove(places_.state / "governed"), fs::remove(places_.run / "governed"); };
+  const auto remove_marks = [&] {
+    fs::remove(places_.state / "governed"), fs::remove(places_.run / "governed");
+  };
   const std::vector<std::pair<const char*, std::function<void()>>> losses = {
       {"the index", [&] { fs::remove(places_.compiled_index()); }},
       {"the index damaged", [&] { write(places_.compiled_index(), "rubbish"); }},
@@ -449,7 +469,8 @@ TEST_F(StoreTest, N04_WithIndexAndProfilesGoneTheMarkOrTheVersionsSeenSayThatThe
          fs::remove(places_.compiled_index());
          write(places_.state / "governed", "ward-governed-1 refuse\n");
        }},
-      {"all of the state", [&] { fs::remove_all(places_.state), fs::create_directories(places_.compiled()); }}};
+      {"all of the state",
+       [&] { fs::remove_all(places_.state), fs::create_directories(places_.compiled()); }}};
   for (const auto& [what, lose] : losses) {
     store_.reset();
     journal_.reset();
@@ -458,7 +479,8 @@ TEST_F(StoreTest, N04_WithIndexAndProfilesGoneTheMarkOrTheVersionsSeenSayThatThe
     fs::rename(places_.profiles(), aside);
     open();
     store_->reload();
-    EXPECT_THAT(store_->problems(), Contains(HasSubstr("profiles:1:1: the directory is gone"))) << what;
+    EXPECT_THAT(store_->problems(), Contains(HasSubstr("profiles:1:1: the directory is gone")))
+        << what;
     EXPECT_EQ(store_->generation(), 0U) << what << ": nothing is put in force";
     fs::rename(aside, places_.profiles());
     store_->reload();
@@ -518,7 +540,8 @@ TEST_F(StoreTest, I9_N03_WhatAnOlderWarddHadInForceIsTakenOverAndItsIndexLeftAsI
     fs::remove(places_.run / "governed");
     write(places_.compiled_index_of_before(), old);
     spoil();
-    EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse) << what << ": before the newer wardd";
+    EXPECT_EQ(filter::read_governed(places_), filter::Governed::kRefuse)
+        << what << ": before the newer wardd";
     open();
     store_->reload();
     store_->look_after_files(true);
@@ -586,7 +609,9 @@ TEST_F(StoreTest, N03_FortyFilesOfAThousandRulesAreReadByTheShimsReader) {
   }
   store_->reload();
   const auto problems = store_->problems();
-  EXPECT_EQ(std::count_if(problems.begin(), problems.end(), [](auto& p) { return p.rfind("warning: ", 0) != 0; }), 0);
+  EXPECT_EQ(std::count_if(problems.begin(), problems.end(),
+                          [](auto& p) { return p.rfind("warning: ", 0) != 0; }),
+            0);
   auto reader = filter::IndexReader::open(places_.compiled_index());
   ASSERT_TRUE(reader) << reader.error().message;
   EXPECT_EQ(reader->rules(), 40'000U);
@@ -615,7 +640,8 @@ TEST_F(StoreTest, N03_APolicyThatIsKnownAlreadyCountsOnlyAsLongAsItsFileSaysSo) 
   write(places_.policies() / "d.yaml", rules("b", 3));
   store_->reload();
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("d.yaml:3:")));
-  EXPECT_THAT(store_->problems(), Contains(HasSubstr("c.yaml already"))) << "and under its name of now";
+  EXPECT_THAT(store_->problems(), Contains(HasSubstr("c.yaml already")))
+      << "and under its name of now";
 }
 
 TEST_F(StoreTest, N03_I9_MoreRulesThanShimsReadAreRefusedWithTheFileThatIsTooMuch) {
@@ -627,7 +653,8 @@ TEST_F(StoreTest, N03_I9_MoreRulesThanShimsReadAreRefusedWithTheFileThatIsTooMuc
   }
   store_->reload();
   EXPECT_EQ(*read_file(places_.compiled_index()), before);
-  EXPECT_THAT(store_->problems(), Contains(HasSubstr("60.yaml:5:3: with this file the policies have more than 50000")));
+  EXPECT_THAT(store_->problems(),
+              Contains(HasSubstr("60.yaml:5:3: with this file the policies have more than 50000")));
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("take rules together")));
 }
 
@@ -641,14 +668,16 @@ TEST_F(StoreTest, N03_I9_AProfileThatIsTooLargeForShimsIsRefusedWithItsFile) {
               ", oneOf: [18000000000000000000, 18000000000000000001]}";
     }
     call += "]}";
-    if (count == 200 || !profiles::read_profile(profile("one", 1, call), "one")) continue;  // the danger set
+    if (count == 200 || !profiles::read_profile(profile("one", 1, call), "one"))
+      continue;  // the danger set
     calls += (calls.empty() ? "" : ", ") + call;
     ++count;
   }
   ASSERT_EQ(count, 200);
   write(places_.profiles() / "huge.yaml", profile("huge", 1, calls));
   store_->reload();
-  EXPECT_THAT(store_->problems(), Contains(HasSubstr("huge.yaml:1:1: compiled, profile 'huge' has more than")));
+  EXPECT_THAT(store_->problems(),
+              Contains(HasSubstr("huge.yaml:1:1: compiled, profile 'huge' has more than")));
   EXPECT_FALSE(fs::exists(places_.compiled_index()));
 }
 
@@ -665,7 +694,8 @@ TEST_F(StoreTest, ALowerVersionIsRefusedAlsoAfterARestart) {
   open();
   write(places_.profiles() / "web.yaml", profile("web", 6));
   store_->reload();
-  EXPECT_THAT(store_->problems(), Contains(HasSubstr("version 6 of profile 'web' is lower than 7")));
+  EXPECT_THAT(store_->problems(),
+              Contains(HasSubstr("version 6 of profile 'web' is lower than 7")));
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("web.yaml:3:")));
 }
 
@@ -688,7 +718,8 @@ TEST_F(StoreTest, ApplyRefusesALowerVersionUnlessAPersonRollsBack) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
   EXPECT_THAT(refused.error().message, HasSubstr("--rollback"));
-  EXPECT_THAT(refused.error().message, StartsWith("given.yaml:3:")) << "named as the person named it";
+  EXPECT_THAT(refused.error().message, StartsWith("given.yaml:3:"))
+      << "named as the person named it";
   EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 3));
   ASSERT_TRUE(apply(profile("web", 2), true));
   EXPECT_EQ(store_->find("web")->profile.version, 2U);
@@ -732,7 +763,8 @@ TEST_F(StoreTest, F27_AGoodProfileIsAppliedBesideABadPolicyAndWhatWasInForceOfIt
   EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 2, "read"));
   ASSERT_EQ(index().rules_size(), 1) << "the last good policy stays";
   EXPECT_EQ(index().rules(0).profile_digest(), applied->profile.digest);
-  EXPECT_EQ(index().rules(0).selector().SerializeAsString(), before.rules(0).selector().SerializeAsString());
+  EXPECT_EQ(index().rules(0).selector().SerializeAsString(),
+            before.rules(0).selector().SerializeAsString());
   EXPECT_NE(index().rules(0).compiled_sha256(), before.rules(0).compiled_sha256());
   EXPECT_TRUE(fs::exists(places_.compiled() / (index().rules(0).compiled_sha256() + ".profile")));
   store_->reload();
@@ -757,7 +789,8 @@ TEST_F(StoreTest, F27_BesideABadFileAProfileIsStillJudgedItself) {
   store_->reload();
   const auto lower = apply(profile("web", 1));
   ASSERT_FALSE(lower);
-  EXPECT_THAT(lower.error().message, StartsWith("given.yaml:3:")) << "only what it changes: " << lower.error().message;
+  EXPECT_THAT(lower.error().message, StartsWith("given.yaml:3:"))
+      << "only what it changes: " << lower.error().message;
   write(places_.profiles() / "another.yaml", profile("api", 1));
   const auto taken = apply(profile("api", 2));
   ASSERT_TRUE(taken) << "the file that has it already: " << taken.error().message;
@@ -784,7 +817,8 @@ TEST_F(StoreTest, AProfileThatCannotBePutInForceIsNotLeftAmongTheFiles) {
   EXPECT_EQ(*read_file(places_.profiles() / "web.yaml"), profile("web", 1));
   EXPECT_FALSE(fs::exists(places_.profiles() / "api.yaml"));
   std::size_t files = 0;
-  for (const auto& entry : fs::directory_iterator(places_.profiles())) files += entry.exists() ? 1 : 0;
+  for (const auto& entry : fs::directory_iterator(places_.profiles()))
+    files += entry.exists() ? 1 : 0;
   EXPECT_EQ(files, 1U) << "and nothing beside it";
 }
 
@@ -833,18 +867,21 @@ TEST_F(StoreTest, I9_WithoutTheVersionsSeenNothingIsPutInForce) {
   EXPECT_THAT(store_->problems(), Contains(HasSubstr("not a database")));
 }
 
-// wardd watches, then reads, then runs its loop: what is written meanwhile must not wait for the half minute.
+// wardd watches, then reads, then runs its loop: what is written meanwhile must not wait for the
+// half minute.
 TEST_F(StoreTest, TheWatchTellsOfAChangeFromBeforeTheLoopRan) {
   int changes = 0;
-  auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()}, [&] { ++changes; });
+  auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()},
+                            [&] { ++changes; });
   ASSERT_TRUE(watch);
   write(places_.config / "wardd.yaml", "x");
   EXPECT_TRUE(test::run_until(
       loop_, [&] { return changes > 0; }, std::chrono::seconds(10)));
 }
 
-// The limit is of a user namespace, too: what has none left here has as many as before everywhere else. In a child,
-// which ends without a word of its destructors. True where all expectations of `body` held.
+// The limit is of a user namespace, too: what has none left here has as many as before everywhere
+// else. In a child, which ends without a word of its destructors. True where all expectations of
+// `body` held.
 bool holds_without_inotify(const std::function<void()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -866,10 +903,12 @@ TEST_F(StoreTest, N01_WithoutAnInotifyInstanceTheWatchLooksByTimerAndSaysWhoHold
   EXPECT_TRUE(holds_without_inotify([&] {
     asio::io_context loop{1};
     int changes = 0;
-    auto watch = Watch::start(loop, {places_.config, places_.profiles(), places_.policies()}, [&] { ++changes; });
+    auto watch = Watch::start(loop, {places_.config, places_.profiles(), places_.policies()},
+                              [&] { ++changes; });
     ASSERT_TRUE(watch->problem().has_value());
     EXPECT_THAT(*watch->problem(), HasSubstr("inotify_init1: Too many open files"));
-    EXPECT_THAT(*watch->problem(), HasSubstr("fs.inotify.max_user_instances = 0: set it to 1024 or more"));
+    EXPECT_THAT(*watch->problem(),
+                HasSubstr("fs.inotify.max_user_instances = 0: set it to 1024 or more"));
     const auto seen_after = [&](const char* what, const std::function<void()>& change) {
       const int before = changes;
       change();
@@ -897,14 +936,16 @@ TEST_F(StoreTest, N01_TheWatchTakesAnInstanceAsSoonAsThereIsOneAndTheProblemGoes
 TEST_F(StoreTest, N01_WhoHoldsInotifyInstancesIsCounted) {
   const int one = ::inotify_init1(IN_CLOEXEC);
   const int two = ::inotify_init1(IN_CLOEXEC);
-  EXPECT_THAT(describe_inotify_use(), testing::ContainsRegex("holds [0-9]+ inotify instances \\(.*[0-9]+"));
+  EXPECT_THAT(describe_inotify_use(),
+              testing::ContainsRegex("holds [0-9]+ inotify instances \\(.*[0-9]+"));
   ::close(one);
   ::close(two);
 }
 
 TEST_F(StoreTest, TheWatchSeesFilesLinksAndDirectoriesReplaced) {
   int changes = 0;
-  auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()}, [&] { ++changes; });
+  auto watch = Watch::start(loop_, {places_.config, places_.profiles(), places_.policies()},
+                            [&] { ++changes; });
   ASSERT_TRUE(watch);
   const auto seen_after = [&](const char* what, const std::function<void()>& change) {
     const int before = changes;
@@ -916,7 +957,8 @@ TEST_F(StoreTest, TheWatchSeesFilesLinksAndDirectoriesReplaced) {
     write(directory_.path() / "new", "y");
     fs::rename(directory_.path() / "new", places_.profiles() / "a.yaml");
   });
-  seen_after("the directory renamed away", [&] { fs::rename(places_.profiles(), directory_.path() / "old"); });
+  seen_after("the directory renamed away",
+             [&] { fs::rename(places_.profiles(), directory_.path() / "old"); });
   seen_after("a link in its place", [&] {
     fs::create_directories(directory_.path() / "v1");
     fs::create_directory_symlink(directory_.path() / "v1", places_.profiles());
@@ -927,7 +969,8 @@ TEST_F(StoreTest, TheWatchSeesFilesLinksAndDirectoriesReplaced) {
     fs::create_directory_symlink(directory_.path() / "v2", places_.config / "swap");
     fs::rename(places_.config / "swap", places_.profiles());
   });
-  seen_after("a file behind the new link", [&] { write(directory_.path() / "v2" / "c.yaml", "x"); });
+  seen_after("a file behind the new link",
+             [&] { write(directory_.path() / "v2" / "c.yaml", "x"); });
 }
 
 }  // namespace

@@ -27,21 +27,27 @@ bool is_name(const std::string& text) {
 
 TEST(Expand, H09_PlainNamesStayWhatTheyAre) {
   EXPECT_EQ(expand("{container}", named("", "", "web-1")), "web-1");
-  EXPECT_EQ(expand("{container}", named("", "", "my_app.v2")), "my_app.v2") << "containerd's ids may have a '_'";
+  EXPECT_EQ(expand("{container}", named("", "", "my_app.v2")), "my_app.v2")
+      << "containerd's ids may have a '_'";
   EXPECT_EQ(expand("app-{container}-x", named("", "", "web")), "app-web-x");
-  EXPECT_EQ(expand("{namespace}_{pod}_{container}", named("shop", "web-7f.x", "nginx")), "shop_web-7f.x_nginx");
+  EXPECT_EQ(expand("{namespace}_{pod}_{container}", named("shop", "web-7f.x", "nginx")),
+            "shop_web-7f.x_nginx");
   EXPECT_EQ(expand("fixed", named("", "", "")), "fixed");
   EXPECT_EQ(expand("{container}", named("", "", std::string(63, 'a'))), std::string(63, 'a'));
   EXPECT_EQ(expand("", named("a", "b", "c")), "");
 }
 
 TEST(Expand, H09_TheSampleThatMetInOneNameDoesNoMore) {
-  EXPECT_NE(expand("{namespace}-{pod}", named("a-b", "c", "")), expand("{namespace}-{pod}", named("a", "b-c", "")));
+  EXPECT_NE(expand("{namespace}-{pod}", named("a-b", "c", "")),
+            expand("{namespace}-{pod}", named("a", "b-c", "")));
   EXPECT_NE(expand("{container}", named("", "", std::string(70, 'a') + "x")),
             expand("{container}", named("", "", std::string(70, 'a') + "y")));
-  EXPECT_NE(expand("{container}", named("", "", "Web")), expand("{container}", named("", "", "web")));
-  EXPECT_NE(expand("{container}", named("", "", "web/")), expand("{container}", named("", "", "web-")));
-  EXPECT_NE(expand("{container}", named("", "", "-web")), expand("{container}", named("", "", "web")));
+  EXPECT_NE(expand("{container}", named("", "", "Web")),
+            expand("{container}", named("", "", "web")));
+  EXPECT_NE(expand("{container}", named("", "", "web/")),
+            expand("{container}", named("", "", "web-")));
+  EXPECT_NE(expand("{container}", named("", "", "-web")),
+            expand("{container}", named("", "", "web")));
 }
 
 TEST(Expand, H09_ANameThatLooksLikeADigestIsNotTakenFromTheContainer) {
@@ -50,7 +56,8 @@ TEST(Expand, H09_ANameThatLooksLikeADigestIsNotTakenFromTheContainer) {
   EXPECT_NE(expand("{container}", named("", "", of_another)), of_another);
   const std::string pair = expand("{namespace}__{pod}", named("Shop", "web", ""));
   const std::size_t mark = pair.rfind("__");
-  EXPECT_NE(expand("{namespace}__{pod}", named(pair.substr(0, mark), pair.substr(mark + 2), "")), pair);
+  EXPECT_NE(expand("{namespace}__{pod}", named(pair.substr(0, mark), pair.substr(mark + 2), "")),
+            pair);
 }
 
 // All values of three characters that matter, in every template: different values, different names.
@@ -61,9 +68,9 @@ TEST(Expand, H09_NoTwoListsOfValuesShareAName) {
       for (const char* c : {"a", "A", "-", "_", "."}) values.push_back(values[from] + c);
     }
   }
-  for (const std::string& odd :
-       {std::string(63, 'a'), std::string(64, 'a'), std::string(300, 'a'), std::string("a\0", 2), std::string("\n1:a"),
-        std::string("{pod}"), std::string("\xff"), std::string("a__") + std::string(32, '0')}) {
+  for (const std::string& odd : {std::string(63, 'a'), std::string(64, 'a'), std::string(300, 'a'),
+                                 std::string("a\0", 2), std::string("\n1:a"), std::string("{pod}"),
+                                 std::string("\xff"), std::string("a__") + std::string(32, '0')}) {
     values.push_back(odd);
   }
   for (const char* name_template : {"{pod}", "x{pod}", "{pod}-{pod}", "_{pod}"}) {
@@ -75,8 +82,8 @@ TEST(Expand, H09_NoTwoListsOfValuesShareAName) {
       EXPECT_TRUE(fresh) << name_template << ": " << at->second << " and " << value;
     }
   }
-  for (const char* name_template : {"{namespace}_{pod}", "{namespace}-{pod}", "{namespace}{pod}", "{namespace}__{pod}",
-                                    "x-{pod}_{namespace}_{pod}"}) {
+  for (const char* name_template : {"{namespace}_{pod}", "{namespace}-{pod}", "{namespace}{pod}",
+                                    "{namespace}__{pod}", "x-{pod}_{namespace}_{pod}"}) {
     std::set<std::string> names;
     for (const std::string& a : values) {
       for (const std::string& b : values) names.insert(expand(name_template, named(a, b, "c")));
@@ -94,18 +101,22 @@ node::v1::Identity of_image(node::v1::Identity identity, const std::string& imag
 TEST(DefaultWorkload, F26_TwoPodsWithAContainerOfOneNameAreTwoWorkloads) {
   const auto cart = of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1");
   EXPECT_EQ(default_workload(cart).rfind("shop_cart_app__", 0), 0U) << default_workload(cart);
-  EXPECT_EQ(default_workload(cart), default_workload(of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1")));
-  const std::vector<node::v1::Identity> strangers = {of_image(named("shop", "payment", "app"), "docker.io/shop/cart:1"),
-                                                     of_image(named("tests", "cart", "app"), "docker.io/shop/cart:1"),
-                                                     of_image(named("shop", "cart", "proxy"), "docker.io/shop/cart:1"),
-                                                     of_image(named("shop", "cart", "app"), "docker.io/shop/cart:2"),
-                                                     of_image(named("shop", "cart", "app"), "")};
-  for (const auto& stranger : strangers) EXPECT_NE(default_workload(stranger), default_workload(cart));
+  EXPECT_EQ(default_workload(cart),
+            default_workload(of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1")));
+  const std::vector<node::v1::Identity> strangers = {
+      of_image(named("shop", "payment", "app"), "docker.io/shop/cart:1"),
+      of_image(named("tests", "cart", "app"), "docker.io/shop/cart:1"),
+      of_image(named("shop", "cart", "proxy"), "docker.io/shop/cart:1"),
+      of_image(named("shop", "cart", "app"), "docker.io/shop/cart:2"),
+      of_image(named("shop", "cart", "app"), "")};
+  for (const auto& stranger : strangers)
+    EXPECT_NE(default_workload(stranger), default_workload(cart));
 }
 
 // A pod may be called anything that Kubernetes takes, and a client of CRI's anything at all.
 TEST(DefaultWorkload, F26_NoNameOfAPodMeetsAnothersWorkload) {
-  const auto victim = of_image(named("shop", "cart-5d8f7c9b4-x2x4z", "app"), "docker.io/shop/cart:1");
+  const auto victim =
+      of_image(named("shop", "cart-5d8f7c9b4-x2x4z", "app"), "docker.io/shop/cart:1");
   const std::string name = default_workload(victim);
   std::set<std::string> names = {name};
   std::size_t attempts = 0;
@@ -113,7 +124,8 @@ TEST(DefaultWorkload, F26_NoNameOfAPodMeetsAnothersWorkload) {
     names.insert(default_workload(attacker));
     ++attempts;
   };
-  // As a controller would name its pods, as what becomes of the victim, and with values that run into each other.
+  // As a controller would name its pods, as what becomes of the victim, and with values that run
+  // into each other.
   attempt(of_image(named("shop", "cart-5d8f7c9b4-x2x4y", "app"), "docker.io/shop/cart:1"));
   attempt(of_image(named("shop", "cart", "app"), "docker.io/shop/cart:1"));
   attempt(of_image(named("shop", name, "app"), "docker.io/shop/cart:1"));
@@ -139,7 +151,8 @@ TEST(DefaultWorkload, F26_OutsideOfKubernetesItIsContainerdsNamespaceAndTheId) {
   EXPECT_NE(of("default", "web-1"), of("moby", "web-1"));
   EXPECT_NE(of("a_b", "c"), of("a", "b_c"));
   EXPECT_NE(of("default", "Web"), of("default", "web"));
-  for (const auto& [space, id] : {std::pair{"default", "Web"}, {"a_b", "c"}, {"", ""}, {"x", "a/b"}})
+  for (const auto& [space, id] :
+       {std::pair{"default", "Web"}, {"a_b", "c"}, {"", ""}, {"x", "a/b"}})
     EXPECT_TRUE(is_name(of(space, id))) << of(space, id);
 }
 

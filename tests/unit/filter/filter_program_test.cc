@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The evaluator of programs against the kernel that runs them, and against itself: what is unfolded is what is run.
+// The evaluator of programs against the kernel that runs them, and against itself: what is unfolded
+// is what is run.
 #include "profiles/filter/filter_program.h"
 
 #include <gtest/gtest.h>
@@ -45,7 +46,8 @@ int differences(const FilterProgram& program, const std::vector<CallArgs>& quest
   if (child == 0) {
     auto instructions = program.instructions();
     const sock_fprog loaded{static_cast<unsigned short>(instructions.size()), instructions.data()};
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &loaded) != 0) {
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &loaded) != 0) {
       ::_exit(255);
     }
     int differ = 0;
@@ -93,7 +95,8 @@ TEST(FilterProgram, I12_ThePathsOfACallAreWhatItsProgramAnswers) {
           continue;
         }
         ++hold;
-        EXPECT_EQ(path.answer, program->answer(oci::native_audit_arch(), kCall, args)) << "seed " << seed;
+        EXPECT_EQ(path.answer, program->answer(oci::native_audit_arch(), kCall, args))
+            << "seed " << seed;
       }
       EXPECT_EQ(hold, 1) << "seed " << seed;
     }
@@ -106,9 +109,10 @@ TEST(FilterProgram, TakesOnlyWhatAKernelLoads) {
   EXPECT_FALSE(FilterProgram::check({}));
   EXPECT_FALSE(FilterProgram::check(std::vector<sock_filter>(BPF_MAXINSNS + 1, done)));
   for (const sock_filter& bad : std::vector<sock_filter>{
-           BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof(seccomp_data)), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2),
-           BPF_STMT(BPF_JMP | BPF_JA, 1), BPF_STMT(BPF_JMP | BPF_JA, 0xFFFFFFFF),
-           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0), BPF_STMT(BPF_LD | BPF_MEM, 0), BPF_STMT(BPF_RET | BPF_A, 0)}) {
+           BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof(seccomp_data)),
+           BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 2), BPF_STMT(BPF_JMP | BPF_JA, 1),
+           BPF_STMT(BPF_JMP | BPF_JA, 0xFFFFFFFF), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+           BPF_STMT(BPF_LD | BPF_MEM, 0), BPF_STMT(BPF_RET | BPF_A, 0)}) {
     EXPECT_FALSE(FilterProgram::check({bad, done})) << bad.code << " " << bad.k;
   }
   EXPECT_FALSE(FilterProgram::check({done, BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)})) << "no end";
@@ -118,7 +122,8 @@ TEST(FilterProgram, H03_PathsCostNoMoreThanTheirBudget) {
   oci::Seccomp seccomp;
   seccomp.default_action = oci::SeccompAction::kErrno;
   for (std::uint64_t i = 0; i < 900; ++i) {
-    seccomp.rules.push_back({{"ioctl"}, oci::SeccompAction::kAllow, {}, {{1, i * 7, 0, oci::CompareOp::kEq}}});
+    seccomp.rules.push_back(
+        {{"ioctl"}, oci::SeccompAction::kAllow, {}, {{1, i * 7, 0, oci::CompareOp::kEq}}});
   }
   const auto program = make_runtime_filter(seccomp, {});
   ASSERT_TRUE(program);

@@ -33,13 +33,15 @@ CallTable everything_allowed() {
   return {std::move(rules), {}};
 }
 
-oci::SeccompArg on(std::size_t index, std::uint64_t value, oci::CompareOp op = oci::CompareOp::kEq) {
+oci::SeccompArg on(std::size_t index, std::uint64_t value,
+                   oci::CompareOp op = oci::CompareOp::kEq) {
   return {static_cast<std::uint32_t>(index % 6), value, 0, op};
 }
 
 TEST(Partition, H03_StopsAtOnceWhenItsBudgetIsSpent) {
   std::vector<Conjunction> hard;
-  for (std::size_t i = 0; i < 300; ++i) hard.push_back({on(i, i * 7919, oci::CompareOp::kNe), on(i + 1, i)});
+  for (std::size_t i = 0; i < 300; ++i)
+    hard.push_back({on(i, i * 7919, oci::CompareOp::kNe), on(i + 1, i)});
   int asked = 0;
   const auto label = [](const std::vector<bool>& held) {
     const bool any = std::find(held.begin(), held.end(), true) != held.end();
@@ -57,9 +59,10 @@ TEST(Partition, H03_StopsAtOnceWhenItsBudgetIsSpent) {
 
 // --- error numbers
 
-constexpr std::uint32_t kNumbers[] = {0,     1,      38,     255,    512,        513,        530,        4094,
-                                      4095,  4096,   5000,   65535,  65536,      65537,      65536 + 38, 65536 + 4095,
-                                      70000, 131071, 131072, 131110, 0x7FFFFFFF, 0x80000000, 0x80000001, 4294967295};
+constexpr std::uint32_t kNumbers[] = {
+    0,     1,      38,     255,    512,        513,        530,        4094,
+    4095,  4096,   5000,   65535,  65536,      65537,      65536 + 38, 65536 + 4095,
+    70000, 131071, 131072, 131110, 0x7FFFFFFF, 0x80000000, 0x80000001, 4294967295};
 
 oci::Seccomp denying_mkdir(oci::SeccompAction action, std::uint32_t number) {
   oci::Seccomp seccomp;
@@ -69,12 +72,15 @@ oci::Seccomp denying_mkdir(oci::SeccompAction action, std::uint32_t number) {
 
 TEST(ErrorNumbers, H07_I12_AreLoadedOrRefusedAsLibseccompDoesIt) {
   for (const std::uint32_t number : kNumbers) {
-    for (const oci::SeccompAction action : {oci::SeccompAction::kErrno, oci::SeccompAction::kTrace}) {
+    for (const oci::SeccompAction action :
+         {oci::SeccompAction::kErrno, oci::SeccompAction::kTrace}) {
       const oci::Seccomp asked = denying_mkdir(action, number);
       const bool loads = testing::SeccompEvaluator::compile(asked).has_value();
       EXPECT_EQ(OwnFilter::make(asked).has_value(), loads) << number;
       if (!loads) continue;
-      EXPECT_EQ(OwnFilter::make(asked)->verdict(SYS_mkdir, {}), LoadedFilter(asked).answer(SYS_mkdir, {})) << number;
+      EXPECT_EQ(OwnFilter::make(asked)->verdict(SYS_mkdir, {}),
+                LoadedFilter(asked).answer(SYS_mkdir, {}))
+          << number;
     }
     oci::Seccomp by_default;
     by_default.default_action = oci::SeccompAction::kErrno;
@@ -92,7 +98,8 @@ TEST(ErrorNumbers, H07_I12_AreLoadedOrRefusedAsLibseccompDoesIt) {
 TEST(ErrorNumbers, H07_WhatACallerIsToldIsAnErrorNumberOrZero) {
   for (const std::uint32_t number : kNumbers) {
     for (int action = 0; action <= static_cast<int>(oci::SeccompAction::kNotify); ++action) {
-      const auto own = OwnFilter::make(denying_mkdir(static_cast<oci::SeccompAction>(action), number));
+      const auto own =
+          OwnFilter::make(denying_mkdir(static_cast<oci::SeccompAction>(action), number));
       if (!own) continue;  // no runtime loads it
       const int told = own->verdict(SYS_mkdir, {}).error_number();
       EXPECT_GE(told, 0) << number;

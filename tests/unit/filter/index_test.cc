@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The index is looked up, and says exactly what reading all of it in order would say; whatever is damaged is an error.
+// The index is looked up, and says exactly what reading all of it in order would say; whatever is
+// damaged is an error.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -101,7 +102,9 @@ class Random {
   std::mt19937 engine_;
 };
 
-std::string words(const std::optional<node::v1::Rule>& rule) { return rule ? rule->SerializeAsString() : "none"; }
+std::string words(const std::optional<node::v1::Rule>& rule) {
+  return rule ? rule->SerializeAsString() : "none";
+}
 
 TEST(Index, N03_LookingUpSaysWhatReadingInOrderSays) {
   Random random(8);
@@ -120,7 +123,8 @@ TEST(Index, N03_LookingUpSaysWhatReadingInOrderSays) {
       ASSERT_EQ(found->exempt_as, expected.exempt_as);
       selected += found->rule ? 1 : 0;
     }
-    ASSERT_TRUE(reader->read_all()->SerializeAsString() == index.SerializeAsString()) << "round " << round;
+    ASSERT_TRUE(reader->read_all()->SerializeAsString() == index.SerializeAsString())
+        << "round " << round;
   }
   EXPECT_GT(selected, 1000) << "the samples do not reach what is tested";
 }
@@ -137,7 +141,8 @@ CompiledIndex many(int rules, Shape shape) {
     auto& selector = *rule.mutable_selector();
     if (shape == Shape::kNames) selector.add_containers("c-" + n);
     if (shape == Shape::kPrefixes) selector.add_pods("p-" + n + "-*");
-    if (shape == Shape::kNamespaces || shape == Shape::kCommonPrefix) selector.add_containers("web-*");
+    if (shape == Shape::kNamespaces || shape == Shape::kCommonPrefix)
+      selector.add_containers("web-*");
     if (shape == Shape::kNamespaces) selector.add_kubernetes_namespaces("n-" + n);
     if (shape == Shape::kCommonPrefix) selector.add_containers("app-" + n);
     if (shape == Shape::kGeneric) selector.add_containers("*-" + n + "-*");
@@ -187,7 +192,8 @@ TEST(Index, ProfilesAreFoundByName) {
     ASSERT_TRUE(found && found->has_value());
     EXPECT_EQ((*found)->name(), profile.name());
   }
-  for (const char* name : {"", "aa", "bb", "d"}) EXPECT_FALSE(reader->find_profile(name)->has_value()) << name;
+  for (const char* name : {"", "aa", "bb", "d"})
+    EXPECT_FALSE(reader->find_profile(name)->has_value()) << name;
 }
 
 TEST(Index, N03_WhatTheReaderWouldNotReadTheWriterDoesNotWrite) {
@@ -233,7 +239,8 @@ TEST(Index, AnIndexOfAnotherVersionSaysWhatToDo) {
   old.set_sha256(std::string(64, 'a'));
   const auto reader = IndexReader::open(file_of(old.SerializeAsString()));
   ASSERT_FALSE(reader);
-  EXPECT_NE(reader.error().message.find("restart wardd and the shim of one version"), std::string::npos);
+  EXPECT_NE(reader.error().message.find("restart wardd and the shim of one version"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the loaded program of an OCI filter answers to a call, in this folder's words: SeccompEvaluator with Answers.
+// What the loaded program of an OCI filter answers to a call, in this folder's words:
+// SeccompEvaluator with Answers.
 #pragma once
 
 #include <linux/seccomp.h>

@@ -28,7 +28,8 @@ CallTable everything_allowed() {
   return {std::move(rules), {}};
 }
 
-oci::Seccomp denying(std::vector<oci::SeccompRule> rules, oci::SeccompAction action = oci::SeccompAction::kErrno) {
+oci::Seccomp denying(std::vector<oci::SeccompRule> rules,
+                     oci::SeccompAction action = oci::SeccompAction::kErrno) {
   oci::Seccomp seccomp;
   seccomp.default_action = action;
   if (action == oci::SeccompAction::kErrno) seccomp.default_errno_ret = EPERM;
@@ -37,7 +38,8 @@ oci::Seccomp denying(std::vector<oci::SeccompRule> rules, oci::SeccompAction act
   return seccomp;
 }
 
-oci::SeccompRule rule(std::string name, oci::SeccompAction action, std::vector<oci::SeccompArg> args = {}) {
+oci::SeccompRule rule(std::string name, oci::SeccompAction action,
+                      std::vector<oci::SeccompArg> args = {}) {
   return {{std::move(name)}, action, std::nullopt, std::move(args)};
 }
 
@@ -57,10 +59,12 @@ struct Judged {
 TEST(OwnFilter, F02_NumbersAboveTheHighestNamedAnswerEnosys) {
   std::vector<oci::SeccompRule> rules;
   for (int nr = 0; nr < 332; ++nr) {
-    if (auto name = oci::find_syscall_name(nr)) rules.push_back(rule(*name, oci::SeccompAction::kAllow));
+    if (auto name = oci::find_syscall_name(nr))
+      rules.push_back(rule(*name, oci::SeccompAction::kAllow));
   }
-  for (const oci::SeccompAction action : {oci::SeccompAction::kErrno, oci::SeccompAction::kKillThread,
-                                          oci::SeccompAction::kKillProcess, oci::SeccompAction::kTrap}) {
+  for (const oci::SeccompAction action :
+       {oci::SeccompAction::kErrno, oci::SeccompAction::kKillThread,
+        oci::SeccompAction::kKillProcess, oci::SeccompAction::kTrap}) {
     const Judged judged(denying(rules, action));
     EXPECT_EQ(judged(SYS_faccessat2), kNoSuchCall);
     EXPECT_EQ(judged(SYS_rseq), kNoSuchCall);
@@ -70,17 +74,19 @@ TEST(OwnFilter, F02_NumbersAboveTheHighestNamedAnswerEnosys) {
 }
 
 TEST(OwnFilter, F02_RulesThatAreNotLoadedNameNumbersAllTheSame) {
-  const Judged judged(
-      denying({rule("getpid", oci::SeccompAction::kAllow), rule("openat2", oci::SeccompAction::kErrno)}));
+  const Judged judged(denying(
+      {rule("getpid", oci::SeccompAction::kAllow), rule("openat2", oci::SeccompAction::kErrno)}));
   EXPECT_EQ(judged(SYS_openat2), kNotPermitted);
   EXPECT_EQ(judged(SYS_pidfd_open), kNotPermitted);
   EXPECT_EQ(judged(SYS_faccessat2), kNoSuchCall);
-  const Judged permissive(denying({rule("getpid", oci::SeccompAction::kErrno)}, oci::SeccompAction::kAllow));
+  const Judged permissive(
+      denying({rule("getpid", oci::SeccompAction::kErrno)}, oci::SeccompAction::kAllow));
   EXPECT_EQ(permissive(SYS_faccessat2), kAllowed) << "no stub where the default allows";
 }
 
 TEST(OwnFilter, F02_WhetherThereIsAStubDependsOnTheRuntimeWhereTheNativeArchitectureIsNotListed) {
-  oci::Seccomp asked = denying({rule("getpid", oci::SeccompAction::kAllow)}, oci::SeccompAction::kKillProcess);
+  oci::Seccomp asked =
+      denying({rule("getpid", oci::SeccompAction::kAllow)}, oci::SeccompAction::kKillProcess);
   asked.architectures.clear();
   ASSERT_TRUE(depends_on_habits(asked));
   const auto newer = OwnFilter::make(asked, {.stub_where_unlisted = true}).value();
@@ -96,9 +102,11 @@ TEST(OwnFilter, F02_WhetherThereIsAStubDependsOnTheRuntimeWhereTheNativeArchitec
 }
 
 TEST(OwnFilter, F02_TheHabitIsKnownFromTheRuntimesVersion) {
-  EXPECT_FALSE(habits_of_version("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1\n").stub_where_unlisted);
+  EXPECT_FALSE(
+      habits_of_version("runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1\n").stub_where_unlisted);
   EXPECT_FALSE(habits_of_version("runc version 1.0.0-rc93\n").stub_where_unlisted);
-  EXPECT_FALSE(habits_of_version("A Container Runtime version 1.13\n\nrunc version 1.1.14").stub_where_unlisted);
+  EXPECT_FALSE(habits_of_version("A Container Runtime version 1.13\n\nrunc version 1.1.14")
+                   .stub_where_unlisted);
   EXPECT_TRUE(habits_of_version("runc version 1.1.15\n").stub_where_unlisted);
   EXPECT_TRUE(habits_of_version("runc version 1.2.0-rc.1\n").stub_where_unlisted);
   EXPECT_TRUE(habits_of_version("runc version 2").stub_where_unlisted);
@@ -123,20 +131,22 @@ TEST(OwnFilter, F02_NumbersWithoutANameAnswerAsTheOwnFilterDoes) {
 TEST(OwnFilter, F02_NumbersWithoutANameBelowTheHighestLieInOneGap) {
   int gaps = 0, highest = 0;
   for (const auto& [name, nr] : oci::known_syscalls()) highest = std::max(highest, nr);
-  for (int nr = 1; nr < highest; ++nr) gaps += !oci::find_syscall_name(nr) && oci::find_syscall_name(nr - 1) ? 1 : 0;
+  for (int nr = 1; nr < highest; ++nr)
+    gaps += !oci::find_syscall_name(nr) && oci::find_syscall_name(nr - 1) ? 1 : 0;
   EXPECT_LE(gaps, 1);
 }
 
 TEST(OwnFilter, F03_ARuleOfTheDefaultsActionIsNotLoaded) {
   const oci::SeccompArg flag{0, kNewNamespace, 0, oci::CompareOp::kMaskedEq};
-  const Judged judged(
-      denying({rule("clone", oci::SeccompAction::kErrno, {flag}), rule("clone", oci::SeccompAction::kAllow)}));
+  const Judged judged(denying({rule("clone", oci::SeccompAction::kErrno, {flag}),
+                               rule("clone", oci::SeccompAction::kAllow)}));
   EXPECT_EQ(judged(SYS_clone, {0x1200011}), kAllowed);
   EXPECT_EQ(judged(SYS_clone, {kNewNamespace}), kAllowed);
 }
 
 TEST(OwnFilter, F03_AnUnconditionalRuleAbsorbsConditionalOnesInEitherOrder) {
-  const oci::SeccompRule conditional = rule("socket", oci::SeccompAction::kTrap, {{0, 40, 0, oci::CompareOp::kEq}});
+  const oci::SeccompRule conditional =
+      rule("socket", oci::SeccompAction::kTrap, {{0, 40, 0, oci::CompareOp::kEq}});
   const oci::SeccompRule always = rule("socket", oci::SeccompAction::kAllow);
   for (const auto& rules : {std::vector{conditional, always}, std::vector{always, conditional}}) {
     const Judged judged(denying(rules));
@@ -150,20 +160,24 @@ TEST(OwnFilter, F03_OfTwoUnconditionalRulesTheFirstWins) {
   refused.errno_ret = EACCES;
   const oci::SeccompRule allowed = rule("mkdir", oci::SeccompAction::kAllow);
   EXPECT_EQ(Judged(denying({allowed, refused}))(SYS_mkdir), kAllowed);
-  EXPECT_EQ(Judged(denying({refused, allowed}))(SYS_mkdir), (Answer{oci::SeccompAction::kErrno, EACCES}));
+  EXPECT_EQ(Judged(denying({refused, allowed}))(SYS_mkdir),
+            (Answer{oci::SeccompAction::kErrno, EACCES}));
 }
 
-// More values than a filter of the kernel has room for, of three calls that are allowed by value, and one that kills.
+// More values than a filter of the kernel has room for, of three calls that are allowed by value,
+// and one that kills.
 TEST(OwnFilter, F04_SignalsStayInTheKernelWhenOtherCallsGiveWay) {
   // Above the numbers without a name: these answer as the default does.
   std::vector<oci::SeccompRule> rules = {rule("openat2", oci::SeccompAction::kAllow)};
   for (const char* name : {"ioctl", "fcntl", "setsockopt", "getsockopt", "prctl", "mmap"}) {
     for (std::uint64_t i = 0; i < 60; ++i) {
-      rules.push_back(rule(name, oci::SeccompAction::kAllow, {{1, i * 0x1234567, 0, oci::CompareOp::kEq}}));
+      rules.push_back(
+          rule(name, oci::SeccompAction::kAllow, {{1, i * 0x1234567, 0, oci::CompareOp::kEq}}));
     }
   }
   for (std::uint64_t i = 0; i < 10; ++i) {
-    rules.push_back(rule("socket", oci::SeccompAction::kKillProcess, {{0, 50 + i * 3, 0, oci::CompareOp::kEq}}));
+    rules.push_back(rule("socket", oci::SeccompAction::kKillProcess,
+                         {{0, 50 + i * 3, 0, oci::CompareOp::kEq}}));
   }
   const auto own = OwnFilter::make(denying(rules)).value();
   const LoadedFilter kernel(complement_form(everything_allowed(), own));
@@ -182,9 +196,11 @@ TEST(OwnFilter, F04_SignalsStayInTheKernelWhenOtherCallsGiveWay) {
 TEST(OwnFilter, F04_WhatIsBesideASignalIsNotifiedBeforeTheSignalIs) {
   std::vector<oci::SeccompRule> rules;
   for (std::uint64_t i = 0; i < 200; ++i) {
-    rules.push_back(rule("ioctl", oci::SeccompAction::kAllow, {{1, i * 0x1234567, 0, oci::CompareOp::kEq}}));
+    rules.push_back(
+        rule("ioctl", oci::SeccompAction::kAllow, {{1, i * 0x1234567, 0, oci::CompareOp::kEq}}));
   }
-  rules.push_back(rule("ioctl", oci::SeccompAction::kKillProcess, {{1, 7, 0, oci::CompareOp::kEq}}));
+  rules.push_back(
+      rule("ioctl", oci::SeccompAction::kKillProcess, {{1, 7, 0, oci::CompareOp::kEq}}));
   const auto own = OwnFilter::make(denying(rules)).value();
   const LoadedFilter kernel(complement_form(everything_allowed(), own));
   EXPECT_EQ(kernel.answer(SYS_ioctl, {0, 7}).action, oci::SeccompAction::kKillProcess);
@@ -195,7 +211,8 @@ TEST(OwnFilter, F04_WhatIsBesideASignalIsNotifiedBeforeTheSignalIs) {
 TEST(OwnFilter, F04_AnUnknownNumberIsKilledWhereTheOwnFilterKillsIt) {
   int unnamed = 0;
   while (oci::find_syscall_name(unnamed)) ++unnamed;
-  const Judged judged(denying({rule("openat2", oci::SeccompAction::kAllow)}, oci::SeccompAction::kKillProcess));
+  const Judged judged(
+      denying({rule("openat2", oci::SeccompAction::kAllow)}, oci::SeccompAction::kKillProcess));
   EXPECT_EQ(judged(unnamed).action, oci::SeccompAction::kKillProcess);
   EXPECT_EQ(judged(SYS_mkdir).action, oci::SeccompAction::kKillProcess);
 }
@@ -204,7 +221,8 @@ TEST(OwnFilter, F05_AnEmptyNameIsRefusedAsTheRuntimeRefusesIt) {
   const auto own = OwnFilter::make(denying({rule("", oci::SeccompAction::kAllow)}));
   ASSERT_FALSE(own);
   EXPECT_NE(own.error().message.find("syscalls[0]"), std::string::npos) << own.error().message;
-  EXPECT_TRUE(OwnFilter::make(denying({rule("no_such_call", oci::SeccompAction::kAllow)}))) << "passed over";
+  EXPECT_TRUE(OwnFilter::make(denying({rule("no_such_call", oci::SeccompAction::kAllow)})))
+      << "passed over";
 }
 
 TEST(OwnFilter, F05_WhatOnlyTheRuntimeCanRefuseIsCarriedToIt) {
@@ -220,8 +238,9 @@ TEST(OwnFilter, F05_WhatOnlyTheRuntimeCanRefuseIsCarriedToIt) {
   const auto own = OwnFilter::make(asked);
   ASSERT_TRUE(own) << own.error().message;
   const oci::Seccomp made = complement_form(everything_allowed(), *own);
-  EXPECT_EQ(made.architectures, (std::vector<std::string>{oci::native_scmp_arch(), "SCMP_ARCH_RISCV64",
-                                                          "SCMP_ARCH_NONE", "scmp_arch_arm", ""}))
+  EXPECT_EQ(made.architectures,
+            (std::vector<std::string>{oci::native_scmp_arch(), "SCMP_ARCH_RISCV64",
+                                      "SCMP_ARCH_NONE", "scmp_arch_arm", ""}))
       << "no foreign one whose programs run here";
   EXPECT_EQ(made.flags, asked.flags);
 }

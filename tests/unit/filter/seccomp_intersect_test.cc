@@ -18,7 +18,9 @@ constexpr Answer kAllowed{oci::SeccompAction::kAllow, 0};
 constexpr Answer kSeen{oci::SeccompAction::kNotify, 0};
 constexpr Answer kNoSuchCall{oci::SeccompAction::kErrno, ENOSYS};
 
-oci::SeccompArg eq(std::uint32_t index, std::uint64_t value) { return {index, value, 0, oci::CompareOp::kEq}; }
+oci::SeccompArg eq(std::uint32_t index, std::uint64_t value) {
+  return {index, value, 0, oci::CompareOp::kEq};
+}
 oci::SeccompArg masked(std::uint32_t index, std::uint64_t mask, std::uint64_t value) {
   return {index, mask, value, oci::CompareOp::kMaskedEq};
 }
@@ -30,7 +32,9 @@ Answer answer(const CallTable& table, const OwnFilter& own, int nr, const CallAr
 }
 
 TEST(CallTable, PhasesAddLayersAndAnythingElseIsNotAllowed) {
-  const CallTable table({{1, kLayerServing, {}}, {2, kLayerBoot, {}}, {3, kLayerExec, {{eq(0, 7)}, {eq(1, 8)}}}}, {9});
+  const CallTable table(
+      {{1, kLayerServing, {}}, {2, kLayerBoot, {}}, {3, kLayerExec, {{eq(0, 7)}, {eq(1, 8)}}}},
+      {9});
   EXPECT_TRUE(table.allows(1, {}, kAllowedInServing));
   EXPECT_TRUE(table.allows(1, {}, kAllowedInBoot));
   EXPECT_FALSE(table.allows(2, {}, kAllowedInServing));
@@ -63,10 +67,10 @@ TEST(ComplementForm, ProgramsAreSeenToStartEvenWhereTheyMay) {
 }
 
 TEST(ComplementForm, FilteredArgumentsHaveTheirComplement) {
-  const CallTable table(
-      {serving(SYS_socket, {{eq(0, 1)}, {eq(0, 2), masked(1, 0xf, 1)}}),
-       serving(SYS_clone, {{masked(0, 0x7E020000, 0)}}), serving(SYS_prctl, {{eq(0, 15)}, {eq(0, 0x59616d61)}})},
-      {});
+  const CallTable table({serving(SYS_socket, {{eq(0, 1)}, {eq(0, 2), masked(1, 0xf, 1)}}),
+                         serving(SYS_clone, {{masked(0, 0x7E020000, 0)}}),
+                         serving(SYS_prctl, {{eq(0, 15)}, {eq(0, 0x59616d61)}})},
+                        {});
   const LoadedFilter filter(complement_form(table, {}));
   EXPECT_EQ(filter.answer(SYS_socket, {1, 77}), kAllowed);
   EXPECT_EQ(filter.answer(SYS_socket, {2, 0x80001}), kAllowed);
@@ -80,7 +84,8 @@ TEST(ComplementForm, FilteredArgumentsHaveTheirComplement) {
   }
   EXPECT_EQ(filter.answer(SYS_prctl, {15}), kAllowed);
   EXPECT_EQ(filter.answer(SYS_prctl, {0x59616d61}), kAllowed);
-  for (const std::uint64_t option : {0ULL, 14ULL, 16ULL, 22ULL, 0x59616d60ULL, 0x59616d62ULL, ~0ULL}) {
+  for (const std::uint64_t option :
+       {0ULL, 14ULL, 16ULL, 22ULL, 0x59616d60ULL, 0x59616d62ULL, ~0ULL}) {
     EXPECT_EQ(filter.answer(SYS_prctl, {option}), kSeen) << option;
   }
 }
@@ -96,16 +101,19 @@ TEST(ComplementForm, I2_TheOwnFilterKeepsItsAnswers) {
                  {{"personality"}, oci::SeccompAction::kAllow, {}, {eq(0, 0)}}};
   const OwnFilter own = OwnFilter::make(asked).value();
   const CallTable table(
-      {serving(SYS_read), serving(SYS_close), serving(SYS_ptrace), serving(SYS_bpf), serving(SYS_getpid),
-       serving(SYS_getuid), serving(SYS_socket, {{eq(0, 1)}}), serving(SYS_personality, {{eq(0, 0)}, {eq(0, 8)}})},
+      {serving(SYS_read), serving(SYS_close), serving(SYS_ptrace), serving(SYS_bpf),
+       serving(SYS_getpid), serving(SYS_getuid), serving(SYS_socket, {{eq(0, 1)}}),
+       serving(SYS_personality, {{eq(0, 0)}, {eq(0, 8)}})},
       {});
   EXPECT_EQ(answer(table, own, SYS_read), kAllowed);
   EXPECT_EQ(answer(table, own, SYS_close), (Answer{oci::SeccompAction::kErrno, EPERM}));
-  EXPECT_EQ(answer(table, own, SYS_ptrace).action, oci::SeccompAction::kKillProcess) << "never a half-dead process";
+  EXPECT_EQ(answer(table, own, SYS_ptrace).action, oci::SeccompAction::kKillProcess)
+      << "never a half-dead process";
   EXPECT_EQ(answer(table, own, SYS_bpf).action, oci::SeccompAction::kTrap);
   EXPECT_EQ(answer(table, own, SYS_getpid), (Answer{oci::SeccompAction::kErrno, 77}));
   EXPECT_EQ(answer(table, own, SYS_getuid).action, oci::SeccompAction::kLog);
-  EXPECT_EQ(answer(table, own, SYS_mount), kSeen) << "the table does not allow it: seen, whatever the own filter says";
+  EXPECT_EQ(answer(table, own, SYS_mount), kSeen)
+      << "the table does not allow it: seen, whatever the own filter says";
   EXPECT_EQ(answer(table, own, SYS_unshare), kSeen);
   EXPECT_EQ(answer(table, own, SYS_socket, {1}), kAllowed);
   EXPECT_EQ(answer(table, own, SYS_socket, {2}), kSeen);
@@ -128,7 +136,8 @@ TEST(ComplementForm, F01_WhatIsListedAsRefusedHasTheOwnAnswerWithinTheKernel) {
                           {SYS_clone, kLayerRuntime, {{masked(0, 0x10000000, 0x10000000)}}},
                           {SYS_socket, kLayerRuntime, {{eq(0, 40)}}}},
                          {});
-  const LoadedFilter filter(complement_form(table, OwnFilter::make(asked).value(), {.listed = listed}));
+  const LoadedFilter filter(
+      complement_form(table, OwnFilter::make(asked).value(), {.listed = listed}));
   const Answer own{oci::SeccompAction::kErrno, ENODEV};
   EXPECT_EQ(filter.answer(SYS_get_mempolicy, {}), own);
   EXPECT_EQ(filter.answer(SYS_quotactl, {}), kSeen) << "not listed";
@@ -140,7 +149,8 @@ TEST(ComplementForm, F01_WhatIsListedAsRefusedHasTheOwnAnswerWithinTheKernel) {
   EXPECT_EQ(filter.answer(SYS_socket, {40, 1}), own);
   EXPECT_EQ(filter.answer(SYS_socket, {38, 1}), kSeen);
   const LoadedFilter without(complement_form(table, {}, {.listed = listed}));
-  for (const int nr : {SYS_get_mempolicy, SYS_mount, SYS_keyctl}) EXPECT_EQ(without.answer(nr, {}), kSeen);
+  for (const int nr : {SYS_get_mempolicy, SYS_mount, SYS_keyctl})
+    EXPECT_EQ(without.answer(nr, {}), kSeen);
 }
 
 TEST(ComplementForm, F01_ASignalIsTheKernelsToGiveExceptForTheDangerSet) {
@@ -152,9 +162,11 @@ TEST(ComplementForm, F01_ASignalIsTheKernelsToGiveExceptForTheDangerSet) {
                  {{"socket"}, oci::SeccompAction::kTrap, {}, {eq(0, 3)}}};
   const OwnFilter own = OwnFilter::make(asked).value();
   const CallTable table({serving(SYS_read)}, {});
-  const CallTable dangerous({{SYS_unshare, kLayerRuntime, {}}, {SYS_socket, kLayerRuntime, {{eq(0, 40)}}}}, {});
+  const CallTable dangerous(
+      {{SYS_unshare, kLayerRuntime, {}}, {SYS_socket, kLayerRuntime, {{eq(0, 40)}}}}, {});
   const CallTable listed({{SYS_keyctl, kLayerRuntime, {}}}, {});
-  const LoadedFilter filter(complement_form(table, own, {.listed = listed, .dangerous = dangerous, .signals = true}));
+  const LoadedFilter filter(
+      complement_form(table, own, {.listed = listed, .dangerous = dangerous, .signals = true}));
   EXPECT_EQ(filter.answer(SYS_mkdir, {}), (Answer{oci::SeccompAction::kKillProcess, 0}));
   EXPECT_EQ(filter.answer(SYS_socket, {3}), (Answer{oci::SeccompAction::kTrap, 0}));
   EXPECT_EQ(filter.answer(SYS_socket, {40}), kSeen);
@@ -162,23 +174,28 @@ TEST(ComplementForm, F01_ASignalIsTheKernelsToGiveExceptForTheDangerSet) {
   EXPECT_EQ(filter.answer(SYS_keyctl, {}), (Answer{oci::SeccompAction::kKillProcess, 0}));
   EXPECT_EQ(filter.answer(SYS_getpid, {}), kSeen) << "the own filter allows it";
   EXPECT_EQ(filter.answer(SYS_quotactl, {}), kSeen) << "no signal";
-  const LoadedFilter all_seen(complement_form(table, own, {.listed = listed, .dangerous = dangerous}));
+  const LoadedFilter all_seen(
+      complement_form(table, own, {.listed = listed, .dangerous = dangerous}));
   EXPECT_EQ(all_seen.answer(SYS_mkdir, {}), kSeen);
 }
 
 TEST(OwnFilter, ConditionsOnOneIndexAreAlternativesAsTheRuntimeLoadsThem) {
   oci::Seccomp asked;
   asked.default_action = oci::SeccompAction::kErrno;
-  asked.rules = {
-      {{"socket"}, oci::SeccompAction::kAllow, {}, {{0, 38, 0, oci::CompareOp::kNe}, {0, 40, 0, oci::CompareOp::kNe}}}};
+  asked.rules = {{{"socket"},
+                  oci::SeccompAction::kAllow,
+                  {},
+                  {{0, 38, 0, oci::CompareOp::kNe}, {0, 40, 0, oci::CompareOp::kNe}}}};
   const LoadedFilter loaded(asked);
-  EXPECT_EQ(loaded.answer(SYS_socket, {38}), kAllowed) << "two 'not equal' on one index allow everything";
+  EXPECT_EQ(loaded.answer(SYS_socket, {38}), kAllowed)
+      << "two 'not equal' on one index allow everything";
   EXPECT_EQ(OwnFilter::make(asked)->verdict(SYS_socket, {38}), kAllowed);
 }
 
 TEST(ComplementForm, ManyValuesStillMakeAProgramTheKernelTakes) {
   std::vector<CallRule> rules;
-  for (const int nr : {SYS_ioctl, SYS_fcntl, SYS_prctl, SYS_setsockopt, SYS_socket, SYS_mmap, SYS_mprotect}) {
+  for (const int nr :
+       {SYS_ioctl, SYS_fcntl, SYS_prctl, SYS_setsockopt, SYS_socket, SYS_mmap, SYS_mprotect}) {
     std::vector<Conjunction> values;
     for (std::uint64_t i = 1; i <= 32; ++i) values.push_back({eq(1, i * 0x1234567)});
     rules.push_back(serving(nr, values));
@@ -198,10 +215,11 @@ TEST(Golden, I2_DefaultFiltersOfRealClientsAreIntersected) {
     ASSERT_TRUE(asked) << asked.error().message;
     const OwnFilter own = OwnFilter::make(*asked).value();
     const LoadedFilter own_loaded(*asked);
-    const CallTable table({serving(SYS_read), serving(SYS_personality), serving(SYS_mount), serving(SYS_futex),
-                           serving(SYS_socket, {{eq(0, 1)}, {eq(0, 2), masked(1, 0xf, 1)}, {eq(0, 38)}, {eq(0, 41)}}),
-                           serving(SYS_clone, {{eq(0, 0x1200011)}, {eq(0, 0x3d0f00)}, {eq(0, 0x10000000)}})},
-                          {});
+    const CallTable table(
+        {serving(SYS_read), serving(SYS_personality), serving(SYS_mount), serving(SYS_futex),
+         serving(SYS_socket, {{eq(0, 1)}, {eq(0, 2), masked(1, 0xf, 1)}, {eq(0, 38)}, {eq(0, 41)}}),
+         serving(SYS_clone, {{eq(0, 0x1200011)}, {eq(0, 0x3d0f00)}, {eq(0, 0x10000000)}})},
+        {});
     const LoadedFilter filter(complement_form(table, own));
     EXPECT_LT(filter.instructions(), 2000U) << file;
     EXPECT_EQ(filter.answer(SYS_read, {}), kAllowed);
@@ -211,15 +229,19 @@ TEST(Golden, I2_DefaultFiltersOfRealClientsAreIntersected) {
     EXPECT_EQ(filter.answer(SYS_socket, {16, 3}), kSeen) << file;
     EXPECT_EQ(filter.answer(SYS_socket, {41, 3}), kAllowed) << file;
     EXPECT_EQ(filter.answer(SYS_clone, {0x1200011}), kAllowed) << file;
-    EXPECT_EQ(filter.answer(SYS_clone, {0x10000000}), (Answer{oci::SeccompAction::kErrno, EPERM})) << file;
+    EXPECT_EQ(filter.answer(SYS_clone, {0x10000000}), (Answer{oci::SeccompAction::kErrno, EPERM}))
+        << file;
     EXPECT_EQ(filter.answer(SYS_clone, {0x40000000}), kSeen) << file;
     EXPECT_EQ(filter.answer(SYS_personality, {8}), kAllowed) << file;
-    EXPECT_EQ(filter.answer(SYS_personality, {1}), (Answer{oci::SeccompAction::kErrno, EPERM})) << file;
+    EXPECT_EQ(filter.answer(SYS_personality, {1}), (Answer{oci::SeccompAction::kErrno, EPERM}))
+        << file;
     EXPECT_EQ(filter.answer(SYS_mount, {}), (Answer{oci::SeccompAction::kErrno, EPERM})) << file;
     for (int nr = 0; nr < 450; ++nr) {
-      for (const std::uint64_t value : {0ULL, 1ULL, 8ULL, 38ULL, 39ULL, 40ULL, 41ULL, 0x10000000ULL, 0x1200011ULL}) {
+      for (const std::uint64_t value :
+           {0ULL, 1ULL, 8ULL, 38ULL, 39ULL, 40ULL, 41ULL, 0x10000000ULL, 0x1200011ULL}) {
         if (!oci::find_syscall_name(nr)) continue;
-        EXPECT_EQ(own.verdict(nr, {value}), own_loaded.answer(nr, {value})) << file << " " << nr << " " << value;
+        EXPECT_EQ(own.verdict(nr, {value}), own_loaded.answer(nr, {value}))
+            << file << " " << nr << " " << value;
       }
     }
   }
@@ -241,7 +263,8 @@ class Random {
   }
   oci::SeccompArg condition(std::uint32_t index, bool by_order = true) {
     auto op = static_cast<oci::CompareOp>(below(7));
-    if (!by_order && op != oci::CompareOp::kNe) op = one_in(2) ? oci::CompareOp::kEq : oci::CompareOp::kMaskedEq;
+    if (!by_order && op != oci::CompareOp::kNe)
+      op = one_in(2) ? oci::CompareOp::kEq : oci::CompareOp::kMaskedEq;
     if (op != oci::CompareOp::kMaskedEq) return {index, value(), 0, op};
     const std::uint64_t mask = one_in(2) ? 0x7E020000ULL : value();
     // Bits outside of the mask make a condition that nothing satisfies.
@@ -258,18 +281,22 @@ class Random {
 
  private:
   static constexpr std::array<std::uint64_t, 8> kInteresting = {
-      0x7E020000, 0x1200011, 0x10000000, 0xffffffff, 0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
+      0x7E020000,  0x1200011,     0x10000000, 0xffffffff,
+      0x100000000, 0x1'0000'0001, 0x59616d61, 0x8000'0000'0000'0000};
   std::mt19937_64 engine_;
 };
 
-constexpr std::array<int, 6> kCalls = {SYS_socket, SYS_clone, SYS_write, SYS_execve, SYS_clone3, SYS_prctl};
+constexpr std::array<int, 6> kCalls = {SYS_socket, SYS_clone,  SYS_write,
+                                       SYS_execve, SYS_clone3, SYS_prctl};
 
 std::vector<CallRule> random_rules(Random& random) {
   std::vector<CallRule> rules;
   for (const int nr : kCalls) {
     for (std::uint64_t n = random.below(3); n > 0; --n) {
-      CallRule rule{static_cast<std::uint32_t>(nr), static_cast<std::uint32_t>(random.below(16)), {}};
-      for (std::uint64_t i = random.below(4); i > 0; --i) rule.alternatives.push_back(random.conjunction(true));
+      CallRule rule{
+          static_cast<std::uint32_t>(nr), static_cast<std::uint32_t>(random.below(16)), {}};
+      for (std::uint64_t i = random.below(4); i > 0; --i)
+        rule.alternatives.push_back(random.conjunction(true));
       rules.push_back(std::move(rule));
     }
   }
@@ -278,18 +305,21 @@ std::vector<CallRule> random_rules(Random& random) {
 
 CallTable random_table(Random& random) {
   auto rules = random_rules(random);
-  return {std::move(rules), random.one_in(4) ? std::vector<std::uint32_t>{SYS_prctl} : std::vector<std::uint32_t>{}};
+  return {std::move(rules),
+          random.one_in(4) ? std::vector<std::uint32_t>{SYS_prctl} : std::vector<std::uint32_t>{}};
 }
 
 oci::Seccomp random_seccomp(Random& random) {
   constexpr std::array<oci::SeccompAction, 7> kActions = {
-      oci::SeccompAction::kAllow, oci::SeccompAction::kAllow, oci::SeccompAction::kErrno,     oci::SeccompAction::kLog,
-      oci::SeccompAction::kTrap,  oci::SeccompAction::kTrace, oci::SeccompAction::kKillThread};
+      oci::SeccompAction::kAllow,     oci::SeccompAction::kAllow, oci::SeccompAction::kErrno,
+      oci::SeccompAction::kLog,       oci::SeccompAction::kTrap,  oci::SeccompAction::kTrace,
+      oci::SeccompAction::kKillThread};
   oci::Seccomp seccomp;
   seccomp.default_action = kActions[random.below(kActions.size())];
   for (const int nr : kCalls) {
     const oci::SeccompAction action = kActions[random.below(kActions.size())];
-    // libseccomp itself hangs on some filters that compare by order on several arguments: those cannot be an oracle.
+    // libseccomp itself hangs on some filters that compare by order on several arguments: those
+    // cannot be an oracle.
     const bool by_order = random.one_in(4);
     for (std::uint64_t n = random.below(4); n > 0; --n) {
       oci::SeccompRule rule{{*oci::find_syscall_name(nr)}, action, {}, {}};
@@ -306,8 +336,8 @@ oci::Seccomp random_seccomp(Random& random) {
 }
 
 std::string describe(unsigned seed, int nr, const CallArgs& args) {
-  return "seed " + std::to_string(seed) + " nr " + std::to_string(nr) + " args " + std::to_string(args[0]) + " " +
-         std::to_string(args[1]) + " " + std::to_string(args[2]);
+  return "seed " + std::to_string(seed) + " nr " + std::to_string(nr) + " args " +
+         std::to_string(args[0]) + " " + std::to_string(args[1]) + " " + std::to_string(args[2]);
 }
 
 TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
@@ -338,13 +368,15 @@ TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
     for (int i = 0; i < 120; ++i) {
       const int nr = kCalls[random.below(kCalls.size())];
       CallArgs args{};
-      for (std::size_t j = 0; j < 3; ++j) args[j] = random.value() + (random.one_in(3) ? random.below(3) - 1 : 0);
+      for (std::size_t j = 0; j < 3; ++j)
+        args[j] = random.value() + (random.one_in(3) ? random.below(3) - 1 : 0);
       const Answer got = filter.answer(nr, args);
       const Answer asked_for = own_loaded.answer(nr, args);
       const bool allowed = nr == SYS_write || table.allows(nr, args, kAllowedInServing);
       const Answer verdict = own.verdict(nr, args);
       const std::string what = describe(seed, nr, args);
-      EXPECT_TRUE(asked_for.executes() || !verdict.executes()) << what << ": judged wider than the kernel does";
+      EXPECT_TRUE(asked_for.executes() || !verdict.executes())
+          << what << ": judged wider than the kernel does";
       if (got.executes()) {
         ++executed;
         EXPECT_TRUE(allowed) << what;
@@ -373,7 +405,8 @@ TEST(Property, I2_NoFilterIsWiderThanTheTableOrTheOwnFilter) {
 }
 
 bool is_signal(const Answer& answer) {
-  return answer.action == oci::SeccompAction::kKillProcess || answer.action == oci::SeccompAction::kKillThread ||
+  return answer.action == oci::SeccompAction::kKillProcess ||
+         answer.action == oci::SeccompAction::kKillThread ||
          answer.action == oci::SeccompAction::kTrap;
 }
 
@@ -383,7 +416,8 @@ TEST(Property, F01_I2_OnlyRefusalsThatNeedNotBeSeenAreUnseenAndNothingIsWidened)
   for (unsigned seed = 1; seed <= 100; ++seed) {
     Random random(seed);
     const CallTable table = random_table(random);
-    const Unseen unseen{CallTable(random_rules(random), {}), CallTable(random_rules(random), {}), random.one_in(2)};
+    const Unseen unseen{CallTable(random_rules(random), {}), CallTable(random_rules(random), {}),
+                        random.one_in(2)};
     const oci::Seccomp asked = random_seccomp(random);
     if (!testing::SeccompEvaluator::compile(asked)) continue;
     const auto loads = OwnFilter::make(asked);
@@ -392,17 +426,20 @@ TEST(Property, F01_I2_OnlyRefusalsThatNeedNotBeSeenAreUnseenAndNothingIsWidened)
     const LoadedFilter filter(complement_form(table, own, unseen));
     for (int i = 0; i < 120; ++i) {
       const int nr = kCalls[random.below(kCalls.size())];
-      if (nr == SYS_write || nr == SYS_execve || nr == SYS_clone3 || table.answers_enosys(nr)) continue;
+      if (nr == SYS_write || nr == SYS_execve || nr == SYS_clone3 || table.answers_enosys(nr))
+        continue;
       CallArgs args{};
-      for (std::size_t j = 0; j < 3; ++j) args[j] = random.value() + (random.one_in(3) ? random.below(3) - 1 : 0);
+      for (std::size_t j = 0; j < 3; ++j)
+        args[j] = random.value() + (random.one_in(3) ? random.below(3) - 1 : 0);
       if (table.allows(nr, args, kAllowedInServing)) continue;
       const Answer got = filter.answer(nr, args);
       const Answer verdict = own.verdict(nr, args);
       const std::string what = describe(seed, nr, args);
       EXPECT_FALSE(got.executes()) << what;
       const bool may_be_unseen =
-          !verdict.executes() && (unseen.listed.allows(nr, args, ~0U) ||
-                                  (unseen.signals && is_signal(verdict) && !unseen.dangerous.allows(nr, args, ~0U)));
+          !verdict.executes() &&
+          (unseen.listed.allows(nr, args, ~0U) ||
+           (unseen.signals && is_signal(verdict) && !unseen.dangerous.allows(nr, args, ~0U)));
       if (!may_be_unseen) {
         EXPECT_EQ(got, kSeen) << what;
       } else if (got == kSeen) {

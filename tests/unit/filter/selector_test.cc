@@ -77,10 +77,12 @@ TEST(Selector, F25_WhyItDoesNotSelectIsTheFirstThingThatDoesNotMatch) {
   selector.clear_images();
   selector.add_images("*/nginx:*");
   EXPECT_EQ(why_not(selector, identity),
-            "images: not known of this container (outside of Kubernetes), so nothing matches '*/nginx:*'");
+            "images: not known of this container (outside of Kubernetes), so nothing matches "
+            "'*/nginx:*'");
   selector.clear_images();
   identity.set_is_privileged(true);
-  EXPECT_EQ(why_not(selector, identity), "left alone: privileged, and the rule does not include that");
+  EXPECT_EQ(why_not(selector, identity),
+            "left alone: privileged, and the rule does not include that");
   EXPECT_EQ(why_not(selector, identity).empty(), reach(selector, identity) == Reach::kSelected);
 }
 

@@ -29,7 +29,9 @@ oci::Seccomp form_of(std::string_view own_json) {
   return complement_form(CallTable(std::move(rules), {}), own.value());
 }
 
-FilterProgram written(const oci::Seccomp& filter) { return make_runtime_filter(filter, {}).value(); }
+FilterProgram written(const oci::Seccomp& filter) {
+  return make_runtime_filter(filter, {}).value();
+}
 
 // A program of another filter stands for a libseccomp that writes something else.
 TEST(WrittenFilter, I2_WhatIsWrittenOtherwiseIsFoundAndNotified) {
@@ -45,13 +47,15 @@ TEST(WrittenFilter, I2_WhatIsWrittenOtherwiseIsFoundAndNotified) {
     EXPECT_THAT(wrong, ElementsAre("socket")) << value;
     notify_whole(filter, wrong);
     for (const CallArgs& args : {CallArgs{4, 6, 0}, CallArgs{1, 2, 3}}) {
-      EXPECT_EQ(written(filter).answer(oci::native_audit_arch(), SYS_socket, args).action, oci::SeccompAction::kNotify);
+      EXPECT_EQ(written(filter).answer(oci::native_audit_arch(), SYS_socket, args).action,
+                oci::SeccompAction::kNotify);
     }
     EXPECT_THAT(notify_what_is_written_wrong(filter, {}).value(), IsEmpty());
   }
 }
 
-// A random filter of the long comparison: it refuses socket(4, 5), and libseccomp 2.5.4 lets that run.
+// A random filter of the long comparison: it refuses socket(4, 5), and libseccomp 2.5.4 lets that
+// run.
 TEST(WrittenFilter, I2_WhatLibseccompWritesWiderIsNotified) {
   oci::Seccomp filter = form_of(read_file("tests/golden/written/refused_socket.json").value());
   const CallArgs refused{4, 5, 0};
@@ -59,15 +63,17 @@ TEST(WrittenFilter, I2_WhatLibseccompWritesWiderIsNotified) {
     GTEST_SKIP() << "this libseccomp writes it as it is told";
   }
   EXPECT_THAT(notify_what_is_written_wrong(filter, {}).value(), Contains("socket"));
-  EXPECT_EQ(written(filter).answer(oci::native_audit_arch(), SYS_socket, refused).action, oci::SeccompAction::kNotify);
+  EXPECT_EQ(written(filter).answer(oci::native_audit_arch(), SYS_socket, refused).action,
+            oci::SeccompAction::kNotify);
 }
 
 TEST(WrittenFilter, WhatIsWrittenRightStays) {
-  for (const char* own :
-       {R"({"defaultAction": "SCMP_ACT_ALLOW"})",
-        R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
+  for (
+      const char* own :
+      {R"({"defaultAction": "SCMP_ACT_ALLOW"})",
+       R"({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"names": ["socket"], "action": "SCMP_ACT_ALLOW",
                "args": [{"index": 0, "value": 40, "op": "SCMP_CMP_NE"}]}]})",
-        R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ERRNO",
+       R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["clone"], "action": "SCMP_ACT_ERRNO",
                "args": [{"index": 0, "value": 2114060288, "valueTwo": 268435456, "op": "SCMP_CMP_MASKED_EQ"}]}]})"}) {
     const oci::Seccomp filter = form_of(own);
     EXPECT_THAT(find_written_wrong(filter, written(filter)), IsEmpty()) << own;
@@ -76,7 +82,10 @@ TEST(WrittenFilter, WhatIsWrittenRightStays) {
 
 TEST(WrittenFilter, WriteCannotBeNotified) {
   oci::Seccomp filter;
-  filter.rules = {{{"write", "read"}, oci::SeccompAction::kAllow, std::nullopt, {{0, 1, 0, oci::CompareOp::kEq}}}};
+  filter.rules = {{{"write", "read"},
+                   oci::SeccompAction::kAllow,
+                   std::nullopt,
+                   {{0, 1, 0, oci::CompareOp::kEq}}}};
   notify_whole(filter, {"write"});
   ASSERT_EQ(filter.rules.size(), 2U);
   EXPECT_THAT(filter.rules[0].names, ElementsAre("read"));

@@ -27,8 +27,9 @@ TEST(BoundedChild, H03_WorkWithoutAnEndIsEndedByTheProcessorTimeItSpends) {
     return std::string();
   };
   // However little of the processor it gets.
-  EXPECT_EQ(code_of(forever, {.processor_time = milliseconds(50), .wall_time = milliseconds(60'000)}),
-            Code::kDeadlineExceeded);
+  EXPECT_EQ(
+      code_of(forever, {.processor_time = milliseconds(50), .wall_time = milliseconds(60'000)}),
+      Code::kDeadlineExceeded);
 }
 
 TEST(BoundedChild, WorkThatDidNotGetItsTimeMayBeAskedForAgain) {
@@ -39,11 +40,13 @@ TEST(BoundedChild, WorkThatDidNotGetItsTimeMayBeAskedForAgain) {
   const auto result = run_in_bounded_child(waits, {.wall_time = milliseconds(50)});
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Code::kUnavailable);
-  EXPECT_NE(result.error().message.find("the node is busy"), std::string::npos) << result.error().message;
+  EXPECT_NE(result.error().message.find("the node is busy"), std::string::npos)
+      << result.error().message;
 }
 
 TEST(BoundedChild, WhatIsTooLargeOrDiesIsSaid) {
-  EXPECT_EQ(code_of([] { return std::string(200, 'x'); }, {.result_bytes = 100}), Code::kResourceExhausted);
+  EXPECT_EQ(code_of([] { return std::string(200, 'x'); }, {.result_bytes = 100}),
+            Code::kResourceExhausted);
   EXPECT_EQ(code_of([]() -> std::string { ::_exit(3); }, Bounds{}), Code::kInternal);
 }
 

@@ -14,13 +14,16 @@ constexpr char kHybrid[] =
     "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
     "40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,name=systemd\n"
     "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n"
-    "90 31 0:32 /pod/c /run/containers/c/rootfs/sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n";
-constexpr char kMembership[] = "9:name=systemd:/s\n4:memory:/ns/a:b\n1:cpu,cpuacct:/ns/c\n0::/ns/u\n";
+    "90 31 0:32 /pod/c /run/containers/c/rootfs/sys/fs/cgroup/memory rw,relatime - cgroup cgroup "
+    "rw,memory\n";
+constexpr char kMembership[] =
+    "9:name=systemd:/s\n4:memory:/ns/a:b\n1:cpu,cpuacct:/ns/c\n0::/ns/u\n";
 
 TEST(CgroupHierarchies, EachControllerHasItsOwnDirectoryOnAHybridHost) {
   const auto hierarchies = CgroupHierarchies::parse(kHybrid);
   EXPECT_FALSE(hierarchies.is_unified());
-  EXPECT_EQ(hierarchies.find("memory", kMembership), "/sys/fs/cgroup/memory/ns/a:b") << "a path may hold colons";
+  EXPECT_EQ(hierarchies.find("memory", kMembership), "/sys/fs/cgroup/memory/ns/a:b")
+      << "a path may hold colons";
   EXPECT_EQ(hierarchies.find("cpuacct", kMembership), "/sys/fs/cgroup/cpu,cpuacct/ns/c");
   EXPECT_EQ(hierarchies.find("cpu", kMembership), "/sys/fs/cgroup/cpu,cpuacct/ns/c");
   EXPECT_EQ(hierarchies.find("pids", kMembership), "") << "not mounted";
@@ -38,9 +41,12 @@ TEST(CgroupHierarchies, AllControllersAreInOneDirectoryOnAUnifiedHost) {
 TEST(CgroupHierarchies, TheRootOfAHierarchyIsNoContainers) {
   const auto hierarchies = CgroupHierarchies::parse(kHybrid);
   EXPECT_EQ(hierarchies.find("memory", "4:memory:/\n"), "");
-  EXPECT_EQ(hierarchies.find("memory", "4:memory:/../other\n"), "") << "outside of our cgroup namespace";
+  EXPECT_EQ(hierarchies.find("memory", "4:memory:/../other\n"), "")
+      << "outside of our cgroup namespace";
   EXPECT_EQ(hierarchies.find("memory", ""), "");
-  EXPECT_EQ(CgroupHierarchies::parse("garbage\n - cgroup\n1 2 - cgroup2\n").find("memory", kMembership), "");
+  EXPECT_EQ(
+      CgroupHierarchies::parse("garbage\n - cgroup\n1 2 - cgroup2\n").find("memory", kMembership),
+      "");
 }
 
 TEST(CgroupHierarchies, ThisHostIsUnderstood) {
@@ -49,7 +55,8 @@ TEST(CgroupHierarchies, ThisHostIsUnderstood) {
   const auto membership = read_cgroup_membership(::getpid());
   ASSERT_TRUE(membership.has_value());
   const auto directory = hierarchies->find("memory", *membership);
-  EXPECT_TRUE(directory.empty() || std::filesystem::exists(directory / "cgroup.procs")) << directory;
+  EXPECT_TRUE(directory.empty() || std::filesystem::exists(directory / "cgroup.procs"))
+      << directory;
 }
 
 TEST(CgroupValues, NumbersAndTheirAbsence) {

@@ -27,7 +27,8 @@ TEST(CgroupPaths, HybridHostHasBothTheUnifiedHierarchyAndTheFreezer) {
 }
 
 TEST(CgroupPaths, UnifiedHostHasNoFreezer) {
-  const auto mounts = parse_cgroup_mounts("33 28 0:29 /kubepods /sys/fs/c\\040g rw - cgroup2 cgroup2 rw\n");
+  const auto mounts =
+      parse_cgroup_mounts("33 28 0:29 /kubepods /sys/fs/c\\040g rw - cgroup2 cgroup2 rw\n");
   EXPECT_EQ(mounts.unified, "/sys/fs/c g");
   EXPECT_EQ(mounts.unified_root, "/kubepods");
   EXPECT_TRUE(mounts.freezer.empty());
@@ -35,8 +36,11 @@ TEST(CgroupPaths, UnifiedHostHasNoFreezer) {
 
 TEST(CgroupPaths, FavordynmodsOfOneHierarchyHoldsForAll) {
   EXPECT_FALSE(parse_cgroup_mounts(kHybrid).favor_moves);
-  EXPECT_TRUE(parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup2 cgroup2 rw,nsdelegate,favordynmods\n").favor_moves);
-  EXPECT_TRUE(parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup cgroup rw,favordynmods,cpu\n").favor_moves);
+  EXPECT_TRUE(
+      parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup2 cgroup2 rw,nsdelegate,favordynmods\n")
+          .favor_moves);
+  EXPECT_TRUE(
+      parse_cgroup_mounts("33 28 0:29 / /c rw - cgroup cgroup rw,favordynmods,cpu\n").favor_moves);
 }
 
 TEST(CgroupPaths, AskedOfTheKernelTheyAreWhatTheWholeTableSays) {
@@ -45,15 +49,18 @@ TEST(CgroupPaths, AskedOfTheKernelTheyAreWhatTheWholeTableSays) {
   ASSERT_TRUE(asked) << asked.error().message;
   EXPECT_EQ(asked->unified, table.unified);
   EXPECT_EQ(asked->freezer, table.freezer);
-  EXPECT_EQ(std::set(asked->all.begin(), asked->all.end()), std::set(table.all.begin(), table.all.end()));
+  EXPECT_EQ(std::set(asked->all.begin(), asked->all.end()),
+            std::set(table.all.begin(), table.all.end()));
   EXPECT_EQ(read_cgroup_mounts("/nowhere").error().code, Code::kNotFound);
 }
 
-// In a child with mounts of its own; the last one of a hierarchy that is covered is not taken for it.
+// In a child with mounts of its own; the last one of a hierarchy that is covered is not taken for
+// it.
 TEST(CgroupPaths, WhatAnotherMountCoversIsNotThere) {
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool own = ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    const bool own = ::unshare(CLONE_NEWNS) == 0 &&
+                     ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
     if (!own || ::mount("tmpfs", "/sys/fs/cgroup", "tmpfs", 0, nullptr) != 0) ::_exit(77);
     const auto covered = read_cgroup_mounts();
     const bool none = covered && covered->all.empty();
@@ -68,7 +75,8 @@ TEST(CgroupPaths, WhatAnotherMountCoversIsNotThere) {
 }
 
 TEST(CgroupPaths, MembershipIsFoundOnHybridAndOnJoinedControllers) {
-  const auto member = parse_cgroup_membership("9:name=systemd:/\n6:cpu,freezer:/a:b/c\n4:memory:/m\n0::/u\n");
+  const auto member =
+      parse_cgroup_membership("9:name=systemd:/\n6:cpu,freezer:/a:b/c\n4:memory:/m\n0::/u\n");
   EXPECT_EQ(member.freezer, "/a:b/c");
   EXPECT_EQ(member.unified, "/u");
   EXPECT_TRUE(parse_cgroup_membership("no colons\n1:x\n").unified.empty());

@@ -29,7 +29,8 @@ class CgroupTest : public testing::TestWithParam<CgroupKind> {
     const auto mount = GetParam() == CgroupKind::kUnified ? mounts.unified : mounts.freezer;
     if (mount.empty()) GTEST_SKIP() << "this host has no such cgroup hierarchy";
     directory_ = mount / ("ward-test-" + random_hex(6));
-    if (::mkdir(directory_.c_str(), 0755) != 0) GTEST_SKIP() << "cannot make cgroups here (not root?)";
+    if (::mkdir(directory_.c_str(), 0755) != 0)
+      GTEST_SKIP() << "cannot make cgroups here (not root?)";
     cgroup_.emplace(std::move(*Cgroup::open(GetParam(), directory_)));
   }
   void TearDown() override {
@@ -124,13 +125,15 @@ TEST_P(CgroupTest, PacketDropIsAttachedToBothDirectionsAndTakenAway) {
   ASSERT_TRUE(attach_packet_drop(*program, cgroup_->directory()));
   EXPECT_EQ(*count_packet_filters(cgroup_->directory(), true), 1U);
   EXPECT_EQ(*count_packet_filters(cgroup_->directory(), false), 1U);
-  EXPECT_TRUE(attach_packet_drop(*program, cgroup_->directory())) << "a second time changes nothing";
+  EXPECT_TRUE(attach_packet_drop(*program, cgroup_->directory()))
+      << "a second time changes nothing";
   EXPECT_EQ(*count_packet_filters(cgroup_->directory(), false), 1U);
   ASSERT_TRUE(detach_packet_drop(*program, cgroup_->directory()));
   EXPECT_EQ(*count_packet_filters(cgroup_->directory(), true), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Hierarchies, CgroupTest, testing::Values(CgroupKind::kUnified, CgroupKind::kFreezerV1),
+INSTANTIATE_TEST_SUITE_P(Hierarchies, CgroupTest,
+                         testing::Values(CgroupKind::kUnified, CgroupKind::kFreezerV1),
                          [](const auto& parameter) {
                            return parameter.param == CgroupKind::kUnified ? "Unified" : "FreezerV1";
                          });

@@ -40,7 +40,8 @@ TEST(ChildProcess, HasExactlyTheDescriptorsItIsGiven) {
   for (const bool gated : {false, true}) {
     ChildSpec spec = shell(
         "[ -e /proc/$$/fd/3 ] && [ -e /proc/$$/fd/6 ] || exit 8\n"
-        "for fd in 4 5 7 8 9 10 11 12 13 14 15 16; do [ -e /proc/$$/fd/$fd ] && exit 9; done; exit 0");
+        "for fd in 4 5 7 8 9 10 11 12 13 14 15 16; do [ -e /proc/$$/fd/$fd ] && exit 9; done; exit "
+        "0");
     spec.descriptors = {{given.get(), 3}, {given.get(), 6}};
     spec.gated = gated;
     auto child = start_child(spec);
@@ -55,7 +56,8 @@ TEST(ChildProcess, SaysWhyItCouldNotBecomeItsProgram) {
   nowhere.directory = "/nonexistent";
   ChildSpec nothing = shell("exit 0");
   nothing.program = "/nonexistent";
-  for (const auto& [spec, step] : {std::pair{nowhere, "enter its directory"}, std::pair{nothing, "execute"}}) {
+  for (const auto& [spec, step] :
+       {std::pair{nowhere, "enter its directory"}, std::pair{nothing, "execute"}}) {
     const auto child = start_child(spec);
     ASSERT_TRUE(child);
     EXPECT_EQ(exit_status(*child), kExecFailedStatus);
@@ -95,7 +97,8 @@ TEST(ChildProcess, OneThatEndsAtItsGateHasNothingToSay) {
 
 TEST(ChildProcess, AForkThatGoesOnLeavesBehindAllButWhatItNames) {
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  const int kept[] = {::fcntl(null.get(), F_DUPFD_CLOEXEC, 60), ::fcntl(null.get(), F_DUPFD_CLOEXEC, 40)};
+  const int kept[] = {::fcntl(null.get(), F_DUPFD_CLOEXEC, 60),
+                      ::fcntl(null.get(), F_DUPFD_CLOEXEC, 40)};
   const UniqueFd others[] = {UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 41)),
                              UniqueFd(::fcntl(null.get(), F_DUPFD_CLOEXEC, 61))};
   const pid_t pid = ::fork();

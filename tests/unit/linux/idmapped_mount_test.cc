@@ -22,11 +22,13 @@ TEST(IdMap, IsOneLineForEachRange) {
 }
 
 TEST(IdMap, ARangeThatIsNoneIsNamed) {
-  for (const char* text : {"", "0", "0:1", "0:1:", "0:1:2:3", "0:1:-2", "0:1:0", "a:1:2", "0:1:5000000000", "0:1:2 "}) {
+  for (const char* text : {"", "0", "0:1", "0:1:", "0:1:2:3", "0:1:-2", "0:1:0", "a:1:2",
+                           "0:1:5000000000", "0:1:2 "}) {
     const auto map = parse_id_map(text);
     ASSERT_FALSE(map.has_value()) << text;
     EXPECT_EQ(map.error().code, Code::kInvalidArgument);
-    EXPECT_NE(map.error().message.find("'" + std::string(text) + "'"), std::string::npos) << map.error().message;
+    EXPECT_NE(map.error().message.find("'" + std::string(text) + "'"), std::string::npos)
+        << map.error().message;
   }
   EXPECT_NE(parse_id_map("0:1:2,x").error().message.find("'x'"), std::string::npos);
 }
@@ -39,7 +41,8 @@ class IdmappedMount : public testing::Test {
     std::string pattern = fs::temp_directory_path() / "idmapped-XXXXXX";
     directory_ = ::mkdtemp(pattern.data());
     target_ = directory_ / "target";
-    for (const char* part : {"target", "lower", "lower-2", "upper", "work"}) fs::create_directory(directory_ / part);
+    for (const char* part : {"target", "lower", "lower-2", "upper", "work"})
+      fs::create_directory(directory_ / part);
     for (const char* layer : {"lower", "lower-2"}) {
       std::ofstream(directory_ / layer / layer) << layer;
       ASSERT_EQ(::chown((directory_ / layer / layer).c_str(), 7, 8), 0);
@@ -75,7 +78,8 @@ class IdmappedMount : public testing::Test {
 };
 
 TEST_F(IdmappedMount, ABindShowsOtherOwnersAndWritesTheOnesOfTheDisk) {
-  const auto mounted = mount_at("bind", directory_ / "lower", target_, {"rbind", maps_[0], maps_[1]});
+  const auto mounted =
+      mount_at("bind", directory_ / "lower", target_, {"rbind", maps_[0], maps_[1]});
   ASSERT_TRUE(mounted.has_value()) << mounted.error().message;
   EXPECT_EQ(owner(target_ / "lower"), std::make_pair(100007U, 200008U));
   EXPECT_EQ(owner(target_), std::make_pair(100000U, 200000U));
@@ -86,7 +90,8 @@ TEST_F(IdmappedMount, ABindShowsOtherOwnersAndWritesTheOnesOfTheDisk) {
 }
 
 TEST_F(IdmappedMount, AReadOnlyBindIsBoth) {
-  const auto mounted = mount_at("bind", directory_ / "lower", target_, {"bind", "ro", maps_[0], maps_[1]});
+  const auto mounted =
+      mount_at("bind", directory_ / "lower", target_, {"bind", "ro", maps_[0], maps_[1]});
   ASSERT_TRUE(mounted.has_value()) << mounted.error().message;
   EXPECT_EQ(owner(target_ / "lower"), std::make_pair(100007U, 200008U));
   EXPECT_FALSE(std::ofstream(target_ / "new").is_open());
@@ -94,7 +99,8 @@ TEST_F(IdmappedMount, AReadOnlyBindIsBoth) {
 }
 
 TEST_F(IdmappedMount, AnOverlayShowsOtherOwnersOfItsLayersAndLeavesNoneOfTheirClones) {
-  const std::string lower = "lowerdir=" + (directory_ / "lower").string() + ":" + (directory_ / "lower-2").string();
+  const std::string lower =
+      "lowerdir=" + (directory_ / "lower").string() + ":" + (directory_ / "lower-2").string();
   const auto mounted = mount_at("overlay", "overlay", target_,
                                 {"upperdir=" + (directory_ / "upper").string(), lower,
                                  "workdir=" + (directory_ / "work").string(), maps_[0], maps_[1]});
@@ -114,14 +120,16 @@ TEST_F(IdmappedMount, OneThatFailsLeavesNothingMountedAndSaysWhy) {
   for (const auto& [type, options] : std::vector<std::pair<std::string, std::vector<std::string>>>{
            {"overlay", {"lowerdir=" + present + ":/no/such/layer", maps_[0], maps_[1]}},
            {"overlay", {"upperdir=" + present, maps_[0], maps_[1]}},
-           {"overlay", {"lowerdir=" + present, "upperdir=/no/such/layer", "workdir=/no", maps_[0], maps_[1]}},
+           {"overlay",
+            {"lowerdir=" + present, "upperdir=/no/such/layer", "workdir=/no", maps_[0], maps_[1]}},
            {"bind", {"bind", maps_[0]}},
            {"bind", {"bind", maps_[0], "gidmap=0:1"}},
            {"bind", {"bind", "uidmap=0:5:3,1:9:3", maps_[1]}},  // ranges that overlap
            {"proc", {maps_[0], maps_[1]}}}) {
     const auto mounted = mount_at(type, present, target_, options);
     ASSERT_FALSE(mounted.has_value()) << type << " " << testing::PrintToString(options);
-    EXPECT_NE(mounted.error().message.find(target_.string()), std::string::npos) << mounted.error().message;
+    EXPECT_NE(mounted.error().message.find(target_.string()), std::string::npos)
+        << mounted.error().message;
     EXPECT_EQ(::umount2(target_.c_str(), 0), -1) << mounted.error().message;
   }
 }

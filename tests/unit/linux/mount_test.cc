@@ -10,7 +10,8 @@ namespace ward {
 namespace {
 
 TEST(MountOptions, FlagsAreTakenOutAndTheRestIsData) {
-  const auto options = parse_mount_options({"ro", "nosuid", "lowerdir=/a:/b", "upperdir=/c", "rshared", "rbind"});
+  const auto options =
+      parse_mount_options({"ro", "nosuid", "lowerdir=/a:/b", "upperdir=/c", "rshared", "rbind"});
   EXPECT_EQ(options.flags, static_cast<unsigned long>(MS_RDONLY | MS_NOSUID | MS_BIND | MS_REC));
   EXPECT_EQ(options.propagation, static_cast<unsigned long>(MS_SHARED | MS_REC));
   EXPECT_EQ(options.data, "lowerdir=/a:/b,upperdir=/c");
@@ -21,13 +22,15 @@ TEST(MountOptions, ALaterWordTakesAnEarlierOneBack) {
 }
 
 TEST(MountOptions, NotesOfProgramsToThemselvesDoNotReachTheKernel) {
-  EXPECT_EQ(parse_mount_options({"X-containerd.mkdir.path=/x", "x-systemd.automount", "size=1m"}).data, "size=1m");
+  EXPECT_EQ(
+      parse_mount_options({"X-containerd.mkdir.path=/x", "x-systemd.automount", "size=1m"}).data,
+      "size=1m");
   EXPECT_TRUE(parse_mount_options({"loop", "ro"}).loop);
 }
 
 TEST(LowerDirectories, AreWrittenRelativeToTheDirectoryThatAllAreIn) {
-  const auto shortened =
-      shorten_lower_directories("workdir=/s/9/work,upperdir=/s/9/fs,lowerdir=/s/x/1/fs:/s/x/2/fs:/s/x/3/fs,index=off");
+  const auto shortened = shorten_lower_directories(
+      "workdir=/s/9/work,upperdir=/s/9/fs,lowerdir=/s/x/1/fs:/s/x/2/fs:/s/x/3/fs,index=off");
   EXPECT_EQ(shortened.directory, "/s/x");
   EXPECT_EQ(shortened.data, "workdir=/s/9/work,upperdir=/s/9/fs,lowerdir=1/fs:2/fs:3/fs,index=off");
   const auto apart = shorten_lower_directories("lowerdir=/s/x/10/fs:/s/x/1/fs:/s/xy/2/fs");
@@ -39,8 +42,8 @@ TEST(LowerDirectories, AreWrittenRelativeToTheDirectoryThatAllAreIn) {
 }
 
 TEST(LowerDirectories, StayAsTheyAreWhereNothingCanBeGained) {
-  for (const char* data : {"", "upperdir=/a", "lowerdir=", "lowerdir=relative/a:relative/b", "lowerdir=/a:/b",
-                           "lowerdir=/a/b\\:c:/a/d", "xlowerdir=/a/b:/a/c"}) {
+  for (const char* data : {"", "upperdir=/a", "lowerdir=", "lowerdir=relative/a:relative/b",
+                           "lowerdir=/a:/b", "lowerdir=/a/b\\:c:/a/d", "xlowerdir=/a/b:/a/c"}) {
     EXPECT_EQ(shorten_lower_directories(data).directory, "") << data;
     EXPECT_EQ(shorten_lower_directories(data).data, data);
   }

@@ -14,7 +14,8 @@ namespace ward {
 namespace {
 
 constexpr std::string_view kFields =
-    " S 77 1 1 0 -1 4194560 100 200 0 0 1 2 3 4 20 0 1 0 123456 5000 100 18446744073709551615 1 2 140000000001 0 0 0 0 "
+    " S 77 1 1 0 -1 4194560 100 200 0 0 1 2 3 4 20 0 1 0 123456 5000 100 18446744073709551615 1 2 "
+    "140000000001 0 0 0 0 "
     "0";
 
 TEST(ProcessInfo, I7_StatIsParsedFromTheLastParenthesis) {
@@ -28,7 +29,8 @@ TEST(ProcessInfo, I7_StatIsParsedFromTheLastParenthesis) {
 }
 
 TEST(ProcessInfo, BrokenStatIsAnErrorNotACrash) {
-  for (const auto* text : {"", "(", ")", ")(", "1 (a", "1 (a)", "1 (a) R 1"}) EXPECT_FALSE(parse_stat(text)) << text;
+  for (const auto* text : {"", "(", ")", ")(", "1 (a", "1 (a)", "1 (a) R 1"})
+    EXPECT_FALSE(parse_stat(text)) << text;
 }
 
 TEST(ProcessInfo, I7_AHostileNameOfOurOwnReadsBackAsData) {
@@ -40,7 +42,8 @@ TEST(ProcessInfo, I7_AHostileNameOfOurOwnReadsBackAsData) {
 }
 
 TEST(ProcessInfo, StatusIgnoresKeysInsideOfTheName) {
-  const auto status = parse_status("Name:\tx\\nTgid:\t1\nTgid:\t42\nUid:\t0\t0\t0\t0\nNoNewPrivs:\t1\nSeccomp:\t2\n");
+  const auto status = parse_status(
+      "Name:\tx\\nTgid:\t1\nTgid:\t42\nUid:\t0\t0\t0\t0\nNoNewPrivs:\t1\nSeccomp:\t2\n");
   EXPECT_EQ(status.thread_group, 42);
   EXPECT_EQ(status.uid, "0\t0\t0\t0");
   EXPECT_EQ(status.no_new_privileges, 1);
@@ -57,7 +60,8 @@ TEST(ProcessInfo, ThreadsOfAGroupAreNamedByNumberAndStart) {
   const pid_t tid = began.get_future().get();
   const ThreadIdentity self{::getpid(), read_stat(::getpid())->start_time_ticks};
   const ThreadIdentity second{tid, read_stat(tid)->start_time_ticks};
-  EXPECT_THAT(read_threads(tid, 16), testing::IsSupersetOf({self, second})) << "asked by any of its threads";
+  EXPECT_THAT(read_threads(tid, 16), testing::IsSupersetOf({self, second}))
+      << "asked by any of its threads";
   EXPECT_EQ(read_threads(::getpid(), 1).size(), 1U);
   end.set_value();
   other.join();

@@ -37,8 +37,8 @@ Child start_child(const char* path) {
                           BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     sock_fprog program{.len = 4, .filter = code};
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    const int fd =
-        static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+    const int fd = static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                              SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
     (void)!::write(ready[1], &fd, sizeof(fd));
     _exit(::mkdir(path, 0700) == 0 ? 0 : errno);
   }
@@ -81,8 +81,9 @@ TEST(SeccompListener, I3_ADeniedCallDoesNotRun) {
 
 TEST(SeccompListener, H07_NothingButAnErrorNumberOrZeroIsAnswered) {
   const std::string path = "/tmp/ward-numbered-" + std::to_string(::getpid());
-  const std::vector<std::pair<int, int>> rows = {{0, 0},        {38, 38},       {200, 200},       {-1, EPERM},
-                                                 {4096, EPERM}, {70000, EPERM}, {INT_MAX, EPERM}, {INT_MIN, EPERM}};
+  const std::vector<std::pair<int, int>> rows = {{0, 0},           {38, 38},        {200, 200},
+                                                 {-1, EPERM},      {4096, EPERM},   {70000, EPERM},
+                                                 {INT_MAX, EPERM}, {INT_MIN, EPERM}};
   for (const auto& [asked, told] : rows) {
     auto child = start_child(path.c_str());
     auto listener = SeccompListener::adopt(std::move(child.listener));

@@ -27,10 +27,12 @@ class UnixSocket : public testing::Test {
     return {UniqueFd(ends[0]), UniqueFd(ends[1])};
   }
   static std::size_t open_descriptors() {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
   }
 
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-us-" + random_hex(6));
+  std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("ward-us-" + random_hex(6));
   std::filesystem::path path_ = directory_ / "s";
 };
 
@@ -48,7 +50,8 @@ TEST_F(UnixSocket, IsBoundForItsOwnerAloneAndConnects) {
   ASSERT_TRUE(peer);
   EXPECT_EQ(peer->uid, ::geteuid());
   EXPECT_EQ(peer->pid, ::getpid());
-  EXPECT_EQ(static_cast<unsigned>(::fcntl(served->get(), F_GETFD)) & FD_CLOEXEC, unsigned{FD_CLOEXEC});
+  EXPECT_EQ(static_cast<unsigned>(::fcntl(served->get(), F_GETFD)) & FD_CLOEXEC,
+            unsigned{FD_CLOEXEC});
   EXPECT_EQ(accept_unix(*listener).error().sys_errno, EAGAIN);
 }
 
@@ -88,7 +91,8 @@ TEST_F(UnixSocket, DescriptorsArriveCloseOnExec) {
   ASSERT_TRUE(message) << message.error().message;
   EXPECT_EQ(message->bytes, "hello");
   ASSERT_EQ(message->descriptors.size(), 2U);
-  EXPECT_EQ(static_cast<unsigned>(::fcntl(message->descriptors[0].get(), F_GETFD)) & FD_CLOEXEC, unsigned{FD_CLOEXEC});
+  EXPECT_EQ(static_cast<unsigned>(::fcntl(message->descriptors[0].get(), F_GETFD)) & FD_CLOEXEC,
+            unsigned{FD_CLOEXEC});
 }
 
 TEST_F(UnixSocket, TooManyDescriptorsAreAnErrorAndNoneLeaks) {

@@ -26,7 +26,9 @@ class Bundle : public testing::Test {
   std::filesystem::path path_;
 };
 
-TEST(Config, CarriesTheUnknownThroughInItsOrder) { EXPECT_EQ(Config::parse(kConfig)->dump(), kConfig); }
+TEST(Config, CarriesTheUnknownThroughInItsOrder) {
+  EXPECT_EQ(Config::parse(kConfig)->dump(), kConfig);
+}
 
 TEST(Config, ReadsWhatWardAsksFor) {
   const auto config = Config::parse(kConfig);
@@ -70,29 +72,35 @@ TEST(Config, HostileDocumentsAreRefusedWithAReason) {
   std::string deep = R"({"a":)";
   for (int i = 0; i < 100'000; ++i) deep += '[';
   EXPECT_EQ(Config::parse(deep).error().code, Code::kResourceExhausted);
-  EXPECT_EQ(Config::parse(std::string(kMaxConfigBytes + 1, ' ')).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(Config::parse(std::string(kMaxConfigBytes + 1, ' ')).error().code,
+            Code::kResourceExhausted);
   EXPECT_EQ(Config::parse("").error().code, Code::kInvalidArgument);
   EXPECT_EQ(Config::parse("{").error().message.find("json.exception"), std::string::npos);
   EXPECT_EQ(Config::parse("[]").error().message, "config.json: the document must be an object");
   EXPECT_FALSE(Config::parse("{} {}"));
   EXPECT_FALSE(Config::parse("{\"a\":\"\xff\"}"));
-  EXPECT_EQ(Config::parse(R"({"process":[]})").error().message, "config.json: process must be an object");
-  EXPECT_EQ(Config::parse(R"({"annotations":{"a":1}})").error().message, "config.json: annotations must be strings");
+  EXPECT_EQ(Config::parse(R"({"process":[]})").error().message,
+            "config.json: process must be an object");
+  EXPECT_EQ(Config::parse(R"({"annotations":{"a":1}})").error().message,
+            "config.json: annotations must be strings");
   EXPECT_EQ(Config::parse(R"({"process":{"capabilities":{"ambient":"all"}}})").error().message,
             "config.json: process.capabilities.ambient must be a list of strings");
   EXPECT_FALSE(Config::parse(R"({"linux":{"seccomp":[]}})"));
   EXPECT_FALSE(Config::parse("{\"\x1b[2J\":").error().message.find("\x1b") != std::string::npos);
 }
 
-// The runtime reads keys without regard to case: a second spelling would undo what Ward wrote under the first.
+// The runtime reads keys without regard to case: a second spelling would undo what Ward wrote under
+// the first.
 TEST(Config, I2_AKeyThatTheRuntimeTakesForAnotherIsRefused) {
   for (const char* text :
        {R"({"Linux":{}})", R"({"linux":{"SECCOMP":null}})", R"({"process":{"Capabilities":{}}})",
-        R"({"process":{"capabilities":{"Bounding":[]}}})", R"({"process":{"nonewprivileges":false}})",
-        "{\"proce\xC5\xBFs\":{}}", R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","Syscalls":[]}}})"}) {
+        R"({"process":{"capabilities":{"Bounding":[]}}})",
+        R"({"process":{"nonewprivileges":false}})", "{\"proce\xC5\xBFs\":{}}",
+        R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","Syscalls":[]}}})"}) {
     const auto config = Config::parse(text);
     ASSERT_FALSE(config) << text;
-    EXPECT_NE(config.error().message.find("must be spelt"), std::string::npos) << config.error().message;
+    EXPECT_NE(config.error().message.find("must be spelt"), std::string::npos)
+        << config.error().message;
   }
   EXPECT_FALSE(ProcessSpec::parse(R"({"capabilitieS":{"bounding":["CAP_SYS_ADMIN"]}})"));
 }
@@ -107,11 +115,14 @@ TEST_F(Bundle, WriteKeepsTheContainersOriginalOnce) {
   }
   EXPECT_EQ(read_file(path_ / "config.json.orig").value(), kConfig);
   EXPECT_TRUE(Config::read(path_)->no_new_privileges());
-  EXPECT_EQ(std::filesystem::status(path_ / "config.json").permissions(), std::filesystem::perms(0644));
+  EXPECT_EQ(std::filesystem::status(path_ / "config.json").permissions(),
+            std::filesystem::perms(0644));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path_), {}), 2);
 }
 
-TEST_F(Bundle, AMissingConfigIsNotFound) { EXPECT_EQ(Config::read(path_).error().code, Code::kNotFound); }
+TEST_F(Bundle, AMissingConfigIsNotFound) {
+  EXPECT_EQ(Config::read(path_).error().code, Code::kNotFound);
+}
 
 TEST(ProcessSpec, FollowsTheSameRules) {
   auto spec = ProcessSpec::parse(R"({"cwd":"/","capabilities":{"bounding":["CAP_KILL"]},"x":1})");
@@ -119,8 +130,9 @@ TEST(ProcessSpec, FollowsTheSameRules) {
   EXPECT_EQ(spec->capabilities()->bounding, CapabilitySet{"CAP_KILL"});
   spec->set_no_new_privileges(true);
   spec->set_terminal(false);
-  EXPECT_EQ(spec->dump(),
-            R"({"cwd":"/","capabilities":{"bounding":["CAP_KILL"]},"x":1,"noNewPrivileges":true,"terminal":false})");
+  EXPECT_EQ(
+      spec->dump(),
+      R"({"cwd":"/","capabilities":{"bounding":["CAP_KILL"]},"x":1,"noNewPrivileges":true,"terminal":false})");
   EXPECT_FALSE(ProcessSpec::parse("7"));
 }
 

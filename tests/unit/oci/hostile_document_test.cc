@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Documents that a tenant wrote in order to cost what no real one does. The bounds have room for a slow machine and a
-// sanitizer.
+// Documents that a tenant wrote in order to cost what no real one does. The bounds have room for a
+// slow machine and a sanitizer.
 #include <gtest/gtest.h>
 
 #include <ctime>
@@ -52,7 +52,8 @@ TEST(Config, H03_MoreValuesOrCapabilitiesThanAnyDocumentHasAreRefused) {
     const bool text = element[0] == '"';
     const auto large = Config::parse(R"({"x":)" + list_of(100'000, element) + "}");
     EXPECT_TRUE(large) << element << ": " << large.error().message;
-    const auto refused = Config::parse(R"({"x":)" + list_of(text ? 560'000 : 600'000, element) + "}");
+    const auto refused =
+        Config::parse(R"({"x":)" + list_of(text ? 560'000 : 600'000, element) + "}");
     ASSERT_FALSE(refused) << element;
     EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
   }

@@ -36,7 +36,8 @@ TEST(SyscallNames, TheNearestNameIsOffered) {
 TEST(SyscallNames, WhatIsFarFromEveryNameHasNoHintAndAWordForAllOfThemIsNamedAsNone) {
   for (const char* word : {"frobnicate", "qqq", "", "x", "ladle", "seccomp.json"})
     EXPECT_EQ(hint_for_syscall(word), "") << word;
-  for (const char* word : {"CAP", "everything", "superuser"}) EXPECT_EQ(hint_for_capability(word), "") << word;
+  for (const char* word : {"CAP", "everything", "superuser"})
+    EXPECT_EQ(hint_for_capability(word), "") << word;
   EXPECT_THAT(hint_for_syscall("ALL"), testing::HasSubstr("list each"));
   EXPECT_THAT(hint_for_syscall("epoll_*"), testing::HasSubstr("list each"));
   EXPECT_THAT(hint_for_capability("ALL"), testing::HasSubstr("list each"));
@@ -66,10 +67,12 @@ TEST(SeccompJson, WriteThenReadIsIdentity) {
   seccomp.flags = std::vector<std::string>{"SECCOMP_FILTER_FLAG_LOG"};
   seccomp.listener_path = "/run/x/listener";
   seccomp.listener_metadata = "abc";
-  seccomp.rules = {
-      {{"read", "write"}, SeccompAction::kAllow, {}, {}},
-      {{"clone"}, SeccompAction::kAllow, {}, {{0, 0x7E020000, 0, CompareOp::kMaskedEq}, {1, ~0ULL, 0, CompareOp::kLe}}},
-      {{"mount"}, SeccompAction::kErrno, 1, {}}};
+  seccomp.rules = {{{"read", "write"}, SeccompAction::kAllow, {}, {}},
+                   {{"clone"},
+                    SeccompAction::kAllow,
+                    {},
+                    {{0, 0x7E020000, 0, CompareOp::kMaskedEq}, {1, ~0ULL, 0, CompareOp::kLe}}},
+                   {{"mount"}, SeccompAction::kErrno, 1, {}}};
   const auto read = seccomp_from_json(seccomp_to_json(seccomp));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, seccomp);
@@ -78,7 +81,9 @@ TEST(SeccompJson, WriteThenReadIsIdentity) {
 TEST(SeccompJson, WrongMembersAreNamed) {
   EXPECT_EQ(seccomp_from_json(R"({"defaultAction":"SCMP_ACT_NO"})").error().message,
             "defaultAction: unknown action 'SCMP_ACT_NO'");
-  EXPECT_EQ(seccomp_from_json(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["x"]}]})").error().message,
+  EXPECT_EQ(seccomp_from_json(R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["x"]}]})")
+                .error()
+                .message,
             "syscalls[0]: action: unknown action ''");
   const auto index = seccomp_from_json(
       R"({"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["x"],"action":"SCMP_ACT_LOG","args":[{"index":6,"op":"SCMP_CMP_EQ"}]}]})");
@@ -97,8 +102,11 @@ TEST(Capabilities, AreKnownByExactNames) {
 }
 
 TEST(Capabilities, I2_AllFiveSetsAreCutAndNoneGrows) {
-  const Capabilities asked{
-      {"CAP_CHOWN", "CAP_KILL"}, {"CAP_KILL"}, {"CAP_KILL", "CAP_SYS_ADMIN"}, {"CAP_CHOWN"}, {"CAP_SYS_ADMIN"}};
+  const Capabilities asked{{"CAP_CHOWN", "CAP_KILL"},
+                           {"CAP_KILL"},
+                           {"CAP_KILL", "CAP_SYS_ADMIN"},
+                           {"CAP_CHOWN"},
+                           {"CAP_SYS_ADMIN"}};
   const Capabilities got = intersect(asked, {"CAP_KILL", "CAP_NET_RAW"});
   EXPECT_EQ(got, (Capabilities{{"CAP_KILL"}, {"CAP_KILL"}, {"CAP_KILL"}, {}, {}}));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What README.md and docs/ show: every block with commands is run by a test (tests/integration/walks_test.cc) or says
-// why none does, every whole document is valid, and the demo's transcript is made of what the demo says.
+// What README.md and docs/ show: every block with commands is run by a test
+// (tests/integration/walks_test.cc) or says why none does, every whole document is valid, and the
+// demo's transcript is made of what the demo says.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,11 +25,14 @@ constexpr std::size_t kShortestReason = 15;
 std::string complaint(const Block& block) {
   const auto& marks = block.marks;
   for (const auto& [key, value] : marks)
-    if (key != "walk" && key != "not-run" && key != "demo") return "no mark is called '" + key + "'";
+    if (key != "walk" && key != "not-run" && key != "demo")
+      return "no mark is called '" + key + "'";
   if (marks.size() > 1) return "a block is run, or it is not";
   const auto reason = marks.find("not-run");
-  if (reason != marks.end() && reason->second.size() < kShortestReason) return "not-run needs a reason";
-  if (has_command(block) && marks.empty()) return "commands, and neither walk=NAME nor not-run=\"why\"";
+  if (reason != marks.end() && reason->second.size() < kShortestReason)
+    return "not-run needs a reason";
+  if (has_command(block) && marks.empty())
+    return "commands, and neither walk=NAME nor not-run=\"why\"";
   return "";
 }
 
@@ -43,8 +47,9 @@ TEST(Pages, F31_EveryBlockWithCommandsIsRunOrSaysWhyNot) {
 }
 
 TEST(Pages, F31_ABlockWithCommandsThatNobodyRunsIsFound) {
-  for (const char* text : {"```sh\nward status\n```\n", "```\n$ ctr task ls\n```\n", "```sh\ncd x && ward ps\n```\n",
-                           "```sh\nwardd &\n```\n", "```sh not-run=\"no\"\nwardd &\n```\n", "```sh unrun\nls\n```\n"})
+  for (const char* text :
+       {"```sh\nward status\n```\n", "```\n$ ctr task ls\n```\n", "```sh\ncd x && ward ps\n```\n",
+        "```sh\nwardd &\n```\n", "```sh not-run=\"no\"\nwardd &\n```\n", "```sh unrun\nls\n```\n"})
     EXPECT_NE(complaint(blocks(text).at(0)), "") << text;
   for (const char* text : {"```sh walk=a\nward status\n```\n", "```yaml\nkind: Policy\n```\n",
                            "```sh not-run=\"needs a cluster of its own\"\nward status\n```\n",
@@ -53,7 +58,8 @@ TEST(Pages, F31_ABlockWithCommandsThatNobodyRunsIsFound) {
 }
 
 TEST(Pages, F31_BlocksAreReadWithTheirMarksAndLines) {
-  const auto found = blocks("a\n```sh walk=memcached\nx\n\ny\n```\n```\nz\n```\n```console not-run=\"a b\"\n```\n");
+  const auto found = blocks(
+      "a\n```sh walk=memcached\nx\n\ny\n```\n```\nz\n```\n```console not-run=\"a b\"\n```\n");
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].where(), "page.md:3");
   EXPECT_EQ(found[0].language, "sh");
@@ -64,7 +70,8 @@ TEST(Pages, F31_BlocksAreReadWithTheirMarksAndLines) {
 }
 
 TEST(Pages, F31_AConsoleBlockIsItsCommandsAndWhatTheySay) {
-  const auto found = commands_of(blocks("```console walk=a\n$ one \\\n  two\nsaid\n\n$ three\n```\n").at(0));
+  const auto found =
+      commands_of(blocks("```console walk=a\n$ one \\\n  two\nsaid\n\n$ three\n```\n").at(0));
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].text, "one \\\n  two\n");
   EXPECT_THAT(found[0].shown, ElementsAre("said"));
@@ -76,9 +83,9 @@ TEST(Pages, F31_ShownLinesAreComparedButForWhatMayDiffer) {
   EXPECT_EQ(first_difference({"profile m version 2, digest c6a58a0a8689", "...", "b  c"},
                              "profile m version 3, digest 0123456789ab\nx\nb c\n"),
             "");
-  EXPECT_EQ(
-      first_difference({"answered after 618 us, frozen after 5.0 ms"}, "answered after 1.2 ms, frozen after 700 us\n"),
-      "");
+  EXPECT_EQ(first_difference({"answered after 618 us, frozen after 5.0 ms"},
+                             "answered after 1.2 ms, frozen after 700 us\n"),
+            "");
   EXPECT_EQ(first_difference({"a", "b"}, "b\na\n"), "a");
   EXPECT_EQ(first_difference({"a"}, "a\nb\n"), "nothing more, and not: b");
   EXPECT_EQ(first_difference({"a", "..."}, "a\nb\n"), "");
@@ -107,7 +114,9 @@ std::vector<std::pair<std::string, std::string>> documents_of(const Block& block
 std::string refusal(const std::string& where, const std::string& document) {
   const auto kind = profiles::read_kind(document, where);
   if (!kind) return kind.error().message;
-  const auto told = [](const auto& result) { return result ? std::string() : result.error().message; };
+  const auto told = [](const auto& result) {
+    return result ? std::string() : result.error().message;
+  };
   if (*kind == "Policy") return told(profiles::read_policy(document, where));
   if (*kind == "NodeConfig") return told(profiles::read_node_config(document, where));
   return told(profiles::read_profile(document, where));
@@ -124,8 +133,9 @@ TEST(Pages, F31_EveryWholeDocumentIsValid) {
 }
 
 TEST(Pages, F31_ADocumentThatACommandWritesIsReadToo) {
-  const auto found =
-      documents_of(blocks("```sh\ncat >x <<YAML\napiVersion: ward.dev/v1alpha1\nkind: Policy\nYAML\nls\n```\n").at(0));
+  const auto found = documents_of(
+      blocks("```sh\ncat >x <<YAML\napiVersion: ward.dev/v1alpha1\nkind: Policy\nYAML\nls\n```\n")
+          .at(0));
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].first, "page.md:3");
   EXPECT_EQ(found[0].second, "apiVersion: ward.dev/v1alpha1\nkind: Policy\n");

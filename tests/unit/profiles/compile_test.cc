@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Semantics over text: a profile is compiled, and the table and the filter are asked what they answer.
+// Semantics over text: a profile is compiled, and the table and the filter are asked what they
+// answer.
 #include "profiles/compile.h"
 
 #include <gmock/gmock.h>
@@ -28,14 +29,16 @@ Profile web() {
   profile.architectures = {"x86_64"};
   profile.syscalls[Layer::kServing]["accept4"] = {"accept4", {}};
   profile.syscalls[Layer::kServing]["clone"] = {"clone", {}};
-  profile.syscalls[Layer::kServing]["socket"] = {"socket", {{0, {}, {kUnix, kInet}}, {1, 0xF, {1, 2}}}};
+  profile.syscalls[Layer::kServing]["socket"] = {"socket",
+                                                 {{0, {}, {kUnix, kInet}}, {1, 0xF, {1, 2}}}};
   profile.syscalls[Layer::kBoot]["bind"] = {"bind", {}};
   profile.syscalls[Layer::kBoot]["accept4"] = {"accept4", {}};
   profile.syscalls[Layer::kExec]["getpgrp"] = {"getpgrp", {}};
   return profile;
 }
 
-std::vector<node::v1::SyscallRule> rules_of(const node::v1::CompiledProfile& compiled, std::uint32_t nr) {
+std::vector<node::v1::SyscallRule> rules_of(const node::v1::CompiledProfile& compiled,
+                                            std::uint32_t nr) {
   std::vector<node::v1::SyscallRule> found;
   for (const auto& rule : compiled.syscalls()) {
     if (rule.nr() == nr) found.push_back(rule);
@@ -54,7 +57,8 @@ SeccompEvaluator filter_of(const Profile& profile, Supervision supervision) {
 TEST(Compile, LayersBecomeTheBitsOfWhoMayCall) {
   const auto compiled = compile(web());
   ASSERT_TRUE(compiled);
-  ASSERT_EQ(rules_of(*compiled, SYS_accept4).size(), 1U);  // what serving allows needs no rule of boot
+  ASSERT_EQ(rules_of(*compiled, SYS_accept4).size(),
+            1U);  // what serving allows needs no rule of boot
   EXPECT_EQ(rules_of(*compiled, SYS_accept4)[0].layers(), 0b1110U);
   EXPECT_EQ(rules_of(*compiled, SYS_bind).at(0).layers(), 0b1010U);
   EXPECT_EQ(rules_of(*compiled, SYS_getpgrp).at(0).layers(), 0b1000U);
@@ -75,7 +79,8 @@ TEST(Compile, Clone3AnswersEnosysAndCloneHasNoNamespaces) {
   const auto compiled = compile(web());
   EXPECT_THAT(compiled->enosys(), Contains(SYS_clone3));
   EXPECT_TRUE(rules_of(*compiled, SYS_clone3).empty());
-  const node::v1::ArgCondition condition = rules_of(*compiled, SYS_clone).at(0).alternatives(0).conditions(0);
+  const node::v1::ArgCondition condition =
+      rules_of(*compiled, SYS_clone).at(0).alternatives(0).conditions(0);
   EXPECT_EQ(condition.op(), node::v1::ArgCondition::MASKED_EQ);
   EXPECT_EQ(condition.value(), 0x7E020000U);
   EXPECT_EQ(condition.value_two(), 0U);
@@ -83,14 +88,17 @@ TEST(Compile, Clone3AnswersEnosysAndCloneHasNoNamespaces) {
 
 TEST(Compile, ASignatureForOneNamespaceDoesNotOpenTheOthers) {
   Profile profile = web();
-  profile.syscalls[Layer::kServing]["clone"] = {"clone", {{0, 0x7E020000, {0, 0x10000000, 0x40000000}}}};
+  profile.syscalls[Layer::kServing]["clone"] = {"clone",
+                                                {{0, 0x7E020000, {0, 0x10000000, 0x40000000}}}};
   profile.accept = {{"clone", "a sandbox of its own", {{0, 0x7E020000, {0x10000000}}}}};
-  EXPECT_THAT(compile(profile).error().message, HasSubstr("clone with CLONE_NEWNET is in the danger set"));
+  EXPECT_THAT(compile(profile).error().message,
+              HasSubstr("clone with CLONE_NEWNET is in the danger set"));
   profile.accept[0].args.clear();
   profile.accept[0].args = {{0, 0x7E020000, {0x10000000, 0x40000000}}};
   ASSERT_TRUE(compile(profile));
   profile.syscalls[Layer::kServing]["clone"].args.clear();  // signed for, but not listed
-  EXPECT_EQ(rules_of(*compile(profile), SYS_clone).at(0).alternatives(0).conditions(0).value_two(), 0U);
+  EXPECT_EQ(rules_of(*compile(profile), SYS_clone).at(0).alternatives(0).conditions(0).value_two(),
+            0U);
 }
 
 TEST(Compile, TheDangerSetIsNamedByNumberAndByValue) {
@@ -101,7 +109,8 @@ TEST(Compile, TheDangerSetIsNamedByNumberAndByValue) {
   EXPECT_TRUE(std::is_sorted(compiled->danger().begin(), compiled->danger().end()));
   bool alg = false;
   for (const auto& rule : compiled->danger_values()) {
-    alg = alg || (rule.nr() == SYS_socket && rule.alternatives(0).conditions(0).value_two() == kAlg);
+    alg =
+        alg || (rule.nr() == SYS_socket && rule.alternatives(0).conditions(0).value_two() == kAlg);
   }
   EXPECT_TRUE(alg);
 }
@@ -141,7 +150,8 @@ TEST(CompileToOci, ArgumentsAreFilteredAndOtherValuesAreSeen) {
   EXPECT_EQ(filter.evaluate(SYS_socket, {kAlg, kStreamCloexec}), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(filter.evaluate(SYS_socket, {kNetlink, 3}), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(filter.evaluate(SYS_socket, {kInet, 3}), SECCOMP_RET_USER_NOTIF);
-  EXPECT_EQ(filter.evaluate(SYS_socket, {kInet | 0x100000000, kStreamCloexec}), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(filter.evaluate(SYS_socket, {kInet | 0x100000000, kStreamCloexec}),
+            SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(filter.evaluate(SYS_clone, {0x1200011}), SECCOMP_RET_ALLOW);
   for (std::uint64_t flag = 0x20000; flag <= 0x40000000; flag <<= 1U) {
     if ((0x7E020000 & flag) != 0) {
@@ -154,7 +164,8 @@ TEST(CompileToOci, ArgumentsAreFilteredAndOtherValuesAreSeen) {
 TEST(CompileToOci, TheUsualSocketsOfAServerCostNoNotification) {
   Profile profile = web();
   profile.syscalls[Layer::kServing]["socket"] = {"socket", {{0, {}, {1, 2, 10}}, {1, 0xF, {1, 2}}}};
-  EXPECT_EQ(filter_of(profile, Supervision::kSupervised).evaluate(SYS_socket, {10, 1}), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(filter_of(profile, Supervision::kSupervised).evaluate(SYS_socket, {10, 1}),
+            SECCOMP_RET_ALLOW);
 }
 
 TEST(CompileToOci, WhatIsDecidedByPhaseIsNotifiedAndAllowedOnlyWithoutASupervisor) {

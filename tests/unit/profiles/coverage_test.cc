@@ -15,7 +15,8 @@ using ::testing::StartsWith;
 TEST(Coverage, Chao2AndGoodTuringOfOneRunAreAsWorkedOutByHand) {
   // m = 10; calls 1..6 seen in 1, 1, 1, 2, 2, 10 windows: S = 6, Q1 = 3, Q2 = 2.
   // Chao2 = 6 + 9/10 * 3*2 / (2*(2+1)) = 6.9; Q1/m = 0.3.
-  const Estimate e = estimate({Incidence{1, 10, {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 2}, {6, 10}}}});
+  const Estimate e =
+      estimate({Incidence{1, 10, {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 2}, {6, 10}}}});
   EXPECT_EQ(e.windows, 10U);
   EXPECT_EQ(e.seen, 6U);
   EXPECT_EQ(e.uniques, 3U);
@@ -28,7 +29,8 @@ TEST(Coverage, Chao2AndGoodTuringOfOneRunAreAsWorkedOutByHand) {
 TEST(Coverage, WindowsOfSeveralRunsAreSamplesSideBySide) {
   // m = 5 + 15 = 20; call 1: 1 + 1 = 2 windows, call 2: 1, call 3: 5 + 15. S = 3, Q1 = 1, Q2 = 1.
   // Chao2 = 3 + 19/20 * 1*0 / 4 = 3; Q1/m = 0.05.
-  const Estimate e = estimate({Incidence{1, 5, {{1, 1}, {3, 5}}}, Incidence{1, 15, {{1, 1}, {2, 1}, {3, 15}}}});
+  const Estimate e =
+      estimate({Incidence{1, 5, {{1, 1}, {3, 5}}}, Incidence{1, 15, {{1, 1}, {2, 1}, {3, 15}}}});
   EXPECT_EQ(e.windows, 20U);
   EXPECT_EQ(e.uniques, 1U);
   EXPECT_EQ(e.duplicates, 1U);
@@ -62,9 +64,12 @@ Run steady_run(const std::string& id, std::uint32_t windows) {
 }
 
 TEST(Coverage, F33_OneRunIsNoGroundForAnEstimate) {
-  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40)}}).estimated) << "its start happens once";
-  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 5), steady_run("b", 5)}}).estimated) << "few windows";
-  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40), steady_run("b", 0)}}).estimated) << "one did nothing";
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40)}}).estimated)
+      << "its start happens once";
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 5), steady_run("b", 5)}}).estimated)
+      << "few windows";
+  EXPECT_FALSE(coverage({"web", "ebpf", {steady_run("a", 40), steady_run("b", 0)}}).estimated)
+      << "one did nothing";
   EXPECT_TRUE(coverage({"web", "ebpf", {steady_run("a", 20), steady_run("b", 20)}}).estimated);
 }
 
@@ -78,7 +83,8 @@ TEST(Coverage, TwoSteadyRunsAreReliableAndNeverCalledAGuarantee) {
 TEST(Coverage, FewWindowsOrOneRunAreNotReliableYet) {
   EXPECT_THAT(coverage({"web", "ebpf", {steady_run("a", 5), steady_run("b", 5)}}).verdict,
               StartsWith("Not reliable yet: 10 windows"));
-  EXPECT_THAT(coverage({"web", "ebpf", {steady_run("a", 60)}}).verdict, StartsWith("Not reliable yet: one run only"));
+  EXPECT_THAT(coverage({"web", "ebpf", {steady_run("a", 60)}}).verdict,
+              StartsWith("Not reliable yet: one run only"));
 }
 
 TEST(Coverage, WindowSizesThatDisagreeAreNotReliableYet) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The examples of docs/profile-format.md are accepted as they stand, and the lists in it are those of the code.
+// The examples of docs/profile-format.md are accepted as they stand, and the lists in it are those
+// of the code.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,8 @@ std::string page() {
 
 std::vector<std::string> documents(const std::string& text) {
   std::vector<std::string> found;
-  for (std::size_t at = text.find("```yaml\n"); at != std::string::npos; at = text.find("```yaml\n", at + 1)) {
+  for (std::size_t at = text.find("```yaml\n"); at != std::string::npos;
+       at = text.find("```yaml\n", at + 1)) {
     const std::string block = text.substr(at + 8, text.find("```\n", at + 8) - at - 8);
     if (block.rfind("apiVersion", 0) == 0) found.push_back(block);
   }

@@ -70,9 +70,10 @@ TEST(Generate, RunsAreUnited) {
 }
 
 TEST(Generate, AFamilyIsLearnedAsOne) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_openat), seen(SYS_epoll_wait), seen(SYS_newfstatat), seen(SYS_vfork)})});
-  for (const char* name : {"open", "openat", "epoll_pwait", "stat", "statx", "fstat", "clone", "fork"}) {
+  const Generated g = generated({run_of(
+      "a", {seen(SYS_openat), seen(SYS_epoll_wait), seen(SYS_newfstatat), seen(SYS_vfork)})});
+  for (const char* name :
+       {"open", "openat", "epoll_pwait", "stat", "statx", "fstat", "clone", "fork"}) {
     EXPECT_THAT(serving(g), Contains(Key(name)));
   }
   EXPECT_THAT(serving(g), Not(Contains(Key("openat2"))));
@@ -86,37 +87,43 @@ TEST(Generate, Clone3IsLearnedAsCloneWithoutNamespaces) {
 }
 
 TEST(Generate, TheBaseSetIsInForceThoughItWasNotSeen) {
-  const SyscallSet effective = effective_layer(generated({run_of("a", {seen(SYS_bind)})}).profile, Layer::kServing);
-  for (const char* name :
-       {"rt_sigreturn", "restart_syscall", "exit_group", "tgkill", "clock_gettime", "futex", "write", "munmap"}) {
+  const SyscallSet effective =
+      effective_layer(generated({run_of("a", {seen(SYS_bind)})}).profile, Layer::kServing);
+  for (const char* name : {"rt_sigreturn", "restart_syscall", "exit_group", "tgkill",
+                           "clock_gettime", "futex", "write", "munmap"}) {
     EXPECT_THAT(effective, Contains(Key(name)));
   }
 }
 
 TEST(Generate, SocketIsFilteredToTheFamiliesAndTypesThatWereSeen) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}, {1, {{0x80801}, false}}})}),
-                 run_of("b", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{5}, false}}})})});
-  EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2, 5}}}));
+  const Generated g = generated(
+      {run_of("a",
+              {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}, {1, {{0x80801}, false}}})}),
+       run_of("b", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{5}, false}}})})});
+  EXPECT_EQ(serving(g).at("socket").args,
+            (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2, 5}}}));
 }
 
 TEST(Generate, DangerousFamiliesAreLeftOutAndReported) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16, 38}, false}}, {1, {{1}, false}}})})});
+  const Generated g = generated({run_of(
+      "a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16, 38}, false}}, {1, {{1}, false}}})})});
   EXPECT_EQ(serving(g).at("socket").args.front(), (ArgFilter{0, {}, {2}}));
   ASSERT_EQ(g.left_out.size(), 2U);
   EXPECT_EQ(describe(g.left_out[0]), "socket(AF_NETLINK), in 1 run: talks to a part of the kernel");
   EXPECT_THAT(g.header, HasSubstr("socket(AF_ALG)"));
 }
 
-ObservedSyscall sockets(std::set<std::uint64_t> families, std::set<std::uint64_t> types, bool overflowed = false) {
-  return seen(SYS_socket, Origin::kWorkload, {{0, {std::move(families), false}}, {1, {std::move(types), overflowed}}});
+ObservedSyscall sockets(std::set<std::uint64_t> families, std::set<std::uint64_t> types,
+                        bool overflowed = false) {
+  return seen(SYS_socket, Origin::kWorkload,
+              {{0, {std::move(families), false}}, {1, {std::move(types), overflowed}}});
 }
 
 // getaddrinfo(3) asks AF_NETLINK with SOCK_RAW: that must not open raw AF_INET sockets.
 TEST(Generate, ATypeThatCameWithALeftOutFamilyGoesWithIt) {
   const Generated g = generated({run_of("a", {sockets({1, 2, 16}, {1, 2, 0x80003})})});
-  EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2}}}));
+  EXPECT_EQ(serving(g).at("socket").args,
+            (std::vector<ArgFilter>{{0, {}, {1, 2}}, {1, 0xF, {1, 2}}}));
   ASSERT_EQ(g.left_out.size(), 2U);
   EXPECT_EQ(describe(g.left_out[1]), "socket(SOCK_RAW), in 1 run");
   EXPECT_THAT(g.header, HasSubstr("socket(SOCK_RAW)"));
@@ -124,7 +131,8 @@ TEST(Generate, ATypeThatCameWithALeftOutFamilyGoesWithIt) {
 }
 
 TEST(Generate, ATypeStaysWhereARunUsedItWithoutTheLeftOutFamily) {
-  const Generated ping = generated({run_of("a", {sockets({2, 16}, {3})}), run_of("b", {sockets({2}, {3})})});
+  const Generated ping =
+      generated({run_of("a", {sockets({2, 16}, {3})}), run_of("b", {sockets({2}, {3})})});
   EXPECT_EQ(serving(ping).at("socket").args.back(), (ArgFilter{1, 0xF, {1, 2, 3}}));
   // AF_ALG has no raw sockets, and AF_UNIX may have any type.
   const Generated raw = generated({run_of("a", {sockets({1, 2, 38}, {3, 5})})});
@@ -144,18 +152,21 @@ ObservedSyscall tuples(std::set<ArgumentTuple> together, bool overflowed = false
 
 // What memcached and apache do: getaddrinfo asks NETLINK_ROUTE.
 TEST(Generate, F31_WhatCameTogetherIsKeptTogether) {
-  const Generated g = generated({run_of("a", {tuples({{1, 0x80001, 0}, {2, 0x80802, 17}, {16, 0x80003, 0}})}),
-                                 run_of("b", {tuples({{2, 1, 6}})})});
+  const Generated g =
+      generated({run_of("a", {tuples({{1, 0x80001, 0}, {2, 0x80802, 17}, {16, 0x80003, 0}})}),
+                 run_of("b", {tuples({{2, 1, 6}})})});
   EXPECT_EQ(serving(g).at("socket"), (SyscallEntry{"socket", {{0, {}, {1, 2}}, {1, 0xF, {1, 2}}}}));
   ASSERT_EQ(g.left_out.size(), 1U) << "SOCK_RAW is netlink's alone, and no doubt is left";
   EXPECT_EQ(describe(g.left_out[0]),
-            "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), in 1 run: asks the kernel for addresses and routes "
+            "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), in 1 run: asks the kernel for addresses "
+            "and routes "
             "(getaddrinfo, getifaddrs, if_nameindex)");
   EXPECT_TRUE(g.warnings.empty());
 }
 
 TEST(Generate, F31_AnotherTypeIsAllowedToThoseFamiliesOnlyThatUsedIt) {
-  const Generated ping = generated({run_of("a", {tuples({{1, 5, 0}, {2, 3, 1}, {2, 2, 0}, {10, 1, 0}})})});
+  const Generated ping =
+      generated({run_of("a", {tuples({{1, 5, 0}, {2, 3, 1}, {2, 2, 0}, {10, 1, 0}})})});
   const SyscallEntry& socket = serving(ping).at("socket");
   const auto allows = [&](std::uint64_t family, std::uint64_t type) {
     return covers_entry(socket, {"socket", {{0, {}, {family}}, {1, 0xF, {type}}}});
@@ -166,35 +177,41 @@ TEST(Generate, F31_AnotherTypeIsAllowedToThoseFamiliesOnlyThatUsedIt) {
 }
 
 TEST(Generate, F31_OldAndOverflowedRecordingsAreReadAsBefore) {
-  for (const ObservedSyscall& other : {sockets({2, 16}, {1, 3}), tuples({{2, 1, 0}, {16, 3, 0}}, true)}) {
+  for (const ObservedSyscall& other :
+       {sockets({2, 16}, {1, 3}), tuples({{2, 1, 0}, {16, 3, 0}}, true)}) {
     const Generated g = generated({run_of("a", {tuples({{2, 1, 0}})}), run_of("b", {other})});
     EXPECT_EQ(serving(g).at("socket").args.front(), (ArgFilter{0, {}, {2}}));
     EXPECT_EQ(g.left_out.front().what, "socket(AF_NETLINK)");
   }
 }
 
-bool allows(const node::v1::CompiledProfile& profile, int nr, const std::array<std::uint64_t, 3>& args) {
+bool allows(const node::v1::CompiledProfile& profile, int nr,
+            const std::array<std::uint64_t, 3>& args) {
   const auto holds = [&](const node::v1::ArgCondition& c) {
     const std::uint64_t value = args.at(c.index());
-    return c.op() == node::v1::ArgCondition::MASKED_EQ ? (value & c.value()) == c.value_two() : value == c.value();
+    return c.op() == node::v1::ArgCondition::MASKED_EQ ? (value & c.value()) == c.value_two()
+                                                       : value == c.value();
   };
   return std::any_of(profile.syscalls().begin(), profile.syscalls().end(), [&](const auto& rule) {
     const auto& alternatives = rule.alternatives();
     return static_cast<int>(rule.nr()) == nr &&
-           (alternatives.empty() || std::any_of(alternatives.begin(), alternatives.end(), [&](const auto& one) {
+           (alternatives.empty() ||
+            std::any_of(alternatives.begin(), alternatives.end(), [&](const auto& one) {
               return std::all_of(one.conditions().begin(), one.conditions().end(), holds);
             }));
   });
 }
 
-// The lines of generate, with their comment signs taken off and a reason written, are a profile that opens that tuple
-// and nothing beside it.
+// The lines of generate, with their comment signs taken off and a reason written, are a profile
+// that opens that tuple and nothing beside it.
 TEST(Generate, F31_TheLinesToPasteOpenExactlyWhatWasSeen) {
-  const Generated g = generated({run_of("a", {tuples({{1, 1, 0}, {16, 0x80003, 0}, {38, 5, 0}}), seen(SYS_mount)})});
+  const Generated g = generated(
+      {run_of("a", {tuples({{1, 1, 0}, {16, 0x80003, 0}, {38, 5, 0}}), seen(SYS_mount)})});
   std::string text = write_generated(g);
   EXPECT_EQ(read_profile(text, "web.yaml").value(), g.profile) << "comments say nothing";
-  EXPECT_THAT(text, HasSubstr("      # {name: socket, args: [{index: 0, oneOf: [AF_NETLINK]}, {index: 1, "
-                              "mask: 0xf, oneOf: [SOCK_RAW]}, {index: 2, oneOf: [NETLINK_ROUTE]}]},\n"));
+  EXPECT_THAT(text,
+              HasSubstr("      # {name: socket, args: [{index: 0, oneOf: [AF_NETLINK]}, {index: 1, "
+                        "mask: 0xf, oneOf: [SOCK_RAW]}, {index: 2, oneOf: [NETLINK_ROUTE]}]},\n"));
   std::string pasted;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = text.find('\n', at) + 1;
@@ -215,11 +232,13 @@ TEST(Generate, F31_TheLinesToPasteOpenExactlyWhatWasSeen) {
   ASSERT_TRUE(filter) << filter.error().message;
   const auto loaded = ward::testing::SeccompEvaluator::compile(*filter);
   ASSERT_TRUE(loaded) << loaded.error().message;
-  // The kernel's program may ask about what the profile allows; it never lets pass what that does not.
+  // The kernel's program may ask about what the profile allows; it never lets pass what that does
+  // not.
   const auto allowed = [&](std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
     const bool by_profile = allows(*compiled, SYS_socket, {family, type, protocol});
     const std::uint32_t by_filter = loaded->evaluate(SYS_socket, {family, type, protocol});
-    EXPECT_TRUE(by_filter == SECCOMP_RET_USER_NOTIF || (by_profile && by_filter == SECCOMP_RET_ALLOW));
+    EXPECT_TRUE(by_filter == SECCOMP_RET_USER_NOTIF ||
+                (by_profile && by_filter == SECCOMP_RET_ALLOW));
     return by_profile;
   };
   EXPECT_TRUE(allowed(16, 3, 0));
@@ -233,10 +252,13 @@ TEST(Generate, F31_TheLinesToPasteOpenExactlyWhatWasSeen) {
 }
 
 TEST(Generate, F32_AProfileSaysWhatItWasMadeWithoutUntilThatIsAllowed) {
-  const Generated g = generated({run_of("a", {tuples({{1, 1, 0}, {16, 3, 0}}), seen(SYS_io_uring_setup)})});
-  EXPECT_THAT(serving(g), Contains(Key("io_submit"))) << "what io_uring falls back to was not recorded";
-  EXPECT_THAT(still_left_out(g.profile),
-              ::testing::ElementsAre("io_uring_setup", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)"));
+  const Generated g =
+      generated({run_of("a", {tuples({{1, 1, 0}, {16, 3, 0}}), seen(SYS_io_uring_setup)})});
+  EXPECT_THAT(serving(g), Contains(Key("io_submit")))
+      << "what io_uring falls back to was not recorded";
+  EXPECT_THAT(
+      still_left_out(g.profile),
+      ::testing::ElementsAre("io_uring_setup", "socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE)"));
   Profile half = g.profile;  // as people signed before: the family, and not its type
   half.syscalls[Layer::kServing]["socket"].args[0].one_of = {1, 16};
   half.accept = {{"socket", "getaddrinfo asks", {{0, {}, {16}}}, {}}};
@@ -244,8 +266,9 @@ TEST(Generate, F32_AProfileSaysWhatItWasMadeWithoutUntilThatIsAllowed) {
   Profile whole = g.profile;
   whole.syscalls[Layer::kServing]["socket"].more = {{{0, {}, {16}}, {1, 0xF, {3}}, {2, {}, {0}}}};
   EXPECT_THAT(still_left_out(whole), ::testing::ElementsAre("io_uring_setup"));
-  for (const char* hostile : {"(", ")", "; ; ;", "socket(", "socket()", "socket(AF_NETLINK",
-                              "mount(1, 2, 3, 4, 5, 6, 7)", "socket(AF_NOTHING)", "\x1b[31m", "clone()"}) {
+  for (const char* hostile :
+       {"(", ")", "; ; ;", "socket(", "socket()", "socket(AF_NETLINK", "mount(1, 2, 3, 4, 5, 6, 7)",
+        "socket(AF_NOTHING)", "\x1b[31m", "clone()"}) {
     whole.provenance["leftOut"] = hostile;
     static_cast<void>(still_left_out(whole));
   }
@@ -264,15 +287,15 @@ TEST(Generate, UnknownTypesBesideALeftOutFamilyAreTheUsualOnes) {
 }
 
 TEST(Generate, ASocketThatWasOnlyDangerousIsLeftOutWhole) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_bind), seen(SYS_socket, Origin::kWorkload, {{0, {{38}, false}}})})});
+  const Generated g = generated(
+      {run_of("a", {seen(SYS_bind), seen(SYS_socket, Origin::kWorkload, {{0, {{38}, false}}})})});
   EXPECT_THAT(serving(g), Not(Contains(Key("socket"))));
 }
 
 TEST(Generate, DangerousCallsAreNeverAllowedByLearningAlone) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_bind), seen(SYS_mount), seen(SYS_ptrace), seen(SYS_io_uring_setup),
-                              seen(SYS_unshare), seen(SYS_bpf), seen(SYS_personality)})});
+  const Generated g = generated(
+      {run_of("a", {seen(SYS_bind), seen(SYS_mount), seen(SYS_ptrace), seen(SYS_io_uring_setup),
+                    seen(SYS_unshare), seen(SYS_bpf), seen(SYS_personality)})});
   EXPECT_EQ(g.left_out.size(), 6U);
   for (const LeftOut& left_out : g.left_out)
     EXPECT_THAT(effective_union(g.profile), Not(Contains(Key(left_out.syscall))));
@@ -284,9 +307,11 @@ Run refused_in(Run run, std::vector<ObservedSyscall> refused) {
 }
 
 TEST(Generate, F01_WhatTheOwnFilterRefusedIsListedOverAllRuns) {
-  const auto g = generated({refused_in(run_of("a", {seen(SYS_read)}), {seen(SYS_get_mempolicy)}),
-                            refused_in(run_of("b", {seen(SYS_read)}), {seen(SYS_io_uring_setup), seen(SYS_clone3)})});
-  EXPECT_THAT(g.profile.refused, ::testing::ElementsAre(Key("get_mempolicy"), Key("io_uring_setup")))
+  const auto g = generated(
+      {refused_in(run_of("a", {seen(SYS_read)}), {seen(SYS_get_mempolicy)}),
+       refused_in(run_of("b", {seen(SYS_read)}), {seen(SYS_io_uring_setup), seen(SYS_clone3)})});
+  EXPECT_THAT(g.profile.refused,
+              ::testing::ElementsAre(Key("get_mempolicy"), Key("io_uring_setup")))
       << "clone3 is answered by every profile";
   EXPECT_TRUE(g.profile.accept.empty());
   EXPECT_THAT(serving(g), Not(Contains(Key("io_uring_setup"))));
@@ -295,7 +320,8 @@ TEST(Generate, F01_WhatTheOwnFilterRefusedIsListedOverAllRuns) {
 
 TEST(Generate, F01_OfTheDangerSetOnlyTheValuesThatWereTried) {
   const auto g = generated({refused_in(
-      run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{1}, false}}}), seen(SYS_clone)}),
+      run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{2}, false}}, {1, {{1}, false}}}),
+                   seen(SYS_clone)}),
       {seen(SYS_socket, Origin::kWorkload, {{0, {{40}, false}}}),
        seen(SYS_clone, Origin::kWorkload, {{0, {{0x10000011}, false}}}),
        seen(SYS_unshare, Origin::kWorkload, {{0, {{0x20000}, false}}}),
@@ -308,36 +334,39 @@ TEST(Generate, F01_OfTheDangerSetOnlyTheValuesThatWereTried) {
 }
 
 TEST(Generate, F01_WhatOnlyAnExecSessionTriedOfTheDangerSetIsNotListed) {
-  const auto g = generated({refused_in(run_of("a", {seen(SYS_read)}),
-                                       {seen(SYS_keyctl, Origin::kExec), seen(SYS_quotactl, Origin::kExec)})});
+  const auto g =
+      generated({refused_in(run_of("a", {seen(SYS_read)}),
+                            {seen(SYS_keyctl, Origin::kExec), seen(SYS_quotactl, Origin::kExec)})});
   EXPECT_THAT(g.profile.refused, ::testing::ElementsAre(Key("quotactl")));
   EXPECT_THAT(g.warnings, Contains(HasSubstr("keyctl was refused to exec sessions only")));
 }
 
 TEST(Generate, NamespacesMadeByCloneAreReported) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_clone, Origin::kWorkload, {{0, {{0x1200011, 0x10020011}, false}}})})});
+  const Generated g = generated(
+      {run_of("a", {seen(SYS_clone, Origin::kWorkload, {{0, {{0x1200011, 0x10020011}, false}}})})});
   ASSERT_EQ(g.left_out.size(), 1U);
   EXPECT_EQ(g.left_out[0].what, "clone(CLONE_NEWNS|CLONE_NEWUSER)");
 }
 
 TEST(Generate, OverflowedValuesGiveNoFilterOfHalfTheTruth) {
-  const Generated g = generated({run_of("a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 6}, true}}}),
-                                              seen(SYS_socket, Origin::kWorkload, {{0, {{2}, true}}})})});
+  const Generated g =
+      generated({run_of("a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 6}, true}}}),
+                              seen(SYS_socket, Origin::kWorkload, {{0, {{2}, true}}})})});
   EXPECT_TRUE(serving(g).at("setsockopt").args.empty());
   EXPECT_EQ(serving(g).at("socket").args, (std::vector<ArgFilter>{{0, {}, {1, 2, 10}}}));
   EXPECT_THAT(g.warnings, Contains(HasSubstr("not all families are known")));
 }
 
 TEST(Generate, RubbishInTheUpperHalfOfAnIntIsIgnoredAsTheKernelIgnoresIt) {
-  const Generated g =
-      generated({run_of("a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 0x7fff00000006}, false}}})})});
+  const Generated g = generated({run_of(
+      "a", {seen(SYS_setsockopt, Origin::kWorkload, {{1, {{1, 0x7fff00000006}, false}}})})});
   EXPECT_EQ(serving(g).at("setsockopt").args, (std::vector<ArgFilter>{{1, 0xFFFFFFFF, {1, 6}}}));
 }
 
 TEST(Generate, WhatOnlyExecSessionsDidIsInTheExecLayer) {
-  const Generated g = generated({run_of("a", {seen(SYS_bind), seen(SYS_getpgrp, Origin::kExec),
-                                              seen(SYS_bind, Origin::kExec), seen(SYS_read, Origin::kExec)})});
+  const Generated g =
+      generated({run_of("a", {seen(SYS_bind), seen(SYS_getpgrp, Origin::kExec),
+                              seen(SYS_bind, Origin::kExec), seen(SYS_read, Origin::kExec)})});
   const SyscallSet& exec = g.profile.syscalls.at(Layer::kExec);
   EXPECT_THAT(exec, Contains(Key("getpgrp")));
   EXPECT_THAT(exec, Not(Contains(Key("bind"))));
@@ -369,7 +398,8 @@ TEST(Generate, ASetuidProgramTurnsNoNewPrivilegesOff) {
 TEST(Generate, WhatIsGeneratedReadsBackAndIsTheSameInAnyOrderOfRuns) {
   const profiles::Run a = run_of("a", {seen(SYS_socket, Origin::kWorkload, {{0, {{1}, false}}}),
                                        seen(SYS_prctl, Origin::kWorkload, {{0, {{15}, false}}})});
-  const profiles::Run b = run_of("b", {seen(SYS_openat), seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16}, false}}})});
+  const profiles::Run b =
+      run_of("b", {seen(SYS_openat), seen(SYS_socket, Origin::kWorkload, {{0, {{2, 16}, false}}})});
   const Generated one = generated({a, b});
   const std::string text = write_yaml(one.profile, one.header);
   const auto again = read_profile(text, "web.yaml");
@@ -389,7 +419,9 @@ TEST(Generate, I7_ARecordingCannotPutTextIntoTheFile) {
   EXPECT_FALSE(generate({"../web", "ebpf", {run}}, {}));
 }
 
-TEST(Baselines, DockersDefaultAllows292CallsHere) { EXPECT_EQ(docker_default_unconditional().size(), 292U); }
+TEST(Baselines, DockersDefaultAllows292CallsHere) {
+  EXPECT_EQ(docker_default_unconditional().size(), 292U);
+}
 
 TEST(Generate, F06_AProfileSaysWhichCallsItKnewAndThatIsPartOfItsIdentity) {
   const Generated g = generated({run_of("a", {seen(SYS_read)})});
@@ -421,7 +453,8 @@ TEST(Generate, F26_RunsOfStrangersDoNotBecomeOneProfileUnasked) {
   other_namespace.kubernetes_namespace = "tests";
   other_layers.layers = "b";
   Observations observations{"app", "ebpf", {of("a", cart), of("b", replica), of("c", {})}};
-  EXPECT_TRUE(generate(observations, {})) << "replicas, and a run of an older version, of which nothing is known";
+  EXPECT_TRUE(generate(observations, {}))
+      << "replicas, and a run of an older version, of which nothing is known";
   for (const Source& stranger : {other_image, other_namespace, other_layers}) {
     observations.runs[1] = of("b", stranger);
     const auto refused = generate(observations, {});

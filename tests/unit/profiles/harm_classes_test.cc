@@ -95,7 +95,10 @@ const std::vector<Attack>& attacks() {
       {"a raw socket", "socket", {AF_INET, SOCK_RAW, 1}},
       {"packets", "socket", {AF_PACKET, SOCK_RAW, 0}, kDanger},
       {"ciphers", "socket", {AF_ALG, SOCK_SEQPACKET, 0}, kDanger},
-      {"ciphers, with a stray upper half", "socket", {AF_ALG | kUpperHalf, SOCK_SEQPACKET, 0}, kDanger},
+      {"ciphers, with a stray upper half",
+       "socket",
+       {AF_ALG | kUpperHalf, SOCK_SEQPACKET, 0},
+       kDanger},
       {"netfilter", "socket", {AF_NETLINK, SOCK_RAW, 12}, kDanger},
       {"the hypervisor", "socket", {40, SOCK_STREAM, 0}, kDanger},
       {"a pair of another family", "socketpair", {30, SOCK_STREAM, 0}},
@@ -107,8 +110,12 @@ const std::vector<Attack>& attacks() {
       {"replaces tables of netfilter", "setsockopt", {5, IPPROTO_IP, 64, 0x1000, 64}},
       {"a known number on an unknown level", "setsockopt", {5, 263, SO_REUSEADDR, 0x1000, 4}},
       {"reads tables of netfilter", "getsockopt", {5, IPPROTO_IP, 64, 0x1000, 0x2000}},
-      {"executable memory", "mmap", {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}},
-      {"memory to write to and execute", "mmap", {0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}},
+      {"executable memory",
+       "mmap",
+       {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}},
+      {"memory to write to and execute",
+       "mmap",
+       {0, 4096, 7, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}},
       {"huge pages", "mmap", {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, ~0ULL, 0}},
       {"makes data executable", "mprotect", {0x1000, 4096, PROT_READ | PROT_EXEC}},
       {"makes data executable", "pkey_mprotect", {0x1000, 4096, PROT_EXEC, 0}},
@@ -132,7 +139,10 @@ const std::vector<Attack>& attacks() {
       {"another process", "fork", {}},
       {"another process", "clone", {0x1200011}},
       {"a user namespace", "clone", {CLONE_NEWUSER | 17}, kDanger},
-      {"a user namespace for a thread", "clone", {CLONE_NEWUSER | 0x10000 | 0x100 | 0x800}, kDanger},
+      {"a user namespace for a thread",
+       "clone",
+       {CLONE_NEWUSER | 0x10000 | 0x100 | 0x800},
+       kDanger},
       {"a user namespace, with a stray upper half", "clone", {CLONE_NEWUSER | kUpperHalf}, kDanger},
       {"namespaces behind a pointer", "clone3", {0x1000, 88}},
       {"a namespace", "unshare", {CLONE_NEWUSER}, kDanger},
@@ -147,7 +157,9 @@ const std::vector<Attack>& attacks() {
       {"a program that runs as its owner", "fchmodat", {0xFFFFFF9C, 0x1000, 02755}},
       {"a program that runs as its owner", "fchmodat2", {0xFFFFFF9C, 0x1000, 04755, 0}},
       {"a program that runs as its owner", "open", {0x1000, O_CREAT | O_WRONLY, 04755}},
-      {"a program that runs as its owner", "openat", {0xFFFFFF9C, 0x1000, O_CREAT | O_WRONLY, 04755}},
+      {"a program that runs as its owner",
+       "openat",
+       {0xFFFFFF9C, 0x1000, O_CREAT | O_WRONLY, 04755}},
       {"a nameless one", "openat", {0xFFFFFF9C, 0x1000, 020200000 | O_WRONLY, 04755}},
       {"a program that runs as its owner", "creat", {0x1000, 04755}},
       {"a program that runs as its owner", "mknod", {0x1000, S_IFREG | 04755, 0}},
@@ -185,8 +197,10 @@ const std::vector<Attack>& attacks() {
 TEST(HarmClasses, FirstStepsOfAnAttackAreReachOrDanger) {
   for (const Attack& attack : attacks()) {
     KnownArguments arguments;
-    for (std::size_t i = 0; i < 6; ++i) arguments.at(i) = i < attack.arguments.size() ? attack.arguments[i] : 0;
-    EXPECT_EQ(class_of(attack.call, arguments, kCaller), attack.harm) << attack.what << ": " << attack.call;
+    for (std::size_t i = 0; i < 6; ++i)
+      arguments.at(i) = i < attack.arguments.size() ? attack.arguments[i] : 0;
+    EXPECT_EQ(class_of(attack.call, arguments, kCaller), attack.harm)
+        << attack.what << ": " << attack.call;
     // Whoever does not know the caller's own numbers must not be milder.
     EXPECT_EQ(class_of(attack.call, arguments), attack.harm) << attack.what << ": " << attack.call;
     EXPECT_GE(class_of(attack.call, {}), kReach) << attack.what << ": " << attack.call;
@@ -206,7 +220,9 @@ TEST(HarmClasses, WhatProgramsDoInAnotherExerciseIsSelfOrHeld) {
   EXPECT_EQ(of("prctl", {0x53564d41, 0, 0x1000, 4096, 0x2000}), kSelf);
   EXPECT_EQ(of("prctl", {4, 0}), kSelf);
   EXPECT_EQ(of("mmap", {0, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}), kSelf);
-  EXPECT_EQ(of("mmap", {0, 4096, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, 0xFFFFFFFF, 0}), kSelf);
+  EXPECT_EQ(of("mmap", {0, 4096, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK,
+                        0xFFFFFFFF, 0}),
+            kSelf);
   EXPECT_EQ(of("mmap", {0, 4096, 3, MAP_SHARED, 5, 0}), kHeld);
   EXPECT_EQ(of("mprotect", {0x1000, 4096, 3}), kSelf);
   EXPECT_EQ(of("madvise", {0x1000, 4096, 4}), kSelf);
@@ -229,7 +245,8 @@ TEST(HarmClasses, WhatProgramsDoInAnotherExerciseIsSelfOrHeld) {
   EXPECT_EQ(of("getxattr", {0x1000, 0x2000, 0, 0}), kHeld);
   EXPECT_EQ(of("inotify_add_watch", {3, 0x1000, 2}), kHeld);
   EXPECT_EQ(of("openat", {0xFFFFFF9C, 0x1000, O_CREAT | O_RDWR | O_TRUNC, 0644}), kHeld);
-  EXPECT_EQ(of("openat", {0xFFFFFF9C, 0x1000, 0, 0x7F0012345E55}), kHeld);  // no O_CREAT: the mode is what lay there
+  EXPECT_EQ(of("openat", {0xFFFFFF9C, 0x1000, 0, 0x7F0012345E55}),
+            kHeld);  // no O_CREAT: the mode is what lay there
   EXPECT_EQ(of("mknodat", {3, 0x1000, S_IFIFO | 0600, 0}), kHeld);
   EXPECT_EQ(of("sendto", {5, 0x1000, 20, MSG_NOSIGNAL, 0, 0}), kHeld);
   EXPECT_EQ(of("recvfrom", {5, 0x1000, 20, MSG_PEEK, 0x2000, 0x3000}), kHeld);
@@ -306,7 +323,8 @@ TEST(HarmClasses, EveryCallHasOneClass) {
   }
 }
 
-// What it holds must be what people see of it (docs/threat-model.md, profile-format.md), and what supervise denies.
+// What it holds must be what people see of it (docs/threat-model.md, profile-format.md), and what
+// supervise denies.
 TEST(HarmClasses, TheDangerSetIsClassDanger) {
   for (const std::string_view name : {"add_key",
                                       "bpf",
@@ -347,9 +365,10 @@ TEST(HarmClasses, TheDangerSetIsClassDanger) {
   EXPECT_EQ(dangerous_calls().size(), 33U);
   std::set<std::string> values;
   for (const DangerousValue& value : dangerous_values())
-    values.insert(std::string(value.syscall) + " " + std::to_string(value.index) + " " + std::to_string(value.value));
-  EXPECT_EQ(values, (std::set<std::string>{"prctl 0 22", "prctl 0 35", "socket 0 16", "socket 0 17", "socket 0 38",
-                                           "socket 0 40"}));
+    values.insert(std::string(value.syscall) + " " + std::to_string(value.index) + " " +
+                  std::to_string(value.value));
+  EXPECT_EQ(values, (std::set<std::string>{"prctl 0 22", "prctl 0 35", "socket 0 16", "socket 0 17",
+                                           "socket 0 38", "socket 0 40"}));
   for (const HarmCall& call : harm_calls()) {
     for (const HarmValue& value : call.values) {
       if (value.harm != kDanger) continue;
@@ -365,11 +384,12 @@ TEST(HarmClasses, TheDangerSetIsClassDanger) {
 TEST(HarmClasses, WhatDockersDefaultDoesIsWhatTheListSays) {
   const auto& allowed = docker_default_unconditional();
   // By architecture and by kernel, not by container.
-  const std::set<std::string_view> besides = {"arch_prctl", "modify_ldt", "ptrace", "process_vm_readv",
-                                              "process_vm_writev"};
+  const std::set<std::string_view> besides = {"arch_prctl", "modify_ldt", "ptrace",
+                                              "process_vm_readv", "process_vm_writev"};
   // Those that this libseccomp may not know.
-  const std::set<std::string_view> newer = {"uretprobe",  "statmount",  "listmount",   "mseal",
-                                            "setxattrat", "getxattrat", "listxattrat", "removexattrat"};
+  const std::set<std::string_view> newer = {"uretprobe",   "statmount",    "listmount",
+                                            "mseal",       "setxattrat",   "getxattrat",
+                                            "listxattrat", "removexattrat"};
   for (const HarmCall& call : harm_calls()) {
     const bool listed = std::find(allowed.begin(), allowed.end(), call.name) != allowed.end() ||
                         besides.contains(call.name) || newer.contains(call.name);
@@ -394,7 +414,8 @@ TEST(HarmClasses, WhatIsBelowReachIsAllowedByDockersDefault) {
   }
 }
 
-// The list is what a reviewer reads: whoever changes it changes tests/golden/harm_holes.txt, and is asked why.
+// The list is what a reviewer reads: whoever changes it changes tests/golden/harm_holes.txt, and is
+// asked why.
 TEST(HarmClasses, WhatNamesAHoleBelowReachIsTheReviewedList) {
   std::string holes;
   for (const HarmCall& call : harm_calls()) {
@@ -438,13 +459,15 @@ TEST(HarmClasses, WhatAFilterGetsIsNeverWiderThanTheClass) {
   EXPECT_EQ(alternatives_at_most(*find_harm_call("getpid"), kSelf).size(), 1U);
   EXPECT_TRUE(alternatives_at_most(*find_harm_call("getpid"), kSelf).front().empty());
   EXPECT_TRUE(alternatives_at_most(*find_harm_call("fsync"), kSelf).empty());
-  EXPECT_TRUE(alternatives_at_most(*find_harm_call("tgkill"), kSelf).empty());  // whose number it is, only we can tell
+  EXPECT_TRUE(alternatives_at_most(*find_harm_call("tgkill"), kSelf)
+                  .empty());  // whose number it is, only we can tell
   const auto kill = alternatives_at_most(*find_harm_call("kill"), kHeld);
   ASSERT_EQ(kill.size(), 1U);
   EXPECT_EQ(kill.front(), (std::vector<ArgFilter>{{0, std::nullopt, {0}}}));
   EXPECT_TRUE(alternatives_at_most(*find_harm_call("execve"), kHeld).empty());
   EXPECT_EQ(alternatives_at_most(*find_harm_call("execve"), kReach).size(), 1U);
-  EXPECT_TRUE(alternatives_at_most(*find_harm_call("socket"), kReach).empty());  // all but four values cannot be said
+  EXPECT_TRUE(alternatives_at_most(*find_harm_call("socket"), kReach)
+                  .empty());  // all but four values cannot be said
 }
 
 }  // namespace

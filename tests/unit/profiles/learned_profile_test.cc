@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was learned and is enforced on the same behaviour gives no violation; and what nobody did does not run.
+// What was learned and is enforced on the same behaviour gives no violation; and what nobody did
+// does not run.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/seccomp.h>
@@ -42,9 +43,11 @@ Call random_call(std::mt19937& random) {
   }
   const auto& known = oci::known_syscalls();
   while (true) {
-    const auto& [name, nr] = *std::next(known.begin(), static_cast<std::ptrdiff_t>(random() % known.size()));
-    const bool watched = std::any_of(kWatchedArguments.begin(), kWatchedArguments.end(),
-                                     [&, called = name](const WatchedArgument& w) { return w.syscall == called; });
+    const auto& [name, nr] =
+        *std::next(known.begin(), static_cast<std::ptrdiff_t>(random() % known.size()));
+    const bool watched =
+        std::any_of(kWatchedArguments.begin(), kWatchedArguments.end(),
+                    [&, called = name](const WatchedArgument& w) { return w.syscall == called; });
     if (!watched) return {nr, {random(), random(), random()}};
   }
 }
@@ -62,7 +65,8 @@ Observations observe(const std::vector<std::vector<Call>>& runs) {
       for (const WatchedArgument& watched : kWatchedArguments) {
         if (oci::find_syscall(watched.syscall) != call.nr) continue;
         ArgumentValues& values = observed.arguments[watched.index];
-        if (values.values.size() >= kMaxArgumentValues && !values.values.contains(call.args.at(watched.index))) {
+        if (values.values.size() >= kMaxArgumentValues &&
+            !values.values.contains(call.args.at(watched.index))) {
           values.overflowed = true;
         } else {
           values.values.insert(call.args.at(watched.index));
@@ -78,20 +82,24 @@ Observations observe(const std::vector<std::vector<Call>>& runs) {
 bool holds(const node::v1::ArgCondition& condition, const Call& call) {
   const std::uint64_t value = call.args.at(condition.index());
   if (condition.op() == node::v1::ArgCondition::EQ) return value == condition.value();
-  return condition.op() == node::v1::ArgCondition::MASKED_EQ && (value & condition.value()) == condition.value_two();
+  return condition.op() == node::v1::ArgCondition::MASKED_EQ &&
+         (value & condition.value()) == condition.value_two();
 }
 
-// The table's own word: what a supervisor answers to a call that the filter notifies, because its conditions are too
-// many.
+// The table's own word: what a supervisor answers to a call that the filter notifies, because its
+// conditions are too many.
 bool table_allows(const node::v1::CompiledProfile& compiled, const Call& call) {
   constexpr std::uint32_t kServing = 1U << 2U;
   return std::any_of(compiled.syscalls().begin(), compiled.syscalls().end(), [&](const auto& rule) {
-    if (rule.nr() != static_cast<std::uint32_t>(call.nr) || (rule.layers() & kServing) == 0) return false;
+    if (rule.nr() != static_cast<std::uint32_t>(call.nr) || (rule.layers() & kServing) == 0)
+      return false;
     return rule.alternatives().empty() ||
-           std::any_of(rule.alternatives().begin(), rule.alternatives().end(), [&](const auto& alternative) {
-             return std::all_of(alternative.conditions().begin(), alternative.conditions().end(),
-                                [&](const auto& condition) { return holds(condition, call); });
-           });
+           std::any_of(rule.alternatives().begin(), rule.alternatives().end(),
+                       [&](const auto& alternative) {
+                         return std::all_of(
+                             alternative.conditions().begin(), alternative.conditions().end(),
+                             [&](const auto& condition) { return holds(condition, call); });
+                       });
   });
 }
 
@@ -111,7 +119,8 @@ TEST(LearnedProfile, GivesNoViolationOnWhatWasRecorded) {
     const auto generated = generate(observe(runs), {});
     ASSERT_TRUE(generated) << generated.error().message;
     // By way of the file, as a person applies it.
-    const auto profile = read_profile(write_yaml(generated->profile, generated->header), "web.yaml");
+    const auto profile =
+        read_profile(write_yaml(generated->profile, generated->header), "web.yaml");
     ASSERT_TRUE(profile) << profile.error().message;
     const auto seccomp = compile_to_oci(*profile, Supervision::kSupervised);
     ASSERT_TRUE(seccomp) << seccomp.error().message;
@@ -122,11 +131,14 @@ TEST(LearnedProfile, GivesNoViolationOnWhatWasRecorded) {
     for (const auto& calls : runs) {
       for (const Call& call : calls) {
         if (is_decided_elsewhere(call)) continue;
-        const std::string what = oci::find_syscall_name(call.nr).value_or("?") + "(" + std::to_string(call.args[0]) +
-                                 ", " + std::to_string(call.args[1]) + ")";
+        const std::string what = oci::find_syscall_name(call.nr).value_or("?") + "(" +
+                                 std::to_string(call.args[0]) + ", " +
+                                 std::to_string(call.args[1]) + ")";
         EXPECT_TRUE(table_allows(*compiled, call)) << what;
         const std::uint32_t answer = filter->evaluate(call.nr, call.args);
-        EXPECT_TRUE(answer == SECCOMP_RET_ALLOW || (answer == SECCOMP_RET_USER_NOTIF && call.nr == SYS_socket)) << what;
+        EXPECT_TRUE(answer == SECCOMP_RET_ALLOW ||
+                    (answer == SECCOMP_RET_USER_NOTIF && call.nr == SYS_socket))
+            << what;
       }
     }
     for (const std::string_view name : dangerous_calls()) {
@@ -152,12 +164,14 @@ TEST(Explain, SaysWhereACallIsAllowedAndWhoElseAllowsIt) {
             "futex is allowed at any time.\n"
             "  serving: any arguments (listed in serving, baseline ward-baseline)\n"
             "  Docker's default: any arguments\n");
-  EXPECT_EQ(format_explanation(*explain(profile, "mount")),
-            "mount is not allowed: the workload is met with quarantine, an exec session with deny.\n"
-            "  danger set: mount\n"
-            "  Docker's default: not allowed\n");
+  EXPECT_EQ(
+      format_explanation(*explain(profile, "mount")),
+      "mount is not allowed: the workload is met with quarantine, an exec session with deny.\n"
+      "  danger set: mount\n"
+      "  Docker's default: not allowed\n");
   EXPECT_THAT(format_explanation(*explain(profile, "clone3")), HasSubstr("answered ENOSYS"));
-  EXPECT_EQ(explain(profile, "mountt").error().message, "unknown syscall 'mountt' (did you mean 'mount'?)");
+  EXPECT_EQ(explain(profile, "mountt").error().message,
+            "unknown syscall 'mountt' (did you mean 'mount'?)");
 }
 
 }  // namespace

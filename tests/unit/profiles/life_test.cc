@@ -32,7 +32,11 @@ Run lived(std::vector<SeenSignal> signals, int wait_status = 0) {
   run.id = "a";
   run.syscalls.push_back({SYS_read, Origin::kWorkload, 10, 0, 100, {}});
   run.ended_wall_ns = 1;
-  run.life = Life{std::move(signals), false, 0, {SIGHUP, SIGQUIT, SIGTERM}, ProcessEnd{wait_status, 60 * kSecond_ns}};
+  run.life = Life{std::move(signals),
+                  false,
+                  0,
+                  {SIGHUP, SIGQUIT, SIGTERM},
+                  ProcessEnd{wait_status, 60 * kSecond_ns}};
   return run;
 }
 
@@ -49,7 +53,8 @@ std::vector<std::string> names(const std::vector<LifeEvent>& events) {
 
 TEST(Life, F24_AStopIsByTheLastSignalThatWasSentOrByTheDefaultActionOfOne) {
   EXPECT_EQ(stop_text(lived({})), "by itself");
-  EXPECT_EQ(stop_text(lived({sent(SIGQUIT, 60 * kSecond_ns - 12'000'000)})), "by QUIT, 12 ms after it");
+  EXPECT_EQ(stop_text(lived({sent(SIGQUIT, 60 * kSecond_ns - 12'000'000)})),
+            "by QUIT, 12 ms after it");
   EXPECT_EQ(stop_text(lived({sent(SIGHUP, 20 * kSecond_ns), sent(SIGTERM, 40 * kSecond_ns)})),
             "by TERM, 20 s after it");
   EXPECT_EQ(stop_text(lived({sent(SIGWINCH, 59 * kSecond_ns)})), "by WINCH, 1000 ms after it");
@@ -65,10 +70,13 @@ TEST(Life, F24_AReloadLongAgoIsNoStop) {
 TEST(Life, F24_WhatComesFromWithinOrIsIgnoredStopsNothing) {
   EXPECT_EQ(stop_text(lived({sent(SIGTERM, 59 * kSecond_ns, Sender::kWorkload)})), "by itself");
   EXPECT_EQ(stop_text(lived({sent(SIGCHLD, 59 * kSecond_ns, Sender::kKernel)})), "by itself");
-  EXPECT_EQ(stop_text(lived({sent(SIGINT, 59 * kSecond_ns, Sender::kKernel)})), "by INT, 1000 ms after it")
+  EXPECT_EQ(stop_text(lived({sent(SIGINT, 59 * kSecond_ns, Sender::kKernel)})),
+            "by INT, 1000 ms after it")
       << "a terminal's key";
-  EXPECT_EQ(stop_text(lived({{SIGTERM, Receiver::kFirst, Sender::kOutside, 0, 2, 0}})), "by itself");
-  EXPECT_EQ(stop_text(lived({{SIGTERM, Receiver::kOther, Sender::kOutside, 1, 0, kSecond_ns}})), "by itself");
+  EXPECT_EQ(stop_text(lived({{SIGTERM, Receiver::kFirst, Sender::kOutside, 0, 2, 0}})),
+            "by itself");
+  EXPECT_EQ(stop_text(lived({{SIGTERM, Receiver::kOther, Sender::kOutside, 1, 0, kSecond_ns}})),
+            "by itself");
 }
 
 TEST(Life, F24_ARunThatGoesOnOrWasNotSeenToEndHasNoStop) {
@@ -87,8 +95,8 @@ TEST(Life, F24_TermAndQuitAreDifferentStopsAndWhatNeverCameIsNamed) {
   runs.push_back(lived({sent(SIGHUP, kSecond_ns), sent(SIGTERM, 59 * kSecond_ns)}, 15));
   runs.back().life->exec_sessions = 2;
   const LifeReport both = life_report(runs);
-  EXPECT_THAT(names(both.seen),
-              ElementsAre("start", "exec", "exit 0", "exit 143", "signal HUP", "stop by QUIT", "stop by TERM"));
+  EXPECT_THAT(names(both.seen), ElementsAre("start", "exec", "exit 0", "exit 143", "signal HUP",
+                                            "stop by QUIT", "stop by TERM"));
   EXPECT_THAT(both.missing, IsEmpty());
 }
 
@@ -119,8 +127,9 @@ TEST(Life, F24_GenerateNamesWhatWasNeverSeen) {
   const Observations observations{"web", "ebpf", {lived({sent(SIGQUIT, 59 * kSecond_ns)})}};
   const auto generated = generate(observations, {});
   ASSERT_TRUE(generated) << generated.error().message;
-  EXPECT_THAT(generated->warnings, Contains(HasSubstr("never seen of this workload's life: exec, stop by TERM, signal "
-                                                      "HUP (seen: start (1 time), exit 0 (1 time), stop by QUIT")));
+  EXPECT_THAT(generated->warnings,
+              Contains(HasSubstr("never seen of this workload's life: exec, stop by TERM, signal "
+                                 "HUP (seen: start (1 time), exit 0 (1 time), stop by QUIT")));
   EXPECT_EQ(generated->profile.provenance.at("neverSeen"), "exec, stop by TERM, signal HUP");
   EXPECT_EQ(coverage(observations).life.missing.size(), 3U);
 }
@@ -143,7 +152,8 @@ TEST(Unlearnable, F07_TheExecutablesOfAForeignAbiAreNamed) {
             "14 calls went through a foreign ABI (int 0x80, x32), of /opt/a32\\x0a, /opt/b32");
   const auto generated = generate({"web", "ebpf", {run}}, {});
   ASSERT_TRUE(generated);
-  EXPECT_THAT(generated->warnings, Contains(HasSubstr("of /opt/a32\\x0a, /opt/b32: these end the process")));
+  EXPECT_THAT(generated->warnings,
+              Contains(HasSubstr("of /opt/a32\\x0a, /opt/b32: these end the process")));
 }
 
 TEST(Unlearnable, F06_NumbersWithoutANameAreToldWhetherTheyRanOrNot) {

@@ -33,7 +33,8 @@ Profile random_profile(std::mt19937& random) {
         if (pick(2) == 0) continue;
         ArgFilter filter{index, std::nullopt, {}};
         if (pick(3) == 0) filter.mask = pick(2) == 0 ? 0xF : 0x3;
-        for (int i = 0; i <= pick(3); ++i) filter.one_of.push_back(static_cast<std::uint64_t>(pick(4)));
+        for (int i = 0; i <= pick(3); ++i)
+          filter.one_of.push_back(static_cast<std::uint64_t>(pick(4)));
         entry.args.push_back(filter);
       }
       profile.syscalls[layer][name] = entry;
@@ -42,7 +43,8 @@ Profile random_profile(std::mt19937& random) {
   for (const char* name : {"CAP_CHOWN", "CAP_KILL", "CAP_SETUID"}) {
     if (pick(2) == 0) profile.capabilities.emplace_back(name);
   }
-  if (pick(2) == 0) profile.accept.push_back({"mount", pick(2) == 0 ? "reason one" : "reason two", {}});
+  if (pick(2) == 0)
+    profile.accept.push_back({"mount", pick(2) == 0 ? "reason one" : "reason two", {}});
   profile.on_workload.action = static_cast<Action>(pick(4));
   return normalize(profile);
 }
@@ -50,7 +52,8 @@ Profile random_profile(std::mt19937& random) {
 TEST(Merge, IsIdempotentCommutativeAndAssociative) {
   std::mt19937 random(1);  // NOLINT: the same profiles in every run
   for (int i = 0; i < 300; ++i) {
-    const Profile a = random_profile(random), b = random_profile(random), c = random_profile(random);
+    const Profile a = random_profile(random), b = random_profile(random),
+                  c = random_profile(random);
     EXPECT_EQ(merge(a, a), a);
     EXPECT_EQ(merge(a, b), merge(b, a));
     EXPECT_EQ(merge(merge(a, b), c), merge(a, merge(b, c)));
@@ -68,8 +71,8 @@ TEST(Merge, NeverTakesAnythingAway) {
 }
 
 TEST(Merge, FiltersAreUnitedAndACallWithoutFilterWins) {
-  const SyscallEntry unix_only{"socket", {{0, {}, {1}}}}, inet_stream{"socket", {{0, {}, {2}}, {1, 0xF, {1}}}},
-      any{"socket", {}};
+  const SyscallEntry unix_only{"socket", {{0, {}, {1}}}},
+      inet_stream{"socket", {{0, {}, {2}}, {1, 0xF, {1}}}}, any{"socket", {}};
   EXPECT_EQ(merge(unix_only, inet_stream).args, (std::vector<ArgFilter>{{0, {}, {1, 2}}}));
   EXPECT_THAT(merge(unix_only, any).args, IsEmpty());
 }
@@ -93,13 +96,15 @@ TEST(Diff, SaysWhatIsWiderAndWhatIsNarrowerWithArguments) {
   b.on_workload.action = Action::kDeny;
   const ProfileDiff d = diff(a, b);
   EXPECT_TRUE(d.widens());
-  EXPECT_EQ(format_diff(d),
-            "+ serving socket: argument 0 is AF_UNIX or AF_INET -> argument 0 is AF_INET or AF_ALG  (danger set)\n"
-            "+ boot mount: not allowed -> any arguments  (danger set)\n"
-            "- serving bind: any arguments -> not allowed\n"
-            "- serving socket: argument 0 is AF_UNIX or AF_INET -> argument 0 is AF_INET or AF_ALG\n"
-            "+ CAP_CHOWN\n"
-            "~ onViolation.workload: quarantine -> deny\n");
+  EXPECT_EQ(
+      format_diff(d),
+      "+ serving socket: argument 0 is AF_UNIX or AF_INET -> argument 0 is AF_INET or AF_ALG  "
+      "(danger set)\n"
+      "+ boot mount: not allowed -> any arguments  (danger set)\n"
+      "- serving bind: any arguments -> not allowed\n"
+      "- serving socket: argument 0 is AF_UNIX or AF_INET -> argument 0 is AF_INET or AF_ALG\n"
+      "+ CAP_CHOWN\n"
+      "~ onViolation.workload: quarantine -> deny\n");
 }
 
 TEST(Merge, F06_TheUnionKnowsWhatBothKnew) {
@@ -109,7 +114,8 @@ TEST(Merge, F06_TheUnionKnowsWhatBothKnew) {
   EXPECT_EQ(merge(a, b).knows, a.knows);
   EXPECT_EQ(merge(b, a).knows, a.knows);
   EXPECT_EQ(merge(all, b).knows, b.knows);
-  EXPECT_EQ(format_diff(diff(a, b)), "~ knows: set_mempolicy_home_node (450) -> futex_requeue (456)\n");
+  EXPECT_EQ(format_diff(diff(a, b)),
+            "~ knows: set_mempolicy_home_node (450) -> futex_requeue (456)\n");
 }
 
 TEST(Covers, AMaskIsWiderThanTheValuesItAdmits) {

@@ -13,7 +13,8 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string policy(const std::string& rules) {
-  return "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node}\nspec:\n  rules:\n" + rules;
+  return "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node}\nspec:\n  rules:\n" +
+         rules;
 }
 
 std::string error_of(const std::string& text) {
@@ -23,7 +24,8 @@ std::string error_of(const std::string& text) {
 
 std::vector<std::string> warnings_of(const std::string& rule) {
   std::vector<std::string> out;
-  for (const Finding& f : validate(read_policy(policy("    - {" + rule + "}\n"), "p.yaml").value())) {
+  for (const Finding& f :
+       validate(read_policy(policy("    - {" + rule + "}\n"), "p.yaml").value())) {
     if (f.severity == Finding::Severity::kWarning) out.push_back(f.subject);
   }
   return out;
@@ -31,14 +33,16 @@ std::vector<std::string> warnings_of(const std::string& rule) {
 
 TEST(ReadPolicy, MetadataOfEveryKindMayHaveLabelsAndAnnotations) {
   const std::string notes = "labels: {team: shop, tier: '1'}, annotations: {why: 'a: b'}";
-  EXPECT_TRUE(read_policy("apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node, " + notes +
-                              "}\nspec: {rules: [{match: {pods: [a]}, mode: 'off'}]}\n",
+  EXPECT_TRUE(read_policy("apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node, " +
+                              notes + "}\nspec: {rules: [{match: {pods: [a]}, mode: 'off'}]}\n",
                           "p.yaml"));
-  const std::string plain = "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: web, version: 7";
+  const std::string plain =
+      "apiVersion: ward.dev/v1alpha1\nkind: Profile\nmetadata: {name: web, version: 7";
   const std::string spec = "}\nspec: {syscalls: {serving: [read]}}\n";
   const auto with = read_profile(plain + ", " + notes + spec, "w.yaml");
   ASSERT_TRUE(with) << with.error().message;
-  EXPECT_EQ(digest(*with), digest(*read_profile(plain + spec, "w.yaml"))) << "no part of the identity";
+  EXPECT_EQ(digest(*with), digest(*read_profile(plain + spec, "w.yaml")))
+      << "no part of the identity";
   EXPECT_THAT(read_profile(plain + ", labels: {a: [b]}" + spec, "w.yaml").error().message,
               HasSubstr("w.yaml:3:47: metadata.labels.a must be a text"));
 }
@@ -69,13 +73,15 @@ TEST(ReadPolicy, ReadsEveryField) {
 TEST(ReadPolicy, I10_SpecialContainersAreLeftAloneUnlessNamed) {
   const auto read = read_policy(policy("    - {mode: enforce, profile: web}\n"), "p.yaml");
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_FALSE(read->rules[0].selector.include_sandboxes || read->rules[0].selector.include_privileged ||
+  EXPECT_FALSE(read->rules[0].selector.include_sandboxes ||
+               read->rules[0].selector.include_privileged ||
                read->rules[0].selector.include_kube_system);
 }
 
 TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
   EXPECT_EQ(error_of(policy("    - {mode: enforced, profile: web}\n")),
-            "p.yaml:6:14: mode cannot be 'enforced': it is one of off, learn, supervise or enforce (did you mean "
+            "p.yaml:6:14: mode cannot be 'enforced': it is one of off, learn, supervise or enforce "
+            "(did you mean "
             "'enforce'?)");
   EXPECT_EQ(error_of(policy("    - {mode: enforce}\n")),
             "p.yaml:6:7: mode enforce needs 'profile', such as profile: '{container}'");
@@ -83,8 +89,10 @@ TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
               HasSubstr("p.yaml:6:30: mode learn uses no profile"));
   EXPECT_EQ(error_of(policy("    - {mode: enforce, profile: '{image}'}\n")),
             "p.yaml:6:32: '{image}' is not a placeholder: use {container}, {pod} or {namespace}");
-  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: ../x}\n")), HasSubstr("is not a name"));
-  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: '{container'}\n")), HasSubstr("is not a placeholder"));
+  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: ../x}\n")),
+              HasSubstr("is not a name"));
+  EXPECT_THAT(error_of(policy("    - {mode: enforce, profile: '{container'}\n")),
+              HasSubstr("is not a placeholder"));
   EXPECT_THAT(error_of(policy("    - {mode: off, match: {containers: []}}\n")),
               HasSubstr("containers is empty: remove it to match everything"));
   EXPECT_THAT(error_of(policy("    - {mode: off, match: {container: [a]}}\n")),
@@ -98,11 +106,13 @@ TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
 
 TEST(ReadPolicy, I9_HostileTextIsRefusedWithItsPlace) {
   for (const std::string& text :
-       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3), std::string("kind: &x a\n"),
-        std::string("kind: *x\n"), std::string("kind: !!str a\n"), std::string("kind: a\nkind: a\n"),
-        std::string("kind: a\n---\nkind: b\n"), std::string(60'000, '['), "# " + std::string(kMaxYamlBytes, 'x') + "\n",
+       {std::string(" \n"), std::string("kind: \xff\n"), std::string("a\0b", 3),
+        std::string("kind: &x a\n"), std::string("kind: *x\n"), std::string("kind: !!str a\n"),
+        std::string("kind: a\nkind: a\n"), std::string("kind: a\n---\nkind: b\n"),
+        std::string(60'000, '['), "# " + std::string(kMaxYamlBytes, 'x') + "\n",
         std::string("- a\n"), std::string("unknown: 1\n"), std::string("kind: [1\n")}) {
-    EXPECT_THAT(error_of(text), testing::ContainsRegex("^p\\.yaml:[0-9]+:[0-9]+: ")) << text.substr(0, 40);
+    EXPECT_THAT(error_of(text), testing::ContainsRegex("^p\\.yaml:[0-9]+:[0-9]+: "))
+        << text.substr(0, 40);
   }
 }
 
@@ -117,14 +127,18 @@ TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {
 
 TEST(ReadPolicy, H09_TwoValuesThatCouldRunIntoEachOtherAreRefused) {
   const auto of = [](const std::string& text) {
-    return error_of(policy("    - {mode: enforce, profile: '" + text + "', match: {kubernetesNamespaces: [shop]}}\n"));
+    return error_of(policy("    - {mode: enforce, profile: '" + text +
+                           "', match: {kubernetesNamespaces: [shop]}}\n"));
   };
-  for (const char* bad : {"{namespace}-{pod}", "{namespace}{pod}", "{pod}.{container}", "a_{namespace}-{pod}_b",
-                          "{namespace}_{pod}-{container}", "{pod}x{namespace}"}) {
-    EXPECT_THAT(of(bad), HasSubstr("p.yaml:6:32: '" + std::string(bad) + "' would give different containers one name"));
+  for (const char* bad :
+       {"{namespace}-{pod}", "{namespace}{pod}", "{pod}.{container}", "a_{namespace}-{pod}_b",
+        "{namespace}_{pod}-{container}", "{pod}x{namespace}"}) {
+    EXPECT_THAT(of(bad), HasSubstr("p.yaml:6:32: '" + std::string(bad) +
+                                   "' would give different containers one name"));
   }
-  for (const char* good : {"{namespace}_{pod}", "x-{namespace}-_-{pod}", "{namespace}_{pod}_{container}", "{pod}-{pod}",
-                           "{container}", "web-{container}-1"}) {
+  for (const char* good :
+       {"{namespace}_{pod}", "x-{namespace}-_-{pod}", "{namespace}_{pod}_{container}",
+        "{pod}-{pod}", "{container}", "web-{container}-1"}) {
     EXPECT_EQ(of(good), "accepted") << good;
   }
 }
@@ -133,16 +147,25 @@ TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
   using Subjects = std::vector<std::string>;
   const Subjects profile = {"rules.0.profile"}, workload = {"rules.0.workload"}, none;
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}'"), profile);
-  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {kubernetesNamespaces: ['shop-*']}"), profile);
-  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: [k8s.io, moby]}"), profile);
-  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: ['k8s*']}"), profile);
+  EXPECT_EQ(
+      warnings_of("mode: enforce, profile: '{pod}', match: {kubernetesNamespaces: ['shop-*']}"),
+      profile);
+  EXPECT_EQ(
+      warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: [k8s.io, moby]}"),
+      profile);
+  EXPECT_EQ(warnings_of("mode: enforce, profile: '{pod}', match: {containerdNamespaces: ['k8s*']}"),
+            profile);
   EXPECT_EQ(warnings_of("mode: enforce, profile: web, workload: '{container}'"), workload);
   EXPECT_EQ(warnings_of("mode: learn"), none) << "F26: each has recordings of its own";
   EXPECT_EQ(warnings_of("mode: enforce, profile: web, missing: learn"), none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: web"), none);
-  EXPECT_EQ(warnings_of("mode: enforce, profile: '{container}', match: {kubernetesNamespaces: [shop, web]}"), none);
+  EXPECT_EQ(
+      warnings_of(
+          "mode: enforce, profile: '{container}', match: {kubernetesNamespaces: [shop, web]}"),
+      none);
   EXPECT_EQ(warnings_of("mode: enforce, profile: '{namespace}_{container}'"), none);
-  EXPECT_EQ(warnings_of("mode: learn, match: {containerdNamespaces: [default]}"), none) << "no pod comes there";
+  EXPECT_EQ(warnings_of("mode: learn, match: {containerdNamespaces: [default]}"), none)
+      << "no pod comes there";
   EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], images: [web]}"),
               testing::ElementsAre("rules.0.match.images"))
       << "nor is there an image that is known";
@@ -152,30 +175,40 @@ TEST(ReadPolicy, H09_ATenantsChoiceOfTheProfileIsWarnedOfUnlessTheRulePinsIt) {
 // Each of these was taken, and its rule never matched: what it was to govern ran free.
 TEST(ReadPolicy, F25_APatternThatCanNeverMatchIsRefusedWhereItStands) {
   const std::pair<const char*, const char*> dead[] = {
-      {"containers: [\"web-?\"]", "no regular expression"}, {"containers: [\"^an-.*$\"]", "no regular expression"},
-      {"containers: [\"!web*\"]", "cannot exclude"},        {"containers: [\"(a|b)\"]", "several entries of the list"},
-      {"pods: [\"web-[0-9]\"]", "no regular expression"},   {"images: [\"nginx:1.2+\"]", "no regular expression"},
-      {"kubernetesNamespaces: [Shop]", "lower case"},       {"pods: [\"a, b\"]", "several entries of the list"},
-      {"containerdNamespaces: [\"k8s io\"]", "only '*'"},   {"images: [\"{nginx,redis}:*\"]", "several entries"}};
+      {"containers: [\"web-?\"]", "no regular expression"},
+      {"containers: [\"^an-.*$\"]", "no regular expression"},
+      {"containers: [\"!web*\"]", "cannot exclude"},
+      {"containers: [\"(a|b)\"]", "several entries of the list"},
+      {"pods: [\"web-[0-9]\"]", "no regular expression"},
+      {"images: [\"nginx:1.2+\"]", "no regular expression"},
+      {"kubernetesNamespaces: [Shop]", "lower case"},
+      {"pods: [\"a, b\"]", "several entries of the list"},
+      {"containerdNamespaces: [\"k8s io\"]", "only '*'"},
+      {"images: [\"{nginx,redis}:*\"]", "several entries"}};
   for (const auto& [match, hint] : dead) {
-    const std::string error = error_of(policy(std::string("    - {mode: learn, match: {") + match + "}}\n"));
+    const std::string error =
+        error_of(policy(std::string("    - {mode: learn, match: {") + match + "}}\n"));
     EXPECT_THAT(error, testing::HasSubstr("never matches")) << match;
     EXPECT_THAT(error, testing::HasSubstr(hint)) << match;
   }
   EXPECT_THAT(error_of(policy("    - {mode: learn, match: {containers: [web, \"db-?\"]}}\n")),
               testing::HasSubstr(":6:47: 'db-?' never matches"));
-  for (const char* alive :
-       {"containers: [\"*\", Web_1.a-b]", "images: [\"ghcr.io:443/a_b/c@sha256:*\", \"*/Nginx:1.2\"]",
-        "pods: [\"web-*\", a.b]", "kubernetesNamespaces: [shop-1]"}) {
-    EXPECT_EQ(error_of(policy(std::string("    - {mode: learn, match: {") + alive + "}}\n")), "accepted") << alive;
+  for (const char* alive : {"containers: [\"*\", Web_1.a-b]",
+                            "images: [\"ghcr.io:443/a_b/c@sha256:*\", \"*/Nginx:1.2\"]",
+                            "pods: [\"web-*\", a.b]", "kubernetesNamespaces: [shop-1]"}) {
+    EXPECT_EQ(error_of(policy(std::string("    - {mode: learn, match: {") + alive + "}}\n")),
+              "accepted")
+        << alive;
   }
 }
 
 TEST(ReadPolicy, F25_ASelectorSaysWhereItCannotWork) {
   EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], pods: [web]}"),
               testing::ElementsAre("rules.0.match.pods"));
-  EXPECT_THAT(warnings_of("mode: learn, match: {containerdNamespaces: [default], kubernetesNamespaces: [web]}"),
-              testing::ElementsAre("rules.0.match.kubernetesNamespaces"));
+  EXPECT_THAT(
+      warnings_of(
+          "mode: learn, match: {containerdNamespaces: [default], kubernetesNamespaces: [web]}"),
+      testing::ElementsAre("rules.0.match.kubernetesNamespaces"));
 }
 
 TEST(ReadPolicy, F25_ARuleKnowsWhereItStands) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a profile says about calls that the container's own filter refuses, from the text to the compiled rule.
+// What a profile says about calls that the container's own filter refuses, from the text to the
+// compiled rule.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
@@ -46,7 +47,9 @@ Profile profile_of(std::string_view text) {
   return profile.value_or(Profile{});
 }
 
-std::string without(std::string text, const std::string& line) { return text.erase(text.find(line), line.size()); }
+std::string without(std::string text, const std::string& line) {
+  return text.erase(text.find(line), line.size());
+}
 std::string error_of(std::string text, const std::string& what, const std::string& by) {
   text.replace(text.find(what), what.size(), by);
   const auto profile = read_profile(text, "web.yaml");
@@ -69,24 +72,30 @@ TEST(Refused, F01_TheDangerSetNeedsNoSignatureToBeRefused) {
 
 TEST(Refused, F01_I9_WhatIsWrongIsNamedWithItsPlace) {
   const std::string text(kText);
-  EXPECT_THAT(error_of(text, "get_mempolicy", "get_mempolicies"),
-              HasSubstr("web.yaml:13:5: unknown syscall 'get_mempolicies' (did you mean 'get_mempolicy'?)"));
-  EXPECT_THAT(error_of(text, "refused: act", "refused: {action: deny}"), HasSubstr("web.yaml:19:14: "));
+  EXPECT_THAT(
+      error_of(text, "get_mempolicy", "get_mempolicies"),
+      HasSubstr(
+          "web.yaml:13:5: unknown syscall 'get_mempolicies' (did you mean 'get_mempolicy'?)"));
+  EXPECT_THAT(error_of(text, "refused: act", "refused: {action: deny}"),
+              HasSubstr("web.yaml:19:14: "));
   EXPECT_THAT(error_of(text, "refused: act", "refused: deny"), HasSubstr("web.yaml:19:14: "));
   EXPECT_THAT(error_of(text, "refused: act", "refused: deny"), HasSubstr("log or act"));
-  EXPECT_THAT(error_of(text, "get_mempolicy,", "get_mempolicy, get_mempolicy,"), HasSubstr("web.yaml:13:20: "));
-  EXPECT_THAT(error_of(text, "oneOf: [CLONE_NEWUSER]", "oneOf: [0x20000]"), HasSubstr("outside of the mask"));
+  EXPECT_THAT(error_of(text, "get_mempolicy,", "get_mempolicy, get_mempolicy,"),
+              HasSubstr("web.yaml:13:20: "));
+  EXPECT_THAT(error_of(text, "oneOf: [CLONE_NEWUSER]", "oneOf: [0x20000]"),
+              HasSubstr("outside of the mask"));
 }
 
 TEST(Refused, F01_IsPartOfTheIdentityAndProfilesFromBeforeKeepTheirs) {
   const std::string text(kText);
   const std::string with_list = without(text, "    refused: act\n");
-  const std::string list =
-      with_list.substr(with_list.find("  refused:"), with_list.find("  onViol") - with_list.find("  refused:"));
+  const std::string list = with_list.substr(
+      with_list.find("  refused:"), with_list.find("  onViol") - with_list.find("  refused:"));
   const std::string neither = without(with_list, list);
   EXPECT_NE(digest(profile_of(text)), digest(profile_of(with_list)));
   EXPECT_NE(digest(profile_of(with_list)), digest(profile_of(neither)));
-  EXPECT_EQ(canonical_bytes(profile_of(neither)), neither) << "as it was written before there was such a key";
+  EXPECT_EQ(canonical_bytes(profile_of(neither)), neither)
+      << "as it was written before there was such a key";
   std::string said = neither;
   said += "    refused: log\n";
   EXPECT_EQ(digest(profile_of(said)), digest(profile_of(neither))) << "the default, spelt out";
@@ -98,9 +107,12 @@ TEST(Refused, F01_IsCompiledAndThePolicyComesFirst) {
   EXPECT_EQ(compiled->actions().refused(), node::v1::REFUSED_ACT);
   std::vector<std::uint32_t> numbers;
   for (const auto& rule : compiled->refused()) numbers.push_back(rule.nr());
-  EXPECT_THAT(numbers, ::testing::UnorderedElementsAre(SYS_get_mempolicy, SYS_io_uring_setup, SYS_clone));
-  for (const auto& rule : compiled->refused()) EXPECT_EQ(rule.alternatives_size(), rule.nr() == SYS_clone ? 1 : 0);
-  for (const auto& rule : compiled->syscalls()) EXPECT_NE(rule.nr(), static_cast<std::uint32_t>(SYS_io_uring_setup));
+  EXPECT_THAT(numbers,
+              ::testing::UnorderedElementsAre(SYS_get_mempolicy, SYS_io_uring_setup, SYS_clone));
+  for (const auto& rule : compiled->refused())
+    EXPECT_EQ(rule.alternatives_size(), rule.nr() == SYS_clone ? 1 : 0);
+  for (const auto& rule : compiled->syscalls())
+    EXPECT_NE(rule.nr(), static_cast<std::uint32_t>(SYS_io_uring_setup));
 
   auto policy = read_policy(
       "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: node}\nspec:\n  rules:\n"
@@ -135,15 +147,18 @@ TEST(Refused, F01_ADiffAndAnExplanationSayIt) {
   after.refused.erase("get_mempolicy");
   const ProfileDiff danger = diff(before, after);
   EXPECT_TRUE(danger.widens()) << "io_uring is no longer acted upon";
-  EXPECT_THAT(format_diff(danger), HasSubstr("~ refused get_mempolicy: any arguments -> not listed\n"));
-  EXPECT_THAT(format_diff(danger), HasSubstr("~ refused io_uring_setup: not listed -> any arguments  (danger set)\n"));
+  EXPECT_THAT(format_diff(danger),
+              HasSubstr("~ refused get_mempolicy: any arguments -> not listed\n"));
+  EXPECT_THAT(format_diff(danger),
+              HasSubstr("~ refused io_uring_setup: not listed -> any arguments  (danger set)\n"));
   EXPECT_FALSE(diff(after, before).widens());
   after = before;
   after.on_refused = Refused::kLog;
   EXPECT_THAT(format_diff(diff(before, after)), HasSubstr("~ onViolation.refused: act -> log\n"));
   EXPECT_TRUE(diff(before, after).widens());
   EXPECT_THAT(format_explanation(explain(before, "get_mempolicy").value()),
-              HasSubstr("refused: with any arguments the container's own filter may refuse it, and nothing else"));
+              HasSubstr("refused: with any arguments the container's own filter may refuse it, and "
+                        "nothing else"));
 }
 
 }  // namespace

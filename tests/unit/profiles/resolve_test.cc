@@ -81,8 +81,10 @@ TEST(Resolve, AMissingProfileIsAWarningAndKeepsTheStrictDefaults) {
   EXPECT_EQ(resolved->index.rules(0).compiled_sha256(), "");
   EXPECT_EQ(resolved->index.rules(0).actions().workload(), node::v1::ACTION_QUARANTINE);
   EXPECT_EQ(resolved->index.rules(0).missing(), node::v1::MISSING_REFUSE);
-  EXPECT_THAT(resolved->warnings,
-              ElementsAre("policy node, rule 1: there is no profile 'api'; until there is, missing: refuse"));
+  EXPECT_THAT(
+      resolved->warnings,
+      ElementsAre(
+          "policy node, rule 1: there is no profile 'api'; until there is, missing: refuse"));
 }
 
 TEST(Resolve, ATemplateIsLeftToTheShimWithTheTableToLookItUpIn) {
@@ -106,7 +108,8 @@ TEST(Resolve, H09_WhereATenantsTextChoosesTheProfileTheStatusSaysSo) {
   const auto resolved = resolve({policy_of(enforce("{container}"))}, {web()}, {}, 1);
   ASSERT_TRUE(resolved);
   ASSERT_EQ(resolved->warnings.size(), 1U);
-  EXPECT_THAT(resolved->warnings[0], HasSubstr("policy node, rule 1: whoever may create pods chooses"));
+  EXPECT_THAT(resolved->warnings[0],
+              HasSubstr("policy node, rule 1: whoever may create pods chooses"));
 }
 
 TEST(Resolve, TheBaselineForMissingProfilesIsAlwaysThereAndDenies) {
@@ -118,8 +121,11 @@ TEST(Resolve, TheBaselineForMissingProfilesIsAlwaysThereAndDenies) {
 }
 
 TEST(Resolve, I9_TwoProfilesOfOneNameOrAnInvalidOneResolveNothing) {
-  EXPECT_THAT(resolve({}, {web(), web()}, {}, 1).error().message, HasSubstr("two profiles are named 'web'"));
-  EXPECT_THAT(resolve({policy_of(enforce("web")), policy_of(enforce("web"))}, {web()}, {}, 1).error().message,
+  EXPECT_THAT(resolve({}, {web(), web()}, {}, 1).error().message,
+              HasSubstr("two profiles are named 'web'"));
+  EXPECT_THAT(resolve({policy_of(enforce("web")), policy_of(enforce("web"))}, {web()}, {}, 1)
+                  .error()
+                  .message,
               HasSubstr("two policies are named 'node'"));
   Profile bad = web();
   bad.syscalls[Layer::kServing]["mount"] = {"mount", {}};

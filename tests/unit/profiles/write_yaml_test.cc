@@ -32,7 +32,8 @@ Profile rich_profile() {
   profile.capabilities = {"CAP_CHOWN", "CAP_NET_BIND_SERVICE"};
   profile.on_workload = {Action::kDeny, Action::kQuarantine, 3, std::chrono::minutes(10)};
   profile.on_exec = {Action::kLog, {}, 0, {}};
-  profile.provenance = {{"recorder", "ebpf"}, {"note: odd", "x # y\n\x01é"}, {"runs", "2"}, {"empty", ""}};
+  profile.provenance = {
+      {"recorder", "ebpf"}, {"note: odd", "x # y\n\x01é"}, {"runs", "2"}, {"empty", ""}};
   return profile;
 }
 
@@ -58,15 +59,21 @@ TEST(WriteYaml, TheFormIsThatOfTheGoldenFile) {
 TEST(WriteYaml, APolicyIsReadBackAsTheSamePolicy) {
   Policy policy;
   policy.name = "node";
+  policy.rules.push_back({{{}, {"kube-*"}, {}, {}, {}, true, true, true},
+                          Mode::kOff,
+                          "",
+                          "",
+                          Missing::kRefuse,
+                          {},
+                          {}});
   policy.rules.push_back(
-      {{{}, {"kube-*"}, {}, {}, {}, true, true, true}, Mode::kOff, "", "", Missing::kRefuse, {}, {}});
-  policy.rules.push_back({{{"default"}, {}, {"*"}, {"nginx*"}, {"docker.io/*"}, false, false, false},
-                          Mode::kEnforce,
-                          "{namespace}_{container}",
-                          "{container}",
-                          Missing::kBaseline,
-                          Action::kKill,
-                          Action::kLog});
+      {{{"default"}, {}, {"*"}, {"nginx*"}, {"docker.io/*"}, false, false, false},
+       Mode::kEnforce,
+       "{namespace}_{container}",
+       "{container}",
+       Missing::kBaseline,
+       Action::kKill,
+       Action::kLog});
   policy.rules.push_back({{}, Mode::kLearn, "", "{pod}_{container}", Missing::kRefuse, {}, {}});
   const std::string text = write_yaml(policy);
   const auto again = read_policy(text, "node.yaml");
@@ -97,7 +104,8 @@ TEST(Canonical, EveryFieldThatIsEnforcedChangesTheIdentity) {
   EXPECT_TRUE(changed([](Profile& p) { p.no_new_privileges = true; }));
   EXPECT_TRUE(changed([](Profile& p) { p.boundary.quiet = std::chrono::milliseconds(1); }));
   EXPECT_TRUE(changed([](Profile& p) { p.syscalls[Layer::kServing].erase("read"); }));
-  EXPECT_TRUE(changed([](Profile& p) { p.syscalls[Layer::kServing]["socket"].args[1].mask.reset(); }));
+  EXPECT_TRUE(
+      changed([](Profile& p) { p.syscalls[Layer::kServing]["socket"].args[1].mask.reset(); }));
   EXPECT_TRUE(changed([](Profile& p) { p.accept[0].reason = "another reason"; }));
   EXPECT_TRUE(changed([](Profile& p) { p.capabilities.pop_back(); }));
   EXPECT_TRUE(changed([](Profile& p) { p.on_workload.action = Action::kKill; }));

@@ -25,7 +25,9 @@ constexpr const char* kConfig =
     R"({"process":{"args":["x"],"capabilities":{"bounding":["CAP_KILL","CAP_CHOWN"],"effective":["CAP_CHOWN"],)"
     R"("inheritable":["CAP_CHOWN"],"ambient":["CAP_KILL"]}},"annotations":{"run.oci.seccomp_bpf_data":"x","a":"b"},"linux":{}})";
 
-std::map<std::string, std::string> ask(const std::string& key, const std::string& value) { return {{key, value}}; }
+std::map<std::string, std::string> ask(const std::string& key, const std::string& value) {
+  return {{key, value}};
+}
 
 TEST(Admission, WithoutAnIndexNothingIsTouchedOrRead) {
   const CompiledNode node;
@@ -36,7 +38,8 @@ TEST(Admission, WithoutAnIndexNothingIsTouchedOrRead) {
 
 TEST(Admission, OffAndALearningContainerWithItsOwnFilterKeepTheirBundle) {
   const CompiledNode node;
-  const std::string config = R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]}},"x":1.50})";
+  const std::string config =
+      R"({"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]}},"x":1.50})";
   node.put_config(config);
   for (const auto mode : {node::v1::MODE_OFF, node::v1::MODE_LEARN}) {
     node.put_index(index_of(mode, ""));
@@ -78,7 +81,8 @@ TEST(Admission, I3_TheDangerousArgumentsOfTheCompiledProfileReachTheVerdict) {
   const auto profile = read_profile_in_force(node.places(), node.put_profile(compiled));
   ASSERT_TRUE(profile);
   EXPECT_TRUE(profile->danger.allows(SYS_prctl, {PR_SET_SECCOMP}, filter::kLayerRuntime));
-  EXPECT_TRUE(profile->danger.allows(SYS_prctl, {(1ULL << 32U) | PR_SET_SECCOMP}, filter::kLayerRuntime));
+  EXPECT_TRUE(
+      profile->danger.allows(SYS_prctl, {(1ULL << 32U) | PR_SET_SECCOMP}, filter::kLayerRuntime));
   EXPECT_FALSE(profile->danger.allows(SYS_prctl, {PR_SET_NAME}, filter::kLayerRuntime));
 }
 
@@ -86,13 +90,15 @@ TEST(Admission, F01_WhatTheProfileKnowsToBeRefusedReachesVerdictAndFilter) {
   const CompiledNode node;
   auto compiled = everything_but_unshare();
   compiled.add_refused()->set_nr(SYS_unshare);
-  node.put_config(R"({"process":{"args":["x"]},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":)"
-                  R"([{"names":["unshare"],"action":"SCMP_ACT_ERRNO","errnoRet":19}]}}})");
+  node.put_config(
+      R"({"process":{"args":["x"]},"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":)"
+      R"([{"names":["unshare"],"action":"SCMP_ACT_ERRNO","errnoRet":19}]}}})");
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(compiled)));
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
   EXPECT_TRUE(admitted->profile->refused.allows(SYS_unshare, {}, filter::kLayerRuntime));
-  EXPECT_EQ(admitted->actions.refused(), node::v1::REFUSED_LOG) << "where neither policy nor profile says anything";
+  EXPECT_EQ(admitted->actions.refused(), node::v1::REFUSED_LOG)
+      << "where neither policy nor profile says anything";
   const auto seccomp = oci::Config::read(node.bundle())->seccomp();
   ASSERT_TRUE(seccomp && seccomp->has_value());
   const auto& rules = (*seccomp)->rules;
@@ -109,11 +115,13 @@ TEST(Admission, I2_AnExecObeysTheSame) {
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted);
   EXPECT_EQ(
-      admit_exec(*admitted, node::v1::MODE_ENFORCE, R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})")
+      admit_exec(*admitted, node::v1::MODE_ENFORCE,
+                 R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})")
           .value(),
       R"({"args":["sh"],"capabilities":{"bounding":[],"effective":[],"inheritable":[],"permitted":[],"ambient":[]},)"
       R"("noNewPrivileges":true})");
-  EXPECT_FALSE(admit_exec(*admitted, node::v1::MODE_ENFORCE, R"({"Capabilities":{"bounding":["CAP_SYS_ADMIN"]}})"));
+  EXPECT_FALSE(admit_exec(*admitted, node::v1::MODE_ENFORCE,
+                          R"({"Capabilities":{"bounding":["CAP_SYS_ADMIN"]}})"));
   EXPECT_EQ(admit_exec(Admitted{}, node::v1::MODE_OFF, "not even read").value(), "not even read");
 }
 
@@ -124,7 +132,8 @@ TEST(Admission, F08_SuperviseTakesNothingAndKnowsWhatEnforceWould) {
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
   const auto config = oci::Config::read(node.bundle());
-  const oci::Capabilities as_asked{{"CAP_CHOWN", "CAP_KILL"}, {"CAP_CHOWN"}, {"CAP_CHOWN"}, {}, {"CAP_KILL"}};
+  const oci::Capabilities as_asked{
+      {"CAP_CHOWN", "CAP_KILL"}, {"CAP_CHOWN"}, {"CAP_CHOWN"}, {}, {"CAP_KILL"}};
   EXPECT_EQ(config->capabilities(), as_asked);
   EXPECT_FALSE(config->no_new_privileges());
   EXPECT_EQ(admitted->uncut_capabilities, oci::CapabilitySet{"CAP_CHOWN"});
@@ -132,12 +141,14 @@ TEST(Admission, F08_SuperviseTakesNothingAndKnowsWhatEnforceWould) {
   EXPECT_TRUE(admitted->supervised);
   const std::string session = R"({"args":["sh"],"capabilities":{"bounding":["CAP_CHOWN"]}})";
   EXPECT_EQ(admit_exec(*admitted, node::v1::MODE_SUPERVISE, session).value(), session);
-  EXPECT_NE(admit_exec(*admitted, node::v1::MODE_ENFORCE, session).value(), session) << "a start after the switch";
+  EXPECT_NE(admit_exec(*admitted, node::v1::MODE_ENFORCE, session).value(), session)
+      << "a start after the switch";
 }
 
 TEST(Admission, F08_AContainerThatHasNothingTooMuchHasNothingUncut) {
   const CompiledNode node;
-  node.put_config(R"({"process":{"args":["x"],"noNewPrivileges":true,"capabilities":{"bounding":["CAP_KILL"]}}})");
+  node.put_config(
+      R"({"process":{"args":["x"],"noNewPrivileges":true,"capabilities":{"bounding":["CAP_KILL"]}}})");
   node.put_index(index_of(node::v1::MODE_SUPERVISE, node.put_profile(everything_but_unshare())));
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
@@ -191,7 +202,8 @@ TEST(Admission, N02_EachMarkIsEnoughAndADamagedOneIsStrict) {
     node.put_config(kConfig);
     mark(node, filter::Governed::kRefuse);
     const auto& places = node.places();
-    std::filesystem::remove((std::string(lost) == "state" ? places.state : places.run) / "governed");
+    std::filesystem::remove((std::string(lost) == "state" ? places.state : places.run) /
+                            "governed");
     EXPECT_FALSE(node.admit_container()) << lost;
   }
   const CompiledNode node;
@@ -230,9 +242,10 @@ TEST(Admission, N02_TheNodeMayChooseToStayOpenAndTheContainerSaysSo) {
 TEST(Admission, N02_I10_WhatNoPolicyReachesStartsAlsoWithoutAnIndexAndSaysSo) {
   const CompiledNode node;
   mark(node, filter::Governed::kRefuse);
-  for (const char* annotation :
-       {R"("io.kubernetes.cri.container-type":"sandbox")", R"("io.kubernetes.cri.sandbox-namespace":"kube-system")"}) {
-    node.put_config(R"({"annotations":{)" + std::string(annotation) + R"(},"process":{"args":["x"]},"linux":{}})");
+  for (const char* annotation : {R"("io.kubernetes.cri.container-type":"sandbox")",
+                                 R"("io.kubernetes.cri.sandbox-namespace":"kube-system")"}) {
+    node.put_config(R"({"annotations":{)" + std::string(annotation) +
+                    R"(},"process":{"args":["x"]},"linux":{}})");
     const auto admitted = node.admit_container();
     ASSERT_TRUE(admitted) << admitted.error().message;
     ASSERT_EQ(admitted->notes.size(), 1U);
@@ -242,14 +255,16 @@ TEST(Admission, N02_I10_WhatNoPolicyReachesStartsAlsoWithoutAnIndexAndSaysSo) {
 
 // From now on this process reads no file from behind its first blocks: a disk with a bad sector.
 bool spoil_the_disk(std::uint32_t from) {
-  const std::array<sock_filter, 6> code{{BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 0, 2),
-                                         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[3])),
-                                         BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, from, 1, 0),
-                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-                                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO)}};
+  const std::array<sock_filter, 6> code{
+      {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pread64, 0, 2),
+       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[3])),
+       BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, from, 1, 0),
+       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO)}};
   const sock_fprog program{code.size(), const_cast<sock_filter*>(code.data())};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 TEST(Admission, N02_I10_AnIndexWithABadSectorRefusesButNotWhatNoPolicyReaches) {
@@ -261,15 +276,18 @@ TEST(Admission, N02_I10_AnIndexWithABadSectorRefusesButNotWhatNoPolicyReaches) {
   }
   node.put_index(index);
   const auto is_admitted = [&](const char* annotation) {
-    node.put_config(R"({"annotations":{)" + std::string(annotation) + R"(},"process":{"args":["x"]},"linux":{}})");
+    node.put_config(R"({"annotations":{)" + std::string(annotation) +
+                    R"(},"process":{"args":["x"]},"linux":{}})");
     const pid_t child = ::fork();
     if (child == 0) {
       if (!spoil_the_disk(40'000)) ::_exit(2);
       const auto admitted = node.admit_container();
-      const bool ungoverned =
-          admitted && admitted->notes.size() == 1 && admitted->notes[0].rfind("ungoverned: ", 0) == 0;
-      const bool refused = !admitted && admitted.error().message.find("no policy can be read") != std::string::npos;
-      if (!ungoverned && !refused) std::fputs(admitted ? "?\n" : admitted.error().message.c_str(), stderr);
+      const bool ungoverned = admitted && admitted->notes.size() == 1 &&
+                              admitted->notes[0].rfind("ungoverned: ", 0) == 0;
+      const bool refused =
+          !admitted && admitted.error().message.find("no policy can be read") != std::string::npos;
+      if (!ungoverned && !refused)
+        std::fputs(admitted ? "?\n" : admitted.error().message.c_str(), stderr);
       ::_exit(ungoverned ? 0 : refused ? 1 : 3);
     }
     int status = 0;
@@ -285,15 +303,18 @@ TEST(Admission, N03_AnIndexOfAnOlderWarddAloneRefusesUntilTheNewerHasTakenItOver
   const CompiledNode node;
   node.put_config(kConfig);
   auto before = index_of(node::v1::MODE_OFF, "");
-  CompiledNode::put(node.places().compiled_index_of_before(), CompiledNode::sealed(before, "ward-index-1"));
+  CompiledNode::put(node.places().compiled_index_of_before(),
+                    CompiledNode::sealed(before, "ward-index-1"));
   const auto refused = node.admit_container();
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().message.find("no policy can be read"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("no policy can be read"), std::string::npos)
+      << refused.error().message;
   node.put_index(before);
   EXPECT_TRUE(node.admit_container());
   std::filesystem::remove(node.places().compiled_index());
   before.clear_rules();
-  CompiledNode::put(node.places().compiled_index_of_before(), CompiledNode::sealed(before, "ward-index-1"));
+  CompiledNode::put(node.places().compiled_index_of_before(),
+                    CompiledNode::sealed(before, "ward-index-1"));
   EXPECT_TRUE(node.admit_container()) << "nobody governed this node";
 }
 
@@ -307,7 +328,8 @@ TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBe
     index.mutable_settings()->set_runtime_binary(runtime);
     node.put_index(index);
     EXPECT_EQ(read_node_runtime(node.places(), {}), runtime);
-    for (const auto how : {filter::Governed::kRefuse, filter::Governed::kOpen, filter::Governed::kNever}) {
+    for (const auto how :
+         {filter::Governed::kRefuse, filter::Governed::kOpen, filter::Governed::kNever}) {
       const filter::GovernedMark said{how, how == filter::Governed::kOpen, runtime};
       ASSERT_TRUE(filter::write_mark(node.places(), said));
       EXPECT_EQ(filter::read_mark(node.places()), said);
@@ -316,10 +338,12 @@ TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBe
     CompiledNode::put(node.places().compiled_index(), "rubbish");
     EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "damaged";
     std::filesystem::remove_all(node.places().state);
-    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "gone, and one of the marks with it";
+    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime)
+        << "gone, and one of the marks with it";
     node::v1::NodeSettings seen;
     seen.set_runtime_binary("/usr/bin/crun");
-    EXPECT_EQ(read_node_runtime(node.places(), seen), "/usr/bin/crun") << "this process has read an index";
+    EXPECT_EQ(read_node_runtime(node.places(), seen), "/usr/bin/crun")
+        << "this process has read an index";
   }
 }
 
@@ -335,7 +359,9 @@ TEST(Admission, N02_AnIndexWithoutRulesIsSomebodysWillAndNotALoss) {
   EXPECT_FALSE(admitted->governed_node);
 }
 
-std::string own_filter_config(const std::string& members) { return R"({"linux":{"seccomp":{)" + members + "}}}"; }
+std::string own_filter_config(const std::string& members) {
+  return R"({"linux":{"seccomp":{)" + members + "}}}";
+}
 
 std::string why_refused(const CompiledNode& node, const std::string& members) {
   node.put_config(own_filter_config(members));
@@ -346,18 +372,22 @@ std::string why_refused(const CompiledNode& node, const std::string& members) {
 TEST(Admission, F05_AForeignListenerIsRefusedWhereARuleAsksForOne) {
   const CompiledNode node;
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
-  const std::string allows = R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["no_such"],"action":)";
-  EXPECT_NE(why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}],"listenerPath":"/run/x")").find("only one"),
-            std::string::npos);
-  EXPECT_NE(why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}])").find("listenerPath is not set"), std::string::npos)
+  const std::string allows =
+      R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["no_such"],"action":)";
+  EXPECT_NE(
+      why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}],"listenerPath":"/run/x")").find("only one"),
+      std::string::npos);
+  EXPECT_NE(why_refused(node, allows + R"("SCMP_ACT_NOTIFY"}])").find("listenerPath is not set"),
+            std::string::npos)
       << "the runtime's words";
   EXPECT_EQ(why_refused(node, allows + R"("SCMP_ACT_ERRNO"}],"listenerPath":"/run/x")"), "")
       << "nobody listens there, and nobody asks";
 }
 
 TEST(Admission, F05_WhatSaysNothingIsNoFilter) {
-  for (const char* nothing : {"", R"("syscalls":[])", R"("defaultAction":"","architectures":["SCMP_ARCH_NONE"])",
-                              R"("defaultAction":null,"syscalls":null,"flags":["x"])"}) {
+  for (const char* nothing :
+       {"", R"("syscalls":[])", R"("defaultAction":"","architectures":["SCMP_ARCH_NONE"])",
+        R"("defaultAction":null,"syscalls":null,"flags":["x"])"}) {
     const CompiledNode node;
     node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
     node.put_config(own_filter_config(nothing));
@@ -367,14 +397,16 @@ TEST(Admission, F05_WhatSaysNothingIsNoFilter) {
     node.put_index(index_of(node::v1::MODE_LEARN, ""));
     node.put_config(own_filter_config(nothing));
     ASSERT_TRUE(node.admit_container());
-    EXPECT_NE(node.config().find("SCMP_ACT_ALLOW"), std::string::npos) << "so that it is recorded: " << nothing;
+    EXPECT_NE(node.config().find("SCMP_ACT_ALLOW"), std::string::npos)
+        << "so that it is recorded: " << nothing;
   }
 }
 
 TEST(Admission, F05_RulesWithoutADefaultActionAreRefused) {
   const CompiledNode node;
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
-  EXPECT_NE(why_refused(node, R"("syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}])").find("defaultAction"),
+  EXPECT_NE(why_refused(node, R"("syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}])")
+                .find("defaultAction"),
             std::string::npos);
 }
 
@@ -382,18 +414,24 @@ TEST(Admission, AnOwnFilterThatTheRuntimeCannotStartUnderIsNamed) {
   const CompiledNode node;
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
   const auto reason = [&](const std::string& call, const std::string& rule) {
-    node.put_config(own_filter_config(R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[")" + call + R"("],)" +
-                                      rule + "}]"));
+    node.put_config(
+        own_filter_config(R"("defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":[")" + call +
+                          R"("],)" + rule + "}]"));
     const auto admitted = node.admit_container();
     EXPECT_TRUE(admitted) << admitted.error().message;
     return admitted ? why_the_runtime_may_fail(*admitted, node.bundle()) : "";
   };
-  EXPECT_NE(reason("execve", R"("action":"SCMP_ACT_ERRNO")").find("refuses execve, which the runtime"),
-            std::string::npos);
+  EXPECT_NE(
+      reason("execve", R"("action":"SCMP_ACT_ERRNO")").find("refuses execve, which the runtime"),
+      std::string::npos);
   EXPECT_EQ(reason("getpid", R"("action":"SCMP_ACT_ERRNO")"), "") << "it can do without";
   EXPECT_NE(reason("getpid", R"("action":"SCMP_ACT_KILL")"), "");
-  EXPECT_EQ(reason("capset", R"("action":"SCMP_ACT_ERRNO")"), "") << "called before the filter is in force";
-  EXPECT_EQ(reason("openat", R"("action":"SCMP_ACT_ERRNO","args":[{"index":2,"value":1,"op":"SCMP_CMP_EQ"}])"), "")
+  EXPECT_EQ(reason("capset", R"("action":"SCMP_ACT_ERRNO")"), "")
+      << "called before the filter is in force";
+  EXPECT_EQ(
+      reason("openat",
+             R"("action":"SCMP_ACT_ERRNO","args":[{"index":2,"value":1,"op":"SCMP_CMP_EQ"}])"),
+      "")
       << "of some arguments nobody knows whether the runtime uses them";
 }
 
@@ -406,8 +444,9 @@ std::filesystem::path runtime_that_says(const CompiledNode& node, const std::str
 }
 
 TEST(Admission, F02_TheStubOfTheVeryRuntimeIsWhatTheOwnFilterMeans) {
-  const std::string unlisted = R"("defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["getpid"],"action":)"
-                               R"("SCMP_ACT_ALLOW"}])";
+  const std::string unlisted =
+      R"("defaultAction":"SCMP_ACT_KILL_PROCESS","syscalls":[{"names":["getpid"],"action":)"
+      R"("SCMP_ACT_ALLOW"}])";
   CompiledNode node;
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
   const auto answer = [&] {
@@ -439,16 +478,20 @@ TEST(Match, I10_WhatIsLeftAloneSaysWhyWhereAPolicyWouldGovernIt) {
 TEST(Match, AnnotationsOnlyMakeStricter) {
   auto index = index_of(node::v1::MODE_SUPERVISE, std::string(64, 'a'));
   index.mutable_rules(0)->mutable_actions()->set_workload(node::v1::ACTION_DENY);
-  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/mode", "enforce"))->mode, node::v1::MODE_ENFORCE);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/mode", "enforce"))->mode,
+            node::v1::MODE_ENFORCE);
   for (const char* value : {"off", "learn", "ENFORCE", "", "\x1b[2J"}) {
     const auto treatment = decide_treatment(index, {}, ask("ward.dev/mode", value));
     EXPECT_EQ(treatment->mode, node::v1::MODE_SUPERVISE) << value;
     ASSERT_EQ(treatment->notes.size(), 1U);
     EXPECT_EQ(treatment->notes[0].find('\x1b'), std::string::npos);
   }
-  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "kill"))->actions.workload(), node::v1::ACTION_KILL);
-  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "log"))->actions.workload(), node::v1::ACTION_DENY);
-  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/profile", "x"))->compiled_sha256, std::string(64, 'a'));
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "kill"))->actions.workload(),
+            node::v1::ACTION_KILL);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/action", "log"))->actions.workload(),
+            node::v1::ACTION_DENY);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/profile", "x"))->compiled_sha256,
+            std::string(64, 'a'));
 }
 
 TEST(Match, TemplatesCannotLeaveTheirPlace) {

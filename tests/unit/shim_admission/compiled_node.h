@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A state directory with compiled files and a bundle, in a temporary place that ends with the object.
+// A state directory with compiled files and a bundle, in a temporary place that ends with the
+// object.
 #pragma once
 
 #include <sys/syscall.h>
@@ -20,7 +21,8 @@ namespace ward::shim::admission {
 
 class CompiledNode {
  public:
-  CompiledNode() : root_(std::filesystem::temp_directory_path() / ("ward-admission-" + random_hex(6))) {
+  CompiledNode()
+      : root_(std::filesystem::temp_directory_path() / ("ward-admission-" + random_hex(6))) {
     places_.state = root_ / "state";
     places_.run = root_ / "run";
     std::filesystem::create_directories(places_.run);
@@ -56,8 +58,10 @@ class CompiledNode {
   }
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
-  [[nodiscard]] Result<Admitted> admit_container(std::optional<node::v1::NodeSettings> seen = {}) const {
-    return admit(places_, {"k8s.io", "c1", bundle(), private_directory(), runtime, "", std::move(seen)});
+  [[nodiscard]] Result<Admitted> admit_container(
+      std::optional<node::v1::NodeSettings> seen = {}) const {
+    return admit(places_,
+                 {"k8s.io", "c1", bundle(), private_directory(), runtime, "", std::move(seen)});
   }
   std::filesystem::path runtime;  // the binary that admission asks for its version; empty: none
 
@@ -104,9 +108,9 @@ inline node::v1::CompiledIndex index_of(node::v1::Mode mode, const std::string& 
 }
 
 // Through the file, as a shim reads it.
-inline Result<filter::Treatment> decide_treatment(const node::v1::CompiledIndex& index,
-                                                  const node::v1::Identity& identity,
-                                                  const std::map<std::string, std::string>& annotations) {
+inline Result<filter::Treatment> decide_treatment(
+    const node::v1::CompiledIndex& index, const node::v1::Identity& identity,
+    const std::map<std::string, std::string>& annotations) {
   const CompiledNode node;
   auto complete = index;
   complete.set_format(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The container's own filter is a tenant's: whatever it is made of, it costs a bounded time, and means what the runtime
-// would have loaded or is refused.
+// The container's own filter is a tenant's: whatever it is made of, it costs a bounded time, and
+// means what the runtime would have loaded or is refused.
 #include "shim/admission/own_filter.h"
 
 #include <gtest/gtest.h>
@@ -65,8 +65,9 @@ struct Shape {
 std::vector<Shape> costly_shapes() {
   std::vector<Shape> shapes;
   for (const std::size_t count : {100U, 8000U, 40000U}) {
-    shapes.push_back(
-        {"one call, one argument", filter_of(count, [](std::size_t i) { return allow("ioctl", {on(1, i * 7919)}); })});
+    shapes.push_back({"one call, one argument", filter_of(count, [](std::size_t i) {
+                        return allow("ioctl", {on(1, i * 7919)});
+                      })});
     shapes.push_back({"in turn two actions", filter_of(count, [](std::size_t i) {
                         SeccompRule rule = allow("ioctl", {on(1, i * 7919)});
                         if (i % 2 == 0) rule.action = SeccompAction::kLog;
@@ -80,18 +81,21 @@ std::vector<Shape> costly_shapes() {
                         return allow("ioctl", {{1, mask, mask & 0xFFFFU, CompareOp::kMaskedEq}});
                       })});
     shapes.push_back({"by order", filter_of(count, [](std::size_t i) {
-                        return allow("ioctl", {on(1, i * 10, i % 2 == 0 ? CompareOp::kGt : CompareOp::kEq)});
+                        return allow("ioctl",
+                                     {on(1, i * 10, i % 2 == 0 ? CompareOp::kGt : CompareOp::kEq)});
                       })});
-    shapes.push_back({"spread over calls", filter_of(count, [](std::size_t i) {
-                        auto name = known_syscalls().begin();
-                        std::advance(name, i % known_syscalls().size());
-                        return allow(name->first, {on(i, 1ULL << (i % 64)), on(i + 1, i, CompareOp::kNe)});
-                      })});
+    shapes.push_back(
+        {"spread over calls", filter_of(count, [](std::size_t i) {
+           auto name = known_syscalls().begin();
+           std::advance(name, i % known_syscalls().size());
+           return allow(name->first, {on(i, 1ULL << (i % 64)), on(i + 1, i, CompareOp::kNe)});
+         })});
   }
   for (const std::size_t count : {4U, 6U, 10U, 100U, 500U}) {
-    shapes.push_back({"unequal on one argument, equal on the next", filter_of(count, [](std::size_t i) {
-                        return allow("ioctl", {on(i, i * 7919, CompareOp::kNe), on(i + 1, i * 7919)});
-                      })});
+    shapes.push_back(
+        {"unequal on one argument, equal on the next", filter_of(count, [](std::size_t i) {
+           return allow("ioctl", {on(i, i * 7919, CompareOp::kNe), on(i + 1, i * 7919)});
+         })});
   }
   Seccomp product;
   product.default_action = SeccompAction::kErrno;
@@ -100,7 +104,8 @@ std::vector<Shape> costly_shapes() {
   product.rules = {rule};
   shapes.push_back({"a name as often as there are conditions", product});
   Seccomp names;
-  for (std::size_t i = 0; i < 100'000; ++i) rule.names.push_back("no_such_call_" + std::to_string(i));
+  for (std::size_t i = 0; i < 100'000; ++i)
+    rule.names.push_back("no_such_call_" + std::to_string(i));
   rule.args.clear();
   names.rules = {rule};
   shapes.push_back({"names that nobody knows", names});
@@ -120,7 +125,8 @@ TEST(OwnFilter, H03_I5_WhateverItsRulesAFilterIsReadCutAndAskedWithBoundedWork) 
     }
     const Seccomp made = complement_form(table, *own);
     for (std::uint64_t i = 0; i < 1000; ++i) (void)own->verdict(SYS_ioctl, {1, i * 7919});
-    EXPECT_LT(processor_seconds() - before, kEnough_s) << shape.name << ", rules " << shape.filter.rules.size();
+    EXPECT_LT(processor_seconds() - before, kEnough_s)
+        << shape.name << ", rules " << shape.filter.rules.size();
     std::size_t conditions = 0;
     for (const SeccompRule& rule : made.rules) conditions += rule.args.size();
     EXPECT_LE(conditions, 320U) << shape.name;
@@ -137,10 +143,14 @@ class KeptFilters : public testing::Test {
     seccomp.default_errno_ret = error_number;
     return seccomp;
   }
-  fs::path file_of(const Seccomp& seccomp) const { return directory() / FilterCache::key(seccomp, {}); }
+  fs::path file_of(const Seccomp& seccomp) const {
+    return directory() / FilterCache::key(seccomp, {});
+  }
   fs::path directory() const { return root_ / "filters"; }
   FilterCache cache() const { return FilterCache(directory()); }
-  bool is_kept(const Seccomp& seccomp) const { return cache().find(FilterCache::key(seccomp, {})).has_value(); }
+  bool is_kept(const Seccomp& seccomp) const {
+    return cache().find(FilterCache::key(seccomp, {})).has_value();
+  }
 
  private:
   fs::path root_ = make_root();
@@ -175,12 +185,14 @@ TEST_F(KeptFilters, WhatIsDamagedCutShortOrUnderAnothersNameIsAMiss) {
   };
   std::string flipped = whole;
   flipped[flipped.size() - 3] ^= 1;
-  for (const std::string& bad : {flipped, whole.substr(0, whole.size() - 8), whole.substr(0, 64), std::string("x"),
-                                 read_file(file_of(other)).value(), whole + std::string(40'000, 'x')}) {
+  for (const std::string& bad :
+       {flipped, whole.substr(0, whole.size() - 8), whole.substr(0, 64), std::string("x"),
+        read_file(file_of(other)).value(), whole + std::string(40'000, 'x')}) {
     write(bad);
     EXPECT_FALSE(is_kept(asked)) << bad.size();
   }
-  EXPECT_EQ(make_own_filter(asked, {}, cache())->verdict(SYS_read, {}).errno_ret, 7U) << "made anew";
+  EXPECT_EQ(make_own_filter(asked, {}, cache())->verdict(SYS_read, {}).errno_ret, 7U)
+      << "made anew";
   EXPECT_TRUE(is_kept(asked));
 }
 
@@ -207,7 +219,8 @@ TEST_F(KeptFilters, OfManyTheOldestGiveWay) {
 }
 
 TEST_F(KeptFilters, I2_WhatWasFoundWrittenWrongIsKeptAndBelieved) {
-  const auto own = make_own_filter(filter_of(1, [](std::size_t) { return allow("socket", {on(0, 2)}); }), {}, cache());
+  const auto own = make_own_filter(
+      filter_of(1, [](std::size_t) { return allow("socket", {on(0, 2)}); }), {}, cache());
   const Seccomp form = complement_form(everything_allowed(), own.value());
   Seccomp mended = form;
   ASSERT_TRUE(mend_what_is_written_wrong(mended, cache()));
@@ -227,11 +240,13 @@ TEST_F(KeptFilters, I2_WhatWasFoundWrittenWrongIsKeptAndBelieved) {
 }
 
 TEST(OwnFilter, H03_I12_ManyRulesAreJudgedOneByOne) {
-  const Seccomp asked = filter_of(1000, [](std::size_t i) { return allow("ioctl", {on(1, i * 2)}); });
+  const Seccomp asked =
+      filter_of(1000, [](std::size_t i) { return allow("ioctl", {on(1, i * 2)}); });
   const auto own = make_own_filter(asked, {});
   ASSERT_TRUE(own) << own.error().message;
   for (std::uint64_t value : {0ULL, 1ULL, 1000ULL, 1001ULL, 1998ULL, 1999ULL, 2000ULL}) {
-    EXPECT_EQ(own->verdict(SYS_ioctl, {0, value}).executes(), value < 2000 && value % 2 == 0) << value;
+    EXPECT_EQ(own->verdict(SYS_ioctl, {0, value}).executes(), value < 2000 && value % 2 == 0)
+        << value;
   }
   for (const SeccompRule& rule : complement_form(everything_allowed(), *own).rules) {
     EXPECT_TRUE(rule.args.empty()) << "too many pieces to cut: notified, and the program answers";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What admission writes, run by the real runc with a listener made by hand: is it accepted, does the program run, is
-// the forbidden call seen and not executed?
+// What admission writes, run by the real runc with a listener made by hand: is it accepted, does
+// the program run, is the forbidden call seen and not executed?
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/seccomp.h>
@@ -67,8 +67,8 @@ class RealRunc : public testing::Test {
     if (child == 0) {
       ::dup2(writer.get(), 1);
       ::dup2(writer.get(), 2);
-      ::execlp("runc", "runc", "--root", (node_.bundle() / "runc").c_str(), "run", "--bundle", node_.bundle().c_str(),
-               id_.c_str(), nullptr);
+      ::execlp("runc", "runc", "--root", (node_.bundle() / "runc").c_str(), "run", "--bundle",
+               node_.bundle().c_str(), id_.c_str(), nullptr);
       ::_exit(127);
     }
     writer.reset();
@@ -87,8 +87,9 @@ class RealRunc : public testing::Test {
   static void serve(const UniqueFd& socket, const UniqueFd& reader, Seen& seen) {
     UniqueFd listener;
     for (;;) {
-      pollfd polled[3] = {
-          {reader.get(), POLLIN, 0}, {listener ? -1 : socket.get(), POLLIN, 0}, {listener.get(), POLLIN, 0}};
+      pollfd polled[3] = {{reader.get(), POLLIN, 0},
+                          {listener ? -1 : socket.get(), POLLIN, 0},
+                          {listener.get(), POLLIN, 0}};
       if (::poll(polled, 3, 20'000) <= 0) {
         ADD_FAILURE() << "nothing happened for 20 s; so far: " << seen.output;
         return;
@@ -117,7 +118,8 @@ class RealRunc : public testing::Test {
     const ssize_t n = ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
     if (n > 0) seen.handshake.assign(data.data(), static_cast<std::size_t>(n));
     int fd = -1;
-    if (const cmsghdr* header = CMSG_FIRSTHDR(&message)) std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    if (const cmsghdr* header = CMSG_FIRSTHDR(&message))
+      std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
     return UniqueFd(fd);
   }
 
@@ -145,7 +147,8 @@ TEST_F(RealRunc, I3_TheForbiddenCallIsSeenAndDoesNotExecute) {
   EXPECT_EQ(seen.exit_status, 0) << seen.output;
   EXPECT_EQ(seen.output, "unshare Operation not permitted\nSeccomp:\t2\n");
   EXPECT_EQ(seen.notified.count(SYS_unshare), 1U);
-  // A signal of runc's Go runtime takes the notification back, and the call asks again (K11): once or more.
+  // A signal of runc's Go runtime takes the notification back, and the call asks again (K11): once
+  // or more.
   EXPECT_GE(seen.notified.count(SYS_execve), 1U) << "the program's start is seen";
   EXPECT_NE(seen.handshake.find(admitted->nonce), std::string::npos);
 }
@@ -169,7 +172,8 @@ TEST_F(RealRunc, I2_TheOwnFilterStillDenies) {
   const auto admitted = node_.admit_container();
   ASSERT_TRUE(admitted) << admitted.error().message;
   const Seen seen = run(admitted->listener_path);
-  EXPECT_EQ(seen.output.find("Seccomp:"), std::string::npos) << "status cannot be opened: " << seen.output;
+  EXPECT_EQ(seen.output.find("Seccomp:"), std::string::npos)
+      << "status cannot be opened: " << seen.output;
 }
 
 TEST_F(RealRunc, I8_LearningPutsAFilterInForceThatDeniesNothing) {

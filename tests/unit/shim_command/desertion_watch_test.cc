@@ -15,7 +15,9 @@ class Desertion : public test::LoopTest {
   std::optional<Clock::time_point> alone_since_ = Clock::now();
   int deserted_ = 0;
   DesertionWatch watch_{
-      loop_, kPatience, {[this] { return used_; }, [this] { return alone_since_; }}, [this] { ++deserted_; }};
+      loop_, kPatience, {[this] { return used_; }, [this] { return alone_since_; }}, [this] {
+        ++deserted_;
+      }};
 };
 
 TEST_F(Desertion, AShimThatNobodyUsesAndNobodyIsConnectedToIsLeft) {

@@ -24,14 +24,19 @@ TEST(RuntimeOptions, AllThreeMessagesOfClientsAreUnderstood) {
   containerd::RuncOptions runc;
   runc.set_binary_name("crun");
   runc.set_root("/r");
-  EXPECT_EQ(runtime::decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name, "crun");
-  EXPECT_EQ(runtime::decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root, "/r");
+  EXPECT_EQ(runtime::decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name,
+            "crun");
+  EXPECT_EQ(
+      runtime::decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root,
+      "/r");
   containerd::CreateOptions create;
   create.set_io_uid(7);
-  EXPECT_EQ(runtime::decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid, 7U);
+  EXPECT_EQ(runtime::decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid,
+            7U);
   containerd::RuntimeOptions generic;
   generic.set_config_body("BinaryName = \"runc\"\nSystemdCgroup = true\n");
-  EXPECT_TRUE(runtime::decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
+  EXPECT_TRUE(
+      runtime::decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
   EXPECT_EQ(*runtime::decode_options({}), runtime::RuntimeOptions{});
 }
 
@@ -50,7 +55,8 @@ TEST(RuntimeOptions, AnUnknownTypeOrGarbageIsInvalidAndNamesTheType) {
 
 TEST(RuntimeOptions, TheTableOfContainerdIsRead) {
   const auto options = runtime::parse_options_table(
-      "# comment\n  BinaryName = '/usr/bin/crun' # why\r\nRoot=\"/a \\\"b\\\"\"\nNoPivotRoot = true\nIoUid = 1000\n"
+      "# comment\n  BinaryName = '/usr/bin/crun' # why\r\nRoot=\"/a \\\"b\\\"\"\nNoPivotRoot = "
+      "true\nIoUid = 1000\n"
       "Unknown = [1, 2]\n[table]\nBinaryName = \"other\"\n");
   ASSERT_TRUE(options.has_value());
   EXPECT_EQ(options->binary_name, "/usr/bin/crun");
@@ -60,7 +66,8 @@ TEST(RuntimeOptions, TheTableOfContainerdIsRead) {
 }
 
 TEST(RuntimeOptions, AValueOfTheWrongTypeIsRefusedWithItsLine) {
-  for (const char* text : {"\nBinaryName = 5\n", "\nSystemdCgroup = yes\n", "\nIoUid = -1\n", "\nRoot = \"open\n"}) {
+  for (const char* text :
+       {"\nBinaryName = 5\n", "\nSystemdCgroup = yes\n", "\nIoUid = -1\n", "\nRoot = \"open\n"}) {
     const auto options = runtime::parse_options_table(text);
     ASSERT_FALSE(options.has_value()) << text;
     EXPECT_EQ(options.error().message.substr(0, 7), "line 2:");
@@ -89,8 +96,8 @@ TEST(StartOptions, BothGenerationsOfStandardInputAreTold) {
 }
 
 TEST(Invocation, ContainerdsCommandLinesAreUnderstood) {
-  const auto start =
-      parse_invocation({"-namespace", "n", "-address", "/a", "-publish-binary", "/c", "-id", "i", "-debug", "start"});
+  const auto start = parse_invocation({"-namespace", "n", "-address", "/a", "-publish-binary", "/c",
+                                       "-id", "i", "-debug", "start"});
   ASSERT_TRUE(start.has_value());
   EXPECT_EQ(start->action, Action::kStart);
   EXPECT_EQ(start->action_at, 9U);
@@ -109,19 +116,23 @@ TEST(Invocation, ContainerdsCommandLinesAreUnderstood) {
 }
 
 TEST(Invocation, FlagsOfNewerDaemonsArePassedOver) {
-  const auto start = parse_invocation({"-future", "start-level", "-namespace", "n", "-id", "i", "-other=1", "start"});
+  const auto start = parse_invocation(
+      {"-future", "start-level", "-namespace", "n", "-id", "i", "-other=1", "start"});
   ASSERT_TRUE(start.has_value());
   EXPECT_EQ(start->action, Action::kStart);
 }
 
 TEST(Invocation, WithoutANamespaceNothingRuns) {
-  EXPECT_EQ(parse_invocation({"-id", "i", "start"}).error().message, "shim namespace cannot be empty");
+  EXPECT_EQ(parse_invocation({"-id", "i", "start"}).error().message,
+            "shim namespace cannot be empty");
   EXPECT_FALSE(parse_invocation({"-namespace"}).has_value());
 }
 
 TEST(Ids, OnlyWhatIsSafeAsAFileNameIsAnId) {
-  for (const char* id : {"a", "web-1", "0_a.b", "A-1_b.2"}) EXPECT_TRUE(task::is_valid_id(id)) << id;
-  for (const char* id : {"", ".", "..", "a/b", "../x", "-a", "a-", "a b", "a\n", "\xc3\xa9", "x--y", "x._y", "_"})
+  for (const char* id : {"a", "web-1", "0_a.b", "A-1_b.2"})
+    EXPECT_TRUE(task::is_valid_id(id)) << id;
+  for (const char* id :
+       {"", ".", "..", "a/b", "../x", "-a", "a-", "a b", "a\n", "\xc3\xa9", "x--y", "x._y", "_"})
     EXPECT_FALSE(task::is_valid_id(id)) << id;
   EXPECT_TRUE(task::is_valid_id(std::string(76, 'a')));
   EXPECT_FALSE(task::is_valid_id(std::string(77, 'a')));
@@ -129,16 +140,18 @@ TEST(Ids, OnlyWhatIsSafeAsAFileNameIsAnId) {
 
 TEST(RuncLog, TheLastErrorCounts) {
   EXPECT_EQ(
-      runtime::find_last_error("{\"level\":\"error\",\"msg\":\"a\"}\n{\"level\":\"info\",\"msg\":\"i\"}\n"
-                               "not json\n{\"level\":\"error\",\"msg\":\"b\"}\n{\"level\":\"warning\",\"msg\":\"w\"}"),
+      runtime::find_last_error(
+          "{\"level\":\"error\",\"msg\":\"a\"}\n{\"level\":\"info\",\"msg\":\"i\"}\n"
+          "not json\n{\"level\":\"error\",\"msg\":\"b\"}\n{\"level\":\"warning\",\"msg\":\"w\"}"),
       "b");
   EXPECT_EQ(runtime::find_last_error(""), "");
   EXPECT_EQ(runtime::find_last_error("{\"level\":3,\"msg\":\"x\"}\n[1]\n"), "");
 }
 
 TEST(RuncLog, ARecordMayTakeSeveralLines) {  // crun 1.28
-  EXPECT_EQ(runtime::find_last_error("{\n  \"msg\": \"first\",\n  \"level\": \"error\"\n}\n"
-                                     "{\n  \"msg\": \"second {}\",\n  \"level\": \"error\"\n}\n{\n  \"msg\": \"cut"),
+  EXPECT_EQ(runtime::find_last_error(
+                "{\n  \"msg\": \"first\",\n  \"level\": \"error\"\n}\n"
+                "{\n  \"msg\": \"second {}\",\n  \"level\": \"error\"\n}\n{\n  \"msg\": \"cut"),
             "second {}");
 }
 
@@ -150,10 +163,13 @@ TEST(RuncLog, AbsenceIsRecognizedInEverySpelling) {
 }
 
 TEST(ShimAddress, IsTheSameHoweverThePathsAreWritten) {
-  const auto path = shim_socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "default", "pod");
+  const auto path =
+      shim_socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "default", "pod");
   EXPECT_EQ(path.size(), std::string("/run/containerd/s/").size() + 64);
-  EXPECT_EQ(path, shim_socket_path("/run/containerd/s", "/run//containerd/./containerd.sock", "default", "pod"));
-  EXPECT_NE(path, shim_socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "other", "pod"));
+  EXPECT_EQ(path, shim_socket_path("/run/containerd/s", "/run//containerd/./containerd.sock",
+                                   "default", "pod"));
+  EXPECT_NE(path, shim_socket_path("/run/containerd/s", "/run/containerd/containerd.sock", "other",
+                                   "pod"));
 }
 
 }  // namespace

@@ -41,7 +41,9 @@ class Publishing : public test::LoopTest {
                  });
     server_->start();
   }
-  void publish(int number) { publisher_.publish("/tasks/exit", "containerd.events.TaskExit", std::to_string(number)); }
+  void publish(int number) {
+    publisher_.publish("/tasks/exit", "containerd.events.TaskExit", std::to_string(number));
+  }
   bool all_seen_in_order(int count) {
     if (seen_.size() != static_cast<std::size_t>(count)) return false;
     for (int i = 0; i < count; ++i) {
@@ -68,7 +70,8 @@ TEST_F(Publishing, SendsTheEnvelopeContainerdChecks) {
   EXPECT_EQ(seen_[0].namespace_(), "ns1");
   EXPECT_EQ(namespaces_[0], "ns1");
   EXPECT_EQ(seen_[0].event().type_url(), "containerd.events.TaskExit");
-  EXPECT_NEAR(static_cast<double>(seen_[0].timestamp().seconds()), static_cast<double>(wall_ns() / 1'000'000'000), 60);
+  EXPECT_NEAR(static_cast<double>(seen_[0].timestamp().seconds()),
+              static_cast<double>(wall_ns() / 1'000'000'000), 60);
 }
 
 TEST_F(Publishing, KeepsOrderAndEachOnceWhenContainerdStartsLateDiesAndComesBack) {
@@ -82,8 +85,9 @@ TEST_F(Publishing, KeepsOrderAndEachOnceWhenContainerdStartsLateDiesAndComesBack
   containerd(Manner::kTake);
   ASSERT_TRUE(run_until([&] { return publisher_.waiting() == 0; }));
   // The one whose answer died with containerd is sent again: at least once is what events promise.
-  const auto twice = std::unique(seen_.begin(), seen_.end(),
-                                 [](const auto& a, const auto& b) { return a.event().value() == b.event().value(); });
+  const auto twice = std::unique(seen_.begin(), seen_.end(), [](const auto& a, const auto& b) {
+    return a.event().value() == b.event().value();
+  });
   EXPECT_LE(std::distance(twice, seen_.end()), 1);
   seen_.erase(twice, seen_.end());
   EXPECT_TRUE(all_seen_in_order(200));
@@ -103,7 +107,8 @@ TEST_F(Publishing, AContainerdThatTakesItsTimeHearsOfEachEventOnceAndInOrder) {
   }
   ASSERT_TRUE(run_until([&] { return publisher_.waiting() == 0; }));
   EXPECT_TRUE(all_seen_in_order(kEvents));
-  for (const std::int64_t deadline : deadlines_ns_) EXPECT_EQ(deadline, 0) << "it would be sent again after that";
+  for (const std::int64_t deadline : deadlines_ns_)
+    EXPECT_EQ(deadline, 0) << "it would be sent again after that";
 }
 
 TEST_F(Publishing, WhatADeadContainerdHadNotAnsweredIsSentToTheNext) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// wardd's end of the node link for tests: a real ttrpc server with a journal that knows each event once.
+// wardd's end of the node link for tests: a real ttrpc server with a journal that knows each event
+// once.
 #pragma once
 
 #include <functional>
@@ -19,21 +20,24 @@ namespace ward::shim::links {
 
 class FakeWardd {
  public:
-  FakeWardd(asio::io_context& loop, std::filesystem::path socket) : loop_(loop), socket_(std::move(socket)) {}
+  FakeWardd(asio::io_context& loop, std::filesystem::path socket)
+      : loop_(loop), socket_(std::move(socket)) {}
 
   void start() {
     auto listener = listen_unix(socket_, StaleSocket::kReplace);
     ASSERT_TRUE(listener) << listener.error().message;
     server_.emplace(loop_, std::move(*listener));
-    add<node::v1::RegisterRequest>("Register", [this](const auto& request, ttrpc::Responder responder) {
-      registrations.push_back(request);
-      responder.reply(node::v1::RegisterResponse());
-    });
-    add<node::v1::UpdateContainerRequest>("UpdateContainer", [this](const auto& request, ttrpc::Responder responder) {
-      updates.push_back(request.container());
-      if (silent) return kept.push_back(std::move(responder));
-      responder.reply(node::v1::Ack());
-    });
+    add<node::v1::RegisterRequest>("Register",
+                                   [this](const auto& request, ttrpc::Responder responder) {
+                                     registrations.push_back(request);
+                                     responder.reply(node::v1::RegisterResponse());
+                                   });
+    add<node::v1::UpdateContainerRequest>("UpdateContainer",
+                                          [this](const auto& request, ttrpc::Responder responder) {
+                                            updates.push_back(request.container());
+                                            if (silent) return kept.push_back(std::move(responder));
+                                            responder.reply(node::v1::Ack());
+                                          });
     add<node::v1::ReportRequest>("Report", [this](const auto& request, ttrpc::Responder responder) {
       if (silent) return kept.push_back(std::move(responder));
       received += request.violations_size();
@@ -44,20 +48,22 @@ class FakeWardd {
         response.add_accepted_event_ids(violation.event_id());
       }
       if (held)
-        return answers.push_back(
-            [response, to = std::make_shared<ttrpc::Responder>(std::move(responder))] { to->reply(response); });
+        return answers.push_back([response, to = std::make_shared<ttrpc::Responder>(
+                                                std::move(responder))] { to->reply(response); });
       responder.reply(response);
     });
-    add<node::v1::BeginRecordingRequest>("BeginRecording", [this](const auto& /*request*/, ttrpc::Responder responder) {
-      if (silent) return kept.push_back(std::move(responder));
-      node::v1::BeginRecordingResponse response;
-      response.set_recording(true);
-      responder.reply(response);
-    });
-    add<node::v1::EndRecordingRequest>("EndRecording", [this](const auto& request, ttrpc::Responder responder) {
-      ended.push_back(request.run_id());
-      responder.reply(node::v1::Ack());
-    });
+    add<node::v1::BeginRecordingRequest>(
+        "BeginRecording", [this](const auto& /*request*/, ttrpc::Responder responder) {
+          if (silent) return kept.push_back(std::move(responder));
+          node::v1::BeginRecordingResponse response;
+          response.set_recording(true);
+          responder.reply(response);
+        });
+    add<node::v1::EndRecordingRequest>("EndRecording",
+                                       [this](const auto& request, ttrpc::Responder responder) {
+                                         ended.push_back(request.run_id());
+                                         responder.reply(node::v1::Ack());
+                                       });
     server_->start();
   }
   void answer_held() {
@@ -85,11 +91,12 @@ class FakeWardd {
  private:
   template <typename Message, typename Answer>
   void add(const std::string& method, Answer answer) {
-    server_->add("ward.node.v1.Node", method, [answer](const ttrpc::Request& request, ttrpc::Responder responder) {
-      Message message;
-      ASSERT_TRUE(message.ParseFromString(request.payload));
-      answer(message, std::move(responder));
-    });
+    server_->add("ward.node.v1.Node", method,
+                 [answer](const ttrpc::Request& request, ttrpc::Responder responder) {
+                   Message message;
+                   ASSERT_TRUE(message.ParseFromString(request.payload));
+                   answer(message, std::move(responder));
+                 });
   }
 
   asio::io_context& loop_;

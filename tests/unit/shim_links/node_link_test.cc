@@ -35,8 +35,8 @@ class Linked : public test::LoopTest {
  protected:
   void SetUp() override {
     LoopTest::SetUp();
-    link_ = std::make_unique<NodeLink>(loop_,
-                                       NodeLinkConfig{places_, "/shim.sock", "shim-1", [this] { return containers_; }});
+    link_ = std::make_unique<NodeLink>(
+        loop_, NodeLinkConfig{places_, "/shim.sock", "shim-1", [this] { return containers_; }});
     link_->start();
   }
   void TearDown() override {
@@ -65,7 +65,9 @@ class Linked : public test::LoopTest {
   [[nodiscard]] std::filesystem::path spool_file() const {
     return places_.spool() / (spool_prefix(spool_owner({}, "")) + "shim-1.spool");
   }
-  [[nodiscard]] std::filesystem::path tally_file() const { return tallies_below(places_.run) / "shim-1.tally"; }
+  [[nodiscard]] std::filesystem::path tally_file() const {
+    return tallies_below(places_.run) / "shim-1.tally";
+  }
   [[nodiscard]] std::uint64_t counted() const {
     const auto content = parse_tally(read_file(tally_file()).value_or(""));
     return content ? content->count : 0;
@@ -122,13 +124,15 @@ TEST_F(Linked, N01_FindsAWarddThatStartsLateWithoutAnInotifyInstance) {
   const auto before = std::chrono::steady_clock::now();
   start_wardd();
   ASSERT_TRUE(connected());
-  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(5));  // the second look is after one
+  EXPECT_LT(std::chrono::steady_clock::now() - before,
+            std::chrono::seconds(5));  // the second look is after one
   ASSERT_EQ(wardd_.registrations.size(), 1U);
   EXPECT_EQ(wardd_.registrations[0].shim_address(), "/shim.sock");
   EXPECT_EQ(wardd_.registrations[0].containers(0).identity().container_id(), "c1");
 }
 
-// The looks are a second apart at first, and further apart later: what is told at once does not wait for one.
+// The looks are a second apart at first, and further apart later: what is told at once does not
+// wait for one.
 TEST_F(Linked, N01_AWarddThatCallsIsConnectedToAtOnce) {
   run_for(milliseconds(50));
   start_wardd();
@@ -234,7 +238,8 @@ TEST_F(Linked, N08_I4_ASilentWarddCostsATenthOfASecondOfMemoryAndThenTheDiskHasT
   report(0, 5);
   EXPECT_FALSE(std::filesystem::exists(spool_file()));
   // Long before the report is given up (2 s), which is the first timer after it.
-  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
+  ASSERT_TRUE(
+      run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
   EXPECT_TRUE(link_->connected());
   report(5, 10);
   wardd_.silent = false;
@@ -355,7 +360,8 @@ TEST_F(Linked, N05_I4_TheDiskIsTriedAgainWithoutAnotherViolation) {
   let_disk_take_nothing();
   report(0, 20);
   std::filesystem::remove(places_.spool());
-  EXPECT_TRUE(run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
+  EXPECT_TRUE(
+      run_until([&] { return std::filesystem::exists(spool_file()); }, std::chrono::seconds(10)));
   link_->stop();
   EXPECT_EQ(on_disk(), 20U);
 }
@@ -467,13 +473,14 @@ TEST_F(Linked, H10_I4_AShareThatIsUsedUpIsCountedAndOthersStillSpool) {
   std::filesystem::resize_file(full, SpoolLimits{}.max_bytes / kSpoolShareOfOwner);
   count_and_report(0, 5);
   EXPECT_FALSE(std::filesystem::exists(spool_file()));
-  NodeLink neighbour(
-      loop_, NodeLinkConfig{places_, "/other.sock", "shim-2", [] { return std::vector<node::v1::ContainerStatus>(); }});
+  NodeLink neighbour(loop_, NodeLinkConfig{places_, "/other.sock", "shim-2", [] {
+                                             return std::vector<node::v1::ContainerStatus>();
+                                           }});
   auto theirs = violation(7);
   theirs.set_profile_name("another workload");
   neighbour.report(theirs);
-  EXPECT_TRUE(
-      std::filesystem::exists(places_.spool() / (spool_prefix(spool_owner({}, "another workload")) + "shim-2.spool")));
+  EXPECT_TRUE(std::filesystem::exists(
+      places_.spool() / (spool_prefix(spool_owner({}, "another workload")) + "shim-2.spool")));
   link_->stop();
   EXPECT_EQ(counted(), 5U) << "for wardd to find";
 }
@@ -494,7 +501,8 @@ TEST_F(Linked, H10_I4_WhatAWorkloadLosesInALoopIsAddedUp) {
   EXPECT_EQ(count_tallies(tallies_below(places_.run)), before + 1);
   std::uint64_t sum = 0;
   for (const auto& entry : std::filesystem::directory_iterator(tallies_below(places_.run))) {
-    if (entry.path().extension() == kLostSuffix) sum += Tally::take_over(entry.path()).value().content().count;
+    if (entry.path().extension() == kLostSuffix)
+      sum += Tally::take_over(entry.path()).value().content().count;
   }
   EXPECT_EQ(sum, 30U);
 }

@@ -46,7 +46,8 @@ TEST(CheckpointOptions, BothMessagesOfClientsAreUnderstoodAndNoneIsAllDefaults) 
 
   any.set_type_url("evil.v1.Options");
   EXPECT_EQ(decode_checkpoint_options(any).error().code, Code::kInvalidArgument);
-  EXPECT_NE(decode_checkpoint_options(any).error().message.find("evil.v1.Options"), std::string::npos);
+  EXPECT_NE(decode_checkpoint_options(any).error().message.find("evil.v1.Options"),
+            std::string::npos);
   any.set_type_url("containerd.runc.v1.CheckpointOptions");
   any.set_value("\xff\xff");
   EXPECT_EQ(decode_checkpoint_options(any).error().code, Code::kInvalidArgument);
@@ -54,21 +55,23 @@ TEST(CheckpointOptions, BothMessagesOfClientsAreUnderstoodAndNoneIsAllDefaults) 
 
 TEST(CheckpointOptions, AreFlagsOfTheRuntime) {
   CheckpointOptions options;
-  EXPECT_THAT(checkpoint_arguments(options, "/i", "/w"),
-              ElementsAre("checkpoint", "--image-path", "/i", "--work-path", "/w", "--leave-running"));
-  options.exit = options.open_tcp = options.external_unix_sockets = options.terminal = options.file_locks = true;
+  EXPECT_THAT(
+      checkpoint_arguments(options, "/i", "/w"),
+      ElementsAre("checkpoint", "--image-path", "/i", "--work-path", "/w", "--leave-running"));
+  options.exit = options.open_tcp = options.external_unix_sockets = options.terminal =
+      options.file_locks = true;
   options.parent_path = "/p";
   options.cgroups_mode = "soft";
   options.empty_namespaces = {"network"};
   EXPECT_THAT(checkpoint_arguments(options, "/i", "/w"),
-              ElementsAre("checkpoint", "--image-path", "/i", "--work-path", "/w", "--parent-path", "/p",
-                          "--tcp-established", "--ext-unix-sk", "--shell-job", "--file-locks", "--manage-cgroups-mode",
-                          "soft", "--empty-ns", "network"));
+              ElementsAre("checkpoint", "--image-path", "/i", "--work-path", "/w", "--parent-path",
+                          "/p", "--tcp-established", "--ext-unix-sk", "--shell-job", "--file-locks",
+                          "--manage-cgroups-mode", "soft", "--empty-ns", "network"));
   RuntimeOptions runtime;
   runtime.no_pivot_root = true;
   EXPECT_THAT(restore_arguments(runtime, "/b", "/i", "/w"),
-              ElementsAre("restore", "--detach", "--no-subreaper", "--bundle", "/b", "--image-path", "/i",
-                          "--work-path", "/w", "--no-pivot"));
+              ElementsAre("restore", "--detach", "--no-subreaper", "--bundle", "/b", "--image-path",
+                          "/i", "--work-path", "/w", "--no-pivot"));
 }
 
 TEST(Criu, ANodeWithoutItSaysSo) {
@@ -104,9 +107,10 @@ TEST(Criu, F19_TheRuntimeFindsTheOneOfTheOptionsUnderItsName) {
 }
 
 TEST(Criu, TheLastErrorOfItsLogIsTheReason) {
-  EXPECT_EQ(find_criu_error("(00.01) Warn  (criu/x.c:1): no\n(00.02)      1: Error (criu/a.c:2): first\n"
-                            "(00.03) Error (criu/b.c:3): second\n(00.04) Unlock network\n"),
-            "Error (criu/b.c:3): second");
+  EXPECT_EQ(
+      find_criu_error("(00.01) Warn  (criu/x.c:1): no\n(00.02)      1: Error (criu/a.c:2): first\n"
+                      "(00.03) Error (criu/b.c:3): second\n(00.04) Unlock network\n"),
+      "Error (criu/b.c:3): second");
   EXPECT_EQ(find_criu_error(""), "");
 }
 

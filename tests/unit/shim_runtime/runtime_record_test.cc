@@ -29,7 +29,8 @@ class RuntimeRecordTest : public testing::Test {
     if (!mounts.freezer.empty()) cgroups_.freezer = mounts.freezer / name;
     for (const auto& directory : {cgroups_.unified, cgroups_.freezer}) {
       if (directory.empty()) continue;
-      if (::mkdir(directory.c_str(), 0755) != 0) GTEST_SKIP() << "cannot make cgroups here (not root?)";
+      if (::mkdir(directory.c_str(), 0755) != 0)
+        GTEST_SKIP() << "cannot make cgroups here (not root?)";
       cgroups_.all.push_back(directory);
     }
     if (cgroups_.all.empty()) GTEST_SKIP() << "this host has no cgroup hierarchy that freezes";
@@ -37,7 +38,8 @@ class RuntimeRecordTest : public testing::Test {
     if (child_ == 0) {
       for (;;) ::pause();
     }
-    for (const auto& directory : cgroups_.all) std::ofstream(directory / "cgroup.procs") << child_ << std::flush;
+    for (const auto& directory : cgroups_.all)
+      std::ofstream(directory / "cgroup.procs") << child_ << std::flush;
   }
   void TearDown() override {
     if (child_ <= 0) return;
@@ -66,7 +68,8 @@ TEST_F(RuntimeRecordTest, I6_WhatIsFrozenInEveryWayEndsAndLeavesNoCgroup) {
   EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   ASSERT_EQ(::mkdir((cgroups_.all.front() / "nested").c_str(), 0755), 0);
   ASSERT_TRUE(remove_cgroups(cgroups_));
-  for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
+  for (const auto& directory : cgroups_.all)
+    EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
 }
 
 TEST_F(RuntimeRecordTest, TheRuntimesRecordSaysWhichTheyAre) {
@@ -89,10 +92,12 @@ TEST_F(RuntimeRecordTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
   std::filesystem::create_directories(root / "c1");
   std::string paths;
   for (const auto& directory : cgroups_.all)
-    paths += (paths.empty() ? "\"" : ",\"") + std::to_string(paths.size()) + "\":\"" + directory.string() + "\"";
+    paths += (paths.empty() ? "\"" : ",\"") + std::to_string(paths.size()) + "\":\"" +
+             directory.string() + "\"";
   std::ofstream(root / "c1" / "state.json") << "{\"config\":{},\"cgroup_paths\":{" << paths << "}}";
   EXPECT_FALSE(try_delete(root, "c1")) << "a process lives";
-  EXPECT_TRUE(std::filesystem::exists(root / "c1" / "state.json")) << "the runtime needs it for its own delete";
+  EXPECT_TRUE(std::filesystem::exists(root / "c1" / "state.json"))
+      << "the runtime needs it for its own delete";
   EXPECT_EQ(::kill(child_, 0), 0);
   ASSERT_EQ(::kill(child_, SIGKILL), 0);
   ASSERT_EQ(::waitpid(child_, nullptr, 0), child_);
@@ -103,7 +108,8 @@ TEST_F(RuntimeRecordTest, DeletesWhatIsOverAndLeavesWhatIsBusyToTheRuntime) {
   ASSERT_EQ(::rmdir(nested.c_str()), 0);
   EXPECT_TRUE(try_delete(root, "c1"));
   EXPECT_FALSE(std::filesystem::exists(root / "c1"));
-  for (const auto& directory : cgroups_.all) EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
+  for (const auto& directory : cgroups_.all)
+    EXPECT_FALSE(std::filesystem::exists(directory)) << directory;
   EXPECT_FALSE(try_delete(root, "c1")) << "no record: nothing is known";
   std::filesystem::remove_all(root);
 }
@@ -116,11 +122,16 @@ TEST_F(RuntimeRecordTest, SaysWhereAStartOrADeleteIsMoreThanTheRecord) {
     const auto record = read_runtime_record(root, "c1");
     return std::tuple(record.is_libcontainers, record.has_work_at_start, record.has_work_at_delete);
   };
-  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststart":null,"poststop":[],"prestart":[{}]}},"intel_rdt_path":""})"),
-            std::tuple(true, false, false));
-  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststart":[{"path":"/x"}]}}})"), std::tuple(true, true, false));
-  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststop":[{"path":"/x"}]}}})"), std::tuple(true, false, true));
-  EXPECT_EQ(work(R"({"config":{},"intel_rdt_path":"/sys/fs/resctrl/c1"})"), std::tuple(true, false, true));
+  EXPECT_EQ(
+      work(
+          R"({"config":{"Hooks":{"poststart":null,"poststop":[],"prestart":[{}]}},"intel_rdt_path":""})"),
+      std::tuple(true, false, false));
+  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststart":[{"path":"/x"}]}}})"),
+            std::tuple(true, true, false));
+  EXPECT_EQ(work(R"({"config":{"Hooks":{"poststop":[{"path":"/x"}]}}})"),
+            std::tuple(true, false, true));
+  EXPECT_EQ(work(R"({"config":{},"intel_rdt_path":"/sys/fs/resctrl/c1"})"),
+            std::tuple(true, false, true));
   EXPECT_EQ(work("torn{"), std::tuple(false, true, true));
   EXPECT_EQ(work("{}"), std::tuple(false, true, true));
   std::filesystem::remove_all(root);
@@ -152,7 +163,8 @@ TEST_F(RuntimeRecordTest, I6_NoPathLeadsOutOfTheHierarchies) {
 TEST_F(RuntimeRecordTest, I6_ACgroupThatIsNotTheContainersAloneIsNeverTouched) {
   const auto mounts = parse_cgroup_mounts(read_file("/proc/self/mountinfo").value());
   for (const auto& [unified, freezer] :
-       {std::pair(mounts.unified, mounts.freezer), std::pair(cgroups_.unified / "..", cgroups_.freezer / "..")}) {
+       {std::pair(mounts.unified, mounts.freezer),
+        std::pair(cgroups_.unified / "..", cgroups_.freezer / "..")}) {
     OrphanedCgroups foreign;
     foreign.unified = unified;
     foreign.freezer = freezer;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The other end of the FIFO is played here as libcontainer's init plays it; the real one is in the integration tests.
+// The other end of the FIFO is played here as libcontainer's init plays it; the real one is in the
+// integration tests.
 #include "shim/runtime/start_fifo.h"
 
 #include <fcntl.h>
@@ -35,7 +36,8 @@ class StartFifoTest : public testing::Test {
   }
 
   asio::io_context loop_;
-  std::filesystem::path root_ = std::filesystem::temp_directory_path() / ("ward-start-" + random_hex(6));
+  std::filesystem::path root_ =
+      std::filesystem::temp_directory_path() / ("ward-start-" + random_hex(6));
   std::filesystem::path fifo_ = root_ / "id" / "exec.fifo";
   std::optional<Result<void>> result_;
 };
@@ -53,7 +55,8 @@ TEST_F(StartFifoTest, AnswersWhenTheInitHasWrittenAndRemovesTheFifo) {
   loop_.run();
   ASSERT_TRUE(result_);
   EXPECT_TRUE(*result_);
-  EXPECT_FALSE(std::filesystem::exists(fifo_)) << "as long as it is there, the runtime takes the container for created";
+  EXPECT_FALSE(std::filesystem::exists(fifo_))
+      << "as long as it is there, the runtime takes the container for created";
 }
 
 TEST_F(StartFifoTest, AnInitThatDiesBeforeItComesIsAnError) {
@@ -72,7 +75,8 @@ TEST_F(StartFifoTest, AnInitThatOpensAndDiesIsAnErrorOnceItIsReaped) {
   wait(start);
   open_as_init().reset();
   loop_.run();
-  EXPECT_FALSE(result_) << "who is told now finds a container that has not ended, and cannot delete it";
+  EXPECT_FALSE(result_)
+      << "who is told now finds a container that has not ended, and cannot delete it";
   start->init_ended();
   ASSERT_TRUE(result_);
   EXPECT_FALSE(*result_);

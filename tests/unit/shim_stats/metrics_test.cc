@@ -27,7 +27,8 @@ class Metrics : public testing::Test {
     std::ofstream(directory_ / name) << text;
   }
   [[nodiscard]] CgroupHierarchies unified() const {
-    return CgroupHierarchies::parse("41 31 0:38 / " + directory_.string() + " rw - cgroup2 cgroup2 rw\n");
+    return CgroupHierarchies::parse("41 31 0:38 / " + directory_.string() +
+                                    " rw - cgroup2 cgroup2 rw\n");
   }
 
   fs::path directory_;
@@ -48,7 +49,8 @@ TEST_F(Metrics, V1IsTheUnionOfTheControllers) {
   write("cpu/cpu.stat", "nr_periods 10\nnr_throttled 4\nthrottled_time 999\n");
   write("pids/pids.current", "3\n");
   write("pids/pids.max", "max\n");
-  write("blkio/blkio.throttle.io_service_bytes_recursive", "259:0 Read 10\n259:0 Write 20\n259:0 Total 30\nTotal 30\n");
+  write("blkio/blkio.throttle.io_service_bytes_recursive",
+        "259:0 Read 10\n259:0 Write 20\n259:0 Total 30\nTotal 30\n");
   write("blkio/blkio.bfq.io_service_bytes_recursive", "Total 0\n");
   write("blkio/blkio.sectors_recursive", "259:0 77\n");
   write("hugetlb/hugetlb.2MB.usage_in_bytes", "2097152\n");
@@ -104,11 +106,15 @@ TEST_F(Metrics, V1WithoutAControllerLeavesItOutAndHoldsWhatClientsReadWithoutAsk
 TEST_F(Metrics, V2IsOneDirectory) {
   write("pids.current", "4\n");
   write("pids.max", "max\n");
-  write("cpu.stat", "usage_usec 100\nuser_usec 60\nsystem_usec 40\nnr_periods 1\nnr_throttled 2\nthrottled_usec 3\n");
+  write("cpu.stat",
+        "usage_usec 100\nuser_usec 60\nsystem_usec 40\nnr_periods 1\nnr_throttled "
+        "2\nthrottled_usec 3\n");
   write("cpu.pressure",
-        "some avg10=1.50 avg60=0.25 avg300=0.00 total=12345\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n");
+        "some avg10=1.50 avg60=0.25 avg300=0.00 total=12345\nfull avg10=0.00 avg60=0.00 "
+        "avg300=0.00 total=1\n");
   write("memory.stat",
-        "anon 1\nfile 2\ninactive_file 3\nworkingset_refault_anon 4\nworkingset_refault_file 5\nzswap 9\n");
+        "anon 1\nfile 2\ninactive_file 3\nworkingset_refault_anon 4\nworkingset_refault_file "
+        "5\nzswap 9\n");
   write("memory.current", "4096\n");
   write("memory.max", "max\n");
   write("memory.peak", "5000\n");
@@ -160,8 +166,8 @@ TEST_F(Metrics, TheTypeIsThatOfTheNodesCgroupMode) {
   fs::create_directories(directory_ / "pids/ns/id");
   write("pids/ns/id/pids.current", "2\n");
   const auto hybrid = CgroupHierarchies::parse("40 31 0:36 / " + (directory_ / "pids").string() +
-                                               " rw - cgroup cgroup rw,pids\n41 31 0:38 / " + directory_.string() +
-                                               " rw - cgroup2 cgroup2 rw\n");
+                                               " rw - cgroup cgroup rw,pids\n41 31 0:38 / " +
+                                               directory_.string() + " rw - cgroup2 cgroup2 rw\n");
   const auto v1 = read_metrics(hybrid, "8:pids:/ns/id\n0::/ns/id\n");
   ASSERT_TRUE(v1.has_value()) << v1.error().message;
   EXPECT_EQ(v1->type_url(), "io.containerd.cgroups.v1.Metrics");

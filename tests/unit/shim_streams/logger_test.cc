@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loggers (binary://) as shell scripts: what they are given, and what their end means for a container.
+// Loggers (binary://) as shell scripts: what they are given, and what their end means for a
+// container.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -32,8 +33,9 @@ TEST(LogUri, EveryFormIsUnderstood) {
 }
 
 TEST(LogUri, WhatCannotBeMeantIsInvalid) {
-  for (const char* text : {"binary://", "file://relative", "binary:///x%", "binary:///x%0", "binary:///x%zz",
-                           "binary:///x%00y", "binary:///x?a=%00", "://", "file:///x%e"}) {
+  for (const char* text :
+       {"binary://", "file://relative", "binary:///x%", "binary:///x%0", "binary:///x%zz",
+        "binary:///x%00y", "binary:///x?a=%00", "://", "file:///x%e"}) {
     const auto uri = parse_log_uri(text);
     ASSERT_FALSE(uri.has_value()) << text;
     EXPECT_EQ(uri.error().code, Code::kInvalidArgument);
@@ -54,7 +56,8 @@ class Logger : public testing::Test {
     fs::remove_all(directory_);
   }
   // The script stands in its own directory.
-  Result<void> open(const std::string& script, const std::string& query = {}, const std::string& scheme = "binary") {
+  Result<void> open(const std::string& script, const std::string& query = {},
+                    const std::string& scheme = "binary") {
     const auto path = directory_ / "logger";
     std::ofstream(path) << "#!/bin/sh\ncd " << directory_.string() << "\n" << script;
     fs::permissions(path, fs::perms::owner_all);
@@ -64,7 +67,8 @@ class Logger : public testing::Test {
     auto stdio = Stdio::open(loop_, spec, {&reaper_, "web-1", "shop"});
     if (!stdio) return tl::unexpected(stdio.error());
     stdio_ = std::move(*stdio);
-    for (const auto& [fd, to] : stdio_->child_descriptors()) (to == 1 ? out_ : err_).reset(::dup(fd));
+    for (const auto& [fd, to] : stdio_->child_descriptors())
+      (to == 1 ? out_ : err_).reset(::dup(fd));
     stdio_->release_child_descriptors();
     Result<void> ready = fail(Code::kDeadlineExceeded, "nothing was said");
     bool said = false;
@@ -121,7 +125,8 @@ TEST_F(Logger, OneThatEndsBeforeItIsReadyFailsTheCreate) {
 }
 
 TEST_F(Logger, OfTheSecondVersionSaysAByteWhenItIsReady) {
-  const auto ready = open("printf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\n", "?a=b", "binary-v2");
+  const auto ready =
+      open("printf r >&5\nexec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\n", "?a=b", "binary-v2");
   ASSERT_TRUE(ready.has_value()) << ready.error().message;
   ASSERT_EQ(::write(out_.get(), "to out\n", 7), 7);
   out_.reset();
@@ -135,7 +140,8 @@ TEST_F(Logger, OfTheSecondVersionSaysAByteWhenItIsReady) {
 TEST_F(Logger, OfTheSecondVersionThatClosesItsDescriptorWithoutAByteFailsTheCreate) {
   const auto ready = open("exec 5>&-\ncat <&3 > out &\ncat <&4 > err\nwait\n", {}, "binary-v2");
   ASSERT_FALSE(ready.has_value());
-  EXPECT_NE(ready.error().message.find("without a byte"), std::string::npos) << ready.error().message;
+  EXPECT_NE(ready.error().message.find("without a byte"), std::string::npos)
+      << ready.error().message;
 }
 
 TEST_F(Logger, OfTheSecondVersionThatEndsBeforeItIsReadySaysItsStatus) {
@@ -173,7 +179,8 @@ TEST_F(Logger, OneThatDiesTakesNothingWithIt) {
 }
 
 TEST_F(Logger, OneThatStaysIsAskedToEnd) {
-  ASSERT_TRUE(open("trap 'echo asked > end; kill $!; exit 0' TERM\necho $$ > pid\nexec 5>&-\nsleep 1000 &\nwait\n")
+  ASSERT_TRUE(open("trap 'echo asked > end; kill $!; exit 0' TERM\necho $$ > pid\nexec 5>&-\nsleep "
+                   "1000 &\nwait\n")
                   .has_value());
   const auto pid = std::atoi(text("pid").c_str());
   ASSERT_GT(pid, 0);
@@ -187,7 +194,8 @@ TEST_F(Logger, OneThatStaysIsAskedToEnd) {
 
 TEST_F(Logger, ATerminalHasOneStream) {
   const auto path = directory_ / "logger";
-  std::ofstream(path) << "#!/bin/sh\ncd " << directory_.string() << "\nexec 5>&-\ncat <&4 > err\ncat <&3 > out\n";
+  std::ofstream(path) << "#!/bin/sh\ncd " << directory_.string()
+                      << "\nexec 5>&-\ncat <&4 > err\ncat <&3 > out\n";
   fs::permissions(path, fs::perms::owner_all);
   StdioSpec spec;
   spec.out = "binary://" + path.string();

@@ -146,7 +146,8 @@ TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothingAtItsEnd) {
   ASSERT_EQ(::pipe2(out, O_CLOEXEC | O_NONBLOCK), 0);
   const UniqueFd reader(out[0]);
   bool done = false;
-  auto pump = std::make_shared<Pump>(loop_, UniqueFd(in[0]), UniqueFd(out[1]), Pump::WhenBroken::kDiscard);
+  auto pump =
+      std::make_shared<Pump>(loop_, UniqueFd(in[0]), UniqueFd(out[1]), Pump::WhenBroken::kDiscard);
   pump->start([&] { done = true; });
   std::size_t written = 0;
   std::size_t seen = 0;
@@ -154,7 +155,8 @@ TEST_F(Streams, AFullDestinationHoldsTheSourceBackAndLosesNothingAtItsEnd) {
   const std::string chunk(4096, 'x');
   UniqueFd writer(in[1]);
   run_until([&] {
-    while (writer && written<kTotal&& ::write(writer.get(), chunk.data(), chunk.size())> 0) written += chunk.size();
+    while (writer && written<kTotal&& ::write(writer.get(), chunk.data(), chunk.size())> 0)
+      written += chunk.size();
     if (written >= kTotal) writer.reset();
     loop_.poll();
     seen += read_now(reader.get()).size();
@@ -340,7 +342,8 @@ TEST_F(Streams, AFailingRuntimeCallCarriesTheLastErrorOfItsLog) {
   };
   EXPECT_EQ(call("start").error().message, "OCI runtime start failed: it broke");
   EXPECT_EQ(call("state").error().message,
-            "OCI runtime state failed: unable to retrieve OCI runtime error (its log is empty): exit status 3");
+            "OCI runtime state failed: unable to retrieve OCI runtime error (its log is empty): "
+            "exit status 3");
   EXPECT_EQ(*call("ps"), "[1]\n");
   reaper.stop();
 }

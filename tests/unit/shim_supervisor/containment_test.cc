@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Containment of what cannot be contained: its cgroups are gone. Containers that can be are in tests/supervisor.
+// Containment of what cannot be contained: its cgroups are gone. Containers that can be are in
+// tests/supervisor.
 #include "shim/supervisor/containment.h"
 
 #include <sys/stat.h>

@@ -15,7 +15,8 @@ using testing::ElementsAre;
 using testing::SizeIs;
 
 TEST(DecodeArgs, NamespaceFlagsAreNamed) {
-  EXPECT_THAT(decode_args(SYS_unshare, {CLONE_NEWUSER | CLONE_NEWNS}), ElementsAre("CLONE_NEWNS|CLONE_NEWUSER"));
+  EXPECT_THAT(decode_args(SYS_unshare, {CLONE_NEWUSER | CLONE_NEWNS}),
+              ElementsAre("CLONE_NEWNS|CLONE_NEWUSER"));
   EXPECT_EQ(decode_args(SYS_clone, {CLONE_NEWPID | SIGCHLD})[0], "CLONE_NEWPID|SIGCHLD");
   EXPECT_EQ(decode_args(SYS_clone, {SIGCHLD})[0], "SIGCHLD");
 }
@@ -39,7 +40,8 @@ TEST(DecodeArgs, DescriptorsAndOpenFlags) {
 }
 
 TEST(DecodeArgs, EveryNumberGivesSomething) {
-  for (int nr = -5; nr < 600; ++nr) EXPECT_FALSE(decode_args(nr, {~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL}).empty());
+  for (int nr = -5; nr < 600; ++nr)
+    EXPECT_FALSE(decode_args(nr, {~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL, ~0ULL}).empty());
   EXPECT_THAT(decode_args(100000, {1, 2, 3, 4, 5, 6}), SizeIs(6));
 }
 

@@ -35,7 +35,8 @@ TEST(DyingThreads, H01_TheOthersOfTheGroupAreNamedUntilTheDeadline) {
 class DyingThreadsInFiles : public testing::Test {
  protected:
   void SetUp() override {
-    proc_ = std::filesystem::path(testing::TempDir()) / ("dying-threads-" + std::to_string(::getpid()));
+    proc_ =
+        std::filesystem::path(testing::TempDir()) / ("dying-threads-" + std::to_string(::getpid()));
     for (const int tid : {10, 11, 12}) {
       std::filesystem::create_directories(proc_ / std::to_string(tid) / "task");
       write(tid, 500);
@@ -49,7 +50,8 @@ class DyingThreadsInFiles : public testing::Test {
   void write(int tid, int started) const {
     const auto directory = proc_ / std::to_string(tid);
     std::ofstream(directory / "status") << "Name:\tx\nTgid:\t10\n";
-    std::ofstream(directory / "stat") << tid << " (x) S 1 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 " << started << " 0 0 0";
+    std::ofstream(directory / "stat")
+        << tid << " (x) S 1 1 1 0 -1 0 0 0 0 0 1 2 3 4 20 0 1 0 " << started << " 0 0 0";
   }
   std::filesystem::path proc_;
 };
@@ -64,7 +66,8 @@ TEST_F(DyingThreadsInFiles, H01_ANumberThatIsUsedAgainIsAnotherThread) {
 TEST_F(DyingThreadsInFiles, H01_TheFirstThreadIsLeftOutWhereAnotherExecutes) {
   const auto dying = DyingThreads::others_than(11, 0, proc_);
   EXPECT_TRUE(dying.includes(12, 1, proc_));
-  EXPECT_FALSE(dying.includes(10, 1, proc_)) << "the new program takes over its number and its start time";
+  EXPECT_FALSE(dying.includes(10, 1, proc_))
+      << "the new program takes over its number and its start time";
   EXPECT_FALSE(dying.includes(11, 1, proc_));
 }
 

@@ -23,7 +23,8 @@ namespace {
 class EvidenceTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = std::filesystem::temp_directory_path() / ("ward-evidence-" + random_hex(4)) / "evidence";
+    root_ =
+        std::filesystem::temp_directory_path() / ("ward-evidence-" + random_hex(4)) / "evidence";
     std::filesystem::create_directories(root_.parent_path());
     int ready[2];
     int hold[2];
@@ -35,9 +36,10 @@ class EvidenceTest : public testing::Test {
     if (child_ == 0) {
       ::dup2(ready[1], 9);
       ::dup2(hold[0], 0);
-      const char* const argv[] = {"/bin/sh", "-c",        "echo x >&9; exec 9>&-; read line", "--token=s3cret",
-                                  "hunter2", "-phunter2", "PGPASSWORD=x DB=hunter2",          "\x1b[31m\"\n', {",
-                                  nullptr};
+      const char* const argv[] = {
+          "/bin/sh", "-c",        "echo x >&9; exec 9>&-; read line", "--token=s3cret",
+          "hunter2", "-phunter2", "PGPASSWORD=x DB=hunter2",          "\x1b[31m\"\n', {",
+          nullptr};
       const char* const envp[] = {"DB_PASSWORD=s3cret", "\x1b]0;x=1", "A=\"}\n", nullptr};
       ::execve(argv[0], const_cast<char* const*>(argv), const_cast<char* const*>(envp));
       ::_exit(1);
@@ -64,7 +66,8 @@ class EvidenceTest : public testing::Test {
   Result<void> collect(std::chrono::nanoseconds deadline) {
     asio::io_context loop;
     Result<void> result = fail(Code::kInternal, "never called back");
-    collect_evidence(loop, request_, deadline, [&](Result<void> done) { result = std::move(done); });
+    collect_evidence(loop, request_, deadline,
+                     [&](Result<void> done) { result = std::move(done); });
     loop.run();
     return result;
   }
@@ -121,14 +124,16 @@ TEST_F(EvidenceTest, EveryFileIsPrivateAndInTheManifest) {
     const std::string name = entry.path().filename().string();
     if (name == "SHA256SUMS") continue;
     ++files;
-    EXPECT_NE(manifest.find(sha256_hex(read_file(entry.path()).value()) + "  " + name + "\n"), std::string::npos)
+    EXPECT_NE(manifest.find(sha256_hex(read_file(entry.path()).value()) + "  " + name + "\n"),
+              std::string::npos)
         << name;
   }
   EXPECT_EQ(files, 3);
 }
 
 TEST_F(EvidenceTest, E02_ACollectorThatHangsIsKilledAndSaysSo) {
-  // A FIFO where the stat file should be: opening it for reading waits for a writer that never comes.
+  // A FIFO where the stat file should be: opening it for reading waits for a writer that never
+  // comes.
   request_.proc = root_ / "proc";
   const auto task = request_.proc / std::to_string(child_);
   std::filesystem::create_directories(task);
@@ -136,11 +141,13 @@ TEST_F(EvidenceTest, E02_ACollectorThatHangsIsKilledAndSaysSo) {
   const auto collected = collect(std::chrono::milliseconds(100));
   ASSERT_FALSE(collected);
   EXPECT_EQ(collected.error().code, Code::kDeadlineExceeded);
-  EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS")) << "incomplete, and recognisable as such";
+  EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS"))
+      << "incomplete, and recognisable as such";
   EXPECT_TRUE(std::filesystem::exists(request_.directory / "incomplete.txt"));
 }
 
-// A file system of its own that holds almost nothing; where none can be mounted, there is nothing to see.
+// A file system of its own that holds almost nothing; where none can be mounted, there is nothing
+// to see.
 class FullDisk {
  public:
   explicit FullDisk(std::filesystem::path at) : at_(std::move(at)) {
@@ -173,7 +180,8 @@ TEST_F(EvidenceTest, AFullDiskIsAnErrorBeforeTheRecordNamesADirectory) {
   const auto made = make_evidence_directory(root_ / "disk/evidence", "e1");
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().sys_errno, ENOSPC) << made.error().message;
-  EXPECT_TRUE(std::filesystem::is_empty(root_ / "disk/evidence")) << "no directory that looks like evidence";
+  EXPECT_TRUE(std::filesystem::is_empty(root_ / "disk/evidence"))
+      << "no directory that looks like evidence";
 }
 
 TEST_F(EvidenceTest, ADiskThatFillsUpMeanwhileIsToldWithItsErrno) {
@@ -184,7 +192,8 @@ TEST_F(EvidenceTest, ADiskThatFillsUpMeanwhileIsToldWithItsErrno) {
   const auto collected = collect(kEvidenceDeadline);
   ASSERT_FALSE(collected);
   EXPECT_EQ(collected.error().sys_errno, ENOSPC) << collected.error().message;
-  EXPECT_NE(collected.error().message.find("incomplete.txt"), std::string::npos) << collected.error().message;
+  EXPECT_NE(collected.error().message.find("incomplete.txt"), std::string::npos)
+      << collected.error().message;
   const std::string why = read_file(request_.directory / "incomplete.txt").value();
   EXPECT_NE(why.find("No space left"), std::string::npos) << why;
   EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS"));

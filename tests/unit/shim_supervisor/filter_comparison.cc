@@ -19,7 +19,8 @@ namespace {
 
 using testing::SeccompEvaluator;
 
-// What a caller meets, whoever answers: 'r' it runs, 'k' it is killed, 't' it gets SIGSYS, or an error number.
+// What a caller meets, whoever answers: 'r' it runs, 'k' it is killed, 't' it gets SIGSYS, or an
+// error number.
 struct Met {
   char what = 'r';
   int error = 0;
@@ -76,21 +77,25 @@ bool is_native(const Probe& probe) {
 // Beyond the first: a runtime puts no stub before a filter of which it finds none.
 bool names_no_call(const oci::Seccomp& filter) {
   return std::all_of(filter.rules.begin(), filter.rules.end(), [](const oci::SeccompRule& rule) {
-    return std::all_of(rule.names.begin(), rule.names.end(),
-                       [](const std::string& name) { return oci::find_syscall(name).value_or(0) == 0; });
+    return std::all_of(rule.names.begin(), rule.names.end(), [](const std::string& name) {
+      return oci::find_syscall(name).value_or(0) == 0;
+    });
   });
 }
 
 // Which exception it is, if it is one. Nothing that runs is.
-std::string exception_of(const oci::Seccomp& filter, const Probe& probe, const Met& stock, const Met& ward) {
+std::string exception_of(const oci::Seccomp& filter, const Probe& probe, const Met& stock,
+                         const Met& ward) {
   if (ward.what == 'r') return {};
   if (!is_native(probe)) return ward.what == 'k' ? "calls of a foreign ABI, killed" : "";
   if (probe.nr == SYS_clone3) return ward == kNoSuchCall ? "clone3 answers ENOSYS" : "";
   if (probe.nr == SYS_write) return ward == Met{'e', EPERM} ? "write cannot be notified" : "";
   const bool unnamed = !oci::find_syscall_name(probe.nr);
-  if (unnamed && stock.what == 'r') return ward == kNoSuchCall ? "run, but no profile can name them: ENOSYS" : "";
+  if (unnamed && stock.what == 'r')
+    return ward == kNoSuchCall ? "run, but no profile can name them: ENOSYS" : "";
   // Under such a filter no program starts.
-  if (unnamed && names_no_call(filter)) return ward == kNoSuchCall ? "the filter names no call: ENOSYS" : "";
+  if (unnamed && names_no_call(filter))
+    return ward == kNoSuchCall ? "the filter names no call: ENOSYS" : "";
   return {};
 }
 
@@ -107,24 +112,29 @@ class Comparison {
 
   void run(const std::function<Probe()>& probe, int probes) {
     ++found_.filters;
-    // First in a child: where the oracle does not come back Ward's compiler does not either, for it is the same
-    // library.
+    // First in a child: where the oracle does not come back Ward's compiler does not either, for it
+    // is the same library.
     const auto finished = run_in_bounded_child(
-        [&] { return SeccompEvaluator::compile(asked_.filter, asked_.runtime) ? std::string("y") : std::string("n"); },
+        [&] {
+          return SeccompEvaluator::compile(asked_.filter, asked_.runtime) ? std::string("y")
+                                                                          : std::string("n");
+        },
         Bounds{.wall_time = std::chrono::seconds(20)});
     if (!finished) {
       ++found_.unfinished;
       return;
     }
     const auto stock = SeccompEvaluator::compile(asked_.filter, asked_.runtime);
-    const auto own =
-        filter::OwnFilter::make(asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
+    const auto own = filter::OwnFilter::make(
+        asked_.filter, {.stub_where_unlisted = asked_.runtime.stub_where_unlisted});
     const auto ward = own && !filter::notifies(asked_.filter)
                           ? SeccompEvaluator::compile(as_admitted(*own), asked_.runtime)
                           : fail(Code::kInvalidArgument, own ? "it notifies" : own.error().message);
     if (!stock || !ward) {
       const bool both = !ward && (!stock || filter::notifies(asked_.filter));
-      if (!both) fail_with_words(stock ? "refused: " + ward.error().message : "taken, and this runtime refuses it");
+      if (!both)
+        fail_with_words(stock ? "refused: " + ward.error().message
+                              : "taken, and this runtime refuses it");
       ++found_.refused;
       return;
     }
@@ -149,14 +159,16 @@ class Comparison {
       count_sameness(expected, stock_raw, notified);
       return false;
     }
-    if (const std::string listed = exception_of(asked_.filter, probe, expected, got); !listed.empty()) {
+    if (const std::string listed = exception_of(asked_.filter, probe, expected, got);
+        !listed.empty()) {
       ++found_.listed[listed];
       return false;
     }
-    const std::string words = "nr " + std::to_string(probe.nr) + " arch " + std::to_string(probe.arch) + " args " +
-                              std::to_string(probe.args[0]) + " " + std::to_string(probe.args[1]) + ": " +
-                              expected.what + std::to_string(expected.error) + " became " + got.what +
-                              std::to_string(got.error) + (notified ? " (notified)" : "");
+    const std::string words =
+        "nr " + std::to_string(probe.nr) + " arch " + std::to_string(probe.arch) + " args " +
+        std::to_string(probe.args[0]) + " " + std::to_string(probe.args[1]) + ": " + expected.what +
+        std::to_string(expected.error) + " became " + got.what + std::to_string(got.error) +
+        (notified ? " (notified)" : "");
     // Ward's program is not asked where it notifies, and can only deny too much.
     if (!notified && got.what != 'r') {
       std::printf("narrower: %s %s\n", asked_.name.c_str(), words.c_str());
@@ -169,8 +181,10 @@ class Comparison {
   // The same to the caller, but for what it dies of.
   void count_sameness(const Met& same, std::uint32_t stock_raw, bool notified) {
     if (same.what == 'k' && notified) ++found_.listed["KILL in user space: SIGKILL"];
-    if (same.what == 't' && notified) ++found_.listed["TRAP in user space: SIGSYS without the call"];
-    if (same.what == 'k' && !notified && (stock_raw & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_THREAD) {
+    if (same.what == 't' && notified)
+      ++found_.listed["TRAP in user space: SIGSYS without the call"];
+    if (same.what == 'k' && !notified &&
+        (stock_raw & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_KILL_THREAD) {
       ++found_.listed["KILL_THREAD as KILL_PROCESS"];
     }
   }
@@ -199,15 +213,17 @@ Differences& Differences::operator+=(const Differences& other) {
 }
 
 std::string Differences::text() const {
-  std::string text = std::to_string(filters) + " filters: " + std::to_string(refused) + " refused as by the runtime, " +
-                     std::to_string(unfinished) + " not finished by libseccomp, " + std::to_string(narrower) +
+  std::string text = std::to_string(filters) + " filters: " + std::to_string(refused) +
+                     " refused as by the runtime, " + std::to_string(unfinished) +
+                     " not finished by libseccomp, " + std::to_string(narrower) +
                      " narrower by libseccomp's own error; " + std::to_string(asked) + " calls, " +
                      std::to_string(notified) + " notified, " + std::to_string(wrong) + " wrong";
   for (const auto& [name, number] : listed) text += "; " + name + ": " + std::to_string(number);
   return text;
 }
 
-void compare(const Asked& asked, const std::function<Probe()>& probe, int probes, Differences& found) {
+void compare(const Asked& asked, const std::function<Probe()>& probe, int probes,
+             Differences& found) {
   Comparison(asked, found).run(probe, probes);
 }
 

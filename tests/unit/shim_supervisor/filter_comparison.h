@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One container's own filter, loaded as a runc loads it (the oracle of tests/support), beside Ward's whole answer under
-// a profile that allows everything: the filter in the kernel and, where that one notifies, the verdict. Every
-// difference is an exception of docs/profile-format.md, and is counted, or it is a failure.
+// One container's own filter, loaded as a runc loads it (the oracle of tests/support), beside
+// Ward's whole answer under a profile that allows everything: the filter in the kernel and, where
+// that one notifies, the verdict. Every difference is an exception of docs/profile-format.md, and
+// is counted, or it is a failure.
 #pragma once
 
 #include <functional>
@@ -42,6 +43,7 @@ struct Probe {
 };
 
 // Adds to `found`. `probe` is asked `probes` times. Prints what differs and is not listed.
-void compare(const Asked& asked, const std::function<Probe()>& probe, int probes, Differences& found);
+void compare(const Asked& asked, const std::function<Probe()>& probe, int probes,
+             Differences& found);
 
 }  // namespace ward::shim::supervisor

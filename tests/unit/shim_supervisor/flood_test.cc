@@ -29,8 +29,9 @@ TEST(DetailLimiter, I4_EveryCallOfAFloodIsADetailOrInASummary) {
   constexpr std::uint64_t kCalls = 300'000;
   for (std::uint64_t i = 0; i < kCalls; ++i) {
     const auto now = static_cast<std::int64_t>(i) * kSecond / 1000;
-    if (limiter.wants_detail({.tid = static_cast<pid_t>(i % 977), .nr = static_cast<int>(i % 700), .args = {i % 13}},
-                             {}, now)) {
+    if (limiter.wants_detail(
+            {.tid = static_cast<pid_t>(i % 977), .nr = static_cast<int>(i % 700), .args = {i % 13}},
+            {}, now)) {
       ++details;
     }
     if (i % 1000 == 0) {
@@ -65,7 +66,8 @@ TEST(Refusals, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
   EXPECT_TRUE(refusals.is_new({.tid = 1, .nr = 239}, exec, 2));
   EXPECT_FALSE(refusals.next_summary_ns());
   for (pid_t tid = 1; tid <= 1000; ++tid)
-    EXPECT_FALSE(refusals.is_new({.tid = tid, .nr = 239, .args = {static_cast<std::uint64_t>(tid)}}, workload, 5));
+    EXPECT_FALSE(refusals.is_new({.tid = tid, .nr = 239, .args = {static_cast<std::uint64_t>(tid)}},
+                                 workload, 5));
   EXPECT_EQ(refusals.next_summary_ns(), Refusals::kSummaryEvery_ns);
   EXPECT_TRUE(refusals.take_summaries(Refusals::kSummaryEvery_ns - 1).empty());
   const auto hourly = refusals.take_summaries(Refusals::kSummaryEvery_ns);
@@ -73,7 +75,8 @@ TEST(Refusals, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
   EXPECT_EQ(hourly[0].count, 1000U);
   EXPECT_EQ(hourly[0].key.nr, 239);
   EXPECT_FALSE(refusals.next_summary_ns());
-  EXPECT_FALSE(refusals.is_new({.tid = 1, .nr = 179}, workload, Refusals::kSummaryEvery_ns)) << "it was recorded";
+  EXPECT_FALSE(refusals.is_new({.tid = 1, .nr = 179}, workload, Refusals::kSummaryEvery_ns))
+      << "it was recorded";
   const auto last = refusals.take_summaries(Refusals::kSummaryEvery_ns, true);
   ASSERT_EQ(last.size(), 1U);
   EXPECT_EQ(last[0].count, 1U);

@@ -42,15 +42,16 @@ TEST(ListenerOffer, TheGenuineMessageIsUnderstood) {
 TEST(ListenerOffer, S03_ForgedDocumentsAreRefused) {
   for (const std::string& text :
        {std::string(), std::string("{}"), std::string("[]"), std::string("null"),
-        std::string("{\"fds\":[\"seccompFd\"]}"), std::string(R"({"fds":[],"pid":1,"state":{"id":"c"}})"),
+        std::string("{\"fds\":[\"seccompFd\"]}"),
+        std::string(R"({"fds":[],"pid":1,"state":{"id":"c"}})"),
         std::string(R"({"fds":["seccompFd","seccompFd"],"pid":1,"state":{"id":"c"}})"),
         std::string(R"({"fds":["other"],"pid":1,"state":{"id":"c"}})"),
         std::string(R"({"fds":["seccompFd"],"pid":-1,"state":{"id":"c"}})"),
         std::string(R"({"fds":["seccompFd"],"pid":99999999999999,"state":{"id":"c"}})"),
         std::string(R"({"fds":["seccompFd"],"pid":"1","state":{"id":"c"}})"),
         std::string(R"({"fds":["seccompFd"],"pid":1,"state":{"id":7}})"),
-        std::string(R"({"fds":["seccompFd"],"pid":1,"state":[]})"), std::string(60000, '['), std::string(kGood) + "x",
-        std::string("\xff\xfe{}")}) {
+        std::string(R"({"fds":["seccompFd"],"pid":1,"state":[]})"), std::string(60000, '['),
+        std::string(kGood) + "x", std::string("\xff\xfe{}")}) {
     EXPECT_FALSE(parse_process_state(text)) << text.substr(0, 80);
   }
 }
@@ -68,7 +69,8 @@ std::string message_with(const std::string& annotation) {
         {"status", "creating"},
         {"pid", 4242},
         {"bundle", "/b"},
-        {"annotations", {{"note", annotation}, {"pid", "1"}, {"metadata", "other"}, {"id", "c2"}}}}}};
+        {"annotations",
+         {{"note", annotation}, {"pid", "1"}, {"metadata", "other"}, {"id", "c2"}}}}}};
   return message.dump();
 }
 
@@ -101,7 +103,8 @@ TEST(MessageEnd, H04_IsWhereTheOutermostObjectEndsHoweverTheTextIsCut) {
       MessageEnd end;
       for (std::size_t at = 0; at < text.size(); at += piece) {
         const bool last = at + piece >= text.size();
-        ASSERT_EQ(end.reached_with(std::string_view(text).substr(at, piece)), last) << at << " of " << text.size();
+        ASSERT_EQ(end.reached_with(std::string_view(text).substr(at, piece)), last)
+            << at << " of " << text.size();
       }
     }
   }
@@ -118,8 +121,8 @@ class RealListener {
       sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
       sock_fprog program{.len = 1, .filter = code};
       ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-      const int fd =
-          static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+      const int fd = static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                                SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
       (void)!::write(ready[1], &fd, sizeof(fd));
       for (;;) ::pause();
     }
@@ -211,7 +214,8 @@ TEST_F(ListenerSocketTest, AMessageInPiecesArrivesToo) {
   {
     const UniqueFd sender = send(text.substr(0, 40), {real.fd()});
     run(std::chrono::milliseconds(10));
-    ASSERT_EQ(::write(sender.get(), text.data() + 40, text.size() - 40), static_cast<ssize_t>(text.size() - 40));
+    ASSERT_EQ(::write(sender.get(), text.data() + 40, text.size() - 40),
+              static_cast<ssize_t>(text.size() - 40));
   }
   run(std::chrono::milliseconds(50));
   EXPECT_EQ(offers_.size(), 1U);
@@ -297,13 +301,15 @@ TEST_F(ListenerSocketTest, F18_WithoutADescriptorToSpareTheSenderIsToldNo) {
     const rlimit none{static_cast<rlim_t>(last.get()) + 1, before.rlim_max};
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
     std::vector<UniqueFd> all;
-    for (UniqueFd next; (next = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));) all.push_back(std::move(next));
+    for (UniqueFd next; (next = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));)
+      all.push_back(std::move(next));
     run(std::chrono::milliseconds(50));
     ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   }
   ASSERT_EQ(refusals_.size(), 2U);
   EXPECT_EQ(refusals_[0].first, ::getpid());
-  EXPECT_NE(refusals_[0].second.find("Too many open files"), std::string::npos) << refusals_[0].second;
+  EXPECT_NE(refusals_[0].second.find("Too many open files"), std::string::npos)
+      << refusals_[0].second;
   const UniqueFd good = send(kGood, {real.fd()});
   run(std::chrono::milliseconds(50));
   EXPECT_EQ(offers_.size(), 1U) << "and the next one is heard";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random filters, and filters as real clients send them: Ward's answer is that of the runtime's own program. Ten
-// thousand random ones with WARD_TEST_LONG; else as many as take some seconds.
+// Random filters, and filters as real clients send them: Ward's answer is that of the runtime's own
+// program. Ten thousand random ones with WARD_TEST_LONG; else as many as take some seconds.
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 
@@ -12,7 +12,8 @@
 #include "tests/unit/shim_supervisor/filter_comparison.h"
 
 // libseccomp forgets some of what it had allocated for a rule that it then refuses.
-extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
+extern "C" const char*
+__lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): the sanitizer's name
 extern "C" const char* __lsan_default_suppressions() { return "leak:libseccomp.so"; }
 
 namespace ward::shim::supervisor {
@@ -23,10 +24,13 @@ constexpr int kQuestions = 150;  // of one filter
 constexpr std::chrono::seconds kShortRun{15};
 constexpr int kEnough = 100;  // of a short run, however slow the machine is
 
-const std::vector<std::string> kCalls = {"socket", "clone",  "write",       "execve",  "clone3", "prctl",
-                                         "ioctl",  "openat", "personality", "openat2", "getpid", "faccessat2"};
-constexpr testing::Stock kOlder{.takes_flags = false, .stub_where_unlisted = false, .optimizes = false};
-constexpr testing::Stock kNewer{.takes_flags = true, .stub_where_unlisted = true, .optimizes = true};
+const std::vector<std::string> kCalls = {"socket",      "clone",   "write",  "execve",
+                                         "clone3",      "prctl",   "ioctl",  "openat",
+                                         "personality", "openat2", "getpid", "faccessat2"};
+constexpr testing::Stock kOlder{
+    .takes_flags = false, .stub_where_unlisted = false, .optimizes = false};
+constexpr testing::Stock kNewer{
+    .takes_flags = true, .stub_where_unlisted = true, .optimizes = true};
 
 Probe random_probe(testing::RandomFilters& random, const std::vector<std::string>& calls) {
   Probe probe{oci::native_audit_arch(), 0, random.arguments()};
@@ -49,20 +53,23 @@ TEST(OwnFilterDifferential, I12_F02_F03_F04_F05_ARandomFilterMeansWhatTheRuntime
   const auto begin = std::chrono::steady_clock::now();
   const auto is_enough = [&](int done) {
     if (all) return done >= kFilters;
-    return done >= kFilters || (done >= kEnough && std::chrono::steady_clock::now() - begin > kShortRun);
+    return done >= kFilters ||
+           (done >= kEnough && std::chrono::steady_clock::now() - begin > kShortRun);
   };
   Differences found;
   for (int i = 0; !is_enough(i); ++i) {
     const std::uint64_t seed = first + static_cast<std::uint64_t>(i);
     testing::RandomFilters random(seed);
-    const Asked asked{random.filter(kCalls), seed % 2 == 0 ? kOlder : kNewer, "seed " + std::to_string(seed)};
+    const Asked asked{random.filter(kCalls), seed % 2 == 0 ? kOlder : kNewer,
+                      "seed " + std::to_string(seed)};
     compare(
         asked, [&] { return random_probe(random, kCalls); }, kQuestions, found);
   }
-  std::printf("result: by evaluation, seeds from %llu: %s\n", static_cast<unsigned long long>(first),
-              found.text().c_str());
+  std::printf("result: by evaluation, seeds from %llu: %s\n",
+              static_cast<unsigned long long>(first), found.text().c_str());
   EXPECT_EQ(found.wrong, 0);
-  EXPECT_LE(found.narrower * 100, found.filters) << "what libseccomp gets wrong of Ward's own rules";
+  EXPECT_LE(found.narrower * 100, found.filters)
+      << "what libseccomp gets wrong of Ward's own rules";
   EXPECT_LT(found.refused * 2, found.filters) << "a comparison of what is refused compares little";
 }
 
@@ -106,8 +113,9 @@ TEST_P(RealFilters, I12_MeanWhatTheRuntimeLoadsAndNoneOfThemIsNarrower) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, RealFilters,
-                         ::testing::Values("containerd-default.json", "docker-like.json", "podman-like.json",
-                                           "systemd-like.json", "spo-nginx-like.json", "spo-audit-like.json",
+                         ::testing::Values("containerd-default.json", "docker-like.json",
+                                           "podman-like.json", "systemd-like.json",
+                                           "spo-nginx-like.json", "spo-audit-like.json",
                                            "spo-deny-like.json", "spo-fine-grained.json"));
 
 }  // namespace

@@ -130,7 +130,8 @@ TEST(Redaction, H06_TheFirstArgumentIsKeptWhereTheKernelSaysTheSame) {
       {"Secret", "", "", "<redacted, 6 bytes>"},
       {"--token", "/bin/a", "a", "<redacted, 7 bytes>"},
   };
-  for (const Program& p : programs) EXPECT_EQ(redact_program(p.argument, p.exe, p.comm), p.kept) << p.argument;
+  for (const Program& p : programs)
+    EXPECT_EQ(redact_program(p.argument, p.exe, p.comm), p.kept) << p.argument;
 }
 
 }  // namespace

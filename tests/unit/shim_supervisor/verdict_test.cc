@@ -14,18 +14,23 @@ namespace ward::shim::supervisor {
 namespace {
 
 // read: serving; bind: boot; fork: exec; socket: serving with AF_INET; nothing else.
-const filter::CallTable kCalls({{SYS_read, filter::kLayerServing, {}},
-                                {SYS_bind, filter::kLayerBoot, {}},
-                                {SYS_fork, filter::kLayerExec, {}},
-                                {SYS_execve, filter::kLayerBoot, {}},
-                                {SYS_socket, filter::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
-                               {SYS_clone3});
-filter::Conjunction low_half_is(std::uint64_t value) { return {{0, 0xFFFFFFFF, value, oci::CompareOp::kMaskedEq}}; }
+const filter::CallTable kCalls(
+    {{SYS_read, filter::kLayerServing, {}},
+     {SYS_bind, filter::kLayerBoot, {}},
+     {SYS_fork, filter::kLayerExec, {}},
+     {SYS_execve, filter::kLayerBoot, {}},
+     {SYS_socket, filter::kLayerServing, {{{0, AF_INET, 0, oci::CompareOp::kEq}}}}},
+    {SYS_clone3});
+filter::Conjunction low_half_is(std::uint64_t value) {
+  return {{0, 0xFFFFFFFF, value, oci::CompareOp::kMaskedEq}};
+}
 const filter::CallTable kDanger(
     {{SYS_unshare, filter::kLayerRuntime, {}},
      {SYS_prctl, filter::kLayerRuntime, {low_half_is(PR_SET_SECCOMP)}},
      {SYS_socket, filter::kLayerRuntime, {low_half_is(AF_ALG), low_half_is(AF_NETLINK)}},
-     {SYS_clone, filter::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+     {SYS_clone,
+      filter::kLayerRuntime,
+      {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
     {});
 
 filter::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32_t error) {
@@ -38,7 +43,9 @@ filter::OwnFilter own_filter_denying(std::vector<std::string> names, std::uint32
 // Known to be tried in vain: the keyring, and a namespace of users.
 const filter::CallTable kTriedInVain(
     {{SYS_unshare, filter::kLayerRuntime, {}},
-     {SYS_clone, filter::kLayerRuntime, {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
+     {SYS_clone,
+      filter::kLayerRuntime,
+      {{{0, CLONE_NEWUSER, CLONE_NEWUSER, oci::CompareOp::kMaskedEq}}}}},
     {});
 
 struct Ask {
@@ -82,8 +89,10 @@ TEST(Verdict, ExecSessionsAreJudgedByTheirOwnLayerAndAction) {
   const Ask exec{.phase = Phase::kExec, .origin = Origin::kExec};
   EXPECT_EQ(exec(SYS_fork).effect, Effect::kContinue);
   EXPECT_EQ(exec(SYS_bind).effect, Effect::kContinue);
-  EXPECT_EQ(exec(SYS_mkdir).effect, Effect::kDeny) << "a probe never costs the workload its life by default";
-  EXPECT_TRUE(Ask{.phase = Phase::kServing}(SYS_fork).violation) << "what exec may, the workload may not";
+  EXPECT_EQ(exec(SYS_mkdir).effect, Effect::kDeny)
+      << "a probe never costs the workload its life by default";
+  EXPECT_TRUE(Ask{.phase = Phase::kServing}(SYS_fork).violation)
+      << "what exec may, the workload may not";
 }
 
 TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {
@@ -96,11 +105,13 @@ TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {
 
 TEST(Verdict, H01_I3_WhatPassesForTheRuntimeGetsNothingOfTheDangerSet) {
   for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
-    for (const Ask& ask : {Ask{.mode = mode, .phase = Phase::kRuntime},
-                           Ask{.mode = mode, .phase = Phase::kBoot, .dying_runtime_thread = true},
-                           Ask{.mode = mode, .phase = Phase::kExec, .dying_runtime_thread = true}}) {
-      for (const Verdict& verdict : {ask(SYS_unshare), ask(SYS_socket, {AF_ALG}), ask(SYS_prctl, {PR_SET_SECCOMP}),
-                                     ask(SYS_clone, {CLONE_NEWUSER})}) {
+    for (const Ask& ask :
+         {Ask{.mode = mode, .phase = Phase::kRuntime},
+          Ask{.mode = mode, .phase = Phase::kBoot, .dying_runtime_thread = true},
+          Ask{.mode = mode, .phase = Phase::kExec, .dying_runtime_thread = true}}) {
+      for (const Verdict& verdict :
+           {ask(SYS_unshare), ask(SYS_socket, {AF_ALG}), ask(SYS_prctl, {PR_SET_SECCOMP}),
+            ask(SYS_clone, {CLONE_NEWUSER})}) {
         EXPECT_TRUE(verdict.violation);
         EXPECT_NE(verdict.effect, Effect::kContinue);
         EXPECT_EQ(verdict.error_number, EPERM);
@@ -112,8 +123,10 @@ TEST(Verdict, H01_I3_WhatPassesForTheRuntimeGetsNothingOfTheDangerSet) {
 
 TEST(Verdict, H02_AContainerThatIsBeingMadeIsNotFrozenOrKilled) {
   for (const Action action : {Action::kKill, Action::kQuarantine}) {
-    const Ask made{.phase = Phase::kRuntime,
-                   .actions = {.workload = action, .exec = action, .escalate_to = action, .escalate_after = 1}};
+    const Ask made{
+        .phase = Phase::kRuntime,
+        .actions = {
+            .workload = action, .exec = action, .escalate_to = action, .escalate_after = 1}};
     EXPECT_EQ(made(SYS_unshare).effect, Effect::kDeny) << "runc would wait for its init for ever";
     EXPECT_FALSE(made(SYS_unshare).escalated);
   }
@@ -124,26 +137,33 @@ TEST(Verdict, I2_TheOwnFilterIsNeverWidenedInAnyPhaseOrMode) {
   for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
     for (const Phase phase : {Phase::kRuntime, Phase::kBoot, Phase::kServing, Phase::kExec}) {
       for (const int nr : {SYS_bind, SYS_mkdir, SYS_unshare}) {
-        const Verdict verdict = Ask{
-            .mode = mode, .phase = phase, .actions = {.workload = Action::kLog, .exec = Action::kLog}, .own = own}(nr);
+        const Verdict verdict = Ask{.mode = mode,
+                                    .phase = phase,
+                                    .actions = {.workload = Action::kLog, .exec = Action::kLog},
+                                    .own = own}(nr);
         EXPECT_NE(verdict.effect, Effect::kContinue) << nr;
         EXPECT_TRUE(verdict.own_filter_denies);
         EXPECT_EQ(verdict.error_number, ENOSYS);
       }
     }
   }
-  EXPECT_FALSE((Ask{.phase = Phase::kBoot, .own = own}(SYS_bind).violation)) << "the profile allows it";
+  EXPECT_FALSE((Ask{.phase = Phase::kBoot, .own = own}(SYS_bind).violation))
+      << "the profile allows it";
 }
 
 TEST(Verdict, F01_WhatTheOwnFilterRefusesIsItsAnswerAndNoAction) {
   const auto own = own_filter_denying({"get_mempolicy", "quotactl", "bind"}, ENODEV);
   for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
     for (const Origin origin : {Origin::kWorkload, Origin::kExec}) {
-      for (const Action action : {Action::kLog, Action::kDeny, Action::kKill, Action::kQuarantine}) {
+      for (const Action action :
+           {Action::kLog, Action::kDeny, Action::kKill, Action::kQuarantine}) {
         const Ask ask{.mode = mode,
                       .phase = origin == Origin::kExec ? Phase::kExec : Phase::kServing,
                       .origin = origin,
-                      .actions = {.workload = action, .exec = action, .escalate_to = action, .escalate_after = 1},
+                      .actions = {.workload = action,
+                                  .exec = action,
+                                  .escalate_to = action,
+                                  .escalate_after = 1},
                       .own = own,
                       .recent_denials = 7};
         for (const int nr : {SYS_get_mempolicy, SYS_quotactl}) {
@@ -159,14 +179,15 @@ TEST(Verdict, F01_WhatTheOwnFilterRefusesIsItsAnswerAndNoAction) {
     }
   }
   EXPECT_EQ(explain(Ask{.own = own}(SYS_quotactl), "quotactl", "web", Phase::kServing),
-            "quotactl is not in profile web, and the container's own seccomp profile refuses it: nothing more is done");
+            "quotactl is not in profile web, and the container's own seccomp profile refuses it: "
+            "nothing more is done");
   EXPECT_TRUE((Ask{.own = own}(SYS_bind).refused)) << "allowed in another phase only";
 }
 
 TEST(Verdict, F01_WhatTheOwnFilterRefusesIsActedUponWhereTheProfileSaysSo) {
   const auto own = own_filter_denying({"get_mempolicy"}, ENODEV);
-  const Verdict verdict =
-      Ask{.actions = {.workload = Action::kQuarantine, .acts_on_refused = true}, .own = own}(SYS_get_mempolicy);
+  const Verdict verdict = Ask{.actions = {.workload = Action::kQuarantine, .acts_on_refused = true},
+                              .own = own}(SYS_get_mempolicy);
   EXPECT_FALSE(verdict.refused);
   EXPECT_EQ(verdict.effect, Effect::kQuarantine);
   EXPECT_EQ(verdict.error_number, ENODEV);
@@ -174,8 +195,10 @@ TEST(Verdict, F01_WhatTheOwnFilterRefusesIsActedUponWhereTheProfileSaysSo) {
 
 TEST(Verdict, F01_TheDangerSetIsActedUponThoughTheOwnFilterRefusesItUnlessItIsKnownToBeTried) {
   const auto own = own_filter_denying({"unshare", "clone", "prctl", "socket"}, ENOSYS);
-  const std::vector<std::pair<int, filter::CallArgs>> calls = {
-      {SYS_unshare, {}}, {SYS_clone, {CLONE_NEWUSER}}, {SYS_prctl, {PR_SET_SECCOMP}}, {SYS_socket, {AF_NETLINK}}};
+  const std::vector<std::pair<int, filter::CallArgs>> calls = {{SYS_unshare, {}},
+                                                               {SYS_clone, {CLONE_NEWUSER}},
+                                                               {SYS_prctl, {PR_SET_SECCOMP}},
+                                                               {SYS_socket, {AF_NETLINK}}};
   for (const auto& [nr, args] : calls) {
     const Verdict verdict = Ask{.own = own}(nr, args);
     EXPECT_EQ(verdict.effect, Effect::kQuarantine) << nr;
@@ -199,13 +222,15 @@ TEST(Verdict, F01_I2_ListingACallAsRefusedAllowsNothing) {
 
 TEST(Verdict, H07_OnlyErrorNumbersEverLeave) {
   const std::vector<std::pair<std::uint32_t, int>> rows = {
-      {0, 0}, {1, 1}, {38, 38}, {512, 512}, {4094, 4094}, {65536, 0}, {65537, 1}, {0x80000000, 0}, {131110, 38}};
+      {0, 0},     {1, 1},     {38, 38},        {512, 512},  {4094, 4094},
+      {65536, 0}, {65537, 1}, {0x80000000, 0}, {131110, 38}};
   for (const auto& [asked, told] : rows) {
     const auto own = own_filter_denying({"bind", "mkdir"}, asked);
     for (const Phase phase : {Phase::kRuntime, Phase::kBoot, Phase::kServing, Phase::kExec}) {
       for (const Action action : {Action::kLog, Action::kDeny}) {
         for (const int nr : {SYS_bind, SYS_mkdir}) {
-          const Verdict verdict = Ask{.phase = phase, .actions = {.workload = action, .exec = action}, .own = own}(nr);
+          const Verdict verdict =
+              Ask{.phase = phase, .actions = {.workload = action, .exec = action}, .own = own}(nr);
           EXPECT_EQ(verdict.effect, Effect::kDeny) << "an error number of 0 does not let it run";
           EXPECT_EQ(verdict.error_number, told) << asked;
         }
@@ -232,12 +257,13 @@ TEST(Verdict, I3_SuperviseContinuesAndRecordsButNeverTheDangerSet) {
   EXPECT_EQ(proposal.effect, Effect::kContinue);
   EXPECT_TRUE(proposal.violation);
   EXPECT_EQ(proposal.action, Action::kLog);
-  for (const auto& [nr, args] : std::vector<std::pair<int, filter::CallArgs>>{{SYS_unshare, {}},
-                                                                              {SYS_socket, {AF_ALG}},
-                                                                              {SYS_socket, {(1ULL << 32U) | AF_ALG}},
-                                                                              {SYS_socket, {AF_NETLINK}},
-                                                                              {SYS_prctl, {PR_SET_SECCOMP}},
-                                                                              {SYS_clone, {CLONE_NEWUSER}}}) {
+  for (const auto& [nr, args] :
+       std::vector<std::pair<int, filter::CallArgs>>{{SYS_unshare, {}},
+                                                     {SYS_socket, {AF_ALG}},
+                                                     {SYS_socket, {(1ULL << 32U) | AF_ALG}},
+                                                     {SYS_socket, {AF_NETLINK}},
+                                                     {SYS_prctl, {PR_SET_SECCOMP}},
+                                                     {SYS_clone, {CLONE_NEWUSER}}}) {
     const Verdict verdict = supervise(nr, args);
     EXPECT_EQ(verdict.effect, Effect::kDeny) << nr;
     EXPECT_EQ(verdict.action, Action::kDeny) << nr;
@@ -265,7 +291,9 @@ TEST(Verdict, RepeatedDenialsEscalateOnlyForTheWorkloadAndOnlyWhenAsked) {
   EXPECT_EQ(third.effect, Effect::kQuarantine);
   EXPECT_TRUE(third.escalated);
   EXPECT_EQ(
-      (Ask{.phase = Phase::kExec, .origin = Origin::kExec, .actions = actions, .recent_denials = 9}(SYS_mkdir).effect),
+      (Ask{.phase = Phase::kExec, .origin = Origin::kExec, .actions = actions, .recent_denials = 9}(
+           SYS_mkdir)
+           .effect),
       Effect::kDeny);
 }
 
@@ -278,8 +306,8 @@ TEST(Verdict, AContainedContainerGetsNothingButDenials) {
 TEST(Verdict, A02_AForeignAbiIsNeverLetRun) {
   const ActionSet log{.workload = Action::kLog, .exec = Action::kLog};
   const filter::OwnFilter none;
-  const Verdict verdict =
-      decide({.phase = Phase::kServing, .arch = 0x40000003, .nr = SYS_read}, {kCalls, none, kDanger, log});
+  const Verdict verdict = decide({.phase = Phase::kServing, .arch = 0x40000003, .nr = SYS_read},
+                                 {kCalls, none, kDanger, log});
   EXPECT_NE(verdict.effect, Effect::kContinue);
   EXPECT_EQ(verdict.why, Why::kForeignAbi);
 }
@@ -297,9 +325,12 @@ TEST(Verdict, F06_ACallNewerThanTheProfileIsAnsweredAsByAnOlderKernelAndCostsNot
   }
   EXPECT_EQ(ask(451).effect, Effect::kQuarantine) << "known and left out on purpose";
   EXPECT_EQ((Ask{.knows_up_to = kFchmodat2}(kFchmodat2).effect), Effect::kQuarantine);
-  EXPECT_EQ(Ask{}(kFchmodat2).effect, Effect::kQuarantine) << "a profile that does not say what it knew knew all";
-  EXPECT_EQ((Ask{.mode = Mode::kSupervise, .knows_up_to = 451}(kFchmodat2).effect), Effect::kContinue);
-  EXPECT_EQ(explain(ask(kFchmodat2), "fchmodat2", "web", Phase::kServing), "fchmodat2 is newer than profile web");
+  EXPECT_EQ(Ask{}(kFchmodat2).effect, Effect::kQuarantine)
+      << "a profile that does not say what it knew knew all";
+  EXPECT_EQ((Ask{.mode = Mode::kSupervise, .knows_up_to = 451}(kFchmodat2).effect),
+            Effect::kContinue);
+  EXPECT_EQ(explain(ask(kFchmodat2), "fchmodat2", "web", Phase::kServing),
+            "fchmodat2 is newer than profile web");
 }
 
 TEST(Verdict, F06_TwoCallsInAGapOfTheNumbersAreNewAllTheSame) {
@@ -312,7 +343,9 @@ TEST(Verdict, F06_TwoCallsInAGapOfTheNumbersAreNewAllTheSame) {
 TEST(Verdict, F06_I3_WhatIsDangerousIsNeverExcusedAsNew) {
   const Ask ask{.knows_up_to = 1};
   EXPECT_EQ(ask(SYS_unshare).effect, Effect::kQuarantine);
-  EXPECT_EQ((Ask{.own = own_filter_denying({"mkdir"}, EACCES), .knows_up_to = 1}(SYS_mkdir).error_number), EACCES)
+  EXPECT_EQ(
+      (Ask{.own = own_filter_denying({"mkdir"}, EACCES), .knows_up_to = 1}(SYS_mkdir).error_number),
+      EACCES)
       << "the container's own filter speaks first";
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kills for want of memory: cgroup2 from a directory that looks like one, v1 on the real controller.
+// Kills for want of memory: cgroup2 from a directory that looks like one, v1 on the real
+// controller.
 #include "shim/task/oom_watch.h"
 
 #include <fcntl.h>
@@ -32,7 +33,8 @@ class Oom : public testing::Test {
   void TearDown() override { fs::remove_all(directory_); }
   // In place, as the kernel changes it.
   void set_kills(int count) const {
-    std::ofstream(directory_ / "memory.events") << "low 0\nhigh 0\nmax 9\noom 7\noom_kill " << count << "\n";
+    std::ofstream(directory_ / "memory.events")
+        << "low 0\nhigh 0\nmax 9\noom 7\noom_kill " << count << "\n";
   }
   std::shared_ptr<OomWatch> open_unified() {
     auto watch = OomWatch::open(loop_, OomWatch::Mode::kUnified, directory_, [this] { ++told_; });
@@ -70,8 +72,8 @@ int end_of_a_hungry_child(const fs::path& cgroup) {
     const int procs = ::open((cgroup / "cgroup.procs").c_str(), O_WRONLY);
     if (::write(procs, "0", 1) != 1) ::_exit(3);
     constexpr std::size_t kSize = 64U << 20U;
-    auto* memory =
-        static_cast<char*>(::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* memory = static_cast<char*>(
+        ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     for (std::size_t i = 0; i < kSize; i += 4096) memory[i] = 1;
     ::_exit(0);
   }
@@ -101,7 +103,8 @@ TEST_F(Oom, N01_UnifiedIsWokenByARealKillWithoutAnInotifyInstance) {
   ASSERT_TRUE(hierarchies.has_value());
   if (!hierarchies->is_unified()) GTEST_SKIP() << "the memory controller is not on cgroup v2 here";
   const auto cgroup = hierarchies->find("memory", "0::/ward-test-oom-" + random_hex(6) + "\n");
-  if (cgroup.empty() || !fs::create_directory(cgroup)) GTEST_SKIP() << "cannot make a memory cgroup here";
+  if (cgroup.empty() || !fs::create_directory(cgroup))
+    GTEST_SKIP() << "cannot make a memory cgroup here";
   if (!fs::exists(cgroup / "memory.events")) {
     fs::remove(cgroup);
     GTEST_SKIP() << "children of the root have no memory controller here";
@@ -162,8 +165,10 @@ TEST_F(Oom, V1TellsOfARealKill) {
   const auto hierarchies = CgroupHierarchies::read();
   ASSERT_TRUE(hierarchies.has_value());
   if (hierarchies->is_unified()) GTEST_SKIP() << "no cgroup v1 here";
-  const auto cgroup = hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
-  if (cgroup.empty() || !fs::create_directory(cgroup)) GTEST_SKIP() << "cannot make a memory cgroup here";
+  const auto cgroup =
+      hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
+  if (cgroup.empty() || !fs::create_directory(cgroup))
+    GTEST_SKIP() << "cannot make a memory cgroup here";
   std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
   auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
   ASSERT_TRUE(watch.has_value()) << watch.error().message;
@@ -185,8 +190,10 @@ TEST_F(Oom, F17_V1TellsOfEachKillOnceHoweverManyWaitForMemory) {
   const auto hierarchies = CgroupHierarchies::read();
   ASSERT_TRUE(hierarchies.has_value());
   if (hierarchies->is_unified()) GTEST_SKIP() << "no cgroup v1 here";
-  const auto cgroup = hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
-  if (cgroup.empty() || !fs::create_directory(cgroup)) GTEST_SKIP() << "cannot make a memory cgroup here";
+  const auto cgroup =
+      hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
+  if (cgroup.empty() || !fs::create_directory(cgroup))
+    GTEST_SKIP() << "cannot make a memory cgroup here";
   std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
   auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
   ASSERT_TRUE(watch.has_value()) << watch.error().message;

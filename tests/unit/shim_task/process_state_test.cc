@@ -11,7 +11,8 @@ namespace {
 using S = ProcessState;
 using P = ProcessStep;
 
-const std::vector<S> kStates = {S::kAdded, S::kCreated, S::kRunning, S::kPausing, S::kPaused, S::kStopped, S::kDeleted};
+const std::vector<S> kStates = {S::kAdded,  S::kCreated, S::kRunning, S::kPausing,
+                                S::kPaused, S::kStopped, S::kDeleted};
 const std::vector<P> kSteps = {P::kCreate, P::kStart, P::kPause,  P::kPaused, P::kResume,
                                P::kExec,   P::kExit,  P::kDelete, P::kUpdate};
 
@@ -32,7 +33,8 @@ TEST(ProcessState, AContainerLivesFromCreateToDelete) {
 }
 
 TEST(ProcessState, AnythingThatIsNotDeletedMayEnd) {
-  for (const S state : kStates) EXPECT_EQ(next_state(state, P::kExit).has_value(), state != S::kDeleted);
+  for (const S state : kStates)
+    EXPECT_EQ(next_state(state, P::kExit).has_value(), state != S::kDeleted);
 }
 
 TEST(ProcessState, NothingLeavesDeletedAndTheRefusalIsNotFound) {

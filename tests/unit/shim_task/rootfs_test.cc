@@ -10,7 +10,8 @@ RootfsMount overlay(const std::string& lower, const std::string& upper) {
   return {"overlay",
           "overlay",
           "",
-          {"index=off", "workdir=/s/" + upper + "/work", "upperdir=/s/" + upper + "/fs", "lowerdir=" + lower}};
+          {"index=off", "workdir=/s/" + upper + "/work", "upperdir=/s/" + upper + "/fs",
+           "lowerdir=" + lower}};
 }
 
 TEST(Layers, F26_TwoContainersOfOneImageHaveOneDigestAndTwoImagesTwo) {

@@ -43,7 +43,8 @@ class Spooling : public testing::Test {
         .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   }
 
-  std::filesystem::path directory_ = std::filesystem::temp_directory_path() / ("ward-spool-" + random_hex(6));
+  std::filesystem::path directory_ =
+      std::filesystem::temp_directory_path() / ("ward-spool-" + random_hex(6));
   std::filesystem::path path_ = directory_ / "state" / "spool" / "a.spool";
 };
 
@@ -52,7 +53,8 @@ TEST_F(Spooling, KeepsRecordsInOrderForItsOwnerAlone) {
   {
     Spool spool = create();
     for (int i = 0; i < 10; ++i)
-      written.push_back(std::string(static_cast<std::size_t>(i) * 100 + 1, static_cast<char>('a' + i)));
+      written.push_back(
+          std::string(static_cast<std::size_t>(i) * 100 + 1, static_cast<char>('a' + i)));
     for (const auto& record : written) ASSERT_TRUE(spool.append(record));
     EXPECT_EQ(all(spool), written);
   }
@@ -170,7 +172,8 @@ TEST_F(Spooling, IsBounded) {
     path_ += "2";
     return create();
   }();
-  EXPECT_EQ(large.append(std::string(kMaxSpoolRecordBytes + 1, 'x')).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(large.append(std::string(kMaxSpoolRecordBytes + 1, 'x')).error().code,
+            Code::kResourceExhausted);
 }
 
 TEST_F(Spooling, AFullDiskLeavesNoHalfRecord) {

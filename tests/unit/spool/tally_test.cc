@@ -24,12 +24,14 @@ class Tallying : public testing::Test {
   void TearDown() override { fs::remove_all(directory_); }
   [[nodiscard]] std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(directory_)) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(directory_))
+      names.push_back(entry.path().filename());
     return names;
   }
   [[nodiscard]] fs::path only_file() const { return directory_ / files().at(0); }
 
-  fs::path directory_ = fs::path(fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") / ("ward-tally-" + random_hex(6));
+  fs::path directory_ =
+      fs::path(fs::exists("/dev/shm") ? "/dev/shm" : "/tmp") / ("ward-tally-" + random_hex(6));
   fs::path path_ = directory_ / "ns-7-abc.tally";
 };
 
@@ -120,7 +122,8 @@ TEST_F(Tallying, H10_TheirNumberIsBounded) {
 // Takes whatever lies there, as wardd does, again and again.
 class Taker {
  public:
-  explicit Taker(fs::path directory) : directory_(std::move(directory)), thread_([this] { run(); }) {}
+  explicit Taker(fs::path directory)
+      : directory_(std::move(directory)), thread_([this] { run(); }) {}
   void finish() {
     if (!thread_.joinable()) return;
     done_ = true;
@@ -139,7 +142,8 @@ class Taker {
   }
   void take() {
     std::error_code error;
-    for (fs::directory_iterator at(directory_, error), end; !error && at != end; at.increment(error)) {
+    for (fs::directory_iterator at(directory_, error), end; !error && at != end;
+         at.increment(error)) {
       const std::string suffix = at->path().extension();
       if (suffix != kTallySuffix && suffix != kLostSuffix) continue;
       auto taken = Tally::take_over(at->path());
@@ -200,7 +204,9 @@ TEST_F(Tallying, EveryCutAndEveryFlippedBitOfTheHeadEndsInAnAnswer) {
     std::string damaged = whole;
     damaged[i] = static_cast<char>(~damaged[i]);
     const auto content = parse_tally(damaged);
-    EXPECT_EQ(content.has_value(), i >= 8 && i != 17 && i != 18 && i != 19 && i != 21 && i != 22 && i != 23) << i;
+    EXPECT_EQ(content.has_value(),
+              i >= 8 && i != 17 && i != 18 && i != 19 && i != 21 && i != 22 && i != 23)
+        << i;
   }
 }
 

@@ -29,29 +29,32 @@ std::uint32_t ask(const oci::Seccomp& seccomp, int nr, std::array<std::uint64_t,
 }
 
 TEST(SeccompEvaluator, AnswersTheRuleElseTheDefault) {
-  const auto filter = denying(
-      EACCES, {rule({"read", "write"}, oci::SeccompAction::kAllow), rule({"unshare"}, oci::SeccompAction::kNotify)});
+  const auto filter = denying(EACCES, {rule({"read", "write"}, oci::SeccompAction::kAllow),
+                                       rule({"unshare"}, oci::SeccompAction::kNotify)});
   EXPECT_EQ(ask(filter, SYS_read), SECCOMP_RET_ALLOW);
   EXPECT_EQ(ask(filter, SYS_unshare), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(ask(filter, SYS_open), SECCOMP_RET_ERRNO | EACCES);
 }
 
 TEST(SeccompEvaluator, ComparesAll64Bits) {
-  const auto filter = denying(EPERM, {rule({"socket"}, oci::SeccompAction::kAllow, {{0, 2, 0, oci::CompareOp::kEq}})});
+  const auto filter = denying(
+      EPERM, {rule({"socket"}, oci::SeccompAction::kAllow, {{0, 2, 0, oci::CompareOp::kEq}})});
   EXPECT_EQ(ask(filter, SYS_socket, {2}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(ask(filter, SYS_socket, {0x100000002}), SECCOMP_RET_ERRNO | EPERM);
 }
 
 TEST(SeccompEvaluator, TwoConditionsOnOneIndexAreOredAsRuncDoes) {
-  const auto filter = denying(EPERM, {rule({"socket"}, oci::SeccompAction::kAllow,
-                                           {{0, 16, 0, oci::CompareOp::kNe}, {0, 38, 0, oci::CompareOp::kNe}})});
+  const auto filter =
+      denying(EPERM, {rule({"socket"}, oci::SeccompAction::kAllow,
+                           {{0, 16, 0, oci::CompareOp::kNe}, {0, 38, 0, oci::CompareOp::kNe}})});
   EXPECT_EQ(ask(filter, SYS_socket, {16}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(ask(filter, SYS_socket, {38}), SECCOMP_RET_ALLOW);
 }
 
 TEST(SeccompEvaluator, ConditionsOnTwoIndexesMustBothHold) {
-  const auto filter = denying(EPERM, {rule({"socket"}, oci::SeccompAction::kAllow,
-                                           {{0, 2, 0, oci::CompareOp::kEq}, {1, 0xF, 1, oci::CompareOp::kMaskedEq}})});
+  const auto filter = denying(
+      EPERM, {rule({"socket"}, oci::SeccompAction::kAllow,
+                   {{0, 2, 0, oci::CompareOp::kEq}, {1, 0xF, 1, oci::CompareOp::kMaskedEq}})});
   EXPECT_EQ(ask(filter, SYS_socket, {2, 0x80801}), SECCOMP_RET_ALLOW);
   EXPECT_EQ(ask(filter, SYS_socket, {2, 3}), SECCOMP_RET_ERRNO | EPERM);
   EXPECT_EQ(ask(filter, SYS_socket, {1, 1}), SECCOMP_RET_ERRNO | EPERM);
@@ -73,7 +76,8 @@ TEST(SeccompEvaluator, RefusesWhatRuncRefuses) {
   oci::Seccomp filter = denying(EPERM, {});
   filter.default_action = oci::SeccompAction::kNotify;
   EXPECT_FALSE(SeccompEvaluator::compile(filter));
-  EXPECT_FALSE(SeccompEvaluator::compile(denying(EPERM, {rule({"write"}, oci::SeccompAction::kNotify)})));
+  EXPECT_FALSE(
+      SeccompEvaluator::compile(denying(EPERM, {rule({"write"}, oci::SeccompAction::kNotify)})));
 }
 
 }  // namespace

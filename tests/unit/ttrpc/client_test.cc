@@ -25,14 +25,17 @@ class Calling : public test::LoopTest {
       seen_timeout_ns_ = request.timeout_ns;
       responder.answer(request.payload);
     });
-    server_->add("test.S", "Keep",
-                 [this](const Request&, Responder responder) { kept_.push_back(std::move(responder)); });
+    server_->add("test.S", "Keep", [this](const Request&, Responder responder) {
+      kept_.push_back(std::move(responder));
+    });
     server_->start();
   }
-  Result<std::string> call(const std::string& method, std::string payload, std::chrono::nanoseconds timeout = kLong) {
+  Result<std::string> call(const std::string& method, std::string payload,
+                           std::chrono::nanoseconds timeout = kLong) {
     std::optional<Result<std::string>> result;
     client_.call(
-        "test.S", method, std::move(payload), timeout, [&](Result<std::string> got) { result = std::move(got); }, "ns");
+        "test.S", method, std::move(payload), timeout,
+        [&](Result<std::string> got) { result = std::move(got); }, "ns");
     EXPECT_FALSE(result) << "answered from inside call()";
     EXPECT_TRUE(run_until([&] { return result.has_value(); }));
     return result ? std::move(*result) : fail(Code::kUnknown, "never answered");
@@ -65,7 +68,8 @@ TEST_F(Calling, ReconnectsAfterThePeerDiedAndSaysOnceThatItDid) {
   client_.on_disconnect([&] { ++broken; });
   EXPECT_TRUE(call("Echo", "x"));
   std::optional<Code> pending;
-  client_.call("test.S", "Keep", "", kLong, [&](const Result<std::string>& got) { pending = got.error().code; });
+  client_.call("test.S", "Keep", "", kLong,
+               [&](const Result<std::string>& got) { pending = got.error().code; });
   ASSERT_TRUE(run_until([&] { return kept_.size() == 1; }));
   server_.reset();
   ASSERT_TRUE(run_until([&] { return pending.has_value() && broken > 0; }));
@@ -93,8 +97,9 @@ TEST_F(Calling, ManyAtOnceAreAnsweredEachWithItsOwn) {
   int right = 0;
   for (int i = 0; i < 500; ++i) {
     const std::string text = std::to_string(i);
-    client_.call("test.S", "Echo", text, kLong,
-                 [&right, text](const Result<std::string>& got) { right += got && *got == text ? 1 : 0; });
+    client_.call("test.S", "Echo", text, kLong, [&right, text](const Result<std::string>& got) {
+      right += got && *got == text ? 1 : 0;
+    });
   }
   EXPECT_TRUE(run_until([&] { return right == 500; })) << right;
 }
@@ -102,7 +107,8 @@ TEST_F(Calling, ManyAtOnceAreAnsweredEachWithItsOwn) {
 TEST_F(Calling, CloseCancelsWhatIsPending) {
   serve();
   std::optional<Code> pending;
-  client_.call("test.S", "Keep", "", kLong, [&](const Result<std::string>& got) { pending = got.error().code; });
+  client_.call("test.S", "Keep", "", kLong,
+               [&](const Result<std::string>& got) { pending = got.error().code; });
   client_.close();
   EXPECT_FALSE(pending);
   ASSERT_TRUE(run_until([&] { return pending.has_value(); }));
@@ -127,7 +133,8 @@ TEST_F(Calling, AHostileServerCannotConfuseIt) {
   ASSERT_TRUE(listener);
   std::vector<Result<std::string>> got;
   for (int i = 0; i < 3; ++i) {
-    client_.call("test.S", "Echo", "", kLong, [&](Result<std::string> answer) { got.push_back(std::move(answer)); });
+    client_.call("test.S", "Echo", "", kLong,
+                 [&](Result<std::string> answer) { got.push_back(std::move(answer)); });
   }
   auto accepted = accept_unix(*listener);
   ASSERT_TRUE(accepted);

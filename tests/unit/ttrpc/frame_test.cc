@@ -21,16 +21,19 @@ std::vector<Frame> decode(FrameDecoder& decoder, std::string_view bytes, std::si
 std::string header(std::uint32_t length, std::uint32_t stream) {
   std::string bytes = encode_frame(stream, FrameType::kRequest, {});
   for (int i = 0; i < 4; ++i)
-    bytes[static_cast<std::size_t>(i)] = static_cast<char>(length >> static_cast<unsigned>(24 - 8 * i));
+    bytes[static_cast<std::size_t>(i)] =
+        static_cast<char>(length >> static_cast<unsigned>(24 - 8 * i));
   return bytes;
 }
 
 TEST(Frame, HasTheLayoutOfTheProtocol) {
-  EXPECT_EQ(encode_frame(0x01020304, FrameType::kResponse, "ab"), std::string("\0\0\0\2\1\2\3\4\2\0ab", 12));
+  EXPECT_EQ(encode_frame(0x01020304, FrameType::kResponse, "ab"),
+            std::string("\0\0\0\2\1\2\3\4\2\0ab", 12));
 }
 
 TEST(Frame, IsTheSameHoweverTheBytesAreCut) {
-  const std::string bytes = encode_frame(1, FrameType::kRequest, "hello") + encode_frame(3, FrameType::kRequest, "") +
+  const std::string bytes = encode_frame(1, FrameType::kRequest, "hello") +
+                            encode_frame(3, FrameType::kRequest, "") +
                             encode_frame(5, FrameType::kData, std::string(1000, 'x'));
   for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
     FrameDecoder decoder;
@@ -47,8 +50,8 @@ TEST(Frame, IsTheSameHoweverTheBytesAreCut) {
 
 TEST(Frame, ExactlyTheLimitPasses) {
   FrameDecoder decoder;
-  const auto frames =
-      decode(decoder, encode_frame(1, FrameType::kRequest, std::string(kMaxFrameBytes, 'x')), 1U << 16U);
+  const auto frames = decode(
+      decoder, encode_frame(1, FrameType::kRequest, std::string(kMaxFrameBytes, 'x')), 1U << 16U);
   ASSERT_EQ(frames.size(), 1U);
   EXPECT_FALSE(frames[0].oversize);
   EXPECT_EQ(frames[0].payload.size(), kMaxFrameBytes);

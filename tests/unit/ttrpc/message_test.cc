@@ -10,8 +10,8 @@ namespace ward::ttrpc {
 namespace {
 
 TEST(Message, RequestsKeepWhatTheyCarry) {
-  const auto read =
-      parse_request(encode_request("a.B", "C", std::string("\0\xff", 2), std::chrono::seconds(2), "k8s.io"));
+  const auto read = parse_request(
+      encode_request("a.B", "C", std::string("\0\xff", 2), std::chrono::seconds(2), "k8s.io"));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->service, "a.B");
   EXPECT_EQ(read->method, "C");
@@ -21,10 +21,12 @@ TEST(Message, RequestsKeepWhatTheyCarry) {
 }
 
 TEST(Message, ARequestOfTheGoClientIsRead) {
-  // As containerd sends it: service 1, method 2, timeout 4, and a metadata entry besides the namespace.
-  const std::string bytes = std::string("\x0a\x03") + "a.B" + "\x12\x01" + "C" + std::string("\x20\x05") +
-                            std::string("\x2a\x0b\x0a\x05") + "trace" + "\x12\x02" + "xy" +
-                            std::string("\x2a\x20\x0a\x1a") + "containerd-namespace-ttrpc" + "\x12\x02" + "ns";
+  // As containerd sends it: service 1, method 2, timeout 4, and a metadata entry besides the
+  // namespace.
+  const std::string bytes = std::string("\x0a\x03") + "a.B" + "\x12\x01" + "C" +
+                            std::string("\x20\x05") + std::string("\x2a\x0b\x0a\x05") + "trace" +
+                            "\x12\x02" + "xy" + std::string("\x2a\x20\x0a\x1a") +
+                            "containerd-namespace-ttrpc" + "\x12\x02" + "ns";
   const auto read = parse_request(bytes);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->request.containerd_namespace, "ns");
@@ -42,15 +44,16 @@ TEST(Message, ANegativeTimeoutIsNone) {
 }
 
 TEST(Message, ErrorsKeepCodeAndText) {
-  const auto error = parse_response(encode_response(fail(Code::kNotFound, "container not created"))).error();
+  const auto error =
+      parse_response(encode_response(fail(Code::kNotFound, "container not created"))).error();
   EXPECT_EQ(error.code, Code::kNotFound);
   EXPECT_EQ(error.message, "container not created");
   EXPECT_EQ(parse_response(encode_response(fail(Code::kOk, "odd"))).error().code, Code::kUnknown);
 }
 
 TEST(Message, I7_AnErrorTextOfHostileBytesIsStillUtf8) {
-  const auto error = parse_response(
-      encode_response(fail(Code::kUnknown, "a\xff\xc3\xa4\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80z\xe2\x82")));
+  const auto error = parse_response(encode_response(
+      fail(Code::kUnknown, "a\xff\xc3\xa4\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80z\xe2\x82")));
   ASSERT_FALSE(error);
   EXPECT_EQ(error.error().message,
             "a?\xc3\xa4???"
@@ -61,7 +64,8 @@ TEST(Message, I7_AnErrorTextOfHostileBytesIsStillUtf8) {
 
 TEST(Message, AnAnswerOverTheLimitBecomesAnError) {
   EXPECT_TRUE(parse_response(encode_response(std::string(kMaxFrameBytes - 16, 'x'))));
-  EXPECT_EQ(parse_response(encode_response(std::string(kMaxFrameBytes, 'x'))).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(parse_response(encode_response(std::string(kMaxFrameBytes, 'x'))).error().code,
+            Code::kResourceExhausted);
 }
 
 }  // namespace

@@ -23,9 +23,11 @@ class Serving : public test::LoopTest {
     auto listener = listen_unix(path_);
     ASSERT_TRUE(listener) << listener.error().message;
     server_.emplace(loop_, std::move(*listener));
-    server_->add("test.S", "Echo", [](Request request, Responder responder) { responder.answer(request.payload); });
-    server_->add("test.S", "Keep",
-                 [this](const Request&, Responder responder) { kept_.push_back(std::move(responder)); });
+    server_->add("test.S", "Echo",
+                 [](Request request, Responder responder) { responder.answer(request.payload); });
+    server_->add("test.S", "Keep", [this](const Request&, Responder responder) {
+      kept_.push_back(std::move(responder));
+    });
     server_->add("test.S", "Forget", [](const Request&, const Responder&) {});
     server_->add("test.S", "Large", [](const Request& request, Responder responder) {
       responder.answer(std::string(std::stoul(request.payload), 'x'));
@@ -159,8 +161,9 @@ TEST_F(Serving, AFrameOverTheLimitIsAnsweredAndTheConnectionGoesOn) {
 TEST_F(Serving, ALargeRequestAndAnswerPassAndATooLargeAnswerFailsAlone) {
   RawPeer peer = connect();
   const std::string payload(3U << 20U, 'y');
-  send_all(peer, encode_frame(1, FrameType::kRequest,
-                              encode_request("test.S", "Echo", payload, std::chrono::seconds(1), {})));
+  send_all(peer,
+           encode_frame(1, FrameType::kRequest,
+                        encode_request("test.S", "Echo", payload, std::chrono::seconds(1), {})));
   peer.request(3, "test.S", "Large", std::to_string(5U << 20U));
   peer.request(5, "test.S", "Echo", "after");
   ASSERT_TRUE(answered(peer, 3));
@@ -179,7 +182,8 @@ TEST_F(Serving, AForgottenAnswerIsInternal) {
 TEST_F(Serving, RequestsByteByByteArePutTogether) {
   RawPeer peer = connect();
   for (const char byte :
-       encode_frame(1, FrameType::kRequest, encode_request("test.S", "Echo", "slow", std::chrono::seconds(1), {}))) {
+       encode_frame(1, FrameType::kRequest,
+                    encode_request("test.S", "Echo", "slow", std::chrono::seconds(1), {}))) {
     send_all(peer, {&byte, 1});
     loop_.restart();
     loop_.poll();
@@ -208,7 +212,8 @@ TEST_F(Serving, APeerThatDoesNotReadIsDisconnectedAndOthersAreServed) {
   RawPeer deaf = connect();
   RawPeer other = connect();
   const std::size_t answers = kMaxOutgoingBytes / (1U << 20U) + 4;
-  for (std::uint32_t i = 0; i < answers; ++i) deaf.request(2 * i + 1, "test.S", "Large", std::to_string(1U << 20U));
+  for (std::uint32_t i = 0; i < answers; ++i)
+    deaf.request(2 * i + 1, "test.S", "Large", std::to_string(1U << 20U));
   other.request(1, "test.S", "Echo", "alive");
   ASSERT_TRUE(answered(other, 1));
   ASSERT_TRUE(run_until([&] { return deaf.closed(); }));
@@ -219,8 +224,8 @@ TEST_F(Serving, AFloodOfRequestsNobodyAnswersIsBounded) {
   RawPeer peer = connect();
   std::string flood;
   for (std::uint32_t i = 0; i < 5000; ++i) {
-    flood +=
-        encode_frame(2 * i + 1, FrameType::kRequest, encode_request("test.S", "Keep", "", std::chrono::seconds(0), {}));
+    flood += encode_frame(2 * i + 1, FrameType::kRequest,
+                          encode_request("test.S", "Keep", "", std::chrono::seconds(0), {}));
   }
   send_all(peer, flood);
   ASSERT_TRUE(answered(peer, 5000 - 4096));
@@ -229,7 +234,9 @@ TEST_F(Serving, AFloodOfRequestsNobodyAnswersIsBounded) {
 }
 
 TEST_F(Serving, ProbesThatConnectAndCloseAtOnceLeaveNoDescriptor) {
-  const auto open = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
+  const auto open = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  };
   { RawPeer peer = connect(); }
   const auto before = open();
   for (int i = 0; i < 200; ++i) connect();
@@ -305,7 +312,8 @@ TEST_F(Serving, AConnectionOfAnotherUserIsRefused) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
-  // The credentials are those of the moment of connect(), so a child of another uid connects and hands the socket over.
+  // The credentials are those of the moment of connect(), so a child of another uid connects and
+  // hands the socket over.
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
