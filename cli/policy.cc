@@ -77,8 +77,8 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
           },
           "KEY=VALUE of the pod: ward.dev/mode, ward.dev/action; may be repeated")
       ->allow_extra_args(false)
-      ->check([](const std::string& text) {
-        return text.find('=') == std::string::npos ? "not KEY=VALUE: " + text : std::string();
+      ->check([](const std::string& pair) {
+        return pair.find('=') == std::string::npos ? "not KEY=VALUE: " + pair : std::string();
       });
   verb->footer(examples({"ward policy test web-1",
                          "ward policy test --namespace shop --pod cart-1 --container app"}));

@@ -11,8 +11,14 @@ if(CCACHE)
 endif()
 add_link_options(-fuse-ld=lld)
 
-add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -fstack-protector-strong
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -fstack-protector-strong
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>)
+# In what developers and CI build; a packager's newer compiler may know warnings that nobody has seen.
+option(WARD_WERROR "Warnings are errors" OFF)
+if(WARD_WERROR)
+  add_compile_options(-Werror)
+endif()
 add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}" ASIO_STANDALONE ASIO_NO_DEPRECATED)
 include_directories(${PROJECT_SOURCE_DIR})
 

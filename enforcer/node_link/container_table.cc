@@ -63,7 +63,7 @@ void ContainerTable::update(int shim_pid, const std::string& address,
     if (found != entries_.end() && found->second.shim_address == address) erase(key_of(container));
     return;
   }
-  put({container, shim_pid, address});
+  put({container, shim_pid, address, {}});
 }
 
 void ContainerTable::remove_shim(const std::string& address) {

@@ -46,26 +46,4 @@ void remove_unrecorded_cgroups(asio::io_context& loop, const std::string& bundle
   std::make_shared<Removal>(loop, std::move(cgroups), std::move(done))->attempt(kTries);
 }
 
-bool is_frozen(pid_t init) {
-  const auto cgroups = open_cgroups_of(init);
-  if (!cgroups) return false;
-  return (cgroups->unified && cgroups->unified->is_frozen().value_or(false)) ||
-         (cgroups->freezer && cgroups->freezer->is_frozen().value_or(false));
-}
-
-void thaw(pid_t init) {
-  auto cgroups = open_cgroups_of(init);
-  if (!cgroups) return;
-  for (auto* cgroup : {&cgroups->unified, &cgroups->freezer}) {
-    if (*cgroup) (void)(*cgroup)->request_freeze(false);
-  }
-}
-
-void let_die(pid_t pid) {
-  auto cgroups = open_cgroups_of(pid);
-  if (cgroups && cgroups->freezer && cgroups->freezer->is_frozen().value_or(false)) {
-    (void)cgroups->freezer->move_to_parent(pid);
-  }
-}
-
 }  // namespace ward::shim::remains

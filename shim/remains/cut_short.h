@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is true of a container after the runtime ended in the middle of a verb, or a signal came in
-// between. One that is killed neither finishes its work nor undoes it, and its own record does not
-// know how far it came: the kernel is asked.
+// What the runtime leaves when it ends in the middle of a verb. One that is killed neither finishes
+// its work nor undoes it, and its own record does not know how far it came: the kernel is asked.
 #pragma once
-
-#include <sys/types.h>
 
 #include <asio/io_context.hpp>
 #include <functional>
@@ -17,14 +14,5 @@ namespace ward::shim::remains {
 // are none, after two seconds at most.
 void remove_unrecorded_cgroups(asio::io_context& loop, const std::string& bundle,
                                std::function<void()> done);
-
-// By one freezer or the other. Not of a container that shares its cgroup with others, nor of one
-// that is gone.
-bool is_frozen(pid_t init);
-void thaw(pid_t init);
-
-// A v1 freezer holds even SIGKILL back. Takes `pid`, which was sent one and is not reaped yet, out
-// of that cgroup, so that it dies alone: the others stay frozen. Not where it is not frozen.
-void let_die(pid_t pid);
 
 }  // namespace ward::shim::remains

@@ -13,6 +13,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/linux/child_process.h"
+#include "lib/linux/process_freezer.h"
 #include "lib/linux/pty.h"
 #include "lib/oci/bundle.h"
 #include "shim/remains/cut_short.h"
@@ -268,8 +269,7 @@ void Container::pause(Done done) {
       if (!result) {
         if (self->init_->state() == ProcessState::kPausing) {
           // It is said to run, so it must: the runtime may have come as far as to freeze it.
-          if (!self->surroundings_.guard.is_quarantined(self->spec_.id))
-            remains::thaw(self->init_->pid());
+          if (!self->surroundings_.guard.is_quarantined(self->spec_.id)) thaw(self->init_->pid());
           (void)self->init_->advance(ProcessStep::kResume);
         }
         return done(tl::unexpected(result.error()));
@@ -301,7 +301,7 @@ void Container::resume(Done done) {
     call.arguments = {"resume", id};
     self->runc_.run(std::move(call), [self, turn, done](const Result<std::string>& result) {
       // A runtime that failed after it had thawed the container would refuse every further attempt.
-      if (!result && (self->init_->reaped() || remains::is_frozen(self->init_->pid())))
+      if (!result && (self->init_->reaped() || is_frozen(self->init_->pid())))
         return done(tl::unexpected(result.error()));
       if (self->init_->advance(ProcessStep::kResume)) {
         self->surroundings_.guard.paused(self->spec_.id, false);

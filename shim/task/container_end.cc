@@ -3,14 +3,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <nlohmann/json.hpp>
-
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
-#include "lib/linux/cgroup.h"
+#include "lib/linux/process_freezer.h"
 #include "lib/linux/pty.h"
-#include "shim/remains/cut_short.h"
 #include "shim/runtime/runtime_record.h"
 #include "shim/task/container.h"
 #include "shim/task/oom_watch.h"
@@ -19,23 +16,6 @@ namespace ward::shim::task {
 namespace {
 
 constexpr int kNeverRestoredStatus = SIGKILL;
-
-// `runc ps --format json` is an array of numbers.
-Result<std::vector<pid_t>> parse_pids(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array()) return fail(Code::kInternal, "the runtime's ps is no list");
-  std::vector<pid_t> pids;
-  for (const auto& pid : json) {
-    if (pid.is_number_integer()) pids.push_back(pid.get<pid_t>());
-  }
-  return pids;
-}
-
-Result<std::vector<pid_t>> read_cgroup_pids(pid_t init) {
-  auto cgroups = open_cgroups_of(init);
-  if (!cgroups) return tl::unexpected(cgroups.error());
-  return cgroups->unified ? cgroups->unified->pids() : cgroups->freezer->pids();
-}
 
 }  // namespace
 
@@ -114,9 +94,9 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
 // on this node. With the init everybody dies; a session dies alone.
 void Container::let_killed_die() {
   if (surroundings_.guard.is_quarantined(spec_.id)) return;
-  if (init_->is_dying()) return remains::thaw(init_->pid());
+  if (init_->is_dying()) return thaw(init_->pid());
   for (const auto& [id, exec] : execs_) {
-    if (exec->is_dying()) remains::let_die(exec->pid());
+    if (exec->is_dying()) let_die(exec->pid());
   }
 }
 
@@ -130,33 +110,6 @@ void Container::kill_all() {
     if (!result && result.error().code != Code::kNotFound) {
       log::warn("kill all processes", {{"id", self->spec_.id}, {"error", result.error().message}});
     }
-  });
-}
-
-void Container::list_processes(std::function<void(Result<std::vector<TaskProcess>>)> done) {
-  auto name_them = [self = shared_from_this(),
-                    done = std::move(done)](const Result<std::vector<pid_t>>& pids) {
-    if (!pids) return done(tl::unexpected(pids.error()));
-    std::vector<TaskProcess> result;
-    for (const pid_t pid : *pids) {
-      result.push_back({pid, {}});
-      for (const auto& [id, exec] : self->execs_) {
-        if (exec->pid() == pid && !exec->reaped()) result.back().exec_id = id;
-      }
-    }
-    done(std::move(result));
-  };
-  // containerd from 1.7 on takes a task without processes for one that its own death left half
-  // made: when it starts again it deletes it, and the exit code with it. A task that ended and was
-  // not deleted yet is none of these.
-  if (init_->reaped()) return name_them(std::vector<pid_t>{init_->pid()});
-  auto pids = read_cgroup_pids(init_->pid());
-  if (pids && !pids->empty()) return name_them(pids);
-  // A container without a cgroup of its own: the runtime may know better.
-  runtime::RuncCall call;
-  call.arguments = {"ps", "--format", "json", spec_.id};
-  runc_.run(std::move(call), [name_them](const Result<std::string>& result) {
-    name_them(result ? parse_pids(*result) : tl::unexpected(result.error()));
   });
 }
 

@@ -9,9 +9,9 @@
 #include "lib/base/log.h"
 #include "lib/linux/cgroup.h"
 #include "lib/linux/memory_file.h"
+#include "lib/linux/process_freezer.h"
 #include "lib/linux/process_info.h"
 #include "lib/linux/pty.h"
-#include "shim/remains/cut_short.h"
 #include "shim/runtime/early_exec.h"
 #include "shim/streams/log_uri.h"
 #include "shim/task/container.h"
@@ -89,7 +89,7 @@ void Container::begin_exec(const ProcessPtr& process) {
 bool Container::go_on_with_early(const ProcessPtr& process, const std::string& document,
                                  const PidDone& done) {
   if (process->early() == nullptr) return false;
-  if (remains::is_frozen(init_->pid())) {
+  if (is_frozen(init_->pid())) {
     process->begin_early(nullptr);
     return false;
   }

@@ -268,7 +268,9 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
       EXPECT_EQ(output.out, "");
       EXPECT_THAT(output.err,
                   AllOf(HasSubstr(nowhere), HasSubstr("is it running?"), HasSubstr("--run-dir")));
-      if (form == Form::kJson) EXPECT_TRUE(is_json(output.err)) << output.err;
+      if (form == Form::kJson) {
+        EXPECT_TRUE(is_json(output.err)) << output.err;
+      }
     }
   }
 }
@@ -318,7 +320,9 @@ TEST_F(Cli, AFollowerSeesAViolationAsItHappensAndEndsCleanlyWhenAsked) {
     EXPECT_EQ(follower.wait(), 0) << follower.err();
     EXPECT_EQ(follower.err(), "");
     EXPECT_THAT(follower.out(), EndsWith("\n"));
-    if (form == Form::kJson) EXPECT_TRUE(is_json_lines(follower.out())) << follower.out();
+    if (form == Form::kJson) {
+      EXPECT_TRUE(is_json_lines(follower.out())) << follower.out();
+    }
     node().remove(id);
   }
 }

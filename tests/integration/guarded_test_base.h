@@ -173,8 +173,9 @@ class GuardedTest : public NodeTest {
     arguments.insert(arguments.begin(), {"--output", "json"});
     const Output output = node().ward(arguments);
     // A problem that `status` shows is an answer, and the test's to judge.
-    if (arguments.back() != "status" || output.status != 6)
+    if (arguments.back() != "status" || output.status != 6) {
       EXPECT_EQ(output.status, 0) << output.err;
+    }
     return parse_json(output.out);
   }
   // The row of `ward ps`, or null.

@@ -213,10 +213,13 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
       for (const bool json : {false, true}) {
         if (json) verb.insert(verb.end(), {"-o", "json"});
         const Output output = node().ward(verb);
-        if (verb[0] != "events") EXPECT_NE(output.status, 0);
+        if (verb[0] != "events") {
+          EXPECT_NE(output.status, 0);
+        }
         expect_harmless(output.out + output.err);
-        if (json && !output.err.empty())
+        if (json && !output.err.empty()) {
           EXPECT_TRUE(Json::accept(output.err)) << output.err.substr(0, 2000);
+        }
       }
     }
   }

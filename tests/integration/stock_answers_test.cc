@@ -229,7 +229,9 @@ TEST_P(StockAnswers, F15_ASessionWhoseOutputIsHeldIsWaitedForAsLongAsItsContaine
   EXPECT_EQ(exec.out, "held\n");
   const bool waits_long = containerd_version().major >= 2;
   EXPECT_GT(took, waits_long ? seconds(9) : seconds(1));
-  if (!waits_long && !is_slow_host()) EXPECT_LT(took, seconds(8));
+  if (!waits_long && !is_slow_host()) {
+    EXPECT_LT(took, seconds(8));
+  }
 }
 
 TEST_P(StockAnswers, F16_ATerminalIsOneDescriptor) {

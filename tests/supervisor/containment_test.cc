@@ -13,7 +13,7 @@ __sanitizer_get_current_allocated_bytes();  // g++ ships the function without it
 #include "lib/linux/bpf_call.h"
 #include "tests/supervisor/supervised_container.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 namespace {
 
 constexpr ActionSet kDenyAll{.workload = Action::kDeny, .exec = Action::kDeny};
@@ -249,4 +249,4 @@ TEST_F(Flood, R06_I4_AHundredThousandDeniedCallsCostNoMemoryAndLoseNoCount) {
 }
 
 }  // namespace
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

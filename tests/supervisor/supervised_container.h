@@ -26,7 +26,7 @@
 #include "shim/supervisor/listener_socket.h"
 #include "shim/supervisor/supervisor.h"
 
-namespace ward::shim {
+namespace ward::shim::supervisor {
 
 class SupervisedContainer : public testing::Test {
  protected:
@@ -54,11 +54,11 @@ class SupervisedContainer : public testing::Test {
     std::filesystem::remove_all(root_);
   }
 
-  supervisor::Charge charge(supervisor::ActionSet actions) {
+  Charge charge(ActionSet actions) {
     const auto nr = [](const char* name) {
       return static_cast<std::uint32_t>(*oci::find_syscall(name));
     };
-    supervisor::Charge charge;
+    Charge charge;
     charge.identity.set_container_id(id_);
     charge.profile_name = "test";
     charge.profile_digest = std::string(64, 'd');
@@ -70,8 +70,8 @@ class SupervisedContainer : public testing::Test {
     return charge;
   }
 
-  void start(supervisor::Charge charge, const std::vector<std::string>& verbs) {
-    supervisor::Supervisor::Callbacks callbacks;
+  void start(Charge charge, const std::vector<std::string>& verbs) {
+    Supervisor::Callbacks callbacks;
     callbacks.report = [this](node::v1::Violation violation) {
       violations_.push_back(std::move(violation));
     };
@@ -79,10 +79,9 @@ class SupervisedContainer : public testing::Test {
     callbacks.frozen_changed = [this](bool frozen) { frozen_.push_back(frozen); };
     callbacks.changed = [] {};
     callbacks.kill_all = [this] { killed_by_callback_ = true; };
-    supervisor_ =
-        std::make_unique<supervisor::Supervisor>(loop_, std::move(charge), std::move(callbacks));
-    auto socket = supervisor::ListenerSocket::open(
-        loop_, root_ / "s", [this](supervisor::ListenerOffer offer) -> Result<void> {
+    supervisor_ = std::make_unique<Supervisor>(loop_, std::move(charge), std::move(callbacks));
+    auto socket =
+        ListenerSocket::open(loop_, root_ / "s", [this](ListenerOffer offer) -> Result<void> {
           if (offer.state.metadata != "nonce")
             return fail(Code::kPermissionDenied, "the nonce is wrong");
           const std::string exec_id = supervisor_->sessions() > 0 ? "exec" : "";
@@ -157,8 +156,8 @@ class SupervisedContainer : public testing::Test {
   std::string runc_;
   std::string id_;
   std::filesystem::path root_;
-  std::unique_ptr<supervisor::Supervisor> supervisor_;
-  std::unique_ptr<supervisor::ListenerSocket> socket_;
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<ListenerSocket> socket_;
   std::uint64_t counted_ = 0;
   std::vector<node::v1::Violation> violations_;
   std::vector<bool> frozen_;
@@ -167,4 +166,4 @@ class SupervisedContainer : public testing::Test {
   Result<TaskCgroups> cgroups_ = fail(Code::kNotFound, "no container yet");
 };
 
-}  // namespace ward::shim
+}  // namespace ward::shim::supervisor

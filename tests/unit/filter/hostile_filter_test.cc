@@ -6,7 +6,6 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <ctime>
 #include <functional>
 #include <utility>
 
@@ -16,14 +15,6 @@
 
 namespace ward::filter {
 namespace {
-
-constexpr double kEnough_s = 8;
-
-double processor_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
 
 CallTable everything_allowed() {
   std::vector<CallRule> rules;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes from outside as bytes or text: options, standard input of start, flags, ids, logs.
+// What comes from outside as bytes or text: standard input of start, flags, ids.
 #include <gtest/gtest.h>
 
 #include "containerd/options.pb.h"
 #include "shim/command/invocation.h"
 #include "shim/command/shim_address.h"
 #include "shim/command/start_options.h"
-#include "shim/runtime/runc.h"
-#include "shim/runtime/runtime_options.h"
 #include "shim/task/task_service.h"
 
 namespace ward::shim::command {
@@ -18,60 +16,6 @@ containerd::Any any_of(const std::string& type, const google::protobuf::MessageL
   any.set_type_url(type);
   any.set_value(message.SerializeAsString());
   return any;
-}
-
-TEST(RuntimeOptions, AllThreeMessagesOfClientsAreUnderstood) {
-  containerd::RuncOptions runc;
-  runc.set_binary_name("crun");
-  runc.set_root("/r");
-  EXPECT_EQ(runtime::decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name,
-            "crun");
-  EXPECT_EQ(
-      runtime::decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root,
-      "/r");
-  containerd::CreateOptions create;
-  create.set_io_uid(7);
-  EXPECT_EQ(runtime::decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid,
-            7U);
-  containerd::RuntimeOptions generic;
-  generic.set_config_body("BinaryName = \"runc\"\nSystemdCgroup = true\n");
-  EXPECT_TRUE(
-      runtime::decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
-  EXPECT_EQ(*runtime::decode_options({}), runtime::RuntimeOptions{});
-}
-
-TEST(RuntimeOptions, AnUnknownTypeOrGarbageIsInvalidAndNamesTheType) {
-  containerd::Any any;
-  any.set_type_url("evil.v1.Options");
-  any.set_value("x");
-  auto options = runtime::decode_options(any);
-  ASSERT_FALSE(options.has_value());
-  EXPECT_EQ(options.error().code, Code::kInvalidArgument);
-  EXPECT_NE(options.error().message.find("evil.v1.Options"), std::string::npos);
-  any.set_type_url("containerd.runc.v1.Options");
-  any.set_value("\xff\xff\xff");
-  EXPECT_EQ(runtime::decode_options(any).error().code, Code::kInvalidArgument);
-}
-
-TEST(RuntimeOptions, TheTableOfContainerdIsRead) {
-  const auto options = runtime::parse_options_table(
-      "# comment\n  BinaryName = '/usr/bin/crun' # why\r\nRoot=\"/a \\\"b\\\"\"\nNoPivotRoot = "
-      "true\nIoUid = 1000\n"
-      "Unknown = [1, 2]\n[table]\nBinaryName = \"other\"\n");
-  ASSERT_TRUE(options.has_value());
-  EXPECT_EQ(options->binary_name, "/usr/bin/crun");
-  EXPECT_EQ(options->root, "/a \"b\"");
-  EXPECT_TRUE(options->no_pivot_root);
-  EXPECT_EQ(options->io_uid, 1000U);
-}
-
-TEST(RuntimeOptions, AValueOfTheWrongTypeIsRefusedWithItsLine) {
-  for (const char* text :
-       {"\nBinaryName = 5\n", "\nSystemdCgroup = yes\n", "\nIoUid = -1\n", "\nRoot = \"open\n"}) {
-    const auto options = runtime::parse_options_table(text);
-    ASSERT_FALSE(options.has_value()) << text;
-    EXPECT_EQ(options.error().message.substr(0, 7), "line 2:");
-  }
 }
 
 TEST(StartOptions, BothGenerationsOfStandardInputAreTold) {
@@ -136,30 +80,6 @@ TEST(Ids, OnlyWhatIsSafeAsAFileNameIsAnId) {
     EXPECT_FALSE(task::is_valid_id(id)) << id;
   EXPECT_TRUE(task::is_valid_id(std::string(76, 'a')));
   EXPECT_FALSE(task::is_valid_id(std::string(77, 'a')));
-}
-
-TEST(RuncLog, TheLastErrorCounts) {
-  EXPECT_EQ(
-      runtime::find_last_error(
-          "{\"level\":\"error\",\"msg\":\"a\"}\n{\"level\":\"info\",\"msg\":\"i\"}\n"
-          "not json\n{\"level\":\"error\",\"msg\":\"b\"}\n{\"level\":\"warning\",\"msg\":\"w\"}"),
-      "b");
-  EXPECT_EQ(runtime::find_last_error(""), "");
-  EXPECT_EQ(runtime::find_last_error("{\"level\":3,\"msg\":\"x\"}\n[1]\n"), "");
-}
-
-TEST(RuncLog, ARecordMayTakeSeveralLines) {  // crun 1.28
-  EXPECT_EQ(runtime::find_last_error(
-                "{\n  \"msg\": \"first\",\n  \"level\": \"error\"\n}\n"
-                "{\n  \"msg\": \"second {}\",\n  \"level\": \"error\"\n}\n{\n  \"msg\": \"cut"),
-            "second {}");
-}
-
-TEST(RuncLog, AbsenceIsRecognizedInEverySpelling) {
-  EXPECT_TRUE(runtime::says_not_found("container \"x\" does not exist"));
-  EXPECT_TRUE(runtime::says_not_found("container `x` does not exist"));
-  EXPECT_TRUE(runtime::says_not_found("No such process"));
-  EXPECT_FALSE(runtime::says_not_found("permission denied"));
 }
 
 TEST(ShimAddress, IsTheSameHoweverThePathsAreWritten) {

@@ -1,33 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// Streams over real FIFOs, the reaper over real children, the runtime's verbs over a script.
+// Streams over real FIFOs.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include "lib/linux/child_process.h"
-#include "lib/linux/reaper.h"
-#include "shim/runtime/runc.h"
 #include "shim/streams/stdio.h"
+#include "tests/support/loop_test.h"
 
 namespace ward::shim::streams {
 namespace {
 
 using std::chrono::seconds;
 
-class Streams : public testing::Test {
+class Streams : public test::LoopTest {
  protected:
-  void SetUp() override {
-    std::string pattern = std::filesystem::temp_directory_path() / "streams-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::string fifo(const char* name) {
     const std::string path = directory_ / name;
     EXPECT_EQ(::mkfifo(path.c_str(), 0600), 0);
@@ -44,18 +35,9 @@ class Streams : public testing::Test {
     }
     return -1;
   }
-  // Until `done` says so; a loop that has nothing to do any more, or a minute, is a failure.
   void run_until(const std::function<bool()>& done) {
-    const auto end = std::chrono::steady_clock::now() + seconds(60);
-    while (!done() && std::chrono::steady_clock::now() < end) {
-      loop_.restart();
-      loop_.run_one_for(std::chrono::milliseconds(5));
-    }
-    EXPECT_TRUE(done());
+    EXPECT_TRUE(LoopTest::run_until(done, seconds(60)));
   }
-
-  asio::io_context loop_{1};
-  std::filesystem::path directory_;
 };
 
 TEST_F(Streams, OpeningAFifoThatNobodyReadsDoesNotBlockAndWhatIsWrittenWaitsThere) {
@@ -262,90 +244,6 @@ TEST_F(Streams, AFileGetsBothStreamsAndAnUnknownSchemeIsRefused) {
   auto refused = Stdio::open(loop_, spec);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().message, "unknown STDIO scheme carrier-pigeon");
-}
-
-TEST_F(Streams, AnExitIsDeliveredWhetherItComesBeforeOrAfterTheWatch) {
-  Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
-  ChildSpec spec;
-  spec.program = "/bin/sh";
-  spec.argv = {"sh", "-c", "exit 5"};
-  spec.environment = environment_without({});
-  auto early = start_child(spec);
-  ASSERT_TRUE(early.has_value());
-  auto hold = reaper.hold();
-  siginfo_t info = {};
-  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(early->pid), &info, WEXITED | WNOWAIT), 0);
-  run_until([&] { return ::kill(early->pid, 0) != 0; });  // reaped by nobody's watch, and kept
-  std::uint32_t code = 0;
-  reaper.watch(early->pid, [&](Exit exit) { code = exit.code(); });
-  EXPECT_EQ(code, 0U) << "never from inside watch()";
-  run_until([&] { return code == 5; });
-  hold.reset();
-
-  spec.argv = {"sh", "-c", "kill -9 $$"};
-  auto late = start_child(spec);
-  ASSERT_TRUE(late.has_value());
-  reaper.watch(late->pid, [&](Exit exit) { code = exit.code(); });
-  run_until([&] { return code == 137; });
-  reaper.stop();
-}
-
-TEST_F(Streams, AGatedChildWaitsUntilItIsLetGoAndDiesWithItsGate) {
-  Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
-  const std::string marker = directory_ / "ran";
-  ChildSpec spec;
-  spec.program = "/bin/sh";
-  spec.argv = {"sh", "-c", "echo x > " + marker};
-  spec.environment = environment_without({});
-  spec.gated = true;
-  std::uint32_t code = 1;
-  {
-    auto dropped = start_child(spec);
-    ASSERT_TRUE(dropped.has_value());
-    reaper.watch(dropped->pid, [&](Exit exit) { code = exit.code(); });
-  }
-  run_until([&] { return code == kExecFailedStatus; });
-  EXPECT_FALSE(std::filesystem::exists(marker));
-  auto child = start_child(spec);
-  ASSERT_TRUE(child.has_value());
-  reaper.watch(child->pid, [&](Exit exit) { code = exit.code(); });
-  loop_.poll();
-  EXPECT_FALSE(std::filesystem::exists(marker));
-  child->gate.open();
-  run_until([&] { return code == 0; });
-  EXPECT_TRUE(std::filesystem::exists(marker));
-  reaper.stop();
-}
-
-TEST_F(Streams, AFailingRuntimeCallCarriesTheLastErrorOfItsLog) {
-  Reaper reaper(loop_);
-  ASSERT_TRUE(reaper.start(nullptr, nullptr).has_value());
-  const std::string script = directory_ / "fake-runtime";
-  std::ofstream(script) << "#!/bin/sh\n[ \"$7\" = ps ] && { echo '[1]'; exit 0; }\n"
-                           "[ \"$7\" = state ] && exit 3\n"
-                           "echo '{\"level\":\"error\",\"msg\":\"it broke\"}' >> \"$4\"; exit 1\n";
-  std::filesystem::permissions(script, std::filesystem::perms::owner_all);
-  runtime::Runc runc(reaper, {script, "/root", false});
-  const auto call = [&](const char* verb) {
-    Result<std::string> answer;
-    bool done = false;
-    runtime::RuncCall request;
-    request.arguments = {verb, "id"};
-    runc.run(std::move(request), [&](Result<std::string> result) {
-      answer = std::move(result);
-      done = true;
-    });
-    run_until([&] { return done; });
-    return answer;
-  };
-  EXPECT_EQ(call("start").error().message, "OCI runtime start failed: it broke");
-  EXPECT_EQ(call("state").error().message,
-            "OCI runtime state failed: unable to retrieve OCI runtime error (its log is empty): "
-            "exit status 3");
-  EXPECT_EQ(*call("ps"), "[1]\n");
-  reaper.stop();
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/runtime/runtime_options.h"
+
+#include <gtest/gtest.h>
+
+#include "containerd/options.pb.h"
+
+namespace ward::shim::runtime {
+namespace {
+
+containerd::Any any_of(const std::string& type, const google::protobuf::MessageLite& message) {
+  containerd::Any any;
+  any.set_type_url(type);
+  any.set_value(message.SerializeAsString());
+  return any;
+}
+
+TEST(RuntimeOptions, AllThreeMessagesOfClientsAreUnderstood) {
+  containerd::RuncOptions runc;
+  runc.set_binary_name("crun");
+  runc.set_root("/r");
+  EXPECT_EQ(decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name,
+            "crun");
+  EXPECT_EQ(
+      decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root,
+      "/r");
+  containerd::CreateOptions create;
+  create.set_io_uid(7);
+  EXPECT_EQ(decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid,
+            7U);
+  containerd::RuntimeOptions generic;
+  generic.set_config_body("BinaryName = \"runc\"\nSystemdCgroup = true\n");
+  EXPECT_TRUE(
+      decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
+  EXPECT_EQ(*decode_options({}), RuntimeOptions{});
+}
+
+TEST(RuntimeOptions, AnUnknownTypeOrGarbageIsInvalidAndNamesTheType) {
+  containerd::Any any;
+  any.set_type_url("evil.v1.Options");
+  any.set_value("x");
+  auto options = decode_options(any);
+  ASSERT_FALSE(options.has_value());
+  EXPECT_EQ(options.error().code, Code::kInvalidArgument);
+  EXPECT_NE(options.error().message.find("evil.v1.Options"), std::string::npos);
+  any.set_type_url("containerd.runc.v1.Options");
+  any.set_value("\xff\xff\xff");
+  EXPECT_EQ(decode_options(any).error().code, Code::kInvalidArgument);
+}
+
+TEST(RuntimeOptions, TheTableOfContainerdIsRead) {
+  const auto options = parse_options_table(
+      "# comment\n  BinaryName = '/usr/bin/crun' # why\r\nRoot=\"/a \\\"b\\\"\"\nNoPivotRoot = "
+      "true\nIoUid = 1000\n"
+      "Unknown = [1, 2]\n[table]\nBinaryName = \"other\"\n");
+  ASSERT_TRUE(options.has_value());
+  EXPECT_EQ(options->binary_name, "/usr/bin/crun");
+  EXPECT_EQ(options->root, "/a \"b\"");
+  EXPECT_TRUE(options->no_pivot_root);
+  EXPECT_EQ(options->io_uid, 1000U);
+}
+
+TEST(RuntimeOptions, AValueOfTheWrongTypeIsRefusedWithItsLine) {
+  for (const char* text :
+       {"\nBinaryName = 5\n", "\nSystemdCgroup = yes\n", "\nIoUid = -1\n", "\nRoot = \"open\n"}) {
+    const auto options = parse_options_table(text);
+    ASSERT_FALSE(options.has_value()) << text;
+    EXPECT_EQ(options.error().message.substr(0, 7), "line 2:");
+  }
+}
+
+}  // namespace
+}  // namespace ward::shim::runtime
