@@ -14,7 +14,8 @@ add_link_options(-fuse-ld=lld)
 add_compile_options(-Wall -Wextra -Wconversion -Wshadow -fstack-protector-strong
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>)
-# In what developers and CI build; a packager's newer compiler may know warnings that nobody has seen.
+# In what developers and CI build; a packager's newer compiler may know warnings that nobody has
+# seen.
 option(WARD_WERROR "Warnings are errors" OFF)
 if(WARD_WERROR)
   add_compile_options(-Werror)
@@ -22,21 +23,24 @@ endif()
 add_compile_definitions(WARD_VERSION="${PROJECT_VERSION}" ASIO_STANDALONE ASIO_NO_DEPRECATED)
 include_directories(${PROJECT_SOURCE_DIR})
 
-# ward_library(NAME SOURCES a.cc ... DEPS b c): one static library per folder; DEPS is exactly its row in the layer table.
+# ward_library(NAME SOURCES a.cc ... DEPS b c): one static library per folder; DEPS is exactly its
+# row in the layer table.
 function(ward_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
 endfunction()
 
-# Only targets whose sources include lib/base/fault.h: the flag must not change what all others are compiled with.
+# Only targets whose sources include lib/base/fault.h: the flag must not change what all others are
+# compiled with.
 function(ward_uses_faults target)
   if(WARD_FAULTS)
     target_compile_definitions(${target} PRIVATE WARD_FAULTS)
   endif()
 endfunction()
 
-# ward_proto(NAME LITE|FULL|GRPC files...): generated code below the build directory, included as "ward/node/v1/x.pb.h".
+# ward_proto(NAME LITE|FULL|GRPC files...): generated code below the build directory, included as
+# "ward/node/v1/x.pb.h".
 function(ward_proto name kind)
   set(out ${CMAKE_BINARY_DIR}/generated)
   file(MAKE_DIRECTORY ${out})
@@ -50,7 +54,8 @@ function(ward_proto name kind)
       list(APPEND options --grpc_out=${out} --plugin=protoc-gen-grpc=/usr/bin/grpc_cpp_plugin)
     endif()
     add_custom_command(OUTPUT ${generated}
-      COMMAND protobuf::protoc ${options} -I ${PROJECT_SOURCE_DIR}/proto ${PROJECT_SOURCE_DIR}/proto/${file}
+      COMMAND protobuf::protoc ${options} -I ${PROJECT_SOURCE_DIR}/proto
+        ${PROJECT_SOURCE_DIR}/proto/${file}
       DEPENDS ${PROJECT_SOURCE_DIR}/proto/${file} VERBATIM)
     list(APPEND sources ${generated})
   endforeach()
@@ -71,13 +76,14 @@ add_library(ward_grpc INTERFACE)
 pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++)
 target_link_libraries(ward_grpc INTERFACE PkgConfig::GRPCPP)
 
-# Headers that take longer to parse than the files that include them. Every source still includes what it uses: clang-tidy
-# and the fuzz build read it without these.
-set(WARD_ASIO_HEADERS <asio/io_context.hpp> <asio/post.hpp> <asio/posix/stream_descriptor.hpp> <asio/steady_timer.hpp>
+# Headers that take longer to parse than the files that include them. Every source still includes
+# what it uses: clang-tidy and the fuzz build read it without these.
+set(WARD_ASIO_HEADERS <asio/io_context.hpp> <asio/post.hpp> <asio/posix/stream_descriptor.hpp>
+  <asio/steady_timer.hpp>
   <filesystem> <functional> <map> <memory> <string> <vector> <tl/expected.hpp>)
 
-# Asio asks libstdc++ for aligned_alloc only where a standard header came before its own: one program would allocate with
-# operator new and release with free. Nothing here is over-aligned.
+# Asio asks libstdc++ for aligned_alloc only where a standard header came before its own: one
+# program would allocate with operator new and release with free. Nothing here is over-aligned.
 function(ward_uses_asio target)
   target_compile_definitions(${target} PUBLIC ASIO_DISABLE_STD_ALIGNED_ALLOC)
 endfunction()

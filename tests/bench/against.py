@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A run of the benchmark beside one that was kept: what became worse by more than the kept run's own rounds lie apart.
-Also a program of its own: against.py KEPT NEW."""
+"""A run of the benchmark beside one that was kept: what became worse by more than the kept run's
+own rounds lie apart. Also a program of its own: against.py KEPT NEW."""
 import json
 import sys
 
@@ -17,7 +17,8 @@ def read_rows(path):
 
 
 def spread(row):
-    """Its quartiles; of older runs, whose learning rows have one ratio and no spread, out of the samples."""
+    """Its quartiles; of older runs, whose learning rows have one ratio and no spread, out of the
+    samples."""
     if not (kept := row["quartiles"]) or kept[0] < kept[2] or len(row["samples"] or ()) != 2:
         return kept
     reference, measured = row["samples"].values()
@@ -26,8 +27,9 @@ def spread(row):
 
 
 def judge(row, kept):
-    """(whether the row became worse, what to say of it). A ratio is held against the quartiles of the kept one, on the
-    side to which its bounds point; a row without one against its own first bound."""
+    """(whether the row became worse, what to say of it). A ratio is held against the quartiles of
+    the kept one, on the side to which its bounds point; a row without one against its own first
+    bound."""
     bounds, known = row["reach"], kept and spread(kept)
     if row["quartiles"] and known:
         low, _, high = known
@@ -36,7 +38,10 @@ def judge(row, kept):
         return worse, f"{row['ratio']:.3f}, kept {kept['ratio']:.3f} ({low:.3f} to {high:.3f})"
     if not bounds:
         return False, "nothing to hold it against"
-    return not bounds[0]["reached"], f"{bounds[0]['bound']} {'reached' if bounds[0]['reached'] else 'NOT REACHED'}"
+    return (
+        not bounds[0]["reached"],
+        f"{bounds[0]['bound']} {'reached' if bounds[0]['reached'] else 'NOT REACHED'}",
+    )
 
 
 def compare(rows, path):
@@ -48,7 +53,10 @@ def compare(rows, path):
         worse, why = judge(row, kept.get(row["name"]))
         count += worse
         new = "" if row["name"] in kept else "  (not in the kept run)"
-        print(f"{'WORSE ' if worse else 'ok    '} {row['name']:<72} {why}{new}" + (f"  ! {row['note']}" if row.get("note") else ""))
+        print(
+            f"{'WORSE ' if worse else 'ok    '} {row['name']:<72} {why}{new}"
+            + (f"  ! {row['note']}" if row.get("note") else "")
+        )
     print(f"{count} of {len(rows)} rows are worse than in the kept run")
     return count
 

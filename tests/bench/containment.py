@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long a violation takes to be contained, by the shim's own clock: from the notification received to every process
-frozen or dead. Nothing of the benchmark runs meanwhile: it blocks on the output of one `ward events -f`."""
+"""How long a violation takes to be contained, by the shim's own clock: from the notification
+received to every process frozen or dead. Nothing of the benchmark runs meanwhile: it blocks on the
+output of one `ward events -f`."""
 import os
 import select
 import statistics
@@ -15,8 +16,20 @@ class Follower:
     """One `ward events -f` for the whole part."""
 
     def __init__(self, node):
-        self.process = subprocess.Popen([os.path.join(node.build, "cli", "ward"), "--output", "json", "events", "-f", "--since", "1m"], env=node.environment,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [
+                os.path.join(node.build, "cli", "ward"),
+                "--output",
+                "json",
+                "events",
+                "-f",
+                "--since",
+                "1m",
+            ],
+            env=node.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
         self.pending = b""
 
     def violation(self, container):
@@ -29,7 +42,9 @@ class Follower:
                 if event["kind"] == "violation" and event["container"] == container:
                     return event
                 continue
-            if not select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]:
+            if not select.select(
+                [self.process.stdout], [], [], max(0, deadline - time.monotonic())
+            )[0]:
                 raise Broken(f"waited 30 s in vain: the violation of {container}")
             if not (more := os.read(self.process.stdout.fileno(), 65536)):
                 raise Broken("`ward events -f` ended")
@@ -45,18 +60,35 @@ class Follower:
 
 
 def containment(bench, count):
-    """A container each: after a release the same call is denied for a while and not contained again."""
+    """A container each: after a release the same call is denied for a while and not contained
+    again."""
     node = bench.node
-    for prefix, state, what in (("box", "PAUSED", "notification to frozen"), ("kill", "STOPPED", "notification to all processes dead")):
+    for prefix, state, what in (
+        ("box", "PAUSED", "notification to frozen"),
+        ("kill", "STOPPED", "notification to all processes dead"),
+    ):
         begin, contained = conditions(), []
         with Follower(node) as events:
             for _ in range(count):
-                name = bench.detached(prefix, WARD, command=("/box", "entry", "/trigger", "/box", "wait"))
+                name = bench.detached(
+                    prefix, WARD, command=("/box", "entry", "/trigger", "/box", "wait")
+                )
                 node.poke(name, "unshare")
                 contained.append(events.violation(name)["contained_us"] / 1000)
                 wait_for(lambda n=name, s=state: node.task(n)[1] == s, f"{name} to be {state}")
                 bench.remove(name)
         ms = sorted(contained)
-        values = {"p50": statistics.median(ms), "p99": ms[min(len(ms) - 1, round(0.99 * (len(ms) - 1)))], "max": ms[-1]}
-        bench.row(f"{what}, {len(ms)} violations", "ms", values, reach=(10.0, 5.0) if state == "STOPPED" else (10.0,), of="p99",
-                  begin=begin, samples={"contained": contained})
+        values = {
+            "p50": statistics.median(ms),
+            "p99": ms[min(len(ms) - 1, round(0.99 * (len(ms) - 1)))],
+            "max": ms[-1],
+        }
+        bench.row(
+            f"{what}, {len(ms)} violations",
+            "ms",
+            values,
+            reach=(10.0, 5.0) if state == "STOPPED" else (10.0,),
+            of="p99",
+            begin=begin,
+            samples={"contained": contained},
+        )

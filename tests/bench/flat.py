@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the start of an enforced container grows with what else the node has: living containers, profiles, rules. The row's
-value is an exponent, the slope of log(median) over log(number): 0 is flat, 1 is proportional. It is that of the steepest
-step: what only begins to show at the upper end would not be seen in a line through all levels."""
+"""How the start of an enforced container grows with what else the node has: living containers,
+profiles, rules. The row's value is an exponent, the slope of log(median) over log(number): 0 is
+flat, 1 is proportional. It is that of the steepest step: what only begins to show at the upper end
+would not be seen in a line through all levels."""
 import math
 import os
 import signal
@@ -25,13 +26,19 @@ def exponent(medians):
 
 def starts(bench, image, count, runtimes):
     def once(runtime):
-        return bench.timed("run", "--rm", "--runtime", runtime, image, bench.name("box"), "/box", "true")
-    return bench.in_turns({name: lambda runtime=runtime: once(runtime) for name, runtime in runtimes.items()}, count).samples
+        return bench.timed(
+            "run", "--rm", "--runtime", runtime, image, bench.name("box"), "/box", "true"
+        )
+
+    return bench.in_turns(
+        {name: lambda runtime=runtime: once(runtime) for name, runtime in runtimes.items()}, count
+    ).samples
 
 
 def rising(bench, name, levels, image, count, become, beside=()):
-    """`become(level)` brings the node there; every level is measured on the way up and on the way down. `beside`: names and
-    runtimes measured in the same rounds, of which the table says how they grow with the same."""
+    """`become(level)` brings the node there; every level is measured on the way up and on the way
+    down. `beside`: names and runtimes measured in the same rounds, of which the table says how they
+    grow with the same."""
     begin, runtimes = conditions(), {"": WARD, **dict(beside)}
     samples = {runtime: {level: [] for level in levels} for runtime in runtimes}
     for turn in range(TURNS):
@@ -44,9 +51,19 @@ def rising(bench, name, levels, image, count, become, beside=()):
         medians = {level: statistics.median(taken) for level, taken in samples[runtime].items()}
         values.update({f"{runtime} {level:,}".strip(): median for level, median in medians.items()})
         values[f"{runtime} exponent".strip()] = exponent(medians)
-    bench.row(f"ctr run --rm true, enforcing, by {name}: exponent", "ms", values, reach=REACH, of="exponent", begin=begin,
-              samples={f"{runtime} {level:,}".strip(): taken for runtime, levels_taken in samples.items()
-                       for level, taken in levels_taken.items()})
+    bench.row(
+        f"ctr run --rm true, enforcing, by {name}: exponent",
+        "ms",
+        values,
+        reach=REACH,
+        of="exponent",
+        begin=begin,
+        samples={
+            f"{runtime} {level:,}".strip(): taken
+            for runtime, levels_taken in samples.items()
+            for level, taken in levels_taken.items()
+        },
+    )
 
 
 class Files:
@@ -57,9 +74,11 @@ class Files:
         self.before, self.written = node.ward_json("status"), []
 
     def become(self, texts):
-        for path in self.written[len(texts):]:
+        for path in self.written[len(texts) :]:
             os.unlink(path)
-        self.written = [os.path.join(self.directory, f"a-{number:04}.yaml") for number in range(len(texts))]
+        self.written = [
+            os.path.join(self.directory, f"a-{number:04}.yaml") for number in range(len(texts))
+        ]
         for path, text in zip(self.written, texts):
             with open(path + ".new", "w", encoding="utf-8") as file:
                 file.write(text)
@@ -70,15 +89,20 @@ class Files:
 
     def _taken_up(self):
         status = self.node.ward_json("status")
-        return (status[self.kind] == self.before[self.kind] + len(self.written)
-                and status.get("problems") == self.before.get("problems"))
+        return status[self.kind] == self.before[self.kind] + len(self.written) and status.get(
+            "problems"
+        ) == self.before.get("problems")
 
 
 def rule_files(count):
-    """The rule of the container that is measured stands behind all of them: "a-" comes before "bench"."""
+    """The rule of the container that is measured stands behind all of them: "a-" comes before
+    "bench"."""
     numbers = range(count)
-    return [HEAD.format(name=f"a-{at:04}") + "".join(RULE.format(number=number) for number in numbers[at:at + RULES_IN_A_FILE])
-            for at in range(0, count, RULES_IN_A_FILE)]
+    return [
+        HEAD.format(name=f"a-{at:04}")
+        + "".join(RULE.format(number=number) for number in numbers[at : at + RULES_IN_A_FILE])
+        for at in range(0, count, RULES_IN_A_FILE)
+    ]
 
 
 def flat(bench, image, quick):
@@ -90,14 +114,37 @@ def flat(bench, image, quick):
             bench.remove(alive.pop())
         while len(alive) < level:
             alive.append(bench.detached("box", WARD))
-    rising(bench, "living containers", (1, 50, 200) if not quick else (1, 10, 20), image, count, containers,
-           beside={"stock": RUNC})
+
+    rising(
+        bench,
+        "living containers",
+        (1, 50, 200) if not quick else (1, 10, 20),
+        image,
+        count,
+        containers,
+        beside={"stock": RUNC},
+    )
     containers(0)
     with open(os.path.join(node.config, "profiles", "box.yaml"), encoding="utf-8") as file:
         box = file.read()
     profiles, policies = Files(node, "profiles"), Files(node, "policies")
-    rising(bench, "profiles", (1, 100, 1000), image, count,
-           lambda level: profiles.become([box.replace("name: box", f"name: a-{number}", 1) for number in range(level - 1)]))
+    rising(
+        bench,
+        "profiles",
+        (1, 100, 1000),
+        image,
+        count,
+        lambda level: profiles.become(
+            [box.replace("name: box", f"name: a-{number}", 1) for number in range(level - 1)]
+        ),
+    )
     profiles.become([])
-    rising(bench, "rules", (1, 1000, 20000), image, count, lambda level: policies.become(rule_files(level - 1)))
+    rising(
+        bench,
+        "rules",
+        (1, 1000, 20000),
+        image,
+        count,
+        lambda level: policies.become(rule_files(level - 1)),
+    )
     policies.become([])

@@ -15,8 +15,12 @@ class Floor:
     def __init__(self, bench, runtime, flags, image):
         self.node = bench.node
         self.container = bench.name("floor")
-        self.node.ctr("run", "-d", "--runtime", runtime, *flags, image, self.container, "/box", "wait")
-        theirs = os.path.join(CONTAINERD_STATE, "io.containerd.runtime.v2.task", self.node.name, self.container)
+        self.node.ctr(
+            "run", "-d", "--runtime", runtime, *flags, image, self.container, "/box", "wait"
+        )
+        theirs = os.path.join(
+            CONTAINERD_STATE, "io.containerd.runtime.v2.task", self.node.name, self.container
+        )
         with open(os.path.join(theirs, "config.json"), encoding="utf-8") as file:
             config = json.load(file)
         config["process"]["args"] = ["/box", "true"]
@@ -29,8 +33,15 @@ class Floor:
 
     def _runc(self, root, *arguments):
         # No pipes: the container's process would hold them.
-        done = subprocess.run(["runc", "--root", root, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, env=self.node.environment, check=False, timeout=60)
+        done = subprocess.run(
+            ["runc", "--root", root, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self.node.environment,
+            check=False,
+            timeout=60,
+        )
         if done.returncode != 0:
             raise Broken(f"runc {arguments[0]} alone exits with {done.returncode}")
 
@@ -41,7 +52,14 @@ class Floor:
 
     def exec(self):
         begin = time.monotonic()
-        self._runc(f"/run/containerd/runc/{self.node.name}", "exec", "--detach", self.container, "/box", "true")
+        self._runc(
+            f"/run/containerd/runc/{self.node.name}",
+            "exec",
+            "--detach",
+            self.container,
+            "/box",
+            "true",
+        )
         return (time.monotonic() - begin) * 1000
 
     def life(self):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pod costs: its start, what its shim holds after much work and under many waiters, and how fast output passes."""
+"""What a pod costs: its start, what its shim holds after much work and under many waiters, and how
+fast output passes."""
 import os
 import subprocess
 import time
@@ -9,7 +10,8 @@ from ttrpc_waits import Waits
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES = 1 << 30
-GROUP = "io.kubernetes.cri.sandbox-id"  # containers with the same value share the shim of that container
+# containers with the same value share the shim of that container
+GROUP = "io.kubernetes.cri.sandbox-id"
 
 
 def start_pod(bench, prefix, runtime, flags, image):
@@ -18,7 +20,19 @@ def start_pod(bench, prefix, runtime, flags, image):
     bench.node.ctr("run", "-d", "--runtime", runtime, *flags, image, names[0], "/box", "wait")
     for _ in range(2):
         names.insert(0, bench.name(prefix))
-        bench.node.ctr("run", "-d", "--runtime", runtime, *flags, "--annotation", f"{GROUP}={names[-1]}", image, names[0], "/box", "wait")
+        bench.node.ctr(
+            "run",
+            "-d",
+            "--runtime",
+            runtime,
+            *flags,
+            "--annotation",
+            f"{GROUP}={names[-1]}",
+            image,
+            names[0],
+            "/box",
+            "wait",
+        )
     return names
 
 
@@ -31,11 +45,26 @@ def pod_start(bench, variants, image):
             for name in names:
                 bench.remove(name)
             return took
+
         return once
+
     rounds = bench.in_turns({key: measure(variants[key]) for key in variants}, min(bench.pairs, 30))
-    bench.compare("pod of three containers, start: ward off / stock", "ms", rounds, "ward off", "stock", (0.80,))
-    bench.compare("pod of three containers, start: ward enforcing / stock with the default profile", "ms", rounds, "ward enforce",
-                  "stock+default", (0.80,))
+    bench.compare(
+        "pod of three containers, start: ward off / stock",
+        "ms",
+        rounds,
+        "ward off",
+        "stock",
+        (0.80,),
+    )
+    bench.compare(
+        "pod of three containers, start: ward enforcing / stock with the default profile",
+        "ms",
+        rounds,
+        "ward enforce",
+        "stock+default",
+        (0.80,),
+    )
 
 
 def growth(bench, variants, image, rollup):
@@ -53,14 +82,27 @@ def growth(bench, variants, image, rollup):
 
         def cycles(count, variant=(prefix, runtime, flags), sandbox=names[-1]):
             for _ in range(count):
-                bench.node.ctr("run", "--rm", "--runtime", variant[1], *variant[2], "--annotation", f"{GROUP}={sandbox}", image,
-                               bench.name(variant[0]), "/box", "true")
+                bench.node.ctr(
+                    "run",
+                    "--rm",
+                    "--runtime",
+                    variant[1],
+                    *variant[2],
+                    "--annotation",
+                    f"{GROUP}={sandbox}",
+                    image,
+                    bench.name(variant[0]),
+                    "/box",
+                    "true",
+                )
+
         execs(5)
         cycles(5)
 
         def held(shim=pid):
             bench.settle([shim])
             return rollup(shim, "Private_Dirty")
+
         before = held()
         execs(work)
         between = held()
@@ -68,7 +110,16 @@ def growth(bench, variants, image, rollup):
         cycles(work)
         idle = held()
         after["cycles"][key] = idle - between
-        with open(os.path.join(CONTAINERD_STATE, "io.containerd.runtime.v2.task", bench.node.name, names[-1], "address"), encoding="ascii") as file:
+        with open(
+            os.path.join(
+                CONTAINERD_STATE,
+                "io.containerd.runtime.v2.task",
+                bench.node.name,
+                names[-1],
+                "address",
+            ),
+            encoding="ascii",
+        ) as file:
             waits = Waits(file.read().strip().removeprefix("unix://"), names[0], 1000)
         after["waits"][key] = held() - idle
         bench.remove(names[0])
@@ -76,18 +127,67 @@ def growth(bench, variants, image, rollup):
             raise Broken(f"{key}: {answered} of {waits.count} waiters were told of the end")
         for name in names[1:]:
             bench.remove(name)
-    bench.row(f"shim of a pod: growth by {work} execs", "MiB", after["execs"], reach=(0.1,), of="ward enforce")
-    bench.row(f"shim of a pod: growth by {work} containers", "MiB", after["cycles"], reach=(0.1,), of="ward enforce")
-    bench.row("shim of a pod: growth by 1000 waiters at once", "MiB", after["waits"], reach=(1.0,), of="ward enforce")
+    bench.row(
+        f"shim of a pod: growth by {work} execs",
+        "MiB",
+        after["execs"],
+        reach=(0.1,),
+        of="ward enforce",
+    )
+    bench.row(
+        f"shim of a pod: growth by {work} containers",
+        "MiB",
+        after["cycles"],
+        reach=(0.1,),
+        of="ward enforce",
+    )
+    bench.row(
+        "shim of a pod: growth by 1000 waiters at once",
+        "MiB",
+        after["waits"],
+        reach=(1.0,),
+        of="ward enforce",
+    )
 
 
 def output(bench, variants, image):
     def measure(prefix, runtime, flags):
         def once():
             begin = time.monotonic()
-            command = bench.node.ctr_command("run", "--rm", "--runtime", runtime, *flags, image, bench.name(prefix), "/box", "write", str(OUTPUT_BYTES))
-            subprocess.run(command, env=bench.node.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=120)
+            command = bench.node.ctr_command(
+                "run",
+                "--rm",
+                "--runtime",
+                runtime,
+                *flags,
+                image,
+                bench.name(prefix),
+                "/box",
+                "write",
+                str(OUTPUT_BYTES),
+            )
+            subprocess.run(
+                command,
+                env=bench.node.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                check=True,
+                timeout=120,
+            )
             return OUTPUT_BYTES / MEBIBYTE / (time.monotonic() - begin)
+
         return once
-    rounds = bench.in_turns({key: measure(*variants[key]) for key in ("stock", "ward off")}, 12 if bench.pairs > 5 else 2)
-    bench.compare("1 GiB of output to a FIFO: ward off / stock", "MiB/s", rounds, "ward off", "stock", (1.0,), at_least=True)
+
+    rounds = bench.in_turns(
+        {key: measure(*variants[key]) for key in ("stock", "ward off")},
+        12 if bench.pairs > 5 else 2,
+    )
+    bench.compare(
+        "1 GiB of output to a FIFO: ward off / stock",
+        "MiB/s",
+        rounds,
+        "ward off",
+        "stock",
+        (1.0,),
+        at_least=True,
+    )

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The transcripts in README.md and docs/demo.md (blocks ```console demo) are what demo.py prints: each step, claim and command
-in them is one of those that demo.py's text can make. With FILE, the output of a run, each line must stand there, but for its
-numbers."""
+"""The transcripts in README.md and docs/demo.md (blocks ```console demo) are what demo.py prints:
+each step, claim and command in them is one of those that demo.py's text can make. With FILE, the
+output of a run, each line must stand there, but for its numbers."""
 import ast
 import os
 import re
@@ -24,7 +24,8 @@ def transcript(name):
 
 
 def pattern_of(node):
-    """A regular expression for what an expression of demo.py gives; anything that is computed is any text."""
+    """A regular expression for what an expression of demo.py gives; anything that is computed is
+    any text."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return re.escape(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -37,8 +38,16 @@ def pattern_of(node):
 def shapes(source):
     """Of every step, claim and show in demo.py the line that it prints."""
     found = []
-    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-        made = {"step": (1, r"\[[1-9]/7\] %s  \([0-9]+ s\)"), "claim": (1, "ok  %s"), "show": (0, r"\$ %s")}.get(call.func.id)
+    for call in (
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ):
+        made = {
+            "step": (1, r"\[[1-9]/7\] %s  \([0-9]+ s\)"),
+            "claim": (1, "ok  %s"),
+            "show": (0, r"\$ %s"),
+        }.get(call.func.id)
         if made and len(re.findall("[a-z]", pattern_of(call.args[made[0]]))) >= SHORTEST:
             found.append(re.compile(made[1] % pattern_of(call.args[made[0]])))
     return found
@@ -47,7 +56,11 @@ def shapes(source):
 def unsaid(lines, source):
     known = shapes(source)
     stripped = [line.strip() for line in lines]
-    return [line for line in stripped if MADE_OF_MORE.match(line) and not any(shape.fullmatch(line) for shape in known)]
+    return [
+        line
+        for line in stripped
+        if MADE_OF_MORE.match(line) and not any(shape.fullmatch(line) for shape in known)
+    ]
 
 
 def plain(line):
@@ -61,10 +74,22 @@ def missing(lines, run):
 
 
 def sees_mistakes():
-    source = 'def f(x):\n    claim(x, f"it allows {x} calls")\n    show(f"ward learn show {x}", "")\n    step(1, "learn: what?")\n'
-    good = ["  ok  it allows 7 calls", "  $ ward learn show nginx", "[2/7] learn: what?  (3 s)", "    any other line"]
+    source = (
+        'def f(x):\n    claim(x, f"it allows {x} calls")\n    show(f"ward learn show {x}", "")\n'
+        '    step(1, "learn: what?")\n'
+    )
+    good = [
+        "  ok  it allows 7 calls",
+        "  $ ward learn show nginx",
+        "[2/7] learn: what?  (3 s)",
+        "    any other line",
+    ]
     bad = ["ok  it forbids 7 calls", "$ ward learn nginx", "[2/7] learn: why?  (3 s)"]
-    return not unsaid(good, source) and unsaid(bad, source) == bad and missing(["a 1", "b 2"], ["a 3"]) == ["b 2"]
+    return (
+        not unsaid(good, source)
+        and unsaid(bad, source) == bad
+        and missing(["a 1", "b 2"], ["a 3"]) == ["b 2"]
+    )
 
 
 def main():

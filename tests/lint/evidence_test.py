@@ -19,8 +19,21 @@ class Repository:
         self.write("other/file", "1")
         os.makedirs(self.path("scripts"))
         shutil.copy(os.path.join(ROOT, "scripts", "evidence"), self.path("scripts"))
-        self.write(KEPT, json.dumps({"name": "sample", "date": "", "commit": "", "command": "echo ' result: 5 of 5'",
-                                     "parts": {"part": ""}, "seconds": 0, "machine": "", "result": []}))
+        self.write(
+            KEPT,
+            json.dumps(
+                {
+                    "name": "sample",
+                    "date": "",
+                    "commit": "",
+                    "command": "echo ' result: 5 of 5'",
+                    "parts": {"part": ""},
+                    "seconds": 0,
+                    "machine": "",
+                    "result": [],
+                }
+            ),
+        )
         self.git("init", "-q")
         self.commit("first")
 
@@ -33,18 +46,39 @@ class Repository:
             file.write(text)
 
     def git(self, *arguments):
-        identity = ["-c", "user.name=test", "-c", "user.email=test@invalid", "-c", "commit.gpgsign=false"]
-        subprocess.run(["git", *identity, *arguments], cwd=self.directory, check=True, stdout=subprocess.DEVNULL)
+        identity = [
+            "-c",
+            "user.name=test",
+            "-c",
+            "user.email=test@invalid",
+            "-c",
+            "commit.gpgsign=false",
+        ]
+        subprocess.run(
+            ["git", *identity, *arguments],
+            cwd=self.directory,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
 
     def commit(self, message):
         self.git("add", "-A")
         self.git("commit", "-q", "-m", message)
 
     def expect(self, status, text, *arguments, directory=None):
-        done = subprocess.run([sys.executable, "-B", "scripts/evidence", *arguments], cwd=directory or self.directory, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            [sys.executable, "-B", "scripts/evidence", *arguments],
+            cwd=directory or self.directory,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
         if done.returncode != status or text not in done.stdout:
-            sys.exit(f"evidence {arguments}: wanted {status} and '{text}', it is {done.returncode}:\n{done.stdout}")
+            sys.exit(
+                f"evidence {arguments}: wanted {status} and '{text}', it is {done.returncode}:\n"
+                f"{done.stdout}"
+            )
 
 
 def main():

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds the fuzz targets and runs each from its seed corpus (tests/fuzz/corpus/<target>, where there is one) and what was found
-# so far: `fuzz.sh [SECONDS]`, or `fuzz.sh --runs N [TARGET...]` for so many executions, however long they take.
+# Builds the fuzz targets and runs each from its seed corpus (tests/fuzz/corpus/<target>, where
+# there is one) and what was found so far: `fuzz.sh [SECONDS]`, or `fuzz.sh --runs N [TARGET...]`
+# for so many executions, however long they take.
 set -euo pipefail
 only=()
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -13,7 +14,8 @@ if [ "${1:-}" = --runs ]; then
 fi
 
 cmake --preset fuzz >/dev/null
-NINJA_STATUS='[%f/%t, %es] ' cmake --build --preset fuzz --target tests/fuzz/all -- -j "$(nproc)" | tail -n 3
+NINJA_STATUS='[%f/%t, %es] ' cmake --build --preset fuzz --target tests/fuzz/all -- -j "$(nproc)" |
+  tail -n 3
 status=0
 shopt -s nullglob
 for target in build/fuzz/tests/fuzz/fuzz_*; do
@@ -24,8 +26,8 @@ for target in build/fuzz/tests/fuzz/fuzz_*; do
   seeds=()
   if [ -d "tests/fuzz/corpus/$name" ]; then seeds=("tests/fuzz/corpus/$name"); fi
   printf '%s: ' "$name"
-  if "$target" "$limit" -timeout=5 -rss_limit_mb=1024 -artifact_prefix=".cache/fuzz/" -print_final_stats=1 \
-    ".cache/fuzz/$name" "${seeds[@]}" >".cache/fuzz/$name.log" 2>&1; then
+  if "$target" "$limit" -timeout=5 -rss_limit_mb=1024 -artifact_prefix=".cache/fuzz/" \
+    -print_final_stats=1 ".cache/fuzz/$name" "${seeds[@]}" >".cache/fuzz/$name.log" 2>&1; then
     sed -n 's/^stat::number_of_executed_units: */runs without a finding: /p' ".cache/fuzz/$name.log"
   else
     status=1

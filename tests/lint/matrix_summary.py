@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up a run of scripts/test-matrix: a table of the cells, every failure, every reason for a skip.
-The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure."""
+"""Adds up a run of scripts/test-matrix: a table of the cells, every failure, every reason for a
+skip. The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure."""
 import collections
 import os
 import sys
@@ -30,7 +30,10 @@ def main():
     for cell, (passed, failed, skipped) in results.items():
         print(f"{cell:32} {passed:6} {len(failed):6} {sum(skipped.values()):7}")
     failures = sum(len(failed) for _, failed, _ in results.values())
-    print(f"{sum(r[0] for r in results.values())} passed, {failures} failed, {sum(reasons.values())} skipped")
+    print(
+        f"{sum(r[0] for r in results.values())} passed, {failures} failed, "
+        f"{sum(reasons.values())} skipped"
+    )
     sys.exit(1 if failures else 0)
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What README, docs and comments of the sources refer to is there, inside this repository:
-tests by name (`Suite.Name`, with * for the rest), rows (I4, K8, T7, C3, Bug14, F01, H02, N05; also in
-names of tests), files and folders, sections of pages, links and their anchors. Facts and threats have
-a number of a page; a source begins with its SPDX line. Without a build: tests are read from the
+"""What README, docs and comments of the sources refer to is there, inside this repository: tests by
+name (`Suite.Name`, with * for the rest), rows (I4, K8, T7, C3, Bug14, F01, H02, N05; also in names
+of tests), files and folders, sections of pages, links and their anchors. Facts and threats have a
+number of a page; a source begins with its SPDX line. Without a build: tests are read from the
 sources. docs/invariants.md says what the letters are; references_test.py tries this file."""
 import fnmatch
 import os
@@ -17,15 +17,21 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 FOLDERS = "cli|compiled|cmake|docs|enforcer|lib|profiles|proto|scripts|shim|tests"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*{{}},-]+)`")
 # A file that is named without quotes, and a page that is named without its folder.
-FILE = re.compile(rf"(?<![\w./<>*{{-])((?:{FOLDERS})/[\w/-]+\.(?:md|h|cc|c|py|proto|yaml|json))\b(?!\.)")
+FILE = re.compile(
+    rf"(?<![\w./<>*{{-])((?:{FOLDERS})/[\w/-]+\.(?:md|h|cc|c|py|proto|yaml|json))\b(?!\.)"
+)
 PAGE = re.compile(r"(?<![\w./-])(?<!\]\()([\w-]+\.md)\b")
 SECTION = re.compile(r"([\w./-]+\.md)(?:,| under| says under) \"([^\"]+)\"")
 ROW = r"(?:[IKTC][1-9]\d?|[ADEFHNQRS]\d\d|Bug\d\d)"
 CITED = re.compile(rf"(?<![\w.+-])({ROW})(?![\w.]\w|\w)")
 DEFINED = re.compile(rf"^\| ({ROW}) \||\*\*({ROW})\*\*", re.M)
 # What other pages than ours once numbered.
-FOREIGN = re.compile(r"\b(?:facts? \d+|threats? [A-Z]?\d+|bugs? \d+|(?:contract|design)(?:\.md)?,? section \d)", re.I)
-SPDX = re.compile(r"^(?:#|//|/\*) SPDX-License-Identifier: Apache-2\.0(?: OR GPL-2\.0-only)?(?: \*/)?$")
+FOREIGN = re.compile(
+    r"\b(?:facts? \d+|threats? [A-Z]?\d+|bugs? \d+|(?:contract|design)(?:\.md)?,? section \d)", re.I
+)
+SPDX = re.compile(
+    r"^(?:#|//|/\*) SPDX-License-Identifier: Apache-2\.0(?: OR GPL-2\.0-only)?(?: \*/)?$"
+)
 SOURCES = (".h", ".cc", ".c", ".py", ".proto", ".cmake", ".sh", "CMakeLists.txt")
 NOT_TESTS = {"Suite.Test", "Suite.Name"}  # how they are named, not one of them
 ITSELF = ("tests/lint/references.py", "tests/lint/references_test.py")
@@ -35,7 +41,9 @@ class Tree:
     """The files that git knows, and what can be referred to in them."""
 
     def __init__(self):
-        listed = subprocess.run(["git", "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+        listed = subprocess.run(
+            ["git", "ls-files"], check=True, capture_output=True, text=True
+        ).stdout.split()
         self.files = [path for path in listed if os.path.isfile(path)]
         self.folders = {os.path.dirname(path) for path in self.files}
         while above := {os.path.dirname(folder) for folder in self.folders} - self.folders:
@@ -61,7 +69,11 @@ def anchors_of(text):
 
 
 def titles_of(text):
-    return {title.strip(" .:").lower() for pair in re.findall(r"^#+ (.*)$|\*\*([^*]+)\*\*", text, flags=re.M) for title in pair}
+    return {
+        title.strip(" .:").lower()
+        for pair in re.findall(r"^#+ (.*)$|\*\*([^*]+)\*\*", text, flags=re.M)
+        for title in pair
+    }
 
 
 def alternatives(pattern):
@@ -69,7 +81,11 @@ def alternatives(pattern):
     braces = re.search(r"\{([^{}]*)\}", pattern)
     if not braces:
         return [pattern]
-    return [one for part in braces[1].split(",") for one in alternatives(pattern[:braces.start()] + part + pattern[braces.end():])]
+    return [
+        one
+        for part in braces[1].split(",")
+        for one in alternatives(pattern[: braces.start()] + part + pattern[braces.end() :])
+    ]
 
 
 def words_of(path, text):
@@ -91,7 +107,12 @@ def wrong_paths(line, tree):
     for path in PATH.findall(line):
         for one in alternatives(path.rstrip("./")):
             # `shim/guard` stands for its header and source; NAME for a name of the reader's.
-            if one not in tree.folders and not fnmatch.filter(tree.files, one) and not fnmatch.filter(tree.files, one + ".*") and "NAME" not in one:
+            if (
+                one not in tree.folders
+                and not fnmatch.filter(tree.files, one)
+                and not fnmatch.filter(tree.files, one + ".*")
+                and "NAME" not in one
+            ):
                 yield f"there is no {one}"
     for path in FILE.findall(line):
         if path not in tree.files and "NAME" not in path and "FILE" not in path:
@@ -118,18 +139,33 @@ def wrong_links(page, line, tree):
 
 def wrong_sections(page, line, tree):
     for target, title in SECTION.findall(line):
-        found = [path for path in tree.files if path == target or path == os.path.join(os.path.dirname(page), target)]
+        found = [
+            path
+            for path in tree.files
+            if path == target or path == os.path.join(os.path.dirname(page), target)
+        ]
         if found and title.strip(" .:").lower() not in "\n".join(titles_of(read(found[0]))):
             yield f'{target} has no section "{title}"'
 
 
 def wrong_in(page, text, tree):
     for number, line in words_of(page, text):
-        wrong = [f"no test is called {suite}.{name}" for suite, name in NAMED.findall(line) if f"{suite}.{name}" not in NOT_TESTS
-                 and not any(fnmatch.fnmatchcase(test, f"{suite}.{name}") for test in tree.tests)]
+        wrong = [
+            f"no test is called {suite}.{name}"
+            for suite, name in NAMED.findall(line)
+            if f"{suite}.{name}" not in NOT_TESTS
+            and not any(fnmatch.fnmatchcase(test, f"{suite}.{name}") for test in tree.tests)
+        ]
         wrong += [f"no page has a row {row}" for row in CITED.findall(line) if row not in tree.rows]
-        wrong += [f"'{said}' is a number of no page here: cite a row, such as K8" for said in FOREIGN.findall(line)]
-        wrong += [*wrong_paths(line, tree), *wrong_links(page, line, tree), *wrong_sections(page, line, tree)]
+        wrong += [
+            f"'{said}' is a number of no page here: cite a row, such as K8"
+            for said in FOREIGN.findall(line)
+        ]
+        wrong += [
+            *wrong_paths(line, tree),
+            *wrong_links(page, line, tree),
+            *wrong_sections(page, line, tree),
+        ]
         yield from (f"{page}:{number}: {what}" for what in dict.fromkeys(wrong))
 
 
@@ -153,8 +189,12 @@ def main():
     tree = Tree()
     wrong = []
     # The licences' own text, and what programs made, are no words of ours.
-    files = [path for path in tree.files if not os.path.basename(path).startswith("LICENSE")
-             and not path.startswith(("docs/results/", "docs/bench/", "tests/golden/"))]
+    files = [
+        path
+        for path in tree.files
+        if not os.path.basename(path).startswith("LICENSE")
+        and not path.startswith(("docs/results/", "docs/bench/", "tests/golden/"))
+    ]
     for path in files:
         text = read(path)
         wrong += wrong_licence(path, text)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run of tests left in a directory: GoogleTest's XML, exit statuses, the sanitizers' reports of every process."""
+"""What a run of tests left in a directory: GoogleTest's XML, exit statuses, the sanitizers' reports
+of every process."""
 import collections
 import glob
 import os
@@ -10,15 +11,21 @@ BAD_END = "every case passed, and its exit status is not 0 (a leak or a crash at
 
 
 def ended_badly(results):
-    """Programs whose exit status was not 0: with no failed case, something came after the last one."""
+    """Programs whose exit status was not 0: with no failed case, something came after the last
+    one."""
     programs = {os.path.basename(path)[: -len(".exit")] for path in glob.glob(f"{results}/*.exit")}
     if os.path.exists(path := f"{results}/ctest.xml"):
-        programs |= {case.get("name") for case in ElementTree.parse(path).iter("testcase") if case.get("status") == "fail"}
+        programs |= {
+            case.get("name")
+            for case in ElementTree.parse(path).iter("testcase")
+            if case.get("status") == "fail"
+        }
     return programs
 
 
 def read_cases(path):
-    """(passed, [failed], [reasons for skips]) of one program; what fails outside of a case counts once for its suite."""
+    """(passed, [failed], [reasons for skips]) of one program; what fails outside of a case counts
+    once for its suite."""
     passed, failed, skipped = 0, [], []
     root = ElementTree.parse(path).getroot()
     for case in root.iter("testcase"):
@@ -29,7 +36,11 @@ def read_cases(path):
             skipped.append(reason[-1] if reason else "no reason given")
         elif case.get("status") == "run":
             passed += 1
-    failed += [f"{suite.get('name')} (set-up or tear-down)" for suite in root.iter("testsuite") if suite.find("failure") is not None]
+    failed += [
+        f"{suite.get('name')} (set-up or tear-down)"
+        for suite in root.iter("testsuite")
+        if suite.find("failure") is not None
+    ]
     return passed, failed, skipped
 
 
@@ -44,7 +55,10 @@ def read_results(results):
         if here[1]:
             with_failures.add(os.path.basename(path)[: -len(".xml")])
     for program in sorted(ended_badly(results) - with_failures):
-        failed.append(f"{program}: {BAD_END if os.path.exists(f'{results}/cases/{program}.xml') else NO_RESULT}")
+        failed.append(
+            f"{program}: "
+            f"{BAD_END if os.path.exists(f'{results}/cases/{program}.xml') else NO_RESULT}"
+        )
     for path in sorted(glob.glob(f"{results}/sanitizer/*")):
         with open(path, encoding="utf-8", errors="replace") as file:
             print(f"\n{path}\n" + "".join(file.readlines()[:60]))

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Adds up a run of scripts/test: what test programs left (results.py), the checks' statuses, and test programs that left
-nothing at all. Prints every failure and every reason for a skip; the last line is "N passed, N failed, N skipped"."""
+"""Adds up a run of scripts/test: what test programs left (results.py), the checks' statuses, and
+test programs that left nothing at all. Prints every failure and every reason for a skip; the last
+line is "N passed, N failed, N skipped"."""
 import glob
 import json
 import os
@@ -27,11 +28,19 @@ def main():
             failed.append(f"check {name}")
         else:
             passed += 1
-    listing = json.loads(subprocess.run(["ctest", "--test-dir", build, "-LE", "integration", "--show-only=json-v1"], check=True, text=True,
-                                        stdout=subprocess.PIPE).stdout)
+    listing = json.loads(
+        subprocess.run(
+            ["ctest", "--test-dir", build, "-LE", "integration", "--show-only=json-v1"],
+            check=True,
+            text=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+    )
     for test in listing["tests"]:
         program = re.sub(r".*/", "", test["command"][0])
-        if not os.path.exists(f"{results}/cases/{program}.xml") and program not in ended_badly(results):
+        if not os.path.exists(f"{results}/cases/{program}.xml") and program not in ended_badly(
+            results
+        ):
             failed.append(f"{program}: {NO_RESULT}")
     for reason, count in sorted(skipped.items()):
         print(f"skipped ({count}): {reason}")

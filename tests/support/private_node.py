@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A private node for the demo and the benchmark: its own containerd, containerd namespace and wardd below one temporary
-directory, stopped by pid, and looked for afterwards. Run inside a mount namespace of one's own (enter_mount_namespace)."""
+"""A private node for the demo and the benchmark: its own containerd, containerd namespace and wardd
+below one temporary directory, stopped by pid, and looked for afterwards. Run inside a mount
+namespace of one's own (enter_mount_namespace)."""
 import ctypes
 import hashlib
 import json
@@ -18,7 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 WARD = "io.containerd.ward.v1"
 RUNC = "io.containerd.runc.v2"
 VARIABLE = "WARD_TEST_NODE"  # marks the node's processes
-# Bundles are on a tmpfs, as on a node: on a disk runc's synchronous pid file would be part of every start.
+# Bundles are on a tmpfs, as on a node: on a disk runc's synchronous pid file would be part of every
+# start.
 CONTAINERD_STATE = "/run/containerd/state"
 
 
@@ -27,19 +29,26 @@ class Broken(Exception):
 
 
 def enter_mount_namespace():
-    """Private mounts: shim sockets, runc's state and BPF pins of this program are its own and end with it."""
+    """Private mounts: shim sockets, runc's state and BPF pins of this program are its own and end
+    with it."""
     libc = ctypes.CDLL(None, use_errno=True)
     clone_newns, recursive_private = 0x20000, 0x4000 | 0x40000
     if libc.unshare(clone_newns) != 0 or libc.mount(None, b"/", None, recursive_private, None) != 0:
-        raise Broken(f"cannot have private mounts (are you root?): {os.strerror(ctypes.get_errno())}")
+        raise Broken(
+            f"cannot have private mounts (are you root?): {os.strerror(ctypes.get_errno())}"
+        )
     os.makedirs("/run/containerd", exist_ok=True)
     for kind, target in ((b"tmpfs", b"/run/containerd"), (b"bpf", b"/sys/fs/bpf")):
-        if libc.mount(kind, target, kind, 0, b"mode=0711" if kind == b"tmpfs" else b"mode=0700") != 0:
+        if (
+            libc.mount(kind, target, kind, 0, b"mode=0711" if kind == b"tmpfs" else b"mode=0700")
+            != 0
+        ):
             raise Broken(f"mount {target.decode()}: {os.strerror(ctypes.get_errno())}")
 
 
 def wait_for(predicate, what, seconds=30.0):
-    """For states that announce nothing (containerd's answers, a mount table, a cgroup of v1): asks every 10 ms."""
+    """For states that announce nothing (containerd's answers, a mount table, a cgroup of v1): asks
+    every 10 ms."""
     deadline = time.monotonic() + seconds
     while not (result := predicate()):
         if time.monotonic() > deadline:
@@ -49,7 +58,8 @@ def wait_for(predicate, what, seconds=30.0):
 
 
 def kill(pid):
-    """SIGKILL. Returns a descriptor that is readable when the process has ended, or None where it has already."""
+    """SIGKILL. Returns a descriptor that is readable when the process has ended, or None where it
+    has already."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -68,7 +78,11 @@ def read(path, default=""):
 
 def big_integers():
     """Fields of `ward`'s JSON that are 64-bit integers, and so text (docs/json.md)."""
-    rows = re.findall(r"^\| (\w+) \| (?:\w+ of )?big integer \|", read(os.path.join(ROOT, "docs", "json.md")), re.M)
+    rows = re.findall(
+        r"^\| (\w+) \| (?:\w+ of )?big integer \|",
+        read(os.path.join(ROOT, "docs", "json.md")),
+        re.M,
+    )
     return frozenset(rows)
 
 
@@ -77,6 +91,7 @@ BIG_INTEGERS = big_integers()
 
 def from_json(text):
     """A document of `ward`, with 64-bit integers as the numbers they are."""
+
     def number(value):
         if isinstance(value, list):
             return [number(item) for item in value]
@@ -85,7 +100,10 @@ def from_json(text):
         return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
 
     def numbers(document):
-        return {key: number(value) if key in BIG_INTEGERS else value for key, value in document.items()}
+        return {
+            key: number(value) if key in BIG_INTEGERS else value for key, value in document.items()
+        }
+
     return json.loads(text, object_hook=numbers)
 
 
@@ -108,15 +126,29 @@ class PrivateNode:
         self.directory = os.path.join(tempfile.gettempdir(), self.name)
         os.mkdir(self.directory, 0o700)
         os.chmod(self.directory, 0o711)
-        self.config, self.state, self.run = (os.path.join(self.directory, part) for part in ("etc", "var", "run"))
-        for directory in (self.config + "/profiles", self.config + "/policies", self.state, self.run):
+        self.config, self.state, self.run = (
+            os.path.join(self.directory, part) for part in ("etc", "var", "run")
+        )
+        for directory in (
+            self.config + "/profiles",
+            self.config + "/policies",
+            self.state,
+            self.run,
+        ):
             os.makedirs(directory, mode=0o700)
         self.socket = os.path.join(self.directory, "containerd.sock")
         self.environment = {
-            **os.environ, VARIABLE: self.name, "PATH": os.path.join(build, "shim") + ":" + os.environ["PATH"],
-            "WARD_CONFIG_DIR": self.config, "WARD_STATE_DIR": self.state, "WARD_RUN_DIR": self.run}
+            **os.environ,
+            VARIABLE: self.name,
+            "PATH": os.path.join(build, "shim") + ":" + os.environ["PATH"],
+            "WARD_CONFIG_DIR": self.config,
+            "WARD_STATE_DIR": self.state,
+            "WARD_RUN_DIR": self.run,
+        }
         # How wardd names the containers with which it measures the runtime.
-        self.calibration = "ward-calibration-" + hashlib.sha256(self.run.encode()).hexdigest()[:8] + "-"
+        self.calibration = (
+            "ward-calibration-" + hashlib.sha256(self.run.encode()).hexdigest()[:8] + "-"
+        )
         self.bpf_programs = set()  # that processes of the node were seen to hold
         self.children = {}
 
@@ -130,7 +162,14 @@ class PrivateNode:
 
     def _start(self, name, command, ready, **options):
         log = open(os.path.join(self.directory, name + ".log"), "ab")
-        child = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+        child = subprocess.Popen(
+            command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            **options,
+        )
         log.close()
         self.children[name] = child
         ready(child)
@@ -143,17 +182,29 @@ class PrivateNode:
     def start_containerd(self):
         config = os.path.join(self.directory, "containerd.toml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f'version = 2\nroot = "{self.directory}/root"\nstate = "{CONTAINERD_STATE}"\n'
-                       'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", '
-                       '"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", '
-                       f'"io.containerd.snapshotter.v1.aufs"]\n[grpc]\n  address = "{self.socket}"\n')
-        self._start("containerd", ["containerd", "-c", config], lambda child: wait_for(
-            lambda: child.poll() is not None or self.ctr("version", check=False).returncode == 0, "containerd to answer"))
+            file.write(
+                f'version = 2\nroot = "{self.directory}/root"\nstate = "{CONTAINERD_STATE}"\n'
+                'disabled_plugins = ["io.containerd.grpc.v1.cri", '
+                '"io.containerd.snapshotter.v1.btrfs", '
+                '"io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", '
+                f'"io.containerd.snapshotter.v1.aufs"]\n[grpc]\n  address = "{self.socket}"\n'
+            )
+        self._start(
+            "containerd",
+            ["containerd", "-c", config],
+            lambda child: wait_for(
+                lambda: child.poll() is not None
+                or self.ctr("version", check=False).returncode == 0,
+                "containerd to answer",
+            ),
+        )
 
     def start_wardd(self):
         told, tells = os.pipe()
 
-        def await_word(_):  # readable when wardd says that it is ready, and when it ends without a word
+        def await_word(
+            _,
+        ):  # readable when wardd says that it is ready, and when it ends without a word
             os.close(tells)
             readable, _, _ = select.select([told], [], [], 30)
             word = os.read(told, 16) if readable else b""
@@ -162,8 +213,13 @@ class PrivateNode:
                 raise Broken("waited 30 s in vain: wardd to be ready:\n" + self.log("wardd"))
             if not word:
                 self.children["wardd"].wait(20)
-        self._start("wardd", [os.path.join(self.build, "enforcer", "wardd"), "--ready-fd", str(tells)], await_word,
-                    pass_fds=(tells,))
+
+        self._start(
+            "wardd",
+            [os.path.join(self.build, "enforcer", "wardd"), "--ready-fd", str(tells)],
+            await_word,
+            pass_fds=(tells,),
+        )
 
     def stop(self, name, number=signal.SIGTERM):
         child = self.children.pop(name, None)
@@ -185,27 +241,45 @@ class PrivateNode:
         return ["ctr", "--address", self.socket, "--namespace", self.name, *arguments]
 
     def command(self, command, check=True, **options):
-        done = subprocess.run(command, env=self.environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=180, check=False, **options)
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            timeout=180,
+            check=False,
+            **options,
+        )
         if check and done.returncode != 0:
-            raise Broken(f"`{' '.join(map(str, command))}` exits with {done.returncode}:\n{done.stderr or done.stdout}")
+            raise Broken(
+                f"`{' '.join(map(str, command))}` exits with {done.returncode}:\n"
+                f"{done.stderr or done.stdout}"
+            )
         return done
 
     def ctr(self, *arguments, check=True):
         return self.command(self.ctr_command(*arguments), check)
 
     def ward(self, *arguments, check=True):
-        return self.command([os.path.join(self.build, "cli", "ward"), *arguments], check, cwd=self.directory)
+        return self.command(
+            [os.path.join(self.build, "cli", "ward"), *arguments], check, cwd=self.directory
+        )
 
     def ward_json(self, *arguments):
         done = self.ward("--output", "json", *arguments, check=False)
         # 6: `status` shows a problem, and the caller judges it.
         if done.returncode not in ((0, 6) if arguments[0] == "status" else (0,)):
-            raise Broken(f"`ward {' '.join(arguments)}` exits with {done.returncode}:\n{done.stderr}")
+            raise Broken(
+                f"`ward {' '.join(arguments)}` exits with {done.returncode}:\n{done.stderr}"
+            )
         return from_json(done.stdout)
 
     def events(self, container=None):
-        lines = self.ward("--output", "json", "events", *(("-c", container) if container else ())).stdout.splitlines()
+        lines = self.ward(
+            "--output", "json", "events", *(("-c", container) if container else ())
+        ).stdout.splitlines()
         return [from_json(line) for line in lines]
 
     def write_policy(self, name, text):
@@ -235,12 +309,16 @@ class PrivateNode:
     def _processes(self):
         for pid in filter(str.isdigit, os.listdir("/proc")):
             cgroups = read(f"/proc/{pid}/cgroup")
-            if (f"{VARIABLE}={self.name}\0" in read(f"/proc/{pid}/environ") + "\0" or f"/{self.name}/" in cgroups
-                    or f"/{self.calibration}" in cgroups) and read(f"/proc/{pid}/cmdline"):
+            if (
+                f"{VARIABLE}={self.name}\0" in read(f"/proc/{pid}/environ") + "\0"
+                or f"/{self.name}/" in cgroups
+                or f"/{self.calibration}" in cgroups
+            ) and read(f"/proc/{pid}/cmdline"):
                 yield pid
 
     def _held_bpf_programs(self):
-        """Ids of the programs (and of those that links keep attached) that the node's processes hold now."""
+        """Ids of the programs (and of those that links keep attached) that the node's processes
+        hold now."""
         for pid in self._processes():
             directory = f"/proc/{pid}/fdinfo"
             for descriptor in os.listdir(directory) if os.path.isdir(directory) else []:
@@ -265,18 +343,32 @@ class PrivateNode:
         for parent in self._cgroup_parents():
             found += [("cgroup", entry.path, "") for entry in os.scandir(parent) if entry.is_dir()]
         for top in self._cgroup_tops():
-            found += [("cgroup", entry.path, "") for entry in os.scandir(top) if entry.name.startswith(self.calibration)]
+            found += [
+                ("cgroup", entry.path, "")
+                for entry in os.scandir(top)
+                if entry.name.startswith(self.calibration)
+            ]
         sockets = "/run/containerd/s"
-        found += [("socket", os.path.join(sockets, name), "") for name in (os.listdir(sockets) if os.path.isdir(sockets) else [])]
+        found += [
+            ("socket", os.path.join(sockets, name), "")
+            for name in (os.listdir(sockets) if os.path.isdir(sockets) else [])
+        ]
         return found
 
     @staticmethod
     def _cgroup_tops():
         top = "/sys/fs/cgroup"
-        return [top, *(entry.path for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False))]
+        return [
+            top,
+            *(entry.path for entry in os.scandir(top) if entry.is_dir(follow_symlinks=False)),
+        ]
 
     def _cgroup_parents(self):
-        return [path for top in self._cgroup_tops() if os.path.isdir(path := os.path.join(top, self.name))]
+        return [
+            path
+            for top in self._cgroup_tops()
+            if os.path.isdir(path := os.path.join(top, self.name))
+        ]
 
     def end(self):
         """The orderly end. Afterwards there must be nothing left: returns what there is."""
@@ -285,7 +377,10 @@ class PrivateNode:
             if (task := self.task(container)) is not None:
                 if task[1] != "STOPPED":
                     self.ctr("task", "kill", "-s", "KILL", "-a", container, check=False)
-                wait_for(lambda c=container: (self.task(c) or (0, "STOPPED"))[1] == "STOPPED", f"{container} to stop")
+                wait_for(
+                    lambda c=container: (self.task(c) or (0, "STOPPED"))[1] == "STOPPED",
+                    f"{container} to stop",
+                )
                 self.ctr("task", "delete", "-f", container, check=False)
             self.ctr("container", "delete", container, check=False)
         for name in ("wardd", "containerd"):

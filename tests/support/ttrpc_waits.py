@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many Wait calls of one ttrpc connection to a shim, all open at once: what no client of containerd does by itself."""
+"""Many Wait calls of one ttrpc connection to a shim, all open at once: what no client of containerd
+does by itself."""
 import socket
 import struct
 
@@ -23,17 +24,25 @@ class Waits:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(30)
         self.socket.connect(path)
-        request = field(1, b"containerd.task.v2.Task") + field(2, b"Wait") + field(3, field(1, container.encode()))
+        request = (
+            field(1, b"containerd.task.v2.Task")
+            + field(2, b"Wait")
+            + field(3, field(1, container.encode()))
+        )
         for number in range(count):
-            self.socket.sendall(struct.pack(">IIBB", len(request), 2 * number + 1, REQUEST, 0) + request)
+            self.socket.sendall(
+                struct.pack(">IIBB", len(request), 2 * number + 1, REQUEST, 0) + request
+            )
 
     def answers(self):
         """How many were answered, when all are or the shim hung up."""
         answered, data = 0, b""
         while answered < self.count and (part := self.socket.recv(1 << 16)):
             data += part
-            while len(data) >= 10 and len(data) >= 10 + (length := struct.unpack(">I", data[:4])[0]):
+            while len(data) >= 10 and len(data) >= 10 + (
+                length := struct.unpack(">I", data[:4])[0]
+            ):
                 answered += data[8] == RESPONSE
-                data = data[10 + length:]
+                data = data[10 + length :]
         self.socket.close()
         return answered

@@ -1,21 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs nginx and redis as containers of a private node and puts real load on them. Each container has its own network
-namespace; the load generators enter it, so that ports never clash and nothing of the network is left behind."""
+"""Runs nginx and redis as containers of a private node and puts real load on them. Each container
+has its own network namespace; the load generators enter it, so that ports never clash and nothing
+of the network is left behind."""
 import os
 import re
 import subprocess
 
 from private_node import Broken, read, wait_for
 
-CAPABILITIES = """CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
-NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE
-SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM
-BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE""".split()
+CAPABILITIES = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP
+LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK
+IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
+SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE
+AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND
+AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
+""".split()
 
 
 def status(pid):
     """/proc/<pid>/status as a dictionary."""
-    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines() if ":\t" in line)
+    return dict(
+        line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines() if ":\t" in line
+    )
 
 
 def capability_names(mask):
@@ -23,13 +30,20 @@ def capability_names(mask):
 
 
 def cgroup_directories(pid):
-    """The directories of a process's cgroup, one in each mounted tree; the root of a tree is nobody's own."""
+    """The directories of a process's cgroup, one in each mounted tree; the root of a tree is
+    nobody's own."""
     found = []
     for line in read(f"/proc/{pid}/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         trees = [controllers.removeprefix("name=")] if controllers else ["unified", ""]
-        directories = [os.path.join("/sys/fs/cgroup", tree, path[1:]) for tree in trees if path != "/"]
-        found += [directory for directory in directories if os.path.exists(os.path.join(directory, "cgroup.procs"))][:1]
+        directories = [
+            os.path.join("/sys/fs/cgroup", tree, path[1:]) for tree in trees if path != "/"
+        ]
+        found += [
+            directory
+            for directory in directories
+            if os.path.exists(os.path.join(directory, "cgroup.procs"))
+        ][:1]
     if not found:
         raise Broken(f"process {pid} has no cgroup of its own:\n" + read(f"/proc/{pid}/cgroup"))
     return found
@@ -38,11 +52,18 @@ def cgroup_directories(pid):
 def processes_in(directories):
     """Of these cgroups and those below; of one that is gone, none."""
     below = [inside for directory in directories for inside, _, _ in os.walk(directory)]
-    return sorted({int(pid) for directory in below for pid in read(os.path.join(directory, "cgroup.procs")).split()})
+    return sorted(
+        {
+            int(pid)
+            for directory in below
+            for pid in read(os.path.join(directory, "cgroup.procs")).split()
+        }
+    )
 
 
 class Container:
     """One `ctr run --rm` in the foreground: its exit is the exit that containerd reports."""
+
     port = 0
 
     def __init__(self, node, name, image, runtime, flags=(), command=()):
@@ -50,10 +71,25 @@ class Container:
         self.log = os.path.join(node.directory, name + ".log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                node.ctr_command("run", "--rm", "--runtime", runtime, *flags, f"docker.io/ward/{image}:demo", name, *command),
-                env=node.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                node.ctr_command(
+                    "run",
+                    "--rm",
+                    "--runtime",
+                    runtime,
+                    *flags,
+                    f"docker.io/ward/{image}:demo",
+                    name,
+                    *command,
+                ),
+                env=node.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         self.pid = wait_for(self._running, f"{name} to run")[0]
-        subprocess.run(["nsenter", "-t", str(self.pid), "-n", "ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-n", "ip", "link", "set", "lo", "up"], check=True
+        )
         wait_for(self._listening, f"{name} to listen")
 
     def _running(self):
@@ -93,7 +129,12 @@ class Nginx(Container):
         wait_for(lambda: len(self.workers()) == 2, f"{name}'s workers")
 
     def workers(self):
-        return [pid for pid in self.children() if "nginx: worker" in read(f"/proc/{pid}/cmdline") and "shutting" not in read(f"/proc/{pid}/cmdline")]
+        return [
+            pid
+            for pid in self.children()
+            if "nginx: worker" in read(f"/proc/{pid}/cmdline")
+            and "shutting" not in read(f"/proc/{pid}/cmdline")
+        ]
 
     def wrk(self, path="/", seconds=2, *flags):
         """Requests a second; any failed request is an error."""
@@ -113,7 +154,10 @@ class Nginx(Container):
     def reload(self):
         before = set(self.workers())
         self.signal("HUP")
-        wait_for(lambda: len(set(self.workers()) - before) == 2 and not before & set(self.children()), f"{self.name} to reload")
+        wait_for(
+            lambda: len(set(self.workers()) - before) == 2 and not before & set(self.children()),
+            f"{self.name} to reload",
+        )
 
     def quit(self):
         self.signal("QUIT")
@@ -129,17 +173,24 @@ class Redis(Container):
     def benchmark(self, requests=20000, tests="set,get,incr,lpush,lrange_100,mset"):
         """Requests a second of each test."""
         out = self.inside("redis-benchmark", "--csv", "-n", str(requests), "-c", "20", "-t", tests)
-        rates = {name: float(rate) for name, rate in re.findall(r'^"([^"]+)","([\d.]+)"', out, re.MULTILINE)}
+        rates = {
+            name: float(rate)
+            for name, rate in re.findall(r'^"([^"]+)","([\d.]+)"', out, re.MULTILINE)
+        }
         if not rates:
             raise Broken(f"{self.name} does not serve:\n{out}\n{read(self.log)}")
         return rates
 
     def load(self):
         rates = self.benchmark()
-        # Redis notes who sent a slow command, and on a busy machine any command may be slow: its address is asked for.
+        # Redis notes who sent a slow command, and on a busy machine any command may be slow: its
+        # address is asked for.
         self.inside("redis-cli", "client", "list")
         self.inside("redis-cli", "bgsave")
-        wait_for(lambda: "rdb_bgsave_in_progress:0" in self.inside("redis-cli", "info", "persistence"), "the background save")
+        wait_for(
+            lambda: "rdb_bgsave_in_progress:0" in self.inside("redis-cli", "info", "persistence"),
+            "the background save",
+        )
         return rates
 
     def quit(self):

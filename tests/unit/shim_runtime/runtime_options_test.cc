@@ -19,19 +19,15 @@ TEST(RuntimeOptions, AllThreeMessagesOfClientsAreUnderstood) {
   containerd::RuncOptions runc;
   runc.set_binary_name("crun");
   runc.set_root("/r");
-  EXPECT_EQ(decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name,
-            "crun");
-  EXPECT_EQ(
-      decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root,
-      "/r");
+  EXPECT_EQ(decode_options(any_of("containerd.runc.v1.Options", runc))->binary_name, "crun");
+  EXPECT_EQ(decode_options(any_of("type.googleapis.com/containerd.runc.v1.Options", runc))->root,
+            "/r");
   containerd::CreateOptions create;
   create.set_io_uid(7);
-  EXPECT_EQ(decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid,
-            7U);
+  EXPECT_EQ(decode_options(any_of("containerd.linux.runc.CreateOptions", create))->io_uid, 7U);
   containerd::RuntimeOptions generic;
   generic.set_config_body("BinaryName = \"runc\"\nSystemdCgroup = true\n");
-  EXPECT_TRUE(
-      decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
+  EXPECT_TRUE(decode_options(any_of("runtimeoptions.v1.Options", generic))->systemd_cgroup);
   EXPECT_EQ(*decode_options({}), RuntimeOptions{});
 }
 
