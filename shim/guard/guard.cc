@@ -20,6 +20,7 @@
 #include "shim/guard/node_service.h"
 #include "shim/guard/watched_container.h"
 #include "shim/links/node_link.h"
+#include "shim/links/violation_outbox.h"
 #include "shim/supervisor/record.h"
 
 namespace ward::shim::guard {
@@ -91,10 +92,10 @@ struct Guard::State {
                                                           supervisor::Charge charge) {
     supervisor::Supervisor::Callbacks hooks;
     hooks.count = [this, who = charge.identity, profile = charge.profile_name] {
-      node_link().count(who, profile);
+      node_link().violations().count(who, profile);
     };
     hooks.report = [this, id](node::v1::Violation violation) {
-      node_link().report(std::move(violation));
+      node_link().violations().add(std::move(violation));
       if (auto* const container = find(id)) tell(*container);
     };
     hooks.frozen_changed = [this, id](bool frozen) { callbacks.frozen_changed(id, frozen); };

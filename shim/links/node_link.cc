@@ -69,7 +69,8 @@ Result<Message> parse(const Result<std::string>& answer) {
 
 }  // namespace
 
-struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
+struct NodeLink::State final : std::enable_shared_from_this<NodeLink::State>,
+                               ViolationOutbox::Carrier {
   enum class Phase { kAway, kRegistering, kUp, kStopped };
 
   State(asio::io_context& io, NodeLinkConfig with)
@@ -78,12 +79,10 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
         client(io, config.places.node_socket().string()),
         retry(io),
         outbox(io, {config.places.spool(), tallies_below(config.places.run), config.unique_name},
-               [this](const node::v1::ReportRequest& request, ViolationOutbox::Answer answer) {
-                 report(request, std::move(answer));
-               }) {}
+               *this) {}
 
   void look_now();
-  void look_if_new();
+  void look_if_new() override;
   [[nodiscard]] bool something_waits() const {
     return outbox.in_memory() > 0 || outbox.spooled() || !ended.empty();
   }
@@ -91,7 +90,7 @@ struct NodeLink::State : std::enable_shared_from_this<NodeLink::State> {
   void registered(const Result<std::string>& answer);
   void leave(const Error& why);
   void connect_later(milliseconds delay);
-  void report(const node::v1::ReportRequest& request, ViolationOutbox::Answer answer);
+  void report(const node::v1::ReportRequest& request, ViolationOutbox::Answer answer) override;
   void send_update();
   void send_ended_recording();
   // Calls back only while this link is alive and not stopped.
@@ -301,22 +300,13 @@ void NodeLink::end_recording(node::v1::EndRecordingRequest request) {
   state.send_ended_recording();
 }
 
-void NodeLink::count(const node::v1::Identity& who, const std::string& profile) {
-  state_->outbox.count(who, profile);
-}
-
-void NodeLink::report(node::v1::Violation violation) {
-  state_->look_if_new();
-  state_->outbox.add(std::move(violation));
-}
+ViolationOutbox& NodeLink::violations() { return state_->outbox; }
 
 void NodeLink::look_now() {
   asio::post(state_->loop, [weak = std::weak_ptr<State>(state_)] {
     if (const auto self = weak.lock()) self->look_now();
   });
 }
-
-std::uint64_t NodeLink::violations_dropped() const { return state_->outbox.dropped(); }
 
 void NodeLink::stop() {
   if (state_->phase == State::Phase::kStopped) return;

@@ -19,6 +19,8 @@
 
 namespace ward::shim::links {
 
+class ViolationOutbox;
+
 struct NodeLinkConfig {
   Places places;             // node_socket() to connect to, spool() for what must wait
   std::string shim_address;  // unix path of our own ttrpc socket
@@ -52,11 +54,8 @@ class NodeLink {
   // Kept while wardd is away (the newest 256), so that a run that ended meanwhile is closed.
   void end_recording(node::v1::EndRecordingRequest request);
 
-  // Every violation, before it is answered, and then its record (or one that tells of it as a
-  // repeat).
-  void count(const node::v1::Identity& who, const std::string& profile);
-  void report(node::v1::Violation violation);
-  [[nodiscard]] std::uint64_t violations_dropped() const;
+  // Where violations go; sent over this link, or kept.
+  [[nodiscard]] ViolationOutbox& violations();
 
   // Violations that wardd has not accepted go to disk; no callback comes any more; the loop can run
   // dry.

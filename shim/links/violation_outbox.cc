@@ -78,9 +78,9 @@ std::string serialize(node::v1::Violation& violation) {
 }  // namespace
 
 struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::State> {
-  State(asio::io_context& io, Place where, Send with)
+  State(asio::io_context& io, Place where, Carrier& with)
       : place(std::move(where)),
-        send(std::move(with)),
+        carrier(with),
         counted(place.tallies, place.unique_name),
         retry(io),
         soon(io) {}
@@ -105,7 +105,7 @@ struct ViolationOutbox::State : std::enable_shared_from_this<ViolationOutbox::St
   [[nodiscard]] bool fits(const Record& record) const;
 
   Place place;
-  Send send;
+  Carrier& carrier;
   ViolationCount counted;
   asio::steady_timer retry;
   asio::steady_timer soon;
@@ -329,9 +329,10 @@ void ViolationOutbox::State::send_next() {
   }
   if (request.violations_size() == 0) return;
   in_flight = true;
-  send(request, [weak = weak_from_this(), request](const Result<node::v1::ReportResponse>& answer) {
-    if (const auto self = weak.lock()) self->answered(request, answer);
-  });
+  carrier.report(
+      request, [weak = weak_from_this(), request](const Result<node::v1::ReportResponse>& answer) {
+        if (const auto self = weak.lock()) self->answered(request, answer);
+      });
 }
 
 void ViolationOutbox::State::answered(const node::v1::ReportRequest& sent,
@@ -386,8 +387,8 @@ void ViolationOutbox::State::retry_later() {
   });
 }
 
-ViolationOutbox::ViolationOutbox(asio::io_context& loop, Place place, Send send)
-    : state_(std::make_shared<State>(loop, std::move(place), std::move(send))) {}
+ViolationOutbox::ViolationOutbox(asio::io_context& loop, Place place, Carrier& carrier)
+    : state_(std::make_shared<State>(loop, std::move(place), carrier)) {}
 
 ViolationOutbox::~ViolationOutbox() {
   state_->retry.cancel();
@@ -401,6 +402,7 @@ void ViolationOutbox::count(const node::v1::Identity& who, const std::string& pr
 
 void ViolationOutbox::add(node::v1::Violation violation) {
   State& state = *state_;
+  state.carrier.look_if_new();
   state.entered += 1 + violation.repeats();
   violation.set_dropped_before(violation.dropped_before() + std::exchange(state.untold, 0));
   if (state.spool_name.empty()) {

@@ -23,8 +23,17 @@ namespace ward::shim::links {
 class ViolationOutbox {
  public:
   using Answer = std::function<void(Result<node::v1::ReportResponse>)>;
-  using Send =
-      std::function<void(const node::v1::ReportRequest&, Answer)>;  // answers always, from the loop
+
+  // Who has the connection: NodeLink.
+  class Carrier {
+   public:
+    virtual ~Carrier() = default;
+
+    // Before something is added: the wardd that has just started may be asked at once.
+    virtual void look_if_new() = 0;
+    // Answers always, from the loop.
+    virtual void report(const node::v1::ReportRequest& request, Answer answer) = 0;
+  };
 
   struct Place {
     std::filesystem::path spool;  // directories
@@ -35,7 +44,8 @@ class ViolationOutbox {
   static constexpr std::chrono::milliseconds kOnDiskAfter{100};
 
   // The spool file is made when it is first needed and removed when it has been delivered.
-  ViolationOutbox(asio::io_context& loop, Place place, Send send);
+  // `carrier` outlives it.
+  ViolationOutbox(asio::io_context& loop, Place place, Carrier& carrier);
   ~ViolationOutbox();
   ViolationOutbox(const ViolationOutbox&) = delete;
   ViolationOutbox& operator=(const ViolationOutbox&) = delete;

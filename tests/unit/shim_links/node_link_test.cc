@@ -9,6 +9,7 @@
 #include "lib/spool/spool.h"
 #include "lib/spool/tally.h"
 #include "shim/links/violation_count.h"
+#include "shim/links/violation_outbox.h"
 #include "tests/unit/shim_links/fake_wardd.h"
 
 namespace ward::shim::links {
@@ -51,7 +52,7 @@ class Linked : public test::LoopTest {
     return run_until([&] { return link_->connected(); });
   }
   void report(int from, int to) {
-    for (int i = from; i < to; ++i) link_->report(violation(i));
+    for (int i = from; i < to; ++i) link_->violations().add(violation(i));
   }
   bool journal_has(int count) {
     return run_until([&] { return wardd_.journal.size() >= static_cast<std::size_t>(count); });
@@ -75,8 +76,8 @@ class Linked : public test::LoopTest {
   // As a supervisor does: counted first, then reported.
   void count_and_report(int from, int to) {
     for (int i = from; i < to; ++i) {
-      link_->count({}, "");
-      link_->report(violation(i));
+      link_->violations().count({}, "");
+      link_->violations().add(violation(i));
     }
   }
   [[nodiscard]] std::size_t on_disk() const {
@@ -228,7 +229,7 @@ TEST_F(Linked, I4_ViolationsWhileWarddIsAwayAreSpooledAndReplayedOnceInOrder) {
   ASSERT_TRUE(journal_has(300));
   expect_journal_in_order(300);
   EXPECT_TRUE(run_until([&] { return !std::filesystem::exists(spool_file()); }));
-  EXPECT_EQ(link_->violations_dropped(), 0U);
+  EXPECT_EQ(link_->violations().dropped(), 0U);
 }
 
 TEST_F(Linked, N08_I4_ASilentWarddCostsATenthOfASecondOfMemoryAndThenTheDiskHasThem) {
@@ -263,7 +264,7 @@ TEST_F(Linked, N08_I4_WhatIsOnDiskBeforeItsAnswerCameIsNotSentAgain) {
 TEST_F(Linked, N08_I4_EveryViolationIsOnTheTallyBeforeItIsAnswered) {
   EXPECT_FALSE(std::filesystem::exists(tally_file())) << "made at the first violation";
   for (std::uint64_t i = 1; i <= 300; ++i) {
-    link_->count({}, "");
+    link_->violations().count({}, "");
     ASSERT_EQ(counted(), i);
   }
 }
@@ -322,7 +323,7 @@ TEST_F(Linked, I4_OneViolationThatIsRefusedDoesNotStopTheOthers) {
 TEST_F(Linked, N05_I4_WhatTheDiskDoesNotTakeStaysInMemoryUntilWarddTakesIt) {
   let_disk_take_nothing();
   count_and_report(0, 174);
-  EXPECT_EQ(link_->violations_dropped(), 0U);
+  EXPECT_EQ(link_->violations().dropped(), 0U);
   start_wardd();
   ASSERT_TRUE(journal_has(174));
   expect_journal_in_order(174);
@@ -333,9 +334,9 @@ TEST_F(Linked, N05_I4_WhatNeitherDiskNorMemoryTakesIsCountedInTheNextRecord) {
   for (int i = 0; i < 256; ++i) report(i, i + 1);
   auto folded = violation(256);
   folded.set_repeats(9);
-  link_->report(folded);
+  link_->violations().add(folded);
   report(257, 260);
-  EXPECT_EQ(link_->violations_dropped(), 13U) << "with the repeats it told of";
+  EXPECT_EQ(link_->violations().dropped(), 13U) << "with the repeats it told of";
   start_wardd();
   ASSERT_TRUE(journal_has(256));
   expect_journal_in_order(256);
@@ -372,7 +373,7 @@ TEST_F(Linked, N02_I4_WhatIsSpooledIsOnDiskAgainWhenTheStateDirectoryWasRemoved)
   std::filesystem::remove_all(places_.state);
   std::filesystem::create_directories(places_.state);
   count_and_report(50, 200);
-  EXPECT_EQ(link_->violations_dropped(), 0U);
+  EXPECT_EQ(link_->violations().dropped(), 0U);
   link_->stop();
   EXPECT_EQ(on_disk(), 200U);
 }
@@ -447,11 +448,11 @@ TEST_F(Linked, I4_WhatIsOnItsWayAtTheEndIsNotAddedToTheLost) {
 TEST_F(Linked, H10_I4_ALargeRecordDoesNotStopThoseBehindIt) {
   auto large = violation(0);
   large.set_reason(std::string(100U << 10U, 'x'));
-  link_->report(large);
+  link_->violations().add(large);
   auto too_large = violation(1);
   too_large.set_reason(std::string(kMaxSpoolRecordBytes, 'x'));
-  link_->report(too_large);
-  link_->report(violation(2));
+  link_->violations().add(too_large);
+  link_->violations().add(violation(2));
   link_->stop();
   EXPECT_EQ(on_disk(), 3U);
 }
@@ -459,7 +460,7 @@ TEST_F(Linked, H10_I4_ALargeRecordDoesNotStopThoseBehindIt) {
 TEST_F(Linked, N05_I4_AnEndWithRecordsThatNothingTookLeavesTheirNumber) {
   let_disk_take_nothing();
   count_and_report(0, 174);
-  link_->count({}, "");  // seen, and ended before its record was made
+  link_->violations().count({}, "");  // seen, and ended before its record was made
   link_->stop();
   EXPECT_EQ(counted(), 175U);
   EXPECT_TRUE(Tally::take_over(tally_file()));
@@ -478,7 +479,7 @@ TEST_F(Linked, H10_I4_AShareThatIsUsedUpIsCountedAndOthersStillSpool) {
                                            }});
   auto theirs = violation(7);
   theirs.set_profile_name("another workload");
-  neighbour.report(theirs);
+  neighbour.violations().add(theirs);
   EXPECT_TRUE(std::filesystem::exists(
       places_.spool() / (spool_prefix(spool_owner({}, "another workload")) + "shim-2.spool")));
   link_->stop();
@@ -494,8 +495,8 @@ TEST_F(Linked, H10_I4_WhatAWorkloadLosesInALoopIsAddedUp) {
     NodeLink shim(loop_, NodeLinkConfig{places_, "/x.sock", "loop-" + std::to_string(i),
                                         [] { return std::vector<node::v1::ContainerStatus>(); }});
     for (int n = 0; n < 3; ++n) {
-      shim.count({}, "");
-      shim.report(violation(n));
+      shim.violations().count({}, "");
+      shim.violations().add(violation(n));
     }
   }
   EXPECT_EQ(count_tallies(tallies_below(places_.run)), before + 1);
@@ -514,7 +515,7 @@ TEST_F(Linked, I4_AnOrderlyEndLeavesUndeliveredViolationsOnDisk) {
   report(0, 3);
   run_for(milliseconds(20));
   link_->stop();
-  link_->report(violation(3));
+  link_->violations().add(violation(3));
   link_.reset();
   const auto left = Spool::take_over(spool_file());
   ASSERT_TRUE(left) << left.error().message;
@@ -525,7 +526,7 @@ TEST_F(Linked, I7_AHostileStringDoesNotLoseTheViolation) {
   auto hostile = violation(0);
   hostile.set_comm("\xff\xfe");
   hostile.add_args_text("\x80");
-  link_->report(hostile);
+  link_->violations().add(hostile);
   start_wardd();
   ASSERT_TRUE(journal_has(1));
   EXPECT_EQ(wardd_.journal[0].comm(), "\\xff\\xfe");
