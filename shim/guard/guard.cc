@@ -90,7 +90,7 @@ struct Guard::State {
 
   std::unique_ptr<supervisor::Supervisor> make_supervisor(const std::string& id,
                                                           supervisor::Charge charge) {
-    supervisor::Supervisor::Callbacks hooks;
+    supervisor::SupervisorCallbacks hooks;
     hooks.count = [this, who = charge.identity, profile = charge.profile_name] {
       node_link().violations().count(who, profile);
     };

@@ -20,7 +20,7 @@ class PhaseTracker {
   // long after its begin. Zero or less means the default (10 s, 5 min).
   PhaseTracker(Origin origin, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest);
 
-  [[nodiscard]] Phase phase() const { return phase_; }
+  [[nodiscard]] Phase current() const { return phase_; }
 
   // An execve was let run. The first one replaces the runtime by the container's program.
   void execve_continued(std::int64_t now_ns);

@@ -3,6 +3,9 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "shim/supervisor/own_signal.h"
@@ -14,19 +17,16 @@ bool is_execve(int nr) { return nr == SYS_execve || nr == SYS_execveat; }
 
 }  // namespace
 
-Session::Session(asio::io_context& loop, Origin origin, std::string exec_id,
-                 SeccompListener listener, pid_t runtime_pid, std::chrono::nanoseconds quiet,
-                 std::chrono::nanoseconds latest, Callbacks callbacks)
-    : origin_(origin),
-      exec_id_(std::move(exec_id)),
-      phase_(origin, quiet, latest),
-      runtime_pid_(runtime_pid),
-      callbacks_(std::move(callbacks)),
+Session::Session(asio::io_context& loop, SessionHost& host, Subject subject,
+                 SeccompListener listener)
+    : host_(host),
+      subject_(std::move(subject)),
+      tracker_(subject_.origin, subject_.boundary_quiet, subject_.boundary_latest),
       phase_timer_(loop),
       notifications_(
           loop, std::move(listener),
           {.asked = [this](SeccompListener& l, const Notification& call) { return asked(l, call); },
-           .ended = [this] { callbacks_.ended(); }}) {}
+           .ended = [this] { host_.session_ended(subject_.number); }}) {}
 
 // Reading precedes the validity check, so the facts belong to the thread that asks.
 bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Notification& call,
@@ -39,26 +39,26 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
 // process that is neither is not known, and ends the runtime phase as well.
 bool Session::replaces_the_runtime(const Notification& call) const {
   const auto status = read_status(call.tid);
-  return !status || status->thread_group == runtime_pid_ ||
-         !descends_from(status->thread_group, runtime_pid_);
+  return !status || status->thread_group == subject_.runtime_pid ||
+         !descends_from(status->thread_group, subject_.runtime_pid);
 }
 
 std::int64_t Session::asked(SeccompListener& listener, const Notification& call) {
   const std::int64_t received_ns = monotonic_ns();
-  if (phase_.advance(received_ns)) callbacks_.phase_changed();
-  Question question = callbacks_.circumstances();
-  question.phase = phase_.phase();
-  question.origin = origin_;
+  if (tracker_.advance(received_ns)) host_.phase_changed();
+  Question question;
+  question.phase = phase();
+  question.origin = subject_.origin;
   question.dying_runtime_thread = asked_by_a_dying_thread(listener, call, received_ns);
   question.arch = call.arch;
   question.nr = call.nr;
   question.args = call.args;
-  const Verdict verdict = decide(question, callbacks_.law());
-  if (verdict.effect == Effect::kDeny && !question.contained)
+  const Verdict verdict = host_.judge(question);
+  if (verdict.effect == Effect::kDeny && verdict.why != Why::kContained)
     send_own_signal(listener, call, verdict.own_signal);
   if (verdict.violation) {
-    return callbacks_.violated(
-        {listener, call, verdict, question.phase, origin_, exec_id_, received_ns});
+    return host_.violated(
+        {listener, call, verdict, question.phase, subject_.origin, subject_.exec_id, received_ns});
   }
   if (verdict.effect == Effect::kContinue) {
     let_run(listener, call, verdict);
@@ -71,35 +71,35 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
 void Session::let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict) {
   // Before the answer: the thread is parked in its execve, and the others are still there.
   const bool replaces =
-      is_execve(call.nr) && phase_.phase() == Phase::kRuntime && replaces_the_runtime(call);
+      is_execve(call.nr) && phase() == Phase::kRuntime && replaces_the_runtime(call);
   auto others = replaces ? DyingThreads::others_than(call.tid, monotonic_ns()) : DyingThreads();
   const auto delivered = listener.let_run(call.id);
   if (!delivered) {
     log::error("cannot answer a seccomp notification", {{"error", delivered.error().message}});
     return;
   }
-  callbacks_.continued();
+  host_.was_let_run();
   // An execve whose notification was taken back (a signal came first) has not run; it will ask
   // again.
   if (*delivered != Delivery::kDelivered) return;
   if (replaces) {
     dying_ = std::move(others);
-    phase_.execve_continued(monotonic_ns());
-    callbacks_.phase_changed();
+    tracker_.execve_continued(monotonic_ns());
+    host_.phase_changed();
     watch_phase();
   }
-  if (verdict.boot_call) phase_.boot_call_seen(monotonic_ns());
+  if (verdict.boot_call) tracker_.boot_call_seen(monotonic_ns());
 }
 
 void Session::watch_phase() {
-  const auto change = phase_.next_change_ns();
+  const auto change = tracker_.next_change_ns();
   if (!change) return;
   phase_timer_.expires_after(
       std::chrono::nanoseconds(std::max<std::int64_t>(0, *change - monotonic_ns())));
   phase_timer_.async_wait(
       [this, weak = std::weak_ptr<bool>(alive_)](const asio::error_code& error) {
         if (error || weak.expired()) return;
-        if (phase_.advance(monotonic_ns())) callbacks_.phase_changed();
+        if (tracker_.advance(monotonic_ns())) host_.phase_changed();
         watch_phase();
       });
 }

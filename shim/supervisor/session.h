@@ -4,53 +4,40 @@
 // violation goes to the container's supervisor.
 #pragma once
 
+#include <sys/types.h>
+
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "lib/linux/seccomp_listener.h"
 #include "shim/supervisor/dying_threads.h"
 #include "shim/supervisor/notification_loop.h"
-#include "shim/supervisor/verdict.h"
+#include "shim/supervisor/phase.h"
+#include "shim/supervisor/session_host.h"
 
 namespace ward::shim::supervisor {
 
-// A violation on its way from the verdict to what is done about it.
-struct Violated {
-  SeccompListener& listener;
-  const Notification& call;
-  const Verdict& verdict;
-  Phase phase;
-  Origin origin;
-  const std::string& exec_id;
-  std::int64_t received_ns;
-};
-
 class Session {
  public:
-  struct Callbacks {
-    // Mode, contained and recent_denials; the session adds the rest and asks for the verdict.
-    std::function<Question()> circumstances;
-    std::function<Law()> law;
-    // Must answer. Returns the pause before the next notification is fetched.
-    std::function<std::int64_t(const Violated&)> violated;
-    std::function<void()> continued;  // a call was let run
-    std::function<void()> phase_changed;
-    std::function<void()> ended;
+  // Who is under the filter.
+  struct Subject {
+    std::uint64_t number = 0;  // the host's, for session_ended
+    Origin origin = Origin::kWorkload;
+    std::string exec_id;
+    // The process that is under the filter now and will execute the container's program.
+    pid_t runtime_pid = 0;
+    std::chrono::nanoseconds boundary_quiet{0};
+    std::chrono::nanoseconds boundary_latest{0};
   };
 
-  // `runtime_pid`: the process that is under the filter now and will execute the container's
-  // program.
-  Session(asio::io_context& loop, Origin origin, std::string exec_id, SeccompListener listener,
-          pid_t runtime_pid, std::chrono::nanoseconds quiet, std::chrono::nanoseconds latest,
-          Callbacks callbacks);
+  // `host` outlives it.
+  Session(asio::io_context& loop, SessionHost& host, Subject subject, SeccompListener listener);
 
-  [[nodiscard]] Phase phase() const { return phase_.phase(); }
-  [[nodiscard]] Origin origin() const { return origin_; }
+  [[nodiscard]] Phase phase() const { return tracker_.current(); }
 
  private:
   std::int64_t asked(SeccompListener& listener, const Notification& call);
@@ -60,12 +47,10 @@ class Session {
   void let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict);
   void watch_phase();
 
-  Origin origin_;
-  std::string exec_id_;
-  PhaseTracker phase_;
-  pid_t runtime_pid_;
+  SessionHost& host_;
+  Subject subject_;
+  PhaseTracker tracker_;
   DyingThreads dying_;
-  Callbacks callbacks_;
   asio::steady_timer phase_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   NotificationLoop notifications_;

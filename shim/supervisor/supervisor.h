@@ -1,71 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// One supervised container: its listeners, and what is done when a call breaks the profile. The
-// order of a quarantine is fixed (K19): count, cut the network, request the freeze, capture,
-// answer, wait for frozen, evidence, report. Lives on the loop; nothing here waits.
+// One supervised container: its listeners, what people ask for, and what is seen without a
+// notification. What is done when a call breaks the profile is in Remediation, what is written
+// down of it in ViolationRecords. Lives on the loop; nothing here waits.
 #pragma once
 
 #include <sys/types.h>
 
 #include <asio/io_context.hpp>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "lib/base/result.h"
-#include "profiles/filter/seccomp_intersect.h"
-#include "shim/supervisor/evidence_bundle.h"
-#include "shim/supervisor/listener_socket.h"
-#include "shim/supervisor/verdict.h"
+#include "lib/linux/seccomp_listener.h"
+#include "shim/supervisor/charge.h"
+#include "shim/supervisor/remediation.h"
+#include "shim/supervisor/session_host.h"
+#include "shim/supervisor/violation_records.h"
 #include "ward/node/v1/types.pb.h"
 
 namespace ward::shim::supervisor {
 
-// What admission decided, as the supervisor needs it.
-struct Charge {
-  node::v1::Identity identity;
-  Mode mode = Mode::kEnforce;
-  std::string profile_name;
-  std::string profile_digest;
-  filter::CallTable calls;
-  filter::OwnFilter own;
-  filter::CallTable danger;       // what it names is never let run unless `calls` allows it
-  filter::CallTable refused;      // what of it the own filter refuses is no violation
-  std::uint32_t knows_up_to = 0;  // Law::knows_up_to
-  ActionSet actions;
-  std::chrono::nanoseconds boundary_quiet{0};
-  std::chrono::nanoseconds boundary_latest{0};
-  std::chrono::nanoseconds quarantine_ttl{0};  // then killed; 0: held until released
-  std::filesystem::path evidence_root;
-  EvidenceLimits evidence_limits;
-};
+class Containment;
+class Session;
 
-// A process that is not there any more, or was not looked at while it was.
-struct EndedProcess {
-  pid_t pid = 0;
-  std::uint64_t start_ticks = 0;  // with the pid it names the process for ever
-  Origin origin = Origin::kWorkload;
-  std::string comm = {};  // UTF-8, and data: escaped where it is shown
-  std::string abi =
-      {};       // of the call it ended in, "i386" or "x32"; empty: not known, or the native one
-  int nr = -1;  // in that ABI
-};
-
-class Supervisor {
+class Supervisor final : private SessionHost {
  public:
-  struct Callbacks {
-    std::function<void()> count;  // every violation, before it is answered
-    std::function<void(node::v1::Violation)> report;
-    std::function<void(bool frozen)> frozen_changed;
-    std::function<void()> changed;   // phase, counters that people watch, quarantine
-    std::function<void()> kill_all;  // where there is no cgroup of its own to kill
-  };
-
-  Supervisor(asio::io_context& loop, Charge charge, Callbacks callbacks);
-  ~Supervisor();
+  Supervisor(asio::io_context& loop, Charge charge, SupervisorCallbacks callbacks);
+  ~Supervisor() override;
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
@@ -110,8 +75,28 @@ class Supervisor {
   void flush();
 
  private:
-  struct State;
-  std::shared_ptr<State> state_;
+  // Number of the workload's session; those of exec sessions follow.
+  static constexpr std::uint64_t kWorkloadSession = 0;
+
+  [[nodiscard]] Verdict judge(Question question) const override;
+  std::int64_t violated(const Violated& violated) override;
+  void was_let_run() override;
+  void phase_changed() override;
+  void session_ended(std::uint64_t number) override;
+
+  void add_circumstances(Question& question) const;
+  void died(const EndedProcess& process, const Verdict& verdict);
+  void tell_uncut(node::v1::Violation record, const EndedProcess& process);
+
+  asio::io_context& loop_;
+  Charge charge_;
+  SupervisorCallbacks callbacks_;
+  std::unique_ptr<Containment> containment_;
+  ViolationRecords records_;
+  Remediation remediation_;
+  std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
+  std::uint64_t last_session_ = kWorkloadSession;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace ward::shim::supervisor

@@ -71,7 +71,7 @@ class SupervisedContainer : public testing::Test {
   }
 
   void start(Charge charge, const std::vector<std::string>& verbs) {
-    Supervisor::Callbacks callbacks;
+    SupervisorCallbacks callbacks;
     callbacks.report = [this](node::v1::Violation violation) {
       violations_.push_back(std::move(violation));
     };

@@ -14,9 +14,9 @@ TEST(Phase, TheFirstContinuedExecveEndsTheRuntimeLayerAndNothingElseDoes) {
   phase.boot_call_seen(5);
   EXPECT_FALSE(phase.next_change_ns());
   EXPECT_FALSE(phase.advance(1'000'000 * kMs));
-  EXPECT_EQ(phase.phase(), Phase::kRuntime);
+  EXPECT_EQ(phase.current(), Phase::kRuntime);
   phase.execve_continued(10 * kMs);
-  EXPECT_EQ(phase.phase(), Phase::kBoot);
+  EXPECT_EQ(phase.current(), Phase::kBoot);
 }
 
 TEST(Phase, BootEndsWhenQuiet) {
@@ -26,7 +26,7 @@ TEST(Phase, BootEndsWhenQuiet) {
   EXPECT_EQ(phase.next_change_ns(), 150 * kMs);
   EXPECT_FALSE(phase.advance(149 * kMs));
   EXPECT_TRUE(phase.advance(150 * kMs));
-  EXPECT_EQ(phase.phase(), Phase::kServing);
+  EXPECT_EQ(phase.current(), Phase::kServing);
 }
 
 TEST(Phase, BootEndsAtTheLatestEvenWhenNeverQuiet) {
@@ -43,16 +43,16 @@ TEST(Phase, ServingNeverGoesBack) {
   EXPECT_TRUE(phase.advance(kMs));
   phase.execve_continued(2 * kMs);
   phase.boot_call_seen(2 * kMs);
-  EXPECT_EQ(phase.phase(), Phase::kServing);
+  EXPECT_EQ(phase.current(), Phase::kServing);
   EXPECT_FALSE(phase.next_change_ns());
 }
 
 TEST(Phase, AnExecSessionHasItsOwnPhaseForGood) {
   PhaseTracker phase(Origin::kExec, milliseconds(1), milliseconds(1));
   phase.execve_continued(0);
-  EXPECT_EQ(phase.phase(), Phase::kExec);
+  EXPECT_EQ(phase.current(), Phase::kExec);
   EXPECT_FALSE(phase.advance(1000 * kMs));
-  EXPECT_EQ(phase.phase(), Phase::kExec);
+  EXPECT_EQ(phase.current(), Phase::kExec);
 }
 
 }  // namespace
