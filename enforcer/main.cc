@@ -9,11 +9,14 @@
 #include <asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <utility>
 
 #include "enforcer/node.h"
+#include "enforcer/systemd/journald.h"
+#include "enforcer/systemd/service_manager.h"
 #include "lib/base/log.h"
 #include "lib/base/standard_streams.h"
 #include "lib/linux/descriptors.h"
@@ -42,6 +45,17 @@ void tell_ready(int ready_fd) {
   ::close(ready_fd);
 }
 
+// What `systemctl status wardd` shows.
+std::string status_line(const ward::enforcer::Node& node) {
+  const auto count = [](std::size_t number, const char* what) {
+    return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+  };
+  const auto now = node.metrics_snapshot();
+  return count(node.containers.list().size(), "container") + ", " +
+         std::to_string(now.quarantined) + " in quarantine, " + count(now.problems, "problem") +
+         (now.problems == 0 ? "" : ": see `ward status`");
+}
+
 int serve(const ward::Places& places, int ready_fd) {
   auto claim = ward::enforcer::NodeClaim::take(places);
   if (!claim) {
@@ -59,8 +73,10 @@ int serve(const ward::Places& places, int ready_fd) {
     status = kExitSecondInstance;
     asio::post(core, stop);
   });
+  ward::enforcer::ServiceManager service_manager(core, [&] { return status_line(node); });
   stop = [&] {
     if (std::exchange(stopping, true)) return;
+    service_manager.stopping();
     node.stop([&] { core.stop(); });
   };
   if (auto served = node.serve(); !served) {
@@ -81,6 +97,7 @@ int serve(const ward::Places& places, int ready_fd) {
       "ready",
       {{"version", WARD_VERSION}, {"run", places.run.string()}, {"state", places.state.string()}});
   tell_ready(ready_fd);
+  service_manager.ready();
   core.run();
   return status;
 }
@@ -119,6 +136,8 @@ int main(int argc, char** argv) {
   }
   for (auto* path : {&places.config, &places.state, &places.run})
     *path = std::filesystem::absolute(*path);
+  if (ward::enforcer::is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO))
+    ward::log::set_record_sink(ward::enforcer::write_to_journald);
   if (verbose) ward::log::set_level(ward::log::Level::kDebug);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);

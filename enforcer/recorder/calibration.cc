@@ -173,7 +173,9 @@ Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) 
   spec.program = request_.runtime.string();
   spec.argv = {spec.program, "--root", (directory_ / "runtime").string()};
   spec.argv.insert(spec.argv.end(), verb.begin(), verb.end());
-  spec.environment = environment_without({});
+  // What systemd told wardd is for wardd: runc with a NOTIFY_SOCKET gives it to the container.
+  spec.environment =
+      environment_without({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"});
   spec.descriptors = {{complaints.get(), 2}};
   if (recorded == Recorded::kStart) spec.descriptors.emplace_back(to_us_.get(), 1);
   spec.gated = recorded != Recorded::kNot;

@@ -18,6 +18,12 @@ using Field = std::pair<std::string_view, std::string>;
 
 void set_level(Level level);
 void set_sink(int fd);  // default 2; borrowed
+// Takes records instead of the line on a descriptor, where a program has a better place for them.
+// Any thread may call it; false: the record was lost.
+using RecordSink = bool (*)(Level, std::string_view message, std::initializer_list<Field>);
+void set_record_sink(RecordSink sink);  // nullptr: lines again
+// ` key="value"` for each field, as they stand in a line.
+std::string fields_text(std::initializer_list<Field> fields);
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 std::uint64_t dropped();
 
