@@ -11,12 +11,33 @@
 namespace ward::cli {
 namespace {
 
-constexpr const char* kFooter = R"(
-Exit codes: 0 done, 1 refused or failed, 2 wrong command line, 3 wardd does not answer,
-            4 a file is not a valid profile or policy, 5 `profile diff` found differences,
-            6 `status` shows a problem, 7 `policy test` found no rule.
-A node's places: WARD_CONFIG_DIR (/etc/ward), WARD_STATE_DIR (/var/lib/ward), WARD_RUN_DIR (/run/ward).
-Colours only on a terminal; NO_COLOR turns them off. What the JSON holds: docs/json.md.)";
+constexpr std::size_t kFooterWidth = 91;
+
+// "Title: a, b, c." in lines that are indented to the title's end.
+std::string listed(const std::string& title, const std::vector<std::string>& parts) {
+  std::string text;
+  std::string line = title;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const std::string part = " " + parts[i] + (i + 1 == parts.size() ? "." : ",");
+    if (line.size() + part.size() > kFooterWidth) {
+      text += line + "\n";
+      line = std::string(title.size(), ' ');
+    }
+    line += part;
+  }
+  return text + line + "\n";
+}
+
+std::string footer() {
+  std::vector<std::string> codes;
+  for (const auto& [code, meaning] : kExitCodes)
+    codes.push_back(std::to_string(code) + " " + meaning);
+  std::vector<std::string> places;
+  for (const auto& [variable, place, what] : kPlaceVariables)
+    places.push_back(std::string(variable) + " (" + place + ")");
+  return "\n" + listed("Exit codes:", codes) + listed("A node's places:", places) +
+         "Colours only on a terminal; NO_COLOR turns them off. What the JSON holds: docs/json.md.";
+}
 
 // `ward help profile lint` is `ward profile lint --help`.
 void add_help(CLI::App& app, Session& session, int& exit_code) {
@@ -58,16 +79,15 @@ void add_version(CLI::App& app, Session& session) {
 }  // namespace
 
 std::string examples(std::initializer_list<const char*> lines) {
-  std::string text = kExamples;
+  std::string text = man::kExamples;
   for (const char* line : lines) text += "\n  " + std::string(line);
   return text;
 }
 
 std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
-  auto app = std::make_unique<CLI::App>(
-      "Ward: learn what a container does, enforce it, contain what breaks it.");
+  auto app = std::make_unique<CLI::App>("Ward: " + std::string(kAbout) + ".");
   app->name("ward");
-  app->footer(kFooter);
+  app->footer(footer());
   app->require_subcommand(1);
   app->fallthrough();
   app->set_version_flag("-v,--version", std::string("ward ") + WARD_VERSION);
@@ -93,6 +113,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_syscalls(*app, session, exit_code);
   add_completion(*app, session);
   add_help(*app, session, exit_code);
+  add_man(*app, session, exit_code);
   add_version(*app, session);
   return app;
 }

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
@@ -14,27 +14,20 @@
 #include <iostream>
 #include <utility>
 
+#include "enforcer/command_line.h"
 #include "enforcer/node.h"
 #include "enforcer/systemd/journald.h"
 #include "enforcer/systemd/service_manager.h"
 #include "lib/base/log.h"
 #include "lib/base/standard_streams.h"
 #include "lib/linux/descriptors.h"
+#include "lib/man/man_page.h"
 
 namespace {
 
-constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;
-constexpr int kExitSecondInstance = 3;
-
-constexpr const char* kFooter =
-    "Signals: SIGTERM and SIGINT stop it, SIGHUP reads configuration, profiles and policies "
-    "again.\n"
-    "Containers that are enforced stay so while wardd is away; their violations are journalled "
-    "when it is back.\n"
-    "Exit status: 0 stopped by a signal, 1 it could not start or go on, 2 wrong usage, 3 another "
-    "wardd serves this run "
-    "or state directory.";
+using ward::enforcer::kExitFailure;
+using ward::enforcer::kExitSecondInstance;
+using ward::enforcer::kExitUsage;
 
 constexpr std::size_t kWantedDescriptors = 65'536;  // every shim is a connection and a pidfd
 
@@ -106,27 +99,9 @@ int serve(const ward::Places& places, int ready_fd) {
 
 int main(int argc, char** argv) {
   ward::open_standard_streams();
-  ward::Places places = ward::places_from_environment();
-  int ready_fd = -1;
-  bool verbose = false;
-  CLI::App app{
-      "wardd: the node daemon of Ward. Records, compiles profiles, keeps the journal, serves the "
-      "API."};
-  app.footer(kFooter);
-  app.add_option("--config-dir", places.config, "profiles/, policies/ and wardd.yaml are here")
-      ->capture_default_str()
-      ->envname("WARD_CONFIG_DIR");
-  app.add_option("--state-dir", places.state, "journal, compiled profiles, spool and evidence")
-      ->capture_default_str()
-      ->envname("WARD_STATE_DIR");
-  app.add_option("--run-dir", places.run, "sockets")
-      ->capture_default_str()
-      ->envname("WARD_RUN_DIR");
-  app.add_option("--ready-fd", ready_fd,
-                 "write \"ready\" and a newline to this descriptor when the sockets are served")
-      ->check(CLI::Range(3, 1 << 20));
-  app.add_flag("-v,--verbose", verbose, "log more");
-  app.set_version_flag("--version", "wardd " WARD_VERSION);
+  ward::enforcer::CommandLine asked;
+  const auto tree = ward::enforcer::make_app(asked);
+  CLI::App& app = *tree;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -134,13 +109,18 @@ int main(int argc, char** argv) {
     if (!std::cout.flush()) return kExitFailure;
     return helped ? 0 : kExitUsage;
   }
+  if (asked.man) {
+    std::cout << ward::enforcer::man_page_of(app, ward::man::page_date());
+    return std::cout.flush() ? 0 : kExitFailure;
+  }
+  ward::Places& places = asked.places;
   for (auto* path : {&places.config, &places.state, &places.run})
     *path = std::filesystem::absolute(*path);
   if (ward::enforcer::is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO))
     ward::log::set_record_sink(ward::enforcer::write_to_journald);
-  if (verbose) ward::log::set_level(ward::log::Level::kDebug);
+  if (asked.verbose) ward::log::set_level(ward::log::Level::kDebug);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);
   ward::raise_descriptor_limit(kWantedDescriptors);
-  return serve(places, ready_fd);
+  return serve(places, asked.ready_fd);
 }
