@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference and the programs agree: verbs and flags (as --help says them), methods of the API, metrics, kinds of
-events, annotations, flags of the shim. `--build BUILD` has the programs; with --write cli.md is written anew from them."""
+"""docs/reference and the programs agree: verbs and flags (as --help says them), methods of the API,
+metrics, kinds of events, annotations, flags of the shim. `--build BUILD` has the programs; with
+--write cli.md is written anew from them."""
 import argparse
 import glob
 import os
@@ -124,12 +125,28 @@ def wrong():
         {name for name in re.findall(r'"(ward\.dev/[a-z.-]+)"', sources("profiles/filter/*.h"))},
     )
     others = {name for name in first_cells("annotations.md") if name.startswith("io.")}
-    yield from differences("annotations.md", others, {name for name in re.findall(r'"(io\.[a-z.]+/?[a-z0-9.-]+)"', shim)
-                                                     if name.startswith(("io.kubernetes.cri.", "io.containerd.runc.v2.group"))})
+    yield from differences(
+        "annotations.md",
+        others,
+        {
+            name
+            for name in re.findall(r'"(io\.[a-z.]+/?[a-z0-9.-]+)"', shim)
+            if name.startswith(("io.kubernetes.cri.", "io.containerd.runc.v2.group"))
+        },
+    )
     page = read("docs", "man", "containerd-shim-ward-v1.8").replace("\\-", "-")
-    flags = set(re.findall(r'\{"([a-z-]+)", (?:&result|nullptr)|flag->name == "([a-z]+)"', read("shim", "command", "invocation.cc")))
-    yield from differences("../man/containerd-shim-ward-v1.8", set(re.findall(r"^\.B -([a-z-]+)", page, re.M)) |
-                           set(re.findall(r"^\.BI -([a-z-]+)", page, re.M)), {one or other for one, other in flags})
+    flags = set(
+        re.findall(
+            r'\{"([a-z-]+)", (?:&result|nullptr)|flag->name == "([a-z]+)"',
+            read("shim", "command", "invocation.cc"),
+        )
+    )
+    yield from differences(
+        "../man/containerd-shim-ward-v1.8",
+        set(re.findall(r"^\.B -([a-z-]+)", page, re.M))
+        | set(re.findall(r"^\.BI -([a-z-]+)", page, re.M)),
+        {one or other for one, other in flags},
+    )
 
 
 def main():
