@@ -18,6 +18,7 @@
 #include "profiles/life.h"
 #include "profiles/merge.h"
 #include "profiles/socket_types.h"
+#include "profiles/unite.h"
 #include "profiles/unlearnable.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
@@ -28,55 +29,23 @@ namespace {
 
 constexpr std::uint64_t kIntMask = 0xFFFFFFFF;
 
-// What all runs together saw of one call, of one origin.
-struct Seen {
-  std::uint64_t count = 0;
-  std::set<std::string> runs;
-  std::map<std::uint32_t, ArgumentValues> arguments;
-  std::set<std::uint32_t> incomplete;                       // an index that some run did not record
-  std::map<ArgumentTuple, std::set<std::string>> together;  // the runs of each
-  bool together_known = true;                               // by every run, and whole
-};
-
-using SeenByName = std::map<std::string, Seen>;
-
-void add_observation(Seen& seen, const ObservedSyscall& observed, const std::string& run_id) {
-  for (const auto& [index, known] : seen.arguments) {
-    if (!observed.arguments.contains(index)) seen.incomplete.insert(index);
-  }
-  for (const auto& [index, values] : observed.arguments) {
-    if (seen.count > 0 && !seen.arguments.contains(index)) seen.incomplete.insert(index);
-    ArgumentValues& all = seen.arguments[index];
-    all.values.insert(values.values.begin(), values.values.end());
-    all.overflowed = all.overflowed || values.overflowed;
-  }
-  if (!observed.together || observed.together->overflowed) seen.together_known = false;
-  if (observed.together) {
-    for (const ArgumentTuple& tuple : observed.together->values)
-      seen.together[tuple].insert(run_id);
-  }
-  seen.count += observed.count;
-  seen.runs.insert(run_id);
-}
+using CallsByName = std::map<std::string, const UnitedCall*>;
 
 // Calls without a name are told by describe_unknown().
-SeenByName collect(const Observations& observations, const std::vector<ObservedSyscall> Run::*list,
-                   Origin origin) {
-  SeenByName all;
-  for (const Run& run : observations.runs) {
-    for (const ObservedSyscall& observed : run.*list) {
-      if (observed.origin != origin) continue;
-      if (const auto name = oci::find_syscall_name(observed.nr))
-        add_observation(all[*name], observed, run.id);
-    }
+CallsByName calls_of(const UnitedCalls& calls, Origin origin) {
+  CallsByName out;
+  for (const auto& [nr, origins] : calls) {
+    const auto seen = origins.find(origin);
+    const auto name = oci::find_syscall_name(nr);
+    if (seen != origins.end() && name) out.emplace(*name, &seen->second);
   }
-  return all;
+  return out;
 }
 
 class Generator {
  public:
-  Generator(const Observations& observations, Generated& out)
-      : observations_(observations), out_(out) {}
+  Generator(const Observations& observations, const United& united, Generated& out)
+      : observations_(observations), united_(united), out_(out) {}
 
   void run() {
     const SyscallSet serving = make_layer(Origin::kWorkload);
@@ -101,7 +70,8 @@ class Generator {
  private:
   SyscallSet make_layer(Origin origin) {
     SyscallSet set;
-    for (const auto& [name, seen] : collect(observations_, &Run::syscalls, origin)) {
+    for (const auto& [name, call] : calls_of(united_.syscalls, origin)) {
+      const UnitedCall& seen = *call;
       if (is_dangerous_call(name)) {
         leave_out({name, name, {}, origin, seen.count, runs_of(seen)});
         if (name.rfind("io_uring_", 0) == 0) add_fallback(set);
@@ -119,7 +89,8 @@ class Generator {
   // Which arguments are worth a filter: few values, each with a meaning of its own. clone has the
   // compiler's filter of namespace flags; its other flags vary with the C library and say nothing
   // about harm.
-  void filter_arguments(SyscallSet& set, const std::string& name, const Seen& seen, Origin origin) {
+  void filter_arguments(SyscallSet& set, const std::string& name, const UnitedCall& seen,
+                        Origin origin) {
     SyscallEntry& entry = set[name];
     if (name == "socket" && seen.together_known) {
       filter_sockets(set, seen, origin);
@@ -151,7 +122,7 @@ class Generator {
     }
   }
 
-  void filter_sockets(SyscallSet& set, const Seen& seen, Origin origin) {
+  void filter_sockets(SyscallSet& set, const UnitedCall& seen, Origin origin) {
     std::set<ArgumentTuple> tuples;
     for (const auto& [tuple, runs] : seen.together) tuples.insert(tuple);
     const bool rubbish =
@@ -188,7 +159,7 @@ class Generator {
       out_.warnings.push_back(warning);
   }
 
-  void filter_socket_types(SyscallEntry& socket, const Seen& seen, Origin origin) {
+  void filter_socket_types(SyscallEntry& socket, const UnitedCall& seen, Origin origin) {
     const auto& families = socket.args.front().one_of;
     const SocketTypes types = choose_socket_types(observations_, origin, values_of(seen, 1),
                                                   {families.begin(), families.end()});
@@ -219,7 +190,8 @@ class Generator {
   }
 
   // Absent where the values are not the whole truth.
-  static std::optional<std::set<std::uint64_t>> values_of(const Seen& seen, std::uint32_t index) {
+  static std::optional<std::set<std::uint64_t>> values_of(const UnitedCall& seen,
+                                                          std::uint32_t index) {
     const auto found = seen.arguments.find(index);
     if (found == seen.arguments.end() || found->second.overflowed ||
         seen.incomplete.contains(index))
@@ -249,7 +221,7 @@ class Generator {
     return filter;
   }
 
-  void report_namespaces(const Seen& seen, Origin origin) {
+  void report_namespaces(const UnitedCall& seen, Origin origin) {
     const auto flags = seen.arguments.find(0);
     if (flags == seen.arguments.end()) return;
     for (const std::uint64_t value : flags->second.values) {
@@ -260,7 +232,7 @@ class Generator {
     }
   }
 
-  static std::uint32_t runs_of(const Seen& seen) {
+  static std::uint32_t runs_of(const UnitedCall& seen) {
     return static_cast<std::uint32_t>(seen.runs.size());
   }
 
@@ -292,9 +264,9 @@ class Generator {
   // tried may be one.
   void add_refused() {
     for (const Origin origin : {Origin::kWorkload, Origin::kExec}) {
-      for (const auto& [name, seen] : collect(observations_, &Run::refused, origin)) {
+      for (const auto& [name, seen] : calls_of(united_.refused, origin)) {
         SyscallEntry entry{name, {}};
-        if (const auto filter = filter_refused(name, seen)) entry.args.push_back(*filter);
+        if (const auto filter = filter_refused(name, *seen)) entry.args.push_back(*filter);
         if (name == "clone3" || is_allowed(entry)) continue;
         if (origin == Origin::kExec && !describe_danger(entry).empty()) {
           warn_of_exec(entry);
@@ -325,7 +297,7 @@ class Generator {
   }
 
   // Only what was tried, of the danger set: unshare(CLONE_NEWNS) is not unshare(CLONE_NEWUSER).
-  static std::optional<ArgFilter> filter_refused(const std::string& name, const Seen& seen) {
+  static std::optional<ArgFilter> filter_refused(const std::string& name, const UnitedCall& seen) {
     const bool by_value = name == "clone" || name == "socket" || name == "prctl";
     if (!by_value && !is_dangerous_call(name)) return std::nullopt;
     const std::uint32_t index = name == "setns" ? 1 : 0;
@@ -351,25 +323,24 @@ class Generator {
   }
 
   void add_capabilities() {
-    std::map<std::string, Seen> workload, exec_only;
-    for (const Run& run : observations_.runs) {
-      for (const ObservedCapability& observed : run.capabilities) {
-        Seen& seen = (observed.origin == Origin::kWorkload ? workload : exec_only)[observed.name];
-        seen.count += observed.count;
-        seen.runs.insert(run.id);
-      }
-    }
-    for (const auto& [name, seen] : workload) {
-      exec_only.erase(name);
+    for (const auto& [name, origins] : united_.capabilities) {
+      const auto seen = origins.find(Origin::kWorkload);
+      if (seen == origins.end()) continue;
       if (!oci::find_capability(name)) {
         out_.warnings.push_back(name + " has no name here: it cannot be in a profile");
       } else if (is_dangerous_capability(name)) {
-        leave_out({name, "", {}, Origin::kWorkload, seen.count, runs_of(seen)});
+        leave_out({name,
+                   "",
+                   {},
+                   Origin::kWorkload,
+                   seen->second.count,
+                   static_cast<std::uint32_t>(seen->second.runs.size())});
       } else {
         out_.profile.capabilities.push_back(name);
       }
     }
-    for (const auto& [name, seen] : exec_only) {
+    for (const auto& [name, origins] : united_.capabilities) {
+      if (origins.contains(Origin::kWorkload)) continue;
       out_.warnings.push_back(
           name + " was used by exec sessions only and is left out: the workload would have it too");
     }
@@ -408,18 +379,14 @@ class Generator {
   }
 
   const Observations& observations_;
+  const United& united_;
   Generated& out_;
 };
 
-Result<void> check_recording(const Observations& observations, const GenerateOptions& options,
-                             Generated& out) {
-  std::uint64_t lost = 0;
-  bool any = false;
-  for (const Run& run : observations.runs) {
-    lost += run.lost_events;
-    any = any || !run.syscalls.empty();
-  }
-  if (!any) {
+Result<void> check_recording(const Observations& observations, const United& united,
+                             const GenerateOptions& options, Generated& out) {
+  const std::uint64_t lost = united.lost_events;
+  if (united.syscalls.empty()) {
     return fail(Code::kFailedPrecondition,
                 "nothing was recorded of '" + escape(observations.workload, 80) +
                     "': run it in mode learn, drive it, stop it, and generate again");
@@ -450,12 +417,11 @@ Result<void> check_recording(const Observations& observations, const GenerateOpt
   return {};
 }
 
-std::map<std::string, std::string> provenance_of(const Observations& observations) {
+std::map<std::string, std::string> provenance_of(const Observations& observations,
+                                                 const United& united) {
   std::set<std::string> runtimes;
-  std::uint64_t lost = 0;
   for (const Run& run : observations.runs) {
     if (!run.runtime_sha256.empty()) runtimes.insert(run.runtime_sha256.substr(0, 12));
-    lost += run.lost_events;
   }
   std::string runtime_list;
   for (const std::string& runtime : runtimes)
@@ -464,7 +430,7 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
       {"workload", escape(observations.workload)},
       {"recorder", escape(observations.recorder)},
       {"runs", std::to_string(observations.runs.size())},
-      {"lostEvents", std::to_string(lost)},
+      {"lostEvents", std::to_string(united.lost_events)},
       {"generator", "ward " WARD_VERSION},
       {"coverage", coverage(observations).verdict}};
   const LifeReport life = life_report(observations.runs);
@@ -494,7 +460,8 @@ std::string write_generated(const Generated& generated) {
 
 Result<Generated> generate(const Observations& observations, const GenerateOptions& options) {
   Generated out;
-  if (auto checked = check_recording(observations, options, out); !checked)
+  const United united = unite(observations.runs);
+  if (auto checked = check_recording(observations, united, options, out); !checked)
     return tl::unexpected<Error>(checked.error());
   Profile& profile = out.profile;
   profile.name = options.name.empty() ? observations.workload : options.name;
@@ -508,9 +475,9 @@ Result<Generated> generate(const Observations& observations, const GenerateOptio
   profile.extends = {"ward-baseline"};
   profile.architectures = {"x86_64"};
   profile.knows = newest_known_here();
-  Generator(observations, out).run();
+  Generator(observations, united, out).run();
   profile = normalize(profile);
-  profile.provenance = provenance_of(observations);
+  profile.provenance = provenance_of(observations, united);
   if (const std::string left_out = join(out.left_out); !left_out.empty())
     profile.provenance["leftOut"] = left_out;
   out.header = make_header(out);

@@ -12,6 +12,7 @@
 #include "profiles/danger.h"
 #include "profiles/life.h"
 #include "profiles/socket_types.h"
+#include "profiles/unite.h"
 #include "profiles/unlearnable.h"
 
 namespace ward::enforcer {
@@ -25,55 +26,19 @@ std::string syscall_name(int nr) {
   return oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
 }
 
-// One call over all runs and both origins.
-struct United {
-  std::uint64_t count = 0;
-  std::set<std::string> runs;
-  std::int64_t first_ns = 0;
-  std::int64_t last_ns = 0;
-  std::map<std::uint32_t, profiles::ArgumentValues> arguments;
-  profiles::ArgumentTuples together;
-  bool by_exec = false;
-  bool by_workload = false;
-};
-
-std::map<int, United> unite(const std::vector<Run>& runs,
-                            const std::vector<ObservedSyscall> Run::*list) {
-  std::map<int, United> out;
-  for (const Run& run : runs) {
-    for (const ObservedSyscall& call : run.*list) {
-      United& united = out[call.nr];
-      united.first_ns =
-          united.runs.empty() ? call.first_seen_ns : std::min(united.first_ns, call.first_seen_ns);
-      united.last_ns = std::max(united.last_ns, call.last_seen_ns);
-      united.count += call.count;
-      united.runs.insert(run.id);
-      (call.origin == Origin::kExec ? united.by_exec : united.by_workload) = true;
-      for (const auto& [index, seen] : call.arguments) {
-        auto& values = united.arguments[index];
-        values.values.insert(seen.values.begin(), seen.values.end());
-        values.overflowed |= seen.overflowed;
-      }
-      if (!call.together) continue;
-      united.together.values.insert(call.together->values.begin(), call.together->values.end());
-      united.together.overflowed |= call.together->overflowed;
-    }
-  }
-  return out;
-}
-
-v1::SeenSyscall to_api(int nr, const United& united) {
+v1::SeenSyscall to_api(int nr, const std::map<Origin, profiles::UnitedCall>& origins) {
   constexpr std::int64_t kMillisecond_ns = 1'000'000;
+  const profiles::UnitedCall united = profiles::unite_origins(origins);
   v1::SeenSyscall out;
   const std::string name = syscall_name(nr);
   out.set_name(name);
   out.set_nr(nr);
   out.set_count(united.count);
   out.set_runs(static_cast<std::uint32_t>(united.runs.size()));
-  out.set_first_seen_ms(united.first_ns / kMillisecond_ns);
-  out.set_last_seen_ms(united.last_ns / kMillisecond_ns);
-  out.set_by_exec(united.by_exec);
-  out.set_by_workload(united.by_workload);
+  out.set_first_seen_ms(united.first_seen_ns / kMillisecond_ns);
+  out.set_last_seen_ms(united.last_seen_ns / kMillisecond_ns);
+  out.set_by_exec(origins.contains(Origin::kExec));
+  out.set_by_workload(origins.contains(Origin::kWorkload));
   bool dangerous = profiles::is_dangerous_call(name);
   for (const auto& [index, seen] : united.arguments) {
     v1::ArgumentValues* values = out.add_arguments();
@@ -85,7 +50,8 @@ v1::SeenSyscall to_api(int nr, const United& united) {
       dangerous |= profiles::is_dangerous_value(name, index, value);
     }
   }
-  for (const auto& [family, type, protocol] : united.together.values) {
+  for (const auto& [tuple, runs] : united.together) {
+    const auto& [family, type, protocol] = tuple;
     const profiles::ArgFilters args = {{0, std::nullopt, {family}},
                                        {1, std::nullopt, {type & profiles::kSocketTypeMask}},
                                        {2, std::nullopt, {protocol}}};
@@ -93,7 +59,7 @@ v1::SeenSyscall to_api(int nr, const United& united) {
     if (std::find(out.together().begin(), out.together().end(), text) == out.together().end())
       out.add_together(text);
   }
-  out.set_together_overflowed(united.together.overflowed);
+  out.set_together_overflowed(united.together_overflowed);
   out.set_dangerous(dangerous);
   return out;
 }
@@ -123,17 +89,13 @@ v1::Run to_api(const Run& run) {
   return out;
 }
 
-std::map<std::string, v1::SeenCapability> capabilities_of(const std::vector<Run>& runs) {
-  std::map<std::string, v1::SeenCapability> out;
-  for (const Run& run : runs) {
-    std::set<std::string> in_this_run;
-    for (const auto& capability : run.capabilities) {
-      v1::SeenCapability& seen = out[capability.name];
-      seen.set_name(capability.name);
-      seen.set_count(seen.count() + capability.count);
-      if (in_this_run.insert(capability.name).second) seen.set_runs(seen.runs() + 1);
-    }
-  }
+v1::SeenCapability to_api(const std::string& name,
+                          const std::map<Origin, profiles::UnitedCapability>& origins) {
+  const profiles::UnitedCapability united = profiles::unite_origins(origins);
+  v1::SeenCapability out;
+  out.set_name(name);
+  out.set_count(united.count);
+  out.set_runs(static_cast<std::uint32_t>(united.runs.size()));
   return out;
 }
 
@@ -181,16 +143,10 @@ std::vector<v1::SeenSignal> signals_of(const std::vector<Run>& runs) {
   return out;
 }
 
-std::uint64_t lost_events(const std::vector<Run>& runs) {
-  std::uint64_t lost = 0;
-  for (const Run& run : runs) lost += run.lost_events;
-  return lost;
-}
-
-std::vector<std::string> warnings_of(const WorkloadRecording& recording) {
+std::vector<std::string> warnings_of(const WorkloadRecording& recording, std::uint64_t lost) {
   const std::vector<Run>& runs = recording.observations.runs;
   std::vector<std::string> out = recording.notes;
-  if (const std::uint64_t lost = lost_events(runs); lost > 0) {
+  if (lost > 0) {
     out.push_back(
         std::to_string(lost) +
         " events were lost: what was seen is not all there was, and a profile needs --allow-lossy");
@@ -241,9 +197,10 @@ v1::RecordingSummary summarize(const WorkloadRecording& recording) {
   }
   out.set_active_runs(active);
   out.set_last_wall_ns(last);
-  out.set_syscalls(static_cast<std::uint32_t>(unite(runs, &Run::syscalls).size()));
-  out.set_capabilities(static_cast<std::uint32_t>(capabilities_of(runs).size()));
-  out.set_lost_events(lost_events(runs));
+  const profiles::United united = profiles::unite(runs);
+  out.set_syscalls(static_cast<std::uint32_t>(united.syscalls.size()));
+  out.set_capabilities(static_cast<std::uint32_t>(united.capabilities.size()));
+  out.set_lost_events(united.lost_events);
   return out;
 }
 
@@ -253,17 +210,17 @@ v1::Recording describe(const WorkloadRecording& recording) {
   out.set_workload(recording.observations.workload);
   out.set_recorder(recording.observations.recorder);
   for (const Run& run : runs) *out.add_runs() = to_api(run);
-  for (const auto& [nr, united] : unite(runs, &Run::syscalls))
-    *out.add_syscalls() = to_api(nr, united);
-  for (const auto& [nr, united] : unite(runs, &Run::runtime))
-    *out.add_runtime_layer() = to_api(nr, united);
-  for (const auto& [nr, united] : unite(runs, &Run::refused))
-    *out.add_refused() = to_api(nr, united);
-  for (const auto& [name, capability] : capabilities_of(runs)) *out.add_capabilities() = capability;
+  const profiles::United united = profiles::unite(runs);
+  for (const auto& [nr, origins] : united.syscalls) *out.add_syscalls() = to_api(nr, origins);
+  for (const auto& [nr, origins] : united.runtime) *out.add_runtime_layer() = to_api(nr, origins);
+  for (const auto& [nr, origins] : united.refused) *out.add_refused() = to_api(nr, origins);
+  for (const auto& [name, origins] : united.capabilities)
+    *out.add_capabilities() = to_api(name, origins);
   for (v1::SeenSignal& signal : signals_of(runs)) *out.add_signals() = std::move(signal);
   *out.mutable_coverage() = to_api(profiles::coverage(recording.observations));
-  out.set_lost_events(lost_events(runs));
-  for (const std::string& warning : warnings_of(recording)) out.add_warnings(warning);
+  out.set_lost_events(united.lost_events);
+  for (const std::string& warning : warnings_of(recording, united.lost_events))
+    out.add_warnings(warning);
   return out;
 }
 
