@@ -9,6 +9,7 @@
 #include "lib/base/result.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/profile.h"
+#include "profiles/runtime_calls.h"
 #include "ward/node/v1/compiled.pb.h"
 
 namespace ward::profiles {
@@ -19,9 +20,10 @@ Result<node::v1::CompiledProfile> compile(const Profile& profile);
 
 // The filter alone, complement form, as the shim would install it for a container without a filter
 // of its own. Calls that a supervisor would decide are SCMP_ACT_NOTIFY; `unsupervised` answers
-// EPERM to them instead, for use without Ward.
+// EPERM to them instead, for use without Ward, and allows what `runtime` says for ever.
 enum class Supervision { kSupervised, kUnsupervised };
-Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision);
+Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision,
+                                    const RuntimeCalls& runtime = runtime_calls({}));
 
 // A file of <state>/compiled: the bytes, and the name they go by.
 struct SealedBytes {

@@ -4,20 +4,12 @@
 #include <set>
 
 #include "profiles/compile.h"
+#include "profiles/danger.h"
 #include "profiles/filter/call_tables.h"
 #include "profiles/filter/seccomp_intersect.h"
 
 namespace ward::profiles {
 namespace {
-
-// What runc itself calls under the filter before the program starts (K8), of all the versions that
-// were measured. Ward's shim knows by the moment that these are the runtime's; a filter used
-// without the shim has to allow them for ever.
-constexpr std::string_view kRuntimeCalls[] = {
-    "capget",       "capset",  "chdir",      "close",  "epoll_ctl", "execve",     "faccessat2",
-    "fcntl",        "fstat",   "fstatfs",    "futex",  "getcwd",    "getdents64", "getgid",
-    "getpid",       "getppid", "newfstatat", "openat", "openat2",   "prctl",      "read",
-    "rt_sigreturn", "setgid",  "setgroups",  "setuid", "statx",     "write"};
 
 // What the profile's maker did not know of, and so did not leave out, is ENOSYS as well.
 void add_newer(const node::v1::CompiledProfile& profile, oci::Seccomp& filter) {
@@ -33,29 +25,54 @@ void add_newer(const node::v1::CompiledProfile& profile, oci::Seccomp& filter) {
   if (!newer.names.empty()) filter.rules.push_back(std::move(newer));
 }
 
+bool lists(const google::protobuf::RepeatedField<std::uint32_t>& numbers, int nr) {
+  return std::find(numbers.begin(), numbers.end(), static_cast<std::uint32_t>(nr)) != numbers.end();
+}
+
+// The rule for the runtime's own calls. A thread is no namespace: clone has a rule of its own,
+// unless the profile has one, which allows threads anyway.
+void add_runtime(const node::v1::CompiledProfile& profile, const RuntimeCalls& runtime,
+                 oci::Seccomp& filter) {
+  oci::SeccompRule plain{{}, oci::SeccompAction::kAllow, std::nullopt, {}};
+  for (const std::string& name : runtime.allowed) {
+    const auto nr = oci::find_syscall(name);
+    // What is answered ENOSYS has another call that its caller then makes.
+    if (!nr || lists(profile.enosys(), *nr)) continue;
+    if (name != "clone") {
+      plain.names.push_back(name);
+      continue;
+    }
+    const bool ruled = std::any_of(
+        profile.syscalls().begin(), profile.syscalls().end(),
+        [&](const node::v1::SyscallRule& rule) { return static_cast<int>(rule.nr()) == *nr; });
+    if (ruled) continue;
+    filter.rules.push_back({{name},
+                            oci::SeccompAction::kAllow,
+                            std::nullopt,
+                            {{0, kNamespaceFlags, 0, oci::CompareOp::kMaskedEq}}});
+  }
+  filter.rules.insert(filter.rules.begin(), std::move(plain));
+}
+
 // An allow-list: what some layer allows runs, the rest is EPERM, clone3 is ENOSYS so that libc
 // falls back.
-oci::Seccomp allow_list(const node::v1::CompiledProfile& profile) {
+oci::Seccomp allow_list(const node::v1::CompiledProfile& profile, const RuntimeCalls& runtime) {
   oci::Seccomp filter;
   filter.default_action = oci::SeccompAction::kErrno;
   filter.default_errno_ret = EPERM;
   filter.architectures = {oci::native_scmp_arch()};
-  oci::SeccompRule plain{{}, oci::SeccompAction::kAllow, std::nullopt, {}};
-  for (const std::string_view name : kRuntimeCalls) {
-    if (oci::find_syscall(name)) plain.names.emplace_back(name);
-  }
+  add_runtime(profile, runtime, filter);
   for (const node::v1::SyscallRule& rule : profile.syscalls()) {
     const auto name = oci::find_syscall_name(static_cast<int>(rule.nr()));
-    if (!name || std::find(plain.names.begin(), plain.names.end(), *name) != plain.names.end())
-      continue;
-    if (rule.alternatives().empty()) plain.names.push_back(*name);
+    std::vector<std::string>& plain = filter.rules.front().names;
+    if (!name || std::find(plain.begin(), plain.end(), *name) != plain.end()) continue;
+    if (rule.alternatives().empty()) plain.push_back(*name);
     for (const auto& alternative : rule.alternatives()) {
       filter.rules.push_back(
           {{*name}, oci::SeccompAction::kAllow, std::nullopt, filter::to_conjunction(alternative)});
     }
   }
-  std::sort(plain.names.begin(), plain.names.end());
-  filter.rules.insert(filter.rules.begin(), std::move(plain));
+  std::sort(filter.rules.front().names.begin(), filter.rules.front().names.end());
   for (const std::uint32_t nr : profile.enosys()) {
     if (const auto name = oci::find_syscall_name(static_cast<int>(nr))) {
       filter.rules.push_back({{*name}, oci::SeccompAction::kErrno, ENOSYS, {}});
@@ -67,10 +84,11 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& profile) {
 
 }  // namespace
 
-Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision) {
+Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision,
+                                    const RuntimeCalls& runtime) {
   const auto message = compile(profile);
   if (!message) return tl::unexpected<Error>(message.error());
-  if (supervision == Supervision::kUnsupervised) return allow_list(*message);
+  if (supervision == Supervision::kUnsupervised) return allow_list(*message, runtime);
   return filter::complement_form(filter::to_table(*message), filter::OwnFilter());
 }
 
