@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/present/runtime_text.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
 #include "lib/base/printable.h"
@@ -62,7 +63,8 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
                         std::to_string(expired("share")) + " of the workloads that held most, " +
                         std::to_string(expired("number")) + " of all");
   }
-  for (const auto& runtime : status.runtimes()) line("runtime", runtime);
+  if (const std::string runtime = runtime_text(status.runtime(), style); !runtime.empty())
+    line("runtime", runtime);
   for (const auto& problem : status.problems()) {
     const bool warning = is_warning(problem);
     line(warning ? "warning" : "problem",

@@ -40,6 +40,7 @@ v1::NodeStatus status(const Node& node) {
   out.set_index_generation(node.store.generation());
   for (const std::string& problem : node.problems()) out.add_problems(problem);
   for (const std::string& runtime : node.calibrations.titles()) out.add_runtimes(runtime);
+  if (const auto runtime = node.calibrations.in_use()) *out.mutable_runtime() = describe(*runtime);
   return out;
 }
 
@@ -204,7 +205,10 @@ Operations make_operations(Node& node) {
   out.recording = [&node](const v1::GetRecordingRequest& request) -> Result<v1::Recording> {
     const auto recording = node.recordings.find(request.workload());
     if (!recording) return tl::unexpected<Error>(recording.error());
-    return describe(*recording);
+    v1::Recording described = describe(*recording);
+    if (const auto runtime = node.calibrations.in_use())
+      *described.mutable_runtime() = describe(*runtime);
+    return described;
   };
   out.forget = [&node](const v1::ForgetRecordingRequest& request,
                        std::function<void(Result<v1::ForgetRecordingResponse>)> done) {

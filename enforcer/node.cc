@@ -55,7 +55,7 @@ Measure measure_below(const std::filesystem::path& directory) {
                      int stop) -> Result<MeasuredRuntime> {
     auto layer = recorder::calibrate({runtime, directory, no_new_privileges, stop});
     if (!layer) return tl::unexpected<Error>(layer.error());
-    return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec};
+    return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec, layer->version};
   };
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "cli/present/runtime_text.h"
 #include "cli/present/table.h"
 #include "lib/base/escape.h"
 #include "lib/base/printable.h"
@@ -128,7 +129,10 @@ std::string recording_text(const ward::v1::Recording& r, const Style& style) {
     out += (i == 0 ? "" : ", ") + escape(r.capabilities(i).name());
   out += r.capabilities_size() == 0 ? "none\n" : "\n";
   out += style.bold("Runtime's own calls, kept apart") + "  " +
-         std::to_string(r.runtime_layer_size()) + "\n\n";
+         std::to_string(r.runtime_layer_size()) + "\n";
+  if (const std::string runtime = runtime_text(r.runtime(), style); !runtime.empty())
+    out += style.bold("Runtime of the node, measured") + "  " + runtime + "\n";
+  out += "\n";
   Table runs({"RUN", "NAMESPACE", "POD", "CONTAINER", "IMAGE", "STARTED", "ENDED", "EXIT", "STOP",
               "SYSCALLS", "LOST", "PROGRAMS"});
   for (const auto& run : r.runs()) {

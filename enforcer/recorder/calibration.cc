@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -74,7 +75,8 @@ class Calibration {
   Result<void> prepare();
   Result<void> make_bundle() const;
   Result<void> listen();
-  Result<void> run(std::vector<std::string> verb, Recorded recorded);
+  Result<void> run(std::vector<std::string> verb, Recorded recorded, int output = -1);
+  std::string ask_version();
   Result<void> await(const Child& child);
   Result<void> await_program() const;
 
@@ -165,7 +167,7 @@ Result<void> Calibration::await(const Child& child) {
   return fail(Code::kInternal, "failed: " + (said ? escape(*said, 512) : std::to_string(status)));
 }
 
-Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) {
+Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded, int output) {
   const UniqueFd complaints(
       ::open((directory_ / "stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!complaints) return fail_errno("create " + (directory_ / "stderr").string());
@@ -177,7 +179,7 @@ Result<void> Calibration::run(std::vector<std::string> verb, Recorded recorded) 
   spec.environment =
       environment_without({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"});
   spec.descriptors = {{complaints.get(), 2}};
-  if (recorded == Recorded::kStart) spec.descriptors.emplace_back(to_us_.get(), 1);
+  if (output >= 0) spec.descriptors.emplace_back(output, 1);
   spec.gated = recorded != Recorded::kNot;
   auto child = start_child(spec);
   if (!child) return tl::unexpected(child.error());
@@ -209,10 +211,19 @@ Result<void> Calibration::await_program() const {
   return {};
 }
 
+// A name for people, so a runtime that does not tell it is measured all the same.
+std::string Calibration::ask_version() {
+  const auto path = directory_ / "version";
+  const UniqueFd answer(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!answer || !run({"--version"}, Recorded::kNot, answer.get())) return "";
+  constexpr std::size_t kMaxBytes = 4096;
+  return parse_runtime_version(read_file(path, kMaxBytes).value_or(""));
+}
+
 Result<RuntimeLayer> Calibration::measure() {
   if (auto ready = prepare(); !ready) return tl::unexpected(ready.error());
   created_ = true;  // also where create fails half-way
-  auto done = run({"create", "--bundle", directory_.string(), id_}, Recorded::kStart);
+  auto done = run({"create", "--bundle", directory_.string(), id_}, Recorded::kStart, to_us_.get());
   to_us_.reset();
   done = done.and_then([&] {
                return run({"start", id_}, Recorded::kNot);
@@ -231,6 +242,7 @@ Result<RuntimeLayer> Calibration::measure() {
     (call.origin == profiles::Origin::kExec ? layer.exec : layer.create).insert(call.nr);
   if (layer.create.empty() || layer.exec.empty())
     return fail(Code::kInternal, "the runtime loaded no filter");
+  layer.version = ask_version();
   return layer;
 }
 
@@ -240,6 +252,16 @@ Result<RuntimeLayer> calibrate(const CalibrationRequest& request) {
   auto layer = Calibration(request).measure();
   if (!layer) return fail_with("measure the calls of " + request.runtime.string(), layer.error());
   return layer;
+}
+
+std::string parse_runtime_version(std::string_view answer) {
+  constexpr std::string_view kBefore = " version ";
+  constexpr std::size_t kMost = 40;
+  answer = answer.substr(0, answer.find('\n'));
+  const auto at = answer.find(kBefore);
+  if (at == std::string_view::npos) return "";
+  answer.remove_prefix(at + kBefore.size());
+  return std::string(answer.substr(0, std::min(answer.find(' '), kMost)));
 }
 
 }  // namespace ward::recorder

@@ -2,13 +2,15 @@
 // Measures the runtime layer: the calls that an OCI runtime makes under the container's filter
 // before the container's own program runs. They differ between runtimes and their versions (K8), so
 // they are measured with the very binary: a container whose program we wrote is created, started
-// and entered once, and removed. wardd keeps results by the binary's hash; the filter compiler uses
-// them where notifications cannot tell the runtime from the program.
+// and entered once, and removed. wardd keeps results by the binary's hash; a filter that is used
+// without the shim is made of them (profiles/runtime_calls.h).
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <set>
+#include <string>
+#include <string_view>
 
 #include "lib/base/result.h"
 
@@ -22,8 +24,9 @@ struct CalibrationRequest {
 };
 
 struct RuntimeLayer {
-  std::set<int> create;  // native numbers, of the start of a container
-  std::set<int> exec;    // of an exec session
+  std::set<int> create;      // native numbers, of the start of a container
+  std::set<int> exec;        // of an exec session
+  std::string version = {};  // "1.3.6", as the binary says it; empty: it does not
   bool operator==(const RuntimeLayer&) const = default;
 };
 
@@ -34,5 +37,8 @@ struct RuntimeLayer {
 // directory or program stays, unless we are killed: calibration_remains.h clears that away.
 // kUnimplemented where we have no program for this machine.
 Result<RuntimeLayer> calibrate(const CalibrationRequest& request);
+
+// Of a runtime's answer to `--version`: the word after "version" in its first line.
+std::string parse_runtime_version(std::string_view answer);
 
 }  // namespace ward::recorder

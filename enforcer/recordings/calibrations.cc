@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,8 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/linux/child_process.h"
+#include "lib/oci/seccomp.h"
+#include "profiles/runtime_calls.h"
 
 namespace ward::enforcer {
 namespace {
@@ -25,8 +28,69 @@ std::string key_of(const std::string& sha256, bool no_new_privileges) {
   return sha256 + (no_new_privileges ? "+nnp" : "");
 }
 
-std::string body_of(const MeasuredRuntime& measured) {
-  return nlohmann::json{{"create", measured.create}, {"exec", measured.exec}}.dump();
+// A row of the table.
+struct Kept {
+  std::string name;
+  MeasuredRuntime measured;
+  // When the binary was last found in the place of another: of two, the later one is there now.
+  std::int64_t came_wall_ns = 0;
+  bool says_version = false;  // not in a row of an older wardd: measured again, for its sake
+};
+
+std::string body_of(const Kept& kept) {
+  const MeasuredRuntime& measured = kept.measured;
+  return nlohmann::json{{"create", measured.create},
+                        {"exec", measured.exec},
+                        {"name", kept.name},
+                        {"version", measured.version}}
+      .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+}
+
+// What is damaged is not there, and so is measured again.
+std::optional<Kept> parse_kept(const std::string& key, const std::string& title,
+                               std::string_view body) {
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  try {
+    Kept kept;
+    const std::size_t plus = key.find('+');
+    kept.measured.sha256 = key.substr(0, plus);
+    kept.measured.no_new_privileges = plus != std::string::npos;
+    kept.measured.create = json.at("create").get<std::set<int>>();
+    kept.measured.exec = json.at("exec").get<std::set<int>>();
+    kept.says_version = json.contains("version");
+    kept.measured.version = json.value("version", "");
+    kept.name = json.value("name", title.substr(0, title.find(' ')));
+    return kept;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::string name_of(const Kept& kept) {
+  return kept.name + (kept.measured.version.empty() ? "" : " " + kept.measured.version);
+}
+
+std::string title_of(const Kept& kept) {
+  const MeasuredRuntime& measured = kept.measured;
+  return name_of(kept) + " sha256:" + measured.sha256.substr(0, 12) +
+         (measured.no_new_privileges ? " noNewPrivileges" : "") + " " +
+         std::to_string(measured.create.size()) + " calls at start, " +
+         std::to_string(measured.exec.size()) + " at exec";
+}
+
+void add_calls(std::set<int>& calls, const MeasuredRuntime& measured) {
+  calls.insert(measured.create.begin(), measured.create.end());
+  calls.insert(measured.exec.begin(), measured.exec.end());
+}
+
+// Of `calls`, what `others` lacks, and a version could be the reason for.
+std::set<int> beyond(const std::set<int>& calls, const std::set<int>& others) {
+  std::set<int> out;
+  for (const int nr : calls) {
+    const auto name = oci::find_syscall_name(nr);
+    if (!others.contains(nr) && !(name && profiles::is_of_scheduler(*name))) out.insert(nr);
+  }
+  return out;
 }
 
 // Changes whenever somebody installs another binary there, without reading it.
@@ -60,33 +124,77 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
   void load(const std::filesystem::path& database) {
     auto connection = Connection::open(database, Access::kReadOnly);
     if (!connection) return;
-    auto statement = connection->prepare("SELECT key, title FROM calibrations");
+    auto statement =
+        connection->prepare("SELECT key, title, wall_ns, observation FROM calibrations");
     if (!statement) return;
-    for (auto row = statement->step(); row && *row; row = statement->step())
-      known[statement->text(0)] = statement->text(1);
+    for (auto row = statement->step(); row && *row; row = statement->step()) {
+      const std::string key = statement->text(0);
+      auto kept = parse_kept(key, statement->text(1), statement->text(3));
+      if (!kept) continue;
+      kept->came_wall_ns = statement->integer(2);
+      known[key] = std::move(*kept);
+    }
   }
 
   void keep(const std::string& name, const MeasuredRuntime& measured) {
-    const std::string key = key_of(measured.sha256, measured.no_new_privileges);
-    const std::string title = name + " sha256:" + measured.sha256.substr(0, 12) +
-                              (measured.no_new_privileges ? " noNewPrivileges" : "") + " " +
-                              std::to_string(measured.create.size()) + " calls at start, " +
-                              std::to_string(measured.exec.size()) + " at exec";
-    known[key] = title;
+    Kept& kept = known[key_of(measured.sha256, measured.no_new_privileges)];
+    kept.name = name;
+    // One measurement more of the same: calls of a scheduler come and go.
+    std::set<int> create = std::move(kept.measured.create), exec = std::move(kept.measured.exec);
+    kept.measured = measured;
+    kept.measured.create.merge(create);
+    kept.measured.exec.merge(exec);
+    kept.says_version = true;
+    kept.came_wall_ns = std::max(kept.came_wall_ns, wall_ns());
+    store(kept);
+  }
+
+  void store(const Kept& kept) {
     writer.submit(
-        [key, title, body = body_of(measured),
-         now = wall_ns()](Connection& connection) -> Result<void> {
+        [key = key_of(kept.measured.sha256, kept.measured.no_new_privileges),
+         title = title_of(kept), body = body_of(kept),
+         came = kept.came_wall_ns](Connection& connection) -> Result<void> {
           auto statement = connection.prepare(
               "INSERT OR REPLACE INTO calibrations (key, wall_ns, title, observation) VALUES (?, "
               "?, ?, ?)");
           if (!statement) return tl::unexpected<Error>(statement.error());
-          return statement->bind(key).bind(now).bind(title).bind_blob(body).run();
+          return statement->bind(key).bind(came).bind(title).bind_blob(body).run();
         },
         nullptr);
   }
 
+  // The rows of one binary: at most two.
+  [[nodiscard]] std::vector<const Kept*> rows_of(const std::string& sha256) const {
+    std::vector<const Kept*> out;
+    for (const auto& [key, kept] : known) {
+      if (kept.measured.sha256 == sha256) out.push_back(&kept);
+    }
+    return out;
+  }
+
+  // Of the other binaries, the one that came last; nothing where there was none.
+  [[nodiscard]] const Kept* latest_other() const {
+    const Kept* latest = nullptr;
+    for (const auto& [key, kept] : known) {
+      if (kept.measured.sha256 == in_use) continue;
+      if (latest == nullptr || latest->came_wall_ns < kept.came_wall_ns) latest = &kept;
+    }
+    return latest;
+  }
+
+  // A binary that was known and has come back is the later one again, whatever the clock says.
+  void came_into_use() {
+    const Kept* const other = latest_other();
+    if (other == nullptr) return;
+    for (auto& [key, kept] : known) {
+      if (kept.measured.sha256 != in_use || kept.came_wall_ns > other->came_wall_ns) continue;
+      kept.came_wall_ns = std::max(wall_ns(), other->came_wall_ns + 1);
+      store(kept);
+    }
+  }
+
   // On the thread: everything that takes time.
-  void work(const std::string& path, const std::map<std::string, std::string>& have) {
+  void work(const std::string& path, const std::set<std::string>& have) {
     std::vector<Result<MeasuredRuntime>> results;
     auto bytes = read_file(path, kMaxRuntimeBytes);
     if (!bytes) {
@@ -97,7 +205,7 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
       bytes->shrink_to_fit();
       current = sha256;
       for (const bool no_new_privileges : {true, false}) {
-        if (have.count(key_of(sha256, no_new_privileges)) != 0) continue;
+        if (have.contains(key_of(sha256, no_new_privileges))) continue;
         auto measured = measure(path, no_new_privileges, stop.get());
         if (measured) {
           measured->sha256 = sha256;
@@ -123,6 +231,7 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
                                {{"runtime", path}, {"error", result.error().message}});
                    }
                  }
+                 self->came_into_use();
                  self->busy = false;
                });
   }
@@ -130,10 +239,10 @@ struct Calibrations::State : std::enable_shared_from_this<State> {
   asio::io_context& core;
   Writer& writer;
   Measure measure;
-  UniqueFd stop;                             // readable: the thread gives up
-  std::map<std::string, std::string> known;  // key to title
-  std::string in_use;                        // sha256 of the binary last looked at
-  std::string current;                       // the thread's
+  UniqueFd stop;                      // readable: the thread gives up
+  std::map<std::string, Kept> known;  // by key
+  std::string in_use;                 // sha256 of the binary last looked at
+  std::string current;                // the thread's
   std::string stamp;
   std::string problem;
   bool busy = false;
@@ -163,14 +272,43 @@ void Calibrations::check(const std::string& runtime) {
   state_->stamp = stamp;
   state_->busy = true;
   if (state_->thread.joinable()) state_->thread.join();  // it has posted its result: it is over
+  std::set<std::string> have;
+  for (const auto& [key, kept] : state_->known) {
+    if (kept.says_version) have.insert(key);
+  }
   state_->thread = std::thread(
-      [state = state_, path = *path, have = state_->known] { state->work(path, have); });
+      [state = state_, path = *path, have = std::move(have)] { state->work(path, have); });
+}
+
+std::optional<RuntimeInUse> Calibrations::in_use() const {
+  const auto rows = state_->rows_of(state_->in_use);
+  if (rows.empty()) return std::nullopt;
+  RuntimeInUse out{
+      rows.front()->name, rows.front()->measured.version, state_->in_use, {}, "", {}, {}};
+  for (const Kept* kept : rows) add_calls(out.calls, kept->measured);
+  const Kept* const other = state_->latest_other();
+  if (other == nullptr) return out;
+  // With noNewPrivileges a runtime calls less: only what was measured alike is compared.
+  std::set<int> now, before;
+  for (const Kept* kept : rows) {
+    const auto alike =
+        state_->known.find(key_of(other->measured.sha256, kept->measured.no_new_privileges));
+    if (alike == state_->known.end()) continue;
+    add_calls(now, kept->measured);
+    add_calls(before, alike->second.measured);
+  }
+  if (before.empty()) return out;
+  out.since = name_of(*other);
+  out.gained = beyond(now, before);
+  out.lost = beyond(before, now);
+  return out;
 }
 
 std::vector<std::string> Calibrations::titles() const {
   std::vector<std::string> out;
-  for (const auto& [key, title] : state_->known) {
-    if (state_->in_use.empty() || key.rfind(state_->in_use, 0) == 0) out.push_back(title);
+  for (const auto& [key, kept] : state_->known) {
+    if (state_->in_use.empty() || kept.measured.sha256 == state_->in_use)
+      out.push_back(title_of(kept));
   }
   return out;
 }

@@ -224,4 +224,16 @@ v1::Recording describe(const WorkloadRecording& recording) {
   return out;
 }
 
+v1::Runtime describe(const RuntimeInUse& runtime) {
+  v1::Runtime out;
+  out.set_name(runtime.name);
+  out.set_version(runtime.version);
+  out.set_sha256(runtime.sha256);
+  for (const int nr : runtime.calls) out.add_calls(syscall_name(nr));
+  out.set_since(runtime.since);
+  for (const int nr : runtime.gained) out.add_gained(syscall_name(nr));
+  for (const int nr : runtime.lost) out.add_lost(syscall_name(nr));
+  return out;
+}
+
 }  // namespace ward::enforcer

@@ -9,6 +9,7 @@
 #include "cli/present/json.h"
 #include "cli/present/output.h"
 #include "cli/present/recording_text.h"
+#include "cli/present/runtime_text.h"
 #include "cli/present/since.h"
 #include "cli/present/style.h"
 #include "cli/present/table.h"
@@ -107,6 +108,45 @@ TEST(RecordingText, HostileProgramsAreEscapedOnce) {
   recording.add_runs()->add_programs("/x\x1b[2J\\");
   const std::string text = recording_text(recording, kPlain);
   EXPECT_NE(text.find("/x\\x1b[2J\\\\\n"), std::string::npos) << text;
+}
+
+TEST(RuntimeText, SaysWhichItIsAndWhatAnUpgradeChanged) {
+  ward::v1::Runtime runtime;
+  EXPECT_EQ(runtime_text(runtime, kPlain), "") << "not measured";
+  runtime.set_name("runc");
+  runtime.set_version("1.3.6");
+  runtime.set_sha256("1f0c5a3b9e21ffff");
+  for (const char* call : {"read", "openat2", "close_range"}) runtime.add_calls(call);
+  EXPECT_EQ(runtime_text(runtime, kPlain), "runc 1.3.6 (sha256:1f0c5a3b9e21) 3 calls");
+  runtime.set_since("runc 1.1.5");
+  EXPECT_EQ(runtime_text(runtime, kPlain),
+            "runc 1.3.6 (sha256:1f0c5a3b9e21) 3 calls; the same since runc 1.1.5");
+  runtime.add_gained("close_range");
+  runtime.add_gained("openat2");
+  runtime.add_lost("readlink");
+  EXPECT_EQ(runtime_text(runtime, kPlain),
+            "runc 1.3.6 (sha256:1f0c5a3b9e21) 3 calls; +close_range +openat2 -readlink since runc "
+            "1.1.5");
+  runtime.clear_version();
+  EXPECT_EQ(runtime_title(runtime), "runc (sha256:1f0c5a3b9e21)");
+}
+
+TEST(RuntimeText, I7_WhatABinarySaysOfItselfCannotReachTheTerminalRaw) {
+  ward::v1::Runtime runtime;
+  runtime.set_name("ru\x1b[2Jnc");
+  runtime.set_sha256("1f");
+  runtime.set_since("a\x1b[2J");
+  EXPECT_EQ(runtime_text(runtime, kPlain).find('\x1b'), std::string::npos);
+}
+
+TEST(RecordingText, SaysWhatWasMeasuredOfTheRuntimeWhereSomethingWas) {
+  ward::v1::Recording recording;
+  EXPECT_EQ(recording_text(recording, kPlain).find("measured"), std::string::npos);
+  recording.mutable_runtime()->set_name("runc");
+  recording.mutable_runtime()->set_sha256("1f0c5a3b9e21ffff");
+  EXPECT_NE(recording_text(recording, kPlain)
+                .find("Runtime of the node, measured  runc (sha256:1f0c5a3b9e21) 0 calls\n"),
+            std::string::npos);
 }
 
 TEST(EventText, ArgumentsAreShownOnlyAsManyAsTheCallHas) {
