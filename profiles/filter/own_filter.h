@@ -4,6 +4,7 @@
 // space.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,13 +25,13 @@ class OwnFilter {
   OwnFilter() = default;  // there is none: everything is allowed
   // `document`: what the program was made of.
   OwnFilter(FilterProgram program, const oci::Seccomp& document)
-      : program_(std::move(program)),
+      : program_(std::make_shared<const FilterProgram>(std::move(program))),
         architectures_(carried_architectures(document)),
         flags_(document.flags) {}
   // Within this process and without a bound: make_runtime_filter().
   static Result<OwnFilter> make(const oci::Seccomp& seccomp, const RuntimeHabits& habits = {});
 
-  [[nodiscard]] bool present() const { return program_.has_value(); }
+  [[nodiscard]] bool present() const { return program_ != nullptr; }
   // What a filter that takes its place has to say too: the runtime's stub depends on the
   // architectures, and some of them, as some flags, it is the runtime's to refuse.
   [[nodiscard]] const std::vector<std::string>& architectures() const { return architectures_; }
@@ -45,7 +46,7 @@ class OwnFilter {
                                         const std::vector<bool>& held, std::size_t first);
 
  private:
-  std::optional<FilterProgram> program_;
+  std::shared_ptr<const FilterProgram> program_;  // never changes: copies share it
   std::vector<std::string> architectures_{oci::native_scmp_arch()};
   std::optional<std::vector<std::string>> flags_;
 };

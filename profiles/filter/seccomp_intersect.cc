@@ -14,24 +14,18 @@ bool all_hold(const Conjunction& conditions, const CallArgs& args) {
 
 bool by_number(const CallRule& a, const CallRule& b) { return a.nr < b.nr; }
 
-auto range_of(const std::vector<CallRule>& rules, int nr) {
-  CallRule wanted;
-  wanted.nr = static_cast<std::uint32_t>(nr);
-  return std::equal_range(rules.begin(), rules.end(), wanted, by_number);
-}
-
 }  // namespace
 
-CallTable::CallTable(std::vector<CallRule> rules, std::vector<std::uint32_t> enosys)
-    : rules_(std::move(rules)), enosys_(std::move(enosys)) {
-  std::stable_sort(rules_.begin(), rules_.end(), by_number);
-  std::sort(enosys_.begin(), enosys_.end());
+CallTable::CallTable(std::vector<CallRule> rules, std::vector<std::uint32_t> enosys) {
+  std::stable_sort(rules.begin(), rules.end(), by_number);
+  std::sort(enosys.begin(), enosys.end());
+  content_ = std::make_shared<const Content>(Content{std::move(rules), std::move(enosys)});
 }
 
 bool CallTable::allows(int nr, const CallArgs& args, std::uint32_t layers) const {
   if (answers_enosys(nr)) return false;
-  const auto [begin, end] = range_of(rules_, nr);
-  return std::any_of(begin, end, [&](const CallRule& rule) {
+  const auto rules = rules_of(nr);
+  return std::any_of(rules.begin(), rules.end(), [&](const CallRule& rule) {
     if ((rule.layers & layers) == 0) return false;
     return rule.alternatives.empty() ||
            std::any_of(rule.alternatives.begin(), rule.alternatives.end(),
@@ -40,11 +34,16 @@ bool CallTable::allows(int nr, const CallArgs& args, std::uint32_t layers) const
 }
 
 bool CallTable::answers_enosys(int nr) const {
-  return std::binary_search(enosys_.begin(), enosys_.end(), static_cast<std::uint32_t>(nr));
+  return content_ && std::binary_search(content_->enosys.begin(), content_->enosys.end(),
+                                        static_cast<std::uint32_t>(nr));
 }
 
-std::vector<CallRule> CallTable::rules_of(int nr) const {
-  const auto [begin, end] = range_of(rules_, nr);
+std::span<const CallRule> CallTable::rules_of(int nr) const {
+  if (!content_) return {};
+  CallRule wanted;
+  wanted.nr = static_cast<std::uint32_t>(nr);
+  const auto [begin, end] =
+      std::equal_range(content_->rules.begin(), content_->rules.end(), wanted, by_number);
   return {begin, end};
 }
 

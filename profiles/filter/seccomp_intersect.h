@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "lib/oci/seccomp.h"
@@ -33,7 +35,8 @@ struct CallRule {
   std::vector<Conjunction> alternatives;  // one must hold; empty: any arguments
 };
 
-// What is allowed. A call without a rule is not.
+// What is allowed. A call without a rule is not. Never changes, so copies share it: admission, the
+// filter and the supervisor of a container judge by one and the same.
 class CallTable {
  public:
   CallTable() = default;
@@ -43,11 +46,14 @@ class CallTable {
   // Allowed in at least one of `layers`. A number of the enosys list is never allowed.
   [[nodiscard]] bool allows(int nr, const CallArgs& args, std::uint32_t layers) const;
   [[nodiscard]] bool answers_enosys(int nr) const;
-  [[nodiscard]] std::vector<CallRule> rules_of(int nr) const;
+  [[nodiscard]] std::span<const CallRule> rules_of(int nr) const;  // as long as some copy lives
 
  private:
-  std::vector<CallRule> rules_;        // sorted by number
-  std::vector<std::uint32_t> enosys_;  // sorted
+  struct Content {
+    std::vector<CallRule> rules;        // sorted by number
+    std::vector<std::uint32_t> enosys;  // sorted
+  };
+  std::shared_ptr<const Content> content_;  // absent: empty
 };
 
 // Calls that the table does not allow, the own filter refuses, and the own filter itself answers in

@@ -211,6 +211,14 @@ Governed how_governed(const Places& places, const Request& request) {
   return request.seen->open_when_ungoverned() ? Governed::kOpen : Governed::kRefuse;
 }
 
+Error index_is_gone(const Places& places) {
+  return {Code::kNotFound, "'" + places.compiled_index().string() +
+                               "' is gone, and this node had policies: start wardd. "
+                               "Where nobody is to govern this node, remove its marks: '" +
+                               (places.state / "governed").string() + "' and '" +
+                               (places.run / "governed").string() + "'"};
+}
+
 // Nobody can say what governs this container. What no policy reaches unless it is named (I10) may
 // start all the same, so that a damaged file does not take the node down; everything else is
 // refused.
@@ -247,12 +255,13 @@ Result<ProfileInForce> read_profile_in_force(const Places& places,
   return to_profile(*compiled, compiled_sha256);
 }
 
-Result<Admitted> admit(const Places& places, const Request& request) {
+Result<Admitted> admit(const Places& places, const Request& request, NodeIndex& node_index,
+                       oci::Config& config) {
+  auto& index = node_index.reader;
   const Patience patience;
   Admitted admitted;
   admitted.identity.set_containerd_namespace(request.containerd_namespace);
   admitted.identity.set_container_id(request.container_id);
-  auto index = read_index(places);
   if (index && !index->has_value()) {
     // Asked only now: where there is an index, it knows best.
     const Governed governed = how_governed(places, request);
@@ -263,20 +272,14 @@ Result<Admitted> admit(const Places& places, const Request& request) {
           "open");
       return admitted;
     }
-    index = fail(Code::kNotFound, "'" + places.compiled_index().string() +
-                                      "' is gone, and this node had policies: start wardd. "
-                                      "Where nobody is to govern this node, remove its marks: '" +
-                                      (places.state / "governed").string() + "' and '" +
-                                      (places.run / "governed").string() + "'");
   }
 
-  auto config = oci::Config::read(request.bundle);
-  if (!config) return fail_with("config.json", config.error());
-  admitted.identity = identify(*config, request.containerd_namespace, request.container_id);
+  admitted.identity = identify(config, request.containerd_namespace, request.container_id);
   admitted.identity.set_layers(request.layers);
   if (auto ok = check_lengths(admitted.identity); !ok) return tl::unexpected<Error>(ok.error());
   if (!index) return without_policy(std::move(admitted), index.error());
-  auto treatment = filter::decide_treatment(**index, admitted.identity, config->annotations());
+  if (!*index) return without_policy(std::move(admitted), index_is_gone(places));
+  auto treatment = filter::decide_treatment(**index, admitted.identity, config.annotations());
   // A policy refuses what it selects; every other error is of the index, damaged or not to be read
   // where this container is looked up.
   if (!treatment && treatment.error().code != Code::kFailedPrecondition) {
@@ -290,9 +293,10 @@ Result<Admitted> admit(const Places& places, const Request& request) {
   admitted.settings = (*index)->settings();
   admitted.governed_node = (*index)->rules() > 0;
   admitted.notes = treatment->notes;
-  if (auto done = carry_out(*config, places, *treatment, request, patience, admitted); !done) {
+  if (auto done = carry_out(config, places, *treatment, request, patience, admitted); !done) {
     return tl::unexpected<Error>(done.error());
   }
+  admitted.no_new_privileges = config.no_new_privileges();
   return admitted;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The decision about one container before runc sees it: who it is, which policy names it, what is
-// put in force. Reads compiled files only (I1), rewrites config.json, keeps nothing. Used by the
-// Guard; the supervisor works on what comes out. Blocks for local file I/O only.
+// put in force. Reads compiled files only (I1), rewrites config.json, keeps nothing. Index and
+// config.json are the caller's, read once for all of a create. Used by the Guard; the supervisor
+// works on what comes out. Blocks for local file I/O only.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,10 @@
 
 #include "lib/base/places.h"
 #include "lib/base/result.h"
+#include "lib/oci/bundle.h"
 #include "lib/oci/capabilities.h"
 #include "profiles/filter/seccomp_intersect.h"
+#include "shim/admission/index.h"
 #include "ward/node/v1/compiled.pb.h"
 #include "ward/node/v1/types.pb.h"
 
@@ -66,6 +69,7 @@ struct Admitted {
   bool uncut_privileges = false;  // the profile has noNewPrivileges, the container has not
   filter::OwnFilter
       own;  // the filter the container asked for; own.verdict(nr, args) judges a notified call
+  bool no_new_privileges = false;  // the container's own process has it, as the runtime is told
   bool supervised =
       false;  // runc must deliver a listener at listener_path, with nonce as its metadata
   std::filesystem::path listener_path;
@@ -73,9 +77,12 @@ struct Admitted {
   std::vector<std::string> notes;  // for people: what was ignored, replaced or lost; escaped
 };
 
-// Matches, intersects and rewrites <bundle>/config.json. An error refuses the container; nothing
-// was changed then. kUnavailable: the node was too busy; asked again it may go well.
-Result<Admitted> admit(const Places& places, const Request& request);
+// Matches, intersects and rewrites `config`, which was read from <bundle>/config.json, and writes
+// it there: what was judged is what the runtime gets. An error refuses the container; the file was
+// not changed then, and `config` is not to be used any more. kUnavailable: the node was too busy;
+// asked again, with the document read again, it may go well.
+Result<Admitted> admit(const Places& places, const Request& request, NodeIndex& index,
+                       oci::Config& config);
 
 // The process document of an exec in a container admitted so, whose mode is `now`: in enforce
 // capabilities are cut (I2) and no_new_privs is set where the profile has it. Untouched, and not

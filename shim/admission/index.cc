@@ -43,17 +43,16 @@ bool is_sha256(std::string_view text) {
 
 }  // namespace
 
-Result<std::optional<filter::IndexReader>> read_index(const Places& places) {
+NodeIndex open_index(const Places& places) {
   auto index = filter::IndexReader::open(places.compiled_index());
-  if (index) return std::optional<filter::IndexReader>(std::move(*index));
-  if (index.error().code == Code::kNotFound) return std::optional<filter::IndexReader>();
-  return tl::unexpected<Error>(index.error());
+  if (index) return {std::optional<filter::IndexReader>(std::move(*index))};
+  if (index.error().code == Code::kNotFound) return {std::optional<filter::IndexReader>()};
+  return {tl::unexpected<Error>(index.error())};
 }
 
-std::string read_node_runtime(const Places& places,
+std::string read_node_runtime(const Places& places, const NodeIndex& index,
                               const std::optional<node::v1::NodeSettings>& seen) {
-  const auto index = read_index(places);
-  if (index && *index) return (*index)->settings().runtime_binary();
+  if (index.reader && *index.reader) return (*index.reader)->settings().runtime_binary();
   if (seen) return seen->runtime_binary();
   const auto mark = filter::read_mark(places);
   return mark ? mark->runtime_binary : "";

@@ -13,15 +13,19 @@
 
 namespace ward::shim::admission {
 
-// Absent where the node has no index: whether that means anything, profiles/filter/governed.h
+// The node's index as one create finds it: opened once, so that all it decides is decided by the
+// same one. Absent where the node has none: whether that means anything, profiles/filter/governed.h
 // knows. kInvalidArgument where the file is damaged; damage of a part that is not read yet is an
 // error of what reads it.
-Result<std::optional<filter::IndexReader>> read_index(const Places& places);
+struct NodeIndex {
+  Result<std::optional<filter::IndexReader>> reader;
+};
+NodeIndex open_index(const Places& places);
 
 // The runtime that the node chose (wardd.yaml), also while the index cannot be read: then `seen`,
 // of the last index that this process has read, or the mark says it. Empty: the client's choice
 // holds.
-std::string read_node_runtime(const Places& places,
+std::string read_node_runtime(const Places& places, const NodeIndex& index,
                               const std::optional<node::v1::NodeSettings>& seen);
 
 // kNotFound where there is no such file, kInvalidArgument where its bytes are not those its name

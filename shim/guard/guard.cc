@@ -319,7 +319,12 @@ void Guard::serve_on(ttrpc::Server& server) {
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 
+std::shared_ptr<admission::NodeIndex> Guard::open_index() const {
+  return std::make_shared<admission::NodeIndex>(admission::open_index(state_->config.places));
+}
+
 Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bundle,
+                          admission::NodeIndex& index, oci::Config& config,
                           const std::filesystem::path& runtime, const std::string& layers) {
   State& state = *state_;
   auto admitted = admission::admit(state.config.places,
@@ -329,7 +334,8 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
                                     .private_directory = state.private_directory,
                                     .runtime = runtime,
                                     .layers = layers,
-                                    .seen = state.seen});
+                                    .seen = state.seen},
+                                   index, config);
   if (!admitted) return tl::unexpected(admitted.error());
   if (admitted->governed_node) state.seen = admitted->settings;
   auto container = std::make_unique<GuardedContainer>(id, bundle, std::move(*admitted));
@@ -343,9 +349,11 @@ Result<void> Guard::admit(const std::string& id, const std::filesystem::path& bu
   return {};
 }
 
-std::string Guard::runtime_binary(const std::string& asked) const {
+std::string Guard::runtime_binary(const admission::NodeIndex& index,
+                                  const std::string& asked) const {
   // The node's choice goes before the client's: a pod must not bring its own runtime (T7).
-  const std::string chosen = admission::read_node_runtime(state_->config.places, state_->seen);
+  const std::string chosen =
+      admission::read_node_runtime(state_->config.places, index, state_->seen);
   state_->runtime = chosen.empty() ? asked : chosen;
   return state_->runtime;
 }

@@ -27,6 +27,14 @@ namespace ward {
 struct Exit;
 }
 
+namespace ward::oci {
+class Config;
+}
+
+namespace ward::shim::admission {
+struct NodeIndex;
+}
+
 namespace ward::shim::guard {
 
 struct GuardConfig {
@@ -55,15 +63,21 @@ class Guard {
   // Adds the ward.node.v1.Shim service to the shim's own server, before it starts.
   void serve_on(ttrpc::Server& server);
 
-  // 1. Before `runc create`: match the policy, intersect, rewrite config.json. An error refuses the
-  // container.
-  //    `runtime`: the binary that will be run. `layers`: Identity.layers.
-  Result<void> admit(const std::string& id, const std::filesystem::path& bundle,
-                     const std::filesystem::path& runtime, const std::string& layers);
+  // 1. Before `runc create`: the node's index, opened once for all that one create decides by it.
+  [[nodiscard]] std::shared_ptr<admission::NodeIndex> open_index() const;
 
-  // The runtime binary to run for this container: the node's setting or `asked`
-  // (options.BinaryName).
-  [[nodiscard]] std::string runtime_binary(const std::string& asked) const;
+  //    The runtime binary to run for this container: the node's setting or `asked`
+  //    (options.BinaryName).
+  [[nodiscard]] std::string runtime_binary(const admission::NodeIndex& index,
+                                           const std::string& asked) const;
+
+  //    Match the policy, intersect, rewrite config.json. An error refuses the container; asked
+  //    again, `config` is to be read again. `config`: the bundle's, as it was just read, and
+  //    afterwards as the runtime gets it. `runtime`: the binary that will be run. `layers`:
+  //    Identity.layers.
+  Result<void> admit(const std::string& id, const std::filesystem::path& bundle,
+                     admission::NodeIndex& index, oci::Config& config,
+                     const std::filesystem::path& runtime, const std::string& layers);
 
   // 2. Before `runc exec`: cut capabilities, set no_new_privs; the rewritten process document.
   Result<std::string> admit_exec(const std::string& id, const std::string& exec_id,

@@ -17,7 +17,6 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/linux/child_process.h"
-#include "lib/oci/bundle.h"
 #include "shim/guard/guarded_container.h"
 #include "shim/links/node_link.h"
 
@@ -44,11 +43,6 @@ std::string runtime_digest(const std::string& name) {
     last = {key, sha256_hex(*content)};
   }
   return last.second;
-}
-
-bool no_new_privileges(const GuardedContainer& container) {
-  const auto config = oci::Config::read(container.bundle);
-  return config && config->no_new_privileges();
 }
 
 // One request on its way. The container may be forgotten before the answer: `go` then still runs,
@@ -123,7 +117,7 @@ void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedConta
   request.set_pid(runtime_pid);
   request.set_run_id(container.run_id);
   request.set_runtime_sha256(runtime_digest(runtime_name));
-  request.set_no_new_privileges(no_new_privileges(container));
+  request.set_no_new_privileges(container.admitted.no_new_privileges);
   const auto asking = std::make_shared<Asking>(
       Asking{loop, link, container, exec_id, node_socket, std::move(request), std::move(go)});
   asking->deadline_ns = monotonic_ns() + std::chrono::nanoseconds(kRecordingDeadline).count();

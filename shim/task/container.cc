@@ -49,21 +49,19 @@ Container::Container(Surroundings& surroundings, ContainerSpec spec)
       runc_(surroundings.reaper, runc_place(surroundings, spec_.bundle, spec_.options)),
       init_(std::make_shared<Process>(std::string(), spec_.stdio)) {}
 
-Result<void> Container::prepare() {
+Result<void> Container::prepare(const admission::NodeIndex& index) {
   std::string asked = spec_.options.binary_name.empty()
                           ? std::string(runtime::kDefaultRuntimeBinary)
                           : spec_.options.binary_name;
-  auto binary = find_program(surroundings_.guard.runtime_binary(asked));
+  auto binary = find_program(surroundings_.guard.runtime_binary(index, asked));
   if (!binary) return tl::unexpected(binary.error());
   runc_.set_binary(*binary);
   if (auto ok = runtime::save_options(spec_.bundle, spec_.options, *binary); !ok) return ok;
   return mount_rootfs(spec_.bundle, spec_.rootfs);
 }
 
-Result<void> Container::read_bundle() {
-  const auto config = oci::Config::read(spec_.bundle);
-  if (!config) return tl::unexpected(config.error());
-  private_pid_namespace_ = config->has_private_pid_namespace();
+Result<void> Container::open_streams(const oci::Config& config) {
+  private_pid_namespace_ = config.has_private_pid_namespace();
   const bool is_runc = runtime::is_plain_runc(runc_.place().binary);
   may_start_ = is_runc;
   may_delete_ = is_runc && !spec_.options.systemd_cgroup && private_pid_namespace_;
@@ -72,21 +70,25 @@ Result<void> Container::read_bundle() {
 
 void Container::create(PidDone done) {
   surroundings_.cgroup_lock.warm();
-  if (auto ok = prepare(); !ok) return abandon(ok.error(), std::move(done));
-  admit(kAdmissions, std::move(done));
+  NodeIndex index = surroundings_.guard.open_index();
+  if (auto ok = prepare(*index); !ok) return abandon(ok.error(), std::move(done));
+  admit(std::move(index), kAdmissions, std::move(done));
 }
 
-void Container::admit(int attempts, PidDone done) {
-  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, runc_.place().binary,
+void Container::admit(NodeIndex index, int attempts, PidDone done) {
+  // Once, so that what is judged, what is rewritten and what is decided here is one document.
+  auto config = oci::Config::read(spec_.bundle);
+  if (!config) return abandon(config.error(), std::move(done));
+  auto ok = surroundings_.guard.admit(spec_.id, spec_.bundle, *index, *config, runc_.place().binary,
                                       digest_of_layers(spec_.rootfs));
   if (!ok && ok.error().code == Code::kUnavailable && attempts > 1) {
     // Between two of them the others of the pod are answered.
-    return asio::post(surroundings_.loop,
-                      [self = shared_from_this(), attempts, done = std::move(done)]() mutable {
-                        self->admit(attempts - 1, std::move(done));
-                      });
+    return asio::post(surroundings_.loop, [self = shared_from_this(), index = std::move(index),
+                                           attempts, done = std::move(done)]() mutable {
+      self->admit(std::move(index), attempts - 1, std::move(done));
+    });
   }
-  if (ok) ok = read_bundle();
+  if (ok) ok = open_streams(*config);
   if (!ok) return abandon(ok.error(), std::move(done));
   init_->streams()->when_ready(
       [self = shared_from_this(), done = std::move(done)](const Result<void>& ready) {

@@ -115,9 +115,10 @@ class Container : public std::enable_shared_from_this<Container> {
 
   // What a create does before the runtime: the bundle is made complete, then judged, as often as a
   // busy node takes.
-  Result<void> prepare();
-  void admit(int attempts, PidDone done);
-  Result<void> read_bundle();
+  using NodeIndex = std::shared_ptr<admission::NodeIndex>;
+  Result<void> prepare(const admission::NodeIndex& index);
+  void admit(NodeIndex index, int attempts, PidDone done);
+  Result<void> open_streams(const oci::Config& config);
   void run_create(PidDone done);
   void create_from_checkpoint(const PidDone& done);
   void restore(PidDone done);

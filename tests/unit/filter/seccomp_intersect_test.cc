@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <filesystem>
+#include <optional>
 #include <random>
 
 #include "lib/base/file.h"
@@ -44,6 +45,18 @@ TEST(CallTable, PhasesAddLayersAndAnythingElseIsNotAllowed) {
   EXPECT_TRUE(table.allows(3, {0, 8}, kAllowedInExec));
   EXPECT_FALSE(table.allows(-1, {}, ~0U));
   EXPECT_TRUE(table.answers_enosys(9));
+}
+
+TEST(CallTable, CopiesShareWhatTheyHoldAndAnEmptyOneHoldsNothing) {
+  std::optional<CallTable> table(std::in_place, std::vector{serving(SYS_read)},
+                                 std::vector<std::uint32_t>{});
+  const CallTable copy = *table;
+  EXPECT_EQ(copy.rules_of(SYS_read).data(), table->rules_of(SYS_read).data());
+  table.reset();
+  EXPECT_TRUE(copy.allows(SYS_read, {}, kLayerServing));
+  const CallTable empty;
+  EXPECT_TRUE(empty.rules_of(SYS_read).empty());
+  EXPECT_FALSE(empty.answers_enosys(SYS_read));
 }
 
 TEST(ComplementForm, WhatIsNotAllowedIsSeenAndTheUnknownHasNoSuchCall) {

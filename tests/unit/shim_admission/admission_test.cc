@@ -29,11 +29,43 @@ std::map<std::string, std::string> ask(const std::string& key, const std::string
   return {{key, value}};
 }
 
-TEST(Admission, WithoutAnIndexNothingIsTouchedOrRead) {
+TEST(Admission, WithoutAnIndexNothingIsTouched) {
   const CompiledNode node;
-  const auto admitted = node.admit_container();  // there is no config.json either
+  node.put_config(kConfig);
+  const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted);
   EXPECT_EQ(admitted->mode, node::v1::MODE_OFF);
+  EXPECT_EQ(node.config(), kConfig);
+}
+
+TEST(Admission, WhatWasJudgedIsWhatIsWrittenAlsoWhereTheFileHasChangedSince) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
+  auto judged = oci::Config::read(node.bundle());
+  ASSERT_TRUE(judged);
+  node.put_config(R"({"process":{"args":["another"]},"linux":{}})");
+  NodeIndex index = open_index(node.places());
+  const auto admitted = admit(node.places(), node.request(), index, *judged);
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_EQ(node.config(), judged->dump());
+  EXPECT_NE(node.config().find(admitted->nonce), std::string::npos);
+  EXPECT_EQ(admitted->no_new_privileges, judged->no_new_privileges());
+}
+
+TEST(Admission, OneCreateIsDecidedByOneIndex) {
+  const CompiledNode node;
+  node.put_config(kConfig);
+  auto first = index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare()));
+  first.mutable_settings()->set_runtime_binary("/usr/sbin/runc");
+  node.put_index(first);
+  NodeIndex index = open_index(node.places());
+  node.put_index(index_of(node::v1::MODE_OFF, ""));
+  EXPECT_EQ(read_node_runtime(node.places(), index, {}), "/usr/sbin/runc");
+  auto config = oci::Config::read(node.bundle());
+  const auto admitted = admit(node.places(), node.request(), index, *config);
+  ASSERT_TRUE(admitted) << admitted.error().message;
+  EXPECT_EQ(admitted->mode, node::v1::MODE_ENFORCE);
 }
 
 TEST(Admission, OffAndALearningContainerWithItsOwnFilterKeepTheirBundle) {
@@ -323,11 +355,11 @@ TEST(Admission, N03_AnIndexOfAnOlderWarddAloneRefusesUntilTheNewerHasTakenItOver
 TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBeRead) {
   for (const char* runtime : {"/usr/sbin/runc", "/opt/a b\nruntime c", ""}) {
     const CompiledNode node;
-    EXPECT_EQ(read_node_runtime(node.places(), {}), "");
+    EXPECT_EQ(node.node_runtime(), "");
     auto index = index_of(node::v1::MODE_OFF, "");
     index.mutable_settings()->set_runtime_binary(runtime);
     node.put_index(index);
-    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime);
+    EXPECT_EQ(node.node_runtime(), runtime);
     for (const auto how :
          {filter::Governed::kRefuse, filter::Governed::kOpen, filter::Governed::kNever}) {
       const filter::GovernedMark said{how, how == filter::Governed::kOpen, runtime};
@@ -336,14 +368,12 @@ TEST(Admission, N02_D10_TheRuntimeThatTheNodeChoseHoldsAlsoWhileTheIndexCannotBe
       EXPECT_EQ(filter::read_governed(node.places()), how);
     }
     CompiledNode::put(node.places().compiled_index(), "rubbish");
-    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime) << "damaged";
+    EXPECT_EQ(node.node_runtime(), runtime) << "damaged";
     std::filesystem::remove_all(node.places().state);
-    EXPECT_EQ(read_node_runtime(node.places(), {}), runtime)
-        << "gone, and one of the marks with it";
+    EXPECT_EQ(node.node_runtime(), runtime) << "gone, and one of the marks with it";
     node::v1::NodeSettings seen;
     seen.set_runtime_binary("/usr/bin/crun");
-    EXPECT_EQ(read_node_runtime(node.places(), seen), "/usr/bin/crun")
-        << "this process has read an index";
+    EXPECT_EQ(node.node_runtime(seen), "/usr/bin/crun") << "this process has read an index";
   }
 }
 

@@ -58,10 +58,19 @@ class CompiledNode {
   }
   void put_config(std::string_view json) const { put(bundle() / "config.json", json); }
   [[nodiscard]] std::string config() const { return read_file(bundle() / "config.json").value(); }
+  [[nodiscard]] Request request(std::optional<node::v1::NodeSettings> seen = {}) const {
+    return {"k8s.io", "c1", bundle(), private_directory(), runtime, "", std::move(seen)};
+  }
   [[nodiscard]] Result<Admitted> admit_container(
       std::optional<node::v1::NodeSettings> seen = {}) const {
-    return admit(places_,
-                 {"k8s.io", "c1", bundle(), private_directory(), runtime, "", std::move(seen)});
+    auto config = oci::Config::read(bundle());
+    if (!config) return tl::unexpected<Error>(config.error());
+    NodeIndex index = open_index(places_);
+    return admit(places_, request(std::move(seen)), index, *config);
+  }
+  [[nodiscard]] std::string node_runtime(
+      const std::optional<node::v1::NodeSettings>& seen = {}) const {
+    return read_node_runtime(places_, open_index(places_), seen);
   }
   std::filesystem::path runtime;  // the binary that admission asks for its version; empty: none
 
