@@ -26,6 +26,12 @@ std::string syscall_name(int nr) {
   return oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
 }
 
+std::set<std::string> names_of(const std::set<int>& numbers) {
+  std::set<std::string> names;
+  for (const int nr : numbers) names.insert(syscall_name(nr));
+  return names;
+}
+
 v1::SeenSyscall to_api(int nr, const std::map<Origin, profiles::UnitedCall>& origins) {
   constexpr std::int64_t kMillisecond_ns = 1'000'000;
   const profiles::UnitedCall united = profiles::unite_origins(origins);
@@ -229,10 +235,10 @@ v1::Runtime describe(const RuntimeInUse& runtime) {
   out.set_name(runtime.name);
   out.set_version(runtime.version);
   out.set_sha256(runtime.sha256);
-  for (const int nr : runtime.calls) out.add_calls(syscall_name(nr));
+  for (const std::string& name : names_of(runtime.calls)) out.add_calls(name);
   out.set_since(runtime.since);
-  for (const int nr : runtime.gained) out.add_gained(syscall_name(nr));
-  for (const int nr : runtime.lost) out.add_lost(syscall_name(nr));
+  for (const std::string& name : names_of(runtime.gained)) out.add_gained(name);
+  for (const std::string& name : names_of(runtime.lost)) out.add_lost(name);
   return out;
 }
 
