@@ -30,9 +30,11 @@ std::string listed(const std::string& title, const std::vector<std::string>& par
 
 std::string footer() {
   std::vector<std::string> codes;
+  codes.reserve(std::size(kExitCodes));
   for (const auto& [code, meaning] : kExitCodes)
     codes.push_back(std::to_string(code) + " " + meaning);
   std::vector<std::string> places;
+  places.reserve(std::size(kPlaceVariables));
   for (const auto& [variable, place, what] : kPlaceVariables)
     places.push_back(std::string(variable) + " (" + place + ")");
   return "\n" + listed("Exit codes:", codes) + listed("A node's places:", places) +

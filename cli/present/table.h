@@ -18,9 +18,10 @@ class Table {
   struct Cell {
     std::string text;
     Paint paint;
-    Cell(std::string t)
-        : text(std::move(t)) {}  // NOLINT(google-explicit-constructor): rows are written as lists
-    Cell(const char* t) : text(t) {}  // NOLINT(google-explicit-constructor)
+    // NOLINTBEGIN(google-explicit-constructor): rows are written as lists
+    Cell(std::string t) : text(std::move(t)) {}
+    Cell(const char* t) : text(t) {}
+    // NOLINTEND(google-explicit-constructor)
     Cell(std::string t, Paint p) : text(std::move(t)), paint(std::move(p)) {}
   };
 

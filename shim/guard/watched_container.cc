@@ -15,10 +15,10 @@
 namespace ward::shim::guard {
 namespace {
 
-template <std::size_t kSize>
-void put_text(char (&field)[kSize],
+template <std::size_t Size>
+void put_text(char (&field)[Size],
               const std::string& text) {  // NOLINT(*-avoid-c-arrays): the map's layout
-  std::copy_n(text.begin(), std::min(text.size(), kSize - 1), static_cast<char*>(field));
+  std::copy_n(text.begin(), std::min(text.size(), Size - 1), static_cast<char*>(field));
 }
 
 std::uint64_t random_key() {

@@ -28,8 +28,8 @@ constexpr auto kMaxDrainWithoutProgress = std::chrono::seconds(2);
 constexpr int kMaxRefusals = 5;
 
 std::string socket_path(std::string address) {
-  constexpr std::string_view scheme = "unix://";
-  if (address.rfind(scheme, 0) == 0) address.erase(0, scheme.size());
+  constexpr std::string_view kScheme = "unix://";
+  if (address.rfind(kScheme, 0) == 0) address.erase(0, kScheme.size());
   return address;
 }
 

@@ -137,7 +137,7 @@ bool Remediation::answered(const Violated& v, const Result<Delivery>& delivery,
   if (!delivery)
     log::error("cannot answer a seccomp notification",
                {{"id", id()}, {"error", delivery.error().message}});
-  if (record) record->set_answered_ns(static_cast<std::uint64_t>(monotonic_ns() - v.received_ns));
+  if (record) record->set_answered_ns(monotonic_ns() - v.received_ns);
   return delivery && *delivery == Delivery::kDelivered;
 }
 
@@ -204,7 +204,7 @@ void Remediation::await_frozen(std::optional<node::v1::Violation> record,
 void Remediation::frozen(Result<std::int64_t> at, std::int64_t received_ns) {
   if (at) {
     if (pending_) {
-      pending_->set_contained_ns(static_cast<std::uint64_t>(*at - received_ns));
+      pending_->set_contained_ns(*at - received_ns);
       std::string outcome = "quarantined";
       for (const auto& remark : containment_->notes()) outcome += "; " + remark;
       pending_->set_outcome(outcome);
@@ -236,7 +236,7 @@ std::function<void(Result<std::int64_t>)> Remediation::when_dead(std::int64_t re
 void Remediation::killed(Result<std::int64_t> at, std::int64_t received_ns) {
   if (pending_) {
     if (at) {
-      pending_->set_contained_ns(static_cast<std::uint64_t>(*at - received_ns));
+      pending_->set_contained_ns(*at - received_ns);
     } else {
       pending_->set_outcome("kill failed: " + at.error().message);
     }

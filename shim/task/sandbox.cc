@@ -10,8 +10,10 @@
 
 extern "C" {
 // Made by the linker: the file's first byte in memory, and the end of the code.
-extern const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker chose it
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the linker chose them
+extern const char __executable_start;
 extern const char etext;
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 }
 
 namespace ward::shim::task {

@@ -169,6 +169,8 @@ TEST_F(Cli, F30_EveryVerbAnswersAsTextAndAsTheJsonThatIsDocumentedWithoutColours
     GTEST_SKIP() << "this machine cannot record, and half of the verbs are about recordings";
   }
   ASSERT_NO_FATAL_FAILURE(prepare());
+  // Before that `profile compile` warns that it knows nothing of this node's runtime.
+  ASSERT_TRUE(await([] { return !ward_json({"status"})["runtimes"].empty(); }));
   for (const Verb& verb : verbs()) {
     for (const Form form : {Form::kText, Form::kJson}) {
       const Arguments arguments = filled(verb.arguments, form);

@@ -69,7 +69,7 @@ class GuardedTest : public NodeTest {
   // theirs.
   static void await_calibration() {
     EXPECT_TRUE(await([] {
-      const std::string said = node().ward({"status"}).out;
+      const std::string said = node().ward({"status", "-o", "json"}).out;
       return said.find("noNewPrivileges") != std::string::npos ||
              said.find("calibration") != std::string::npos;
     }));
