@@ -72,6 +72,20 @@ Globs& mutable_globs(Selector& selector, std::size_t field) {
   return *lists.at(field);
 }
 
+// Behind the key: none of the patterns matches the text.
+std::string why_none(const Globs& globs, const std::string& text) {
+  constexpr int kMaxShown = 5;
+  constexpr std::size_t kMaxText = 200;
+  std::string patterns;
+  for (int i = 0; i < globs.size() && i < kMaxShown; ++i)
+    patterns += (i == 0 ? "'" : ", '") + escape(globs[i], kMaxText) + "'";
+  if (globs.size() > kMaxShown)
+    patterns += " and " + std::to_string(globs.size() - kMaxShown) + " more";
+  if (text.empty())
+    return "not known of this container (outside of Kubernetes), so nothing matches " + patterns;
+  return "'" + escape(text, kMaxText) + "' is none of " + patterns;
+}
+
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view text) {
@@ -129,23 +143,12 @@ Reach reach(const Selector& selector, const Identity& identity) {
 std::string why_not(const Selector& selector, const Identity& identity) {
   constexpr std::array<const char*, kFields> kKeys = {
       "containers", "pods", "images", "kubernetesNamespaces", "containerdNamespaces"};
-  constexpr int kMaxShown = 5;
-  constexpr std::size_t kMaxText = 200;
   for (std::size_t field = 0; field < kFields; ++field) {
     const Globs& globs = globs_of(selector, field);
     const std::string& text = text_of(identity, field);
     const auto matches = [&](const std::string& glob) { return glob_matches(glob, text); };
     if (globs.empty() || std::any_of(globs.begin(), globs.end(), matches)) continue;
-    std::string patterns;
-    for (int i = 0; i < globs.size() && i < kMaxShown; ++i)
-      patterns += (i == 0 ? "'" : ", '") + escape(globs[i], kMaxText) + "'";
-    if (globs.size() > kMaxShown)
-      patterns += " and " + std::to_string(globs.size() - kMaxShown) + " more";
-    const std::string key = std::string(kKeys.at(field)) + ": ";
-    if (text.empty())
-      return key + "not known of this container (outside of Kubernetes), so nothing matches " +
-             patterns;
-    return key + "'" + escape(text, kMaxText) + "' is none of " + patterns;
+    return std::string(kKeys.at(field)) + ": " + why_none(globs, text);
   }
   const std::string alone = exemption(selector, identity);
   return alone.empty() ? "" : "left alone: " + alone + ", and the rule does not include that";

@@ -102,9 +102,11 @@ TEST_F(FrozenKill, OfASessionOfAPausedContainerLeavesItPaused) {
 TEST_F(FrozenKill, WhileAPauseIsNotOverEndsWhatTheRuntimeFroze) {
   const Bundle& bundle = make_bundle("half-paused", {"/box", "wait"});
   const fs::path runtime = bundle.path() / "slow-runtime", held = bundle.path() / "held";
+  const fs::path froze = bundle.path() / "froze";
+  // One that dies in the middle of its pause would fail, and be over.
   std::ofstream(runtime) << "#!/bin/sh\nrunc \"$@\" || exit $?\n"
-                         << "for word; do [ $word = pause ] && read go <'" << held.string()
-                         << "'; done\nexit 0\n";
+                         << "for word; do [ $word = pause ] && : >'" << froze.string()
+                         << "' && read go <'" << held.string() << "'; done\nexit 0\n";
   fs::permissions(runtime, fs::perms::owner_all);
   ASSERT_EQ(::mkfifo(held.c_str(), 0600), 0);
   ASSERT_TRUE(create(with_runtime(bundle.create_request(), runtime)).has_value());
@@ -116,14 +118,16 @@ TEST_F(FrozenKill, WhileAPauseIsNotOverEndsWhatTheRuntimeFroze) {
   pause.set_id("half-paused");
   bool answered = false;
   tasks_->begin("Pause", pause, "v2", [&](const Result<std::string>&) { answered = true; });
-  ASSERT_TRUE(await(
-      [&] { return status("half-paused") == containerd::STATUS_PAUSING && is_frozen(*cgroups); }));
+  ASSERT_TRUE(await([&] {
+    return fs::exists(froze) && status("half-paused") == containerd::STATUS_PAUSING &&
+           is_frozen(*cgroups);
+  }));
   ASSERT_TRUE(tasks_->kill("half-paused", SIGKILL).has_value());
   const auto ended = tasks_->wait("half-paused");
   ASSERT_TRUE(ended.has_value()) << message_of(ended);
   EXPECT_EQ(ended->exit_status(), 137U);
   EXPECT_FALSE(answered) << "nobody waited for the pause";
-  // Open for reading, too: where the pause failed for want of a container, nobody else reads.
+  // Open for reading, too: where nobody reads, the test must not wait for ever.
   std::fstream gate(held, std::ios::in | std::ios::out);
   gate << "go\n" << std::flush;
   EXPECT_TRUE(tasks_->run_until([&] { return answered; }));
