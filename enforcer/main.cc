@@ -116,8 +116,9 @@ int main(int argc, char** argv) {
   ward::Places& places = asked.places;
   for (auto* path : {&places.config, &places.state, &places.run})
     *path = std::filesystem::absolute(*path);
+  std::optional<ward::enforcer::JournaldLog> journald;
   if (ward::enforcer::is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO))
-    ward::log::set_record_sink(ward::enforcer::write_to_journald);
+    journald.emplace();
   if (asked.verbose) ward::log::set_level(ward::log::Level::kDebug);
   ::umask(077);
   std::signal(SIGPIPE, SIG_IGN);

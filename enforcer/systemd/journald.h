@@ -3,6 +3,8 @@
 // calls the journal is enforcer/journal.)
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -21,8 +23,17 @@ bool is_journal_stream(const char* journal_stream, int fd);
 std::vector<std::string> journal_entry(log::Level level, std::string_view message,
                                        std::initializer_list<log::Field> fields);
 
-// For log::set_record_sink(). Waits where journald does not read, as a write to its stream would.
-bool write_to_journald(log::Level level, std::string_view message,
-                       std::initializer_list<log::Field> fields);
+// While it lives, log records go to journald instead of the descriptor. A thread of its own waits
+// where journald does not read; whoever logs never does. One at a time.
+class JournaldLog {
+ public:
+  static constexpr std::size_t kMaxWaiting = 1024;      // records; more are lost, and counted
+  static constexpr std::chrono::seconds kLastWords{1};  // for what waits, at the end
+
+  JournaldLog();
+  ~JournaldLog();
+  JournaldLog(const JournaldLog&) = delete;
+  JournaldLog& operator=(const JournaldLog&) = delete;
+};
 
 }  // namespace ward::enforcer

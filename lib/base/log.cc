@@ -43,6 +43,7 @@ void set_level(Level level) { threshold = level; }
 void set_sink(int fd) { sink = fd; }
 void set_record_sink(RecordSink to) { record_sink = to; }
 std::uint64_t dropped() { return lost; }
+void count_dropped() { ++lost; }
 
 std::string fields_text(std::initializer_list<Field> fields) {
   std::string text;

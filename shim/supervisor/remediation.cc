@@ -40,7 +40,7 @@ std::int64_t Remediation::carry_out(const Violated& v) {
   switch (v.verdict.effect) {
     case Effect::kContinue: return let_run(v);
     case Effect::kDeny: deny(v); return 0;
-    case Effect::kKill: kill_for(v); return 0;
+    case Effect::kKill: kill_now(v, records_.begin(v), "killed"); return 0;
     case Effect::kQuarantine: quarantine_for(v); return 0;
   }
   return 0;
@@ -100,8 +100,6 @@ void Remediation::quarantine_for(const Violated& v) {
   last_quarantine_ = {v.call.tid, v.call.nr, v.call.args};
   await_frozen(std::move(record), v.received_ns);
 }
-
-void Remediation::kill_for(const Violated& v) { kill_now(v, records_.begin(v), "killed"); }
 
 // SIGKILL comes before the answer: no thread of the container runs an instruction of its own
 // after it.

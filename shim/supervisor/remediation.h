@@ -63,7 +63,6 @@ class Remediation {
   void deny(const Violated& violated);
   void refuse(const Violated& violated);
   void quarantine_for(const Violated& violated);
-  void kill_for(const Violated& violated);
   void kill_now(const Violated& violated, node::v1::Violation record, const std::string& outcome);
   // Was the answer delivered? Logs where it could not be given.
   bool answered(const Violated& violated, const Result<Delivery>& delivery,

@@ -113,9 +113,9 @@ class Container : public std::enable_shared_from_this<Container> {
  private:
   using ProcessPtr = std::shared_ptr<Process>;
 
+  using NodeIndex = std::shared_ptr<admission::NodeIndex>;
   // What a create does before the runtime: the bundle is made complete, then judged, as often as a
   // busy node takes.
-  using NodeIndex = std::shared_ptr<admission::NodeIndex>;
   Result<void> prepare(const admission::NodeIndex& index);
   void admit(NodeIndex index, int attempts, PidDone done);
   Result<void> open_streams(const oci::Config& config);

@@ -65,16 +65,6 @@ class GuardedTest : public NodeTest {
     if (node().wardd_pid() == -1) node().start_wardd();
   }
 
-  // wardd measures the runtime with containers of its own; what remains of others is not to be
-  // theirs.
-  static void await_calibration() {
-    EXPECT_TRUE(await([] {
-      const std::string said = node().ward({"status", "-o", "json"}).out;
-      return said.find("noNewPrivileges") != std::string::npos ||
-             said.find("calibration") != std::string::npos;
-    }));
-  }
-
   // Empty where the kernel tells of deaths by the filter and of uses of capabilities; else why it
   // does not.
   static std::string why_not_watched() {

@@ -33,11 +33,7 @@ class RuntimeDeath : public NodeTest {
         << "}\n";
     node().start_wardd();
     // It measures the new runtime, twice; what dies below is not to be that.
-    await([] {
-      const std::string said = node().ward({"status", "-o", "json"}).out;
-      return said.find("noNewPrivileges") != std::string::npos ||
-             said.find("calibration") != std::string::npos;
-    });
+    await_calibration();
   }
   void TearDown() override { nothing_dies(); }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <thread>
 
@@ -74,23 +75,28 @@ TEST(Journald, I7_WhatAContainerChoseIsEscapedThereToo) {
   EXPECT_EQ(journal_entry(log::Level::kInfo, "m", {{long_key, "v"}}).back().find('='), 64U);
 }
 
-// The socket's place is libsystemd's: a thread has a /run of its own for it.
+// The socket's place is libsystemd's: a thread, and those that it begins, have a /run of their own.
+bool make_own_run() {
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0)
+    return false;
+  return std::filesystem::create_directories("/run/systemd/journal");
+}
+
 TEST(Journald, GetsWhatIsLoggedInsteadOfTheLine) {
   std::optional<std::string> entry;
   bool may_mount = false;
   const Pipe lines;
   log::set_sink(lines.write.get());
   std::thread([&] {
-    if (::unshare(CLONE_NEWNS) != 0 ||
-        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", "/run", "tmpfs", 0, nullptr) != 0)
-      return;
-    may_mount = true;
-    std::filesystem::create_directories("/run/systemd/journal");
+    may_mount = make_own_run();
+    if (!may_mount) return;
     test::DatagramSocket journald("/run/systemd/journal/socket");
-    log::set_record_sink(write_to_journald);
-    log::warn("file refused", {{"path", "/etc/ward/x.yaml"}});
-    log::set_record_sink(nullptr);
+    {
+      const JournaldLog records;
+      log::warn("file refused", {{"path", "/etc/ward/x.yaml"}});
+    }
     entry = journald.receive(std::chrono::seconds(5));
   }).join();
   log::warn("as ever");
@@ -102,6 +108,28 @@ TEST(Journald, GetsWhatIsLoggedInsteadOfTheLine) {
                             HasSubstr("SYSLOG_IDENTIFIER="), Not(HasSubstr("CODE_FILE"))));
   const std::string text = lines.text();
   EXPECT_THAT(text, AllOf(HasSubstr("msg=\"as ever\"\n"), Not(HasSubstr("refused"))));
+}
+
+// If it held the writer up, this would not end.
+TEST(Journald, WhereItDoesNotReadRecordsAreLostAndCountedAndNobodyWaits) {
+  constexpr std::size_t kMany = 8 * JournaldLog::kMaxWaiting;
+  std::uint64_t lost = 0;
+  std::size_t arrived = 0;
+  bool may_mount = false;
+  std::thread([&] {
+    may_mount = make_own_run();
+    if (!may_mount) return;
+    test::DatagramSocket journald("/run/systemd/journal/socket");
+    const auto before = log::dropped();
+    const JournaldLog records;
+    for (std::size_t i = 0; i < kMany; ++i) log::warn("one of many");
+    lost = log::dropped() - before;
+    while (arrived + lost < kMany && journald.receive(std::chrono::seconds(5))) ++arrived;
+  }).join();
+  if (!may_mount) GTEST_SKIP() << "needs to mount: run it as root";
+  EXPECT_GT(lost, 0U);
+  EXPECT_GE(arrived, JournaldLog::kMaxWaiting) << "what waited came when it read again";
+  EXPECT_EQ(arrived + lost, kMany);
 }
 
 TEST(Journald, ARecordThatASinkLosesIsCounted) {

@@ -31,6 +31,14 @@ class ServiceManagerTest : public testing::Test {
     core_.restart();
     core_.run_for(time);
   }
+  // Turns the loop until something is told.
+  std::string told_next() {
+    for (int i = 0; i < 500; ++i) {
+      turn(10ms);
+      if (auto message = socket_.receive(0ms)) return *message;
+    }
+    return "nothing";
+  }
   std::string told() { return socket_.receive(5s).value_or("nothing"); }
   bool is_silent() { return !socket_.receive(0ms); }
 
@@ -58,8 +66,7 @@ TEST_F(ServiceManagerTest, IsToldTheStatusWhereItChangedAndInOneLine) {
   turn(100ms);
   EXPECT_TRUE(is_silent()) << "it is as it was";
   status_ = "3 containers\nREADY=0";
-  turn(100ms);
-  EXPECT_EQ(told(), "STATUS=3 containers READY=0");
+  EXPECT_EQ(told_next(), "STATUS=3 containers READY=0");
   EXPECT_TRUE(is_silent());
 }
 
@@ -79,8 +86,7 @@ TEST_F(ServiceManagerTest, GetsABeatOfTheLoopTwiceInTheTimeItAsksFor) {
   EXPECT_GE(beats, 1);  // a slow machine
   EXPECT_LE(beats, 3);
   EXPECT_EQ(last, "STOPPING=1\nSTATUS=stopping");
-  turn(150ms);
-  EXPECT_EQ(told(), "WATCHDOG=1") << "what stops may hang as well";
+  EXPECT_EQ(told_next(), "WATCHDOG=1") << "what stops may hang as well";
   // A loop that does not turn says nothing.
   while (!is_silent()) continue;
   EXPECT_FALSE(socket_.receive(300ms));

@@ -7,16 +7,12 @@
 #include "shim/command/shim_address.h"
 #include "shim/command/start_options.h"
 #include "shim/task/task_service.h"
+#include "tests/support/any_message.h"
 
 namespace ward::shim::command {
 namespace {
 
-containerd::Any any_of(const std::string& type, const google::protobuf::MessageLite& message) {
-  containerd::Any any;
-  any.set_type_url(type);
-  any.set_value(message.SerializeAsString());
-  return any;
-}
+using test::any_of;
 
 TEST(StartOptions, BothGenerationsOfStandardInputAreTold) {
   containerd::RuncOptions runc;

@@ -4,16 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "containerd/options.pb.h"
+#include "tests/support/any_message.h"
 
 namespace ward::shim::runtime {
 namespace {
 
-containerd::Any any_of(const std::string& type, const google::protobuf::MessageLite& message) {
-  containerd::Any any;
-  any.set_type_url(type);
-  any.set_value(message.SerializeAsString());
-  return any;
-}
+using test::any_of;
 
 TEST(RuntimeOptions, AllThreeMessagesOfClientsAreUnderstood) {
   containerd::RuncOptions runc;
