@@ -146,9 +146,36 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
 
 Result<void> Recordings::end(const node::v1::EndRecordingRequest& request) {
   // A second EndRecording is a shim that did not get the first answer.
-  if (open_.count(request.run_id()) != 0)
+  if (open_.count(request.run_id()) == 0) return {};
+  if (request.abandoned()) {
+    drop(request.run_id());
+  } else {
     close(request.run_id(), request.exit_status(), request.graceful(), "");
+  }
   return {};
+}
+
+void Recordings::drop(const std::string& run_id) {
+  const Entry entry = std::move(open_.extract(run_id).mapped());
+  (void)recorder_.end(run_id);
+  journal_.note(event(EventKind::kRecordingEnded, entry.containerd_namespace, entry.run,
+                      "recording of " + entry.workload +
+                          ": dropped, for its container had started before it was ready"));
+  remove({run_id}, nullptr);
+}
+
+void Recordings::remove(std::vector<std::string> run_ids, std::function<void(Result<void>)> done) {
+  writer_.submit(
+      [ids = std::move(run_ids)](Connection& connection) -> Result<void> {
+        for (const std::string& id : ids) {
+          auto statement = connection.prepare("DELETE FROM runs WHERE run_id = ?");
+          if (!statement) return tl::unexpected<Error>(statement.error());
+          statement->bind(id);
+          if (auto deleted = statement->run(); !deleted) return deleted;
+        }
+        return connection.execute(kForgetKinds);
+      },
+      std::move(done));
 }
 
 void Recordings::close(const std::string& run_id, std::uint32_t exit_status, bool graceful,
@@ -377,20 +404,10 @@ void Recordings::forget(const std::string& workload, const std::string& run_id,
   JournalEntry entry{EventKind::kRecordingForgotten, {}};
   entry.body.set_reason(std::to_string(out.runs) + " runs of " + escape(workload));
   journal_.note(std::move(entry));
-  writer_.submit(
-      [ids](Connection& connection) -> Result<void> {
-        for (const std::string& id : ids) {
-          auto statement = connection.prepare("DELETE FROM runs WHERE run_id = ?");
-          if (!statement) return tl::unexpected<Error>(statement.error());
-          statement->bind(id);
-          if (auto deleted = statement->run(); !deleted) return deleted;
-        }
-        return connection.execute(kForgetKinds);
-      },
-      [out, done = std::move(done)](const Result<void>& deleted) {
-        if (!deleted) return done(tl::unexpected<Error>(deleted.error()));
-        done(out);
-      });
+  remove(std::move(ids), [out, done = std::move(done)](const Result<void>& deleted) {
+    if (!deleted) return done(tl::unexpected<Error>(deleted.error()));
+    done(out);
+  });
 }
 
 }  // namespace ward::enforcer

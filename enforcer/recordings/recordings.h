@@ -87,6 +87,8 @@ class Recordings {
   void close(const std::string& run_id, std::uint32_t exit_status, bool graceful,
              const std::string& note);
   void close_unclaimed(const std::string& run_id);
+  void drop(const std::string& run_id);  // an open run of which no trace is to remain
+  void remove(std::vector<std::string> run_ids, std::function<void(Result<void>)> done);
   void refresh(const std::string& run_id, Entry& entry);
   void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);
   void store_closed(const std::string& run_id);

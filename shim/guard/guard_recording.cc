@@ -23,7 +23,7 @@
 namespace ward::shim::guard {
 namespace {
 
-constexpr std::chrono::milliseconds kRecordingDeadline{300};
+constexpr std::chrono::milliseconds kRecordingDeadline{1000};
 constexpr std::chrono::milliseconds kAskAgain{5};
 constexpr std::size_t kMaxRuntimeBytes = 128U << 20U;
 
@@ -58,9 +58,18 @@ struct Asking {
   std::weak_ptr<bool> alive = container.alive;
   asio::steady_timer again{loop};
   std::int64_t deadline_ns = 0;
+  bool sent = false;  // wardd may have it
 };
 
 void ask(const std::shared_ptr<Asking>& asking);
+
+// A wardd that was late begins a run which nobody would end, and which lacks its beginning.
+void abandon(const Asking& asking) {
+  node::v1::EndRecordingRequest request;
+  request.set_run_id(asking.request.run_id());
+  request.set_abandoned(true);
+  asking.link.end_recording(std::move(request));
+}
 
 void conclude(const Asking& asking, const Result<node::v1::BeginRecordingResponse>& answer) {
   const bool recorded = answer && answer->recording();
@@ -90,6 +99,7 @@ void answered(const std::shared_ptr<Asking>& asking,
     });
     return;
   }
+  if (!answer && asking->sent && asking->exec_id.empty()) abandon(*asking);
   if (!asking->alive.expired()) conclude(*asking, answer);
   asking->go();
 }
@@ -97,10 +107,12 @@ void answered(const std::shared_ptr<Asking>& asking,
 void ask(const std::shared_ptr<Asking>& asking) {
   const std::int64_t left_ns =
       std::max<std::int64_t>(asking->deadline_ns - monotonic_ns(), 1'000'000);
-  asking->link.begin_recording(asking->request, std::chrono::milliseconds(left_ns / 1'000'000),
-                               [asking](const Result<node::v1::BeginRecordingResponse>& answer) {
-                                 answered(asking, answer);
-                               });
+  const bool sent = asking->link.begin_recording(
+      asking->request, std::chrono::milliseconds(left_ns / 1'000'000),
+      [asking](const Result<node::v1::BeginRecordingResponse>& answer) {
+        answered(asking, answer);
+      });
+  asking->sent = asking->sent || sent;
 }
 
 }  // namespace

@@ -270,22 +270,23 @@ void NodeLink::update(node::v1::ContainerStatus container) {
   state.send_update();
 }
 
-void NodeLink::begin_recording(const node::v1::BeginRecordingRequest& request, milliseconds timeout,
+bool NodeLink::begin_recording(const node::v1::BeginRecordingRequest& request, milliseconds timeout,
                                RecordingAnswer answer) {
   State& state = *state_;
   state.look_if_new();
   if (state.phase != State::Phase::kUp) {
-    return asio::post(state.loop,
-                      [weak = std::weak_ptr<State>(state_), answer = std::move(answer)] {
-                        const auto self = weak.lock();
-                        if (self && self->phase != State::Phase::kStopped)
-                          answer(fail(Code::kUnavailable, "wardd is away"));
-                      });
+    asio::post(state.loop, [weak = std::weak_ptr<State>(state_), answer = std::move(answer)] {
+      const auto self = weak.lock();
+      if (self && self->phase != State::Phase::kStopped)
+        answer(fail(Code::kUnavailable, "wardd is away"));
+    });
+    return false;
   }
   state.call("BeginRecording", request.SerializeAsString(), timeout,
              [answer = std::move(answer)](State& /*self*/, const Result<std::string>& bytes) {
                answer(parse<node::v1::BeginRecordingResponse>(bytes));
              });
+  return true;
 }
 
 void NodeLink::end_recording(node::v1::EndRecordingRequest request) {

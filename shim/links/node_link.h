@@ -48,8 +48,8 @@ class NodeLink {
   void update(node::v1::ContainerStatus container);
 
   // The answer comes from the loop, after `timeout` at the latest; kUnavailable at once where wardd
-  // is away.
-  void begin_recording(const node::v1::BeginRecordingRequest& request,
+  // is away. False: nothing was sent.
+  bool begin_recording(const node::v1::BeginRecordingRequest& request,
                        std::chrono::milliseconds timeout, RecordingAnswer answer);
   // Kept while wardd is away (the newest 256), so that a run that ended meanwhile is closed.
   void end_recording(node::v1::EndRecordingRequest request);

@@ -91,13 +91,18 @@ class Lives : public GuardedTest {
   // A master with two workers, and box's watcher.
   static std::string start_nginx() {
     std::string id;
-    // wardd has 300 ms to tag the runtime. On a busy machine it may miss one, and says so.
+    // wardd has a second to tag the runtime. On a busy machine it may miss one, and says so.
     for (int attempt = 0; attempt < 5; ++attempt) {
       id = node().unique("life-nginx");
       const Output started =
           node().ctr({"run", "-d", "--runtime", kWardRuntime, "docker.io/ward/nginx:demo", id});
       EXPECT_EQ(started.status, 0) << started.err;
-      if (row(id).value("note", "").find("runs unrecorded") == std::string::npos) break;
+      Json running;  // what wardd knows of it once it runs
+      EXPECT_TRUE(await([&] {
+        running = row(id);
+        return running.is_object() && running["state"] == "RUNNING";
+      }));
+      if (running.value("note", "").find("runs unrecorded") == std::string::npos) break;
       node().remove(id);
     }
     const std::string pid = std::to_string(node().task_pid(id));
@@ -193,6 +198,34 @@ TEST_F(Lives, F24_ARecordingOverARestartOfWarddKnowsItsEnd) {
   const Json recording = ended(id);
   EXPECT_THAT(seen(recording), ElementsAre("start", "exit 5", "stop by QUIT")) << recording.dump(1);
   EXPECT_EQ(recording["lost_events"], 0);
+}
+
+TEST_F(Lives, ARunThatWarddWasTooLateForIsNoRun) {
+  const std::string pod = node().unique("life-pod");
+  const std::string late = node().unique("life-late");
+  const auto start_in_pod = [&](const std::string& id, const std::string& type) {
+    const Output started =
+        node().ctr(run_arguments(id,
+                                 {"-d", "--annotation", "io.kubernetes.cri.container-type=" + type,
+                                  "--annotation", "io.kubernetes.cri.sandbox-id=" + pod},
+                                 {"/box", "wait"}));
+    ASSERT_EQ(started.status, 0) << started.err;
+  };
+  start_in_pod(pod, "sandbox");  // its shim is connected to wardd from here on
+  ASSERT_TRUE(await([&] { return row(pod).is_object(); }));
+  signal_process(node().wardd_pid(), SIGSTOP);
+  start_in_pod(late, "container");
+  signal_process(node().wardd_pid(), SIGCONT);
+  ASSERT_TRUE(await([&] { return !events(late, "recording-ended").empty(); }));
+  EXPECT_THAT(events(late, "recording-ended")[0]["reason"].get<std::string>(),
+              HasSubstr("dropped, for its container had started before it was ready"));
+  EXPECT_TRUE(await([&] {
+    const Json running = row(late);
+    return running.is_object() &&
+           running.value("note", "").find("runs unrecorded") != std::string::npos;
+  })) << node().ward({"ps"}).out;
+  EXPECT_THAT(node().ward({"learn", "show", late}).err, HasSubstr("nothing was recorded"));
+  for (const std::string& id : {late, pod}) node().remove(id);
 }
 
 TEST_F(Lives, F24_OfNginxThatWasStoppedByQuitItIsSaidThatTermNeverCame) {

@@ -275,6 +275,23 @@ TEST_F(RecordingsTest, EndingTwiceOrTheUnknownIsHarmlessAndNonsenseIsRefused) {
   EXPECT_EQ(recordings_->find("nothing").error().code, Code::kNotFound);
 }
 
+TEST_F(RecordingsTest, ARunThatItsShimDidNotWaitForLeavesNoTrace) {
+  ASSERT_TRUE(begin("r1"));
+  recordings_->persist();
+  node::v1::EndRecordingRequest request;
+  request.set_run_id("r1");
+  request.set_abandoned(true);
+  ASSERT_TRUE(recordings_->end(request));
+  EXPECT_EQ(recordings_->open_runs(), 0U);
+  EXPECT_TRUE(recorder_.runs.empty());
+  settle();
+  EXPECT_EQ(recordings_->find("web").error().code, Code::kNotFound);
+  ASSERT_TRUE(recordings_->end(request)) << "a second one is a shim that did not get the answer";
+  open();
+  recordings_->adopt({});
+  EXPECT_EQ(recordings_->find("web").error().code, Code::kNotFound);
+}
+
 TEST_F(RecordingsTest, TheOldestRunsGoFirst) {
   recordings_->set_runs_per_workload(2);
   for (const char* run_id : {"r1", "r2", "r3"}) {

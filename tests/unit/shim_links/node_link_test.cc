@@ -535,7 +535,8 @@ TEST_F(Linked, I7_AHostileStringDoesNotLoseTheViolation) {
 TEST_F(Linked, BeginRecordingIsBounded) {
   const auto begin = [&](milliseconds timeout) {
     std::optional<Result<node::v1::BeginRecordingResponse>> result;
-    link_->begin_recording({}, timeout, [&](auto answer) { result = std::move(answer); });
+    EXPECT_EQ(link_->begin_recording({}, timeout, [&](auto answer) { result = std::move(answer); }),
+              link_->connected());
     EXPECT_FALSE(result);
     EXPECT_TRUE(run_until([&] { return result.has_value(); }));
     return std::move(*result);
