@@ -216,15 +216,16 @@ TEST_F(Lives, ARunThatWarddWasTooLateForIsNoRun) {
   signal_process(node().wardd_pid(), SIGSTOP);
   start_in_pod(late, "container");
   signal_process(node().wardd_pid(), SIGCONT);
-  ASSERT_TRUE(await([&] { return !events(late, "recording-ended").empty(); }));
-  EXPECT_THAT(events(late, "recording-ended")[0]["reason"].get<std::string>(),
-              HasSubstr("dropped, for its container had started before it was ready"));
   EXPECT_TRUE(await([&] {
     const Json running = row(late);
     return running.is_object() &&
            running.value("note", "").find("runs unrecorded") != std::string::npos;
   })) << node().ward({"ps"}).out;
-  EXPECT_THAT(node().ward({"learn", "show", late}).err, HasSubstr("nothing was recorded"));
+  // Whether wardd was so late that the runtime had ended, or began a run and dropped it.
+  EXPECT_TRUE(await([&] {
+    return node().ward({"learn", "show", late}).err.find("nothing was recorded") !=
+           std::string::npos;
+  })) << node().ward({"learn", "show", late}).out;
   for (const std::string& id : {late, pod}) node().remove(id);
 }
 
