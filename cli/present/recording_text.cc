@@ -97,8 +97,8 @@ std::string coverage(const ward::v1::Coverage& c, const Style& style) {
     std::snprintf(estimate.data(), estimate.size(),
                   "about %.1f calls in all, %.1f of them unseen (Chao2, %u windows)",
                   c.estimated_total(), c.estimated_unseen(), c.windows());
-    out += "  unseen mass  " + percent(c.unseen_mass()) + " small windows, " +
-           percent(c.unseen_mass_coarse()) + " large windows (Good-Turing)\n";
+    out += "  unseen mass  at most " + percent(c.new_in_a_second_at_most()) + " of seconds, " +
+           percent(c.new_in_a_run_at_most()) + " of runs (95 % confidence)\n";
     out += std::string("  estimate     ") + estimate.data() + "\n";
   }
   std::string seen;

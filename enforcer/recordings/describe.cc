@@ -114,6 +114,8 @@ v1::Coverage to_api(const profiles::Coverage& coverage) {
     out.set_estimated_total(coverage.fine.total);
     out.set_estimated_unseen(coverage.fine.unseen());
   }
+  out.set_new_in_a_second_at_most(coverage.fine.mass_at_most);
+  out.set_new_in_a_run_at_most(coverage.lives.at_most);
   out.set_reliable(coverage.reliable);
   out.set_verdict(coverage.verdict);
   out.set_windows(coverage.fine.windows);

@@ -239,7 +239,7 @@ TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
   ward::v1::Recording recording;
   recording.set_workload("nginx");
   recording.mutable_coverage()->set_estimated(true);
-  recording.mutable_coverage()->set_unseen_mass(0.0123);
+  recording.mutable_coverage()->set_new_in_a_second_at_most(0.0123);
   recording.mutable_coverage()->set_verdict("not reliable yet");
   recording.mutable_coverage()->add_life_events_missing("stop by TERM");
   const std::string text = recording_text(recording, kPlain);

@@ -6,6 +6,10 @@
 #include <gtest/gtest.h>
 #include <sys/syscall.h>
 
+#include <cmath>
+#include <random>
+#include <set>
+
 namespace ward::profiles {
 namespace {
 
@@ -77,7 +81,74 @@ TEST(Coverage, TwoSteadyRunsAreReliableAndNeverCalledAGuarantee) {
   const Coverage c = coverage({"web", "ebpf", {steady_run("a", 30), steady_run("b", 30)}});
   EXPECT_TRUE(c.reliable);
   EXPECT_THAT(c.verdict, StartsWith("2 calls were seen, and about 0 more are expected"));
-  EXPECT_THAT(c.verdict, HasSubstr("no guarantee"));
+  EXPECT_THAT(c.verdict, HasSubstr("of what was not exercised this says nothing"));
+}
+
+TEST(Coverage, BoundsAreThoseOfClopperAndPearson) {
+  // Where nothing was found: 1 - 0.025^(1/n), about 3.7/n.
+  EXPECT_NEAR(share_at_most(0, 3), 0.7076, 1e-4);
+  EXPECT_NEAR(share_at_most(0, 100), 0.0362, 1e-4);
+  EXPECT_NEAR(share_at_most(1, 10), 0.4450, 1e-4);
+  EXPECT_NEAR(share_at_most(5, 1000), 0.0116, 1e-4);
+  EXPECT_EQ(share_at_most(0, 0), 1);
+  EXPECT_EQ(share_at_most(4, 4), 1);
+}
+
+TEST(Coverage, IdenticalRunsAreNotCalledCertain) {
+  std::vector<profiles::Run> runs;
+  for (int i = 0; i < 3; ++i) runs.push_back(steady_run(std::to_string(i), 40));
+  const Coverage c = coverage({"web", "ebpf", runs});
+  EXPECT_DOUBLE_EQ(c.fine.unseen_mass, 0);
+  EXPECT_NEAR(c.fine.mass_at_most, 0.0303, 1e-4);
+  EXPECT_NEAR(c.lives.at_most, 0.7076, 1e-4);
+  EXPECT_EQ(c.verdict,
+            "2 calls were seen, and about 0 more are expected of the same load. At most 3.0 % of "
+            "its seconds, and at most 70.8 % of further runs, show a new one (95 % confidence; 3 "
+            "runs, all alike). Runs of one load repeat it: of what was not exercised this says "
+            "nothing.");
+}
+
+TEST(Coverage, ARunWithACallOfItsOwnIsCounted) {
+  std::vector<profiles::Run> runs;
+  for (int i = 0; i < 4; ++i) runs.push_back(steady_run(std::to_string(i), 40));
+  runs[0].syscalls.push_back({SYS_unlink, Origin::kWorkload, 1, 0, 0, {}});
+  runs[1].syscalls.push_back({SYS_rename, Origin::kWorkload, 1, 0, 0, {}});
+  runs[1].syscalls.push_back({SYS_chmod, Origin::kWorkload, 1, 0, 0, {}});
+  runs[2].syscalls.push_back({SYS_mkdir, Origin::kExec, 1, 0, 0, {}});  // not the workload's
+  const RunEstimate lives = estimate_lives(runs);
+  EXPECT_EQ(lives.runs, 4U);
+  EXPECT_EQ(lives.peculiar, 2U);
+  EXPECT_NEAR(lives.at_most, share_at_most(2, 4), 1e-9);
+}
+
+// Calls whose chances are known, drawn again and again: how often does the truth lie within the
+// bound? Chances of many orders of magnitude, as programs have them.
+TEST(Coverage, TheTruthLiesWithinTheBoundInNineteenOfTwentyCases) {
+  std::mt19937_64 random(3);  // NOLINT(cert-msc32-c,cert-msc51-cpp): the same in every run
+  std::uniform_real_distribution<double> uniform(0, 1);
+  for (const std::uint32_t runs : {3U, 5U, 10U, 40U}) {
+    int within = 0;
+    constexpr int kCases = 400;
+    for (int i = 0; i < kCases; ++i) {
+      std::vector<double> chances(120);
+      for (double& chance : chances) chance = std::pow(10, -4 * uniform(random));
+      std::vector<profiles::Run> drawn(runs);
+      std::set<int> seen;
+      for (profiles::Run& run : drawn) {
+        run.fine.windows = 1;
+        for (int nr = 0; nr < static_cast<int>(chances.size()); ++nr) {
+          if (uniform(random) >= chances[static_cast<std::size_t>(nr)]) continue;
+          run.syscalls.push_back({nr, Origin::kWorkload, 1, 0, 0, {}});
+          seen.insert(nr);
+        }
+      }
+      double nothing_new = 1;
+      for (int nr = 0; nr < static_cast<int>(chances.size()); ++nr)
+        if (!seen.contains(nr)) nothing_new *= 1 - chances[static_cast<std::size_t>(nr)];
+      within += 1 - nothing_new <= estimate_lives(drawn).at_most ? 1 : 0;
+    }
+    EXPECT_GE(within, kCases * 95 / 100) << runs << " runs";
+  }
 }
 
 TEST(Coverage, FewWindowsOrOneRunAreNotReliableYet) {
