@@ -102,6 +102,12 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_flag_callback(
       "--allow-mixed", [request] { request->set_allow_mixed(true); },
       "also from runs of different images or namespaces");
+  verb->add_option_function<std::string>(
+          "--posture", [request](const std::string& p) { request->set_posture(p); },
+          "what calls that are not listed are met with: strict acts on all; balanced, the default, "
+          "lets run what harms nobody (docs/harm-classes.md)")
+      ->check(CLI::IsMember({"strict", "balanced"}))
+      ->type_name("POSTURE");
   verb->callback([&session, &exit_code, request, output, force] {
     exit_code = is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output)
                                                   : run(session, *request, *output);

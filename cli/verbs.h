@@ -19,11 +19,12 @@ void add_mode(CLI::App& app, Session& session, int& exit_code);
 void add_completion(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session, int& exit_code);
 void add_syscalls(CLI::App& app, Session& session, int& exit_code);
-void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares the seven below
+void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares the eight below
 
 void add_profile_list(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_show(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_propose(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_apply(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_diff(CLI::App& profile, Session& session, int& exit_code);

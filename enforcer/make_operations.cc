@@ -6,11 +6,13 @@
 #include "enforcer/api/translate.h"
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
+#include "enforcer/propose_profile.h"
 #include "enforcer/recordings/describe.h"
 #include "enforcer/test_policy.h"
 #include "lib/base/escape.h"
 #include "profiles/effective.h"
 #include "profiles/generate.h"
+#include "profiles/posture.h"
 #include "profiles/write_yaml.h"
 
 namespace ward::enforcer {
@@ -79,6 +81,11 @@ Result<v1::GenerateProfileResponse> generate_profile(Node& node,
   options.version = request.version();
   options.allow_lossy = request.allow_lossy();
   options.allow_mixed = request.allow_mixed();
+  if (!request.posture().empty()) {
+    const auto posture = profiles::parse_posture(request.posture());
+    if (!posture) return tl::unexpected<Error>(posture.error());
+    options.posture = *posture;
+  }
   if (options.version == 0)
     options.version =
         node.store.next_version(request.name().empty() ? request.workload() : request.name());
@@ -224,6 +231,7 @@ Operations make_operations(Node& node) {
                            });
   };
   out.generate = [&node](const auto& request) { return generate_profile(node, request); };
+  out.propose = [&node](const auto& request) { return propose_profile(node, request); };
   out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
     v1::ListProfilesResponse response;
     for (const LoadedProfile& loaded : node.store.profiles())

@@ -77,6 +77,23 @@ JournalEntry quarantined_event(const ContainerEntry& entry) {
   return event;
 }
 
+// Likewise. What a person asked for is journalled where it was asked for, and what a violation led
+// to is its record.
+JournalEntry killed_event(const node::v1::ContainerStatus& status) {
+  JournalEntry event{EventKind::kKilled, {}};
+  event.body.set_event_id("killed-" + status.identity().containerd_namespace() + "/" +
+                          status.identity().container_id() + "-" +
+                          std::to_string(status.killed_wall_ns()));
+  event.body.set_wall_ns(status.killed_wall_ns());
+  *event.body.mutable_identity() = status.identity();
+  event.body.set_mode(status.mode());
+  event.body.set_profile_name(status.profile_name());
+  event.body.set_profile_digest(status.profile_digest());
+  event.body.set_outcome("killed");
+  event.body.set_reason(status.killed_for());
+  return event;
+}
+
 JournalEntry mode_changed_event(const node::v1::ContainerStatus& before,
                                 const ContainerEntry& entry) {
   const node::v1::ContainerStatus& after = entry.status;
@@ -409,6 +426,10 @@ void Node::container_changed(const ContainerEntry* before, const ContainerEntry*
   if (state(after) == node::v1::CONTAINER_STATE_QUARANTINED &&
       state(before) != node::v1::CONTAINER_STATE_QUARANTINED) {
     journal.note(quarantined_event(*after));
+  }
+  if (after != nullptr && !after->status.killed_for().empty() &&
+      (before == nullptr || before->status.killed_for().empty())) {
+    journal.note(killed_event(after->status));
   }
   if (before != nullptr && after != nullptr && before->status.mode() != after->status.mode()) {
     journal.note(mode_changed_event(before->status, *after));

@@ -12,6 +12,7 @@
 #include "profiles/effective.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/merge.h"
+#include "profiles/posture.h"
 #include "profiles/validate.h"
 
 namespace ward::profiles {
@@ -104,12 +105,25 @@ void add_danger(CompiledProfile& compiled) {
   }
 }
 
-void add_refused(CompiledProfile& compiled, const SyscallEntry& entry) {
-  const auto nr = oci::find_syscall(entry.name);
-  if (!nr) return;  // validate() has refused it
-  SyscallRule& rule = *compiled.add_refused();
-  rule.set_nr(static_cast<std::uint32_t>(*nr));
-  for (const ArgFilters& args : alternatives_of(entry)) add_alternatives(rule, args);
+// Rules without layers.
+void add_rules(google::protobuf::RepeatedPtrField<SyscallRule>& rules, const SyscallSet& entries) {
+  for (const auto& [name, entry] : entries) {
+    const auto nr = oci::find_syscall(name);
+    if (!nr) continue;  // validate() has refused it, or this libseccomp is too old for its name
+    SyscallRule& rule = *rules.Add();
+    rule.set_nr(static_cast<std::uint32_t>(*nr));
+    for (const ArgFilters& args : alternatives_of(entry)) add_alternatives(rule, args);
+  }
+}
+
+// Where the profile has conditions of its own on a call, its posture adds none: together they might
+// be more than a filter has room for.
+SyscallSet with_posture(const SyscallSet& listed, const SyscallSet& boot, Posture posture) {
+  SyscallSet added = allowed_by(posture);
+  for (const SyscallSet* own : {&listed, &boot})
+    for (const auto& [name, entry] : *own)
+      if (!entry.args.empty()) added.erase(name);
+  return merge(listed, added);
 }
 
 std::string errors_of(const Profile& profile) {
@@ -148,11 +162,14 @@ Result<CompiledProfile> compile(const Profile& given) {
   compiled.set_no_new_privileges(profile.no_new_privileges);
   if (profile.knows) compiled.set_knows_up_to(profile.knows->number);
   for (const std::string& capability : profile.capabilities) compiled.add_capabilities(capability);
-  const SyscallSet serving = effective_layer(profile, Layer::kServing);
+  const SyscallSet listed = effective_layer(profile, Layer::kServing);
   const SyscallSet boot = effective_layer(profile, Layer::kBoot);
+  const SyscallSet serving = with_posture(listed, boot, profile.posture);
   add_layer(compiled, serving, Layer::kServing, {});
   add_layer(compiled, boot, Layer::kBoot, serving);
-  add_layer(compiled, effective_layer(profile, Layer::kExec), Layer::kExec, merge(serving, boot));
+  const SyscallSet exec =
+      merge(effective_layer(profile, Layer::kExec), allowed_to_exec_by(profile.posture));
+  add_layer(compiled, exec, Layer::kExec, merge(serving, boot));
   std::stable_sort(compiled.mutable_syscalls()->begin(), compiled.mutable_syscalls()->end(),
                    [](const SyscallRule& a, const SyscallRule& b) { return a.nr() < b.nr(); });
   if (const auto clone3 = oci::find_syscall("clone3"))
@@ -160,7 +177,8 @@ Result<CompiledProfile> compile(const Profile& given) {
   add_danger(compiled);
   compiled.set_boundary_quiet_ms(profile.boundary.quiet.count());
   compiled.set_boundary_latest_ms(profile.boundary.latest.count());
-  for (const auto& [name, entry] : profile.refused) add_refused(compiled, entry);
+  add_rules(*compiled.mutable_refused(), profile.refused);
+  add_rules(*compiled.mutable_tolerated(), tolerated_by(profile.posture, serving));
   *compiled.mutable_actions() = to_proto(profile.on_workload, profile.on_exec, profile.on_refused);
   return compiled;
 }

@@ -62,7 +62,9 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& profile, const RuntimeC
   filter.default_errno_ret = EPERM;
   filter.architectures = {oci::native_scmp_arch()};
   add_runtime(profile, runtime, filter);
-  for (const node::v1::SyscallRule& rule : profile.syscalls()) {
+  std::vector<node::v1::SyscallRule> rules(profile.syscalls().begin(), profile.syscalls().end());
+  rules.insert(rules.end(), profile.tolerated().begin(), profile.tolerated().end());
+  for (const node::v1::SyscallRule& rule : rules) {
     const auto name = oci::find_syscall_name(static_cast<int>(rule.nr()));
     std::vector<std::string>& plain = filter.rules.front().names;
     if (!name || std::find(plain.begin(), plain.end(), *name) != plain.end()) continue;

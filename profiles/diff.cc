@@ -65,6 +65,8 @@ void compare_settings(const Profile& a, const Profile& b, ProfileDiff& out) {
   // What is not known is answered ENOSYS either way; only what else is done about it differs.
   settings.compare("knows", newest(a), newest(b),
                    b.knows && (!a.knows || b.knows->number < a.knows->number));
+  settings.compare("posture", std::string(posture_name(a.posture)),
+                   std::string(posture_name(b.posture)), b.posture > a.posture);
   settings.compare("boundary.quiet", format_duration(a.boundary.quiet),
                    format_duration(b.boundary.quiet), b.boundary.quiet > a.boundary.quiet);
   settings.compare("boundary.latest", format_duration(a.boundary.latest),

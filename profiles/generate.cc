@@ -475,6 +475,7 @@ Result<Generated> generate(const Observations& observations, const GenerateOptio
   profile.extends = {"ward-baseline"};
   profile.architectures = {"x86_64"};
   profile.knows = newest_known_here();
+  profile.posture = options.posture;
   Generator(observations, united, out).run();
   profile = normalize(profile);
   profile.provenance = provenance_of(observations, united);

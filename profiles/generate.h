@@ -21,6 +21,7 @@ struct GenerateOptions {
   std::uint64_t version = 1;
   bool allow_lossy = false;  // a recording that lost events cannot become a profile silently
   bool allow_mixed = false;  // nor can one with runs of different images or namespaces
+  Posture posture = Posture::kBalanced;
 };
 
 struct Generated {

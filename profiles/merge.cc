@@ -201,6 +201,7 @@ Profile merge(const Profile& left, const Profile& right) {
   both.architectures = unite(a.architectures, b.architectures);
   both.knows = older(a.knows, b.knows);
   both.no_new_privileges = a.no_new_privileges && b.no_new_privileges;
+  both.posture = std::max(a.posture, b.posture);
   both.boundary = {std::max(a.boundary.quiet, b.boundary.quiet),
                    std::max(a.boundary.latest, b.boundary.latest)};
   both.syscalls = a.syscalls;

@@ -10,7 +10,8 @@ namespace ward::profiles {
 // Allowed calls, filters, capabilities, signatures and baselines are united; for what cannot be
 // united (name, reactions, boundary, noNewPrivileges) the rule is one that gives the same answer in
 // any order: the lesser name, the higher version, the milder action, the longer time,
-// noNewPrivileges only where both have it. Provenance is dropped: it would be a lie.
+// noNewPrivileges only where both have it, the more generous posture. Provenance is dropped: it
+// would be a lie.
 Profile merge(const Profile& a, const Profile& b);
 
 // What either allows. A call without filters allows every argument.

@@ -18,6 +18,8 @@ enum class Mode { kOff, kLearn, kSupervise, kEnforce };
 enum class Action { kLog, kDeny, kKill, kQuarantine };  // mild to strict
 enum class Refused { kLog, kAct };  // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
+// What happens to calls that a profile does not list: profiles/posture.h.
+enum class Posture { kStrict, kBalanced };
 
 // A condition on one scalar argument. Exactly one form is used:
 //  one_of: the argument equals one of the values; masked: (argument & mask) is one of the values;
@@ -88,6 +90,7 @@ struct Profile {
   std::vector<std::string> architectures;  // "x86_64"
   std::optional<NewestKnown> knows;        // absent: every call there is
   bool no_new_privileges = true;
+  Posture posture = Posture::kStrict;
   Boundary boundary;
   std::map<Layer, SyscallSet> syscalls;  // kBoot, kServing, kExec
   std::vector<Accept> accept;

@@ -25,6 +25,11 @@ const std::vector<std::string_view>& missing_names() {
   return names;
 }
 
+const std::vector<std::string_view>& posture_names() {
+  static const std::vector<std::string_view> names = {"strict", "balanced"};
+  return names;
+}
+
 std::string_view layer_name(Layer layer) {
   switch (layer) {
     case Layer::kRuntime: return "runtime";
@@ -44,6 +49,9 @@ std::string_view refused_name(Refused refused) {
 }
 std::string_view missing_name(Missing missing) {
   return missing_names()[static_cast<std::size_t>(missing)];
+}
+std::string_view posture_name(Posture posture) {
+  return posture_names()[static_cast<std::size_t>(posture)];
 }
 
 bool is_name(std::string_view text) {

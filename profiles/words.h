@@ -14,12 +14,14 @@ std::string_view mode_name(Mode mode);           // "enforce"
 std::string_view action_name(Action action);     // "quarantine"
 std::string_view refused_name(Refused refused);  // "log"
 std::string_view missing_name(Missing missing);  // "refuse"
+std::string_view posture_name(Posture posture);  // "balanced"
 
 // In the order of the enumeration, so that the index is the value.
 const std::vector<std::string_view>& mode_names();
 const std::vector<std::string_view>& action_names();
 const std::vector<std::string_view>& refused_names();
 const std::vector<std::string_view>& missing_names();
+const std::vector<std::string_view>& posture_names();
 
 // [a-z0-9] first, then [a-z0-9._-], at most 63: names are parts of file names, so '/' and '..'
 // never are names.

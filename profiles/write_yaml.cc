@@ -116,6 +116,9 @@ std::string format_spec(const Profile& profile) {
   }
   text +=
       std::string("  noNewPrivileges: ") + (profile.no_new_privileges ? "true" : "false") + "\n";
+  // As with `refused` below.
+  if (profile.posture != Posture::kStrict)
+    text += "  posture: " + std::string(posture_name(profile.posture)) + "\n";
   text += "  boundary: {quiet: " + format_duration(profile.boundary.quiet) +
           ", latest: " + format_duration(profile.boundary.latest) + "}\n";
   text += "  syscalls:";

@@ -79,6 +79,10 @@ class WardService final : public v1::Ward::CallbackService {
                          v1::GenerateProfileResponse* out) override {
     return answer(context, operations_.generate, in, out);
   }
+  Unary* ProposeProfile(Context* context, const v1::ProposeProfileRequest* in,
+                        v1::ProposeProfileResponse* out) override {
+    return answer(context, operations_.propose, in, out);
+  }
   Unary* ListProfiles(Context* context, const v1::ListProfilesRequest* in,
                       v1::ListProfilesResponse* out) override {
     return answer(context, operations_.profiles, in, out);

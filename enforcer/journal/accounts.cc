@@ -16,7 +16,7 @@ std::string shim_of(const std::string& event_id) {
 }
 
 std::uint64_t weight_of(const node::v1::Violation& violation) {
-  return 1 + violation.repeats() + violation.dropped_before();
+  return (violation.tolerated() ? 0 : 1 + violation.repeats()) + violation.dropped_before();
 }
 
 std::string lost_event_id(const std::string& shim) { return "violations-lost-" + shim; }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the journal has of each shim's violations, as rows of `counters`: a violation event counts
-// for itself, its repeats and those dropped before it. An account is closed by the event that says
-// what was lost; what comes after that is not taken, because it is counted as lost. Called inside
-// of the writer's jobs.
+// for itself, its repeats and those dropped before it, one of a tolerated call for the latter only.
+// An account is closed by the event that says what was lost; what comes after that is not taken,
+// because it is counted as lost. Called inside of the writer's jobs.
 #pragma once
 
 #include <cstdint>

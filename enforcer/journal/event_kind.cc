@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_view>>({
     {EventKind::kViolation, "violation"},
+    {EventKind::kTolerated, "tolerated"},
     {EventKind::kQuarantined, "quarantined"},
     {EventKind::kReleased, "released"},
     {EventKind::kKilled, "killed"},
@@ -32,6 +33,10 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
 });
 
 }  // namespace
+
+EventKind kind_of(const node::v1::Violation& reported) {
+  return reported.tolerated() ? EventKind::kTolerated : EventKind::kViolation;
+}
 
 std::string_view event_kind_name(EventKind kind) {
   const auto found = std::find_if(kWords.begin(), kWords.end(),

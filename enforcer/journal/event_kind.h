@@ -8,11 +8,14 @@
 #include <string_view>
 #include <vector>
 
+#include "ward/node/v1/types.pb.h"
+
 namespace ward::enforcer {
 
 enum class EventKind : std::uint8_t {
   kUnknown,  // of a database that another version wrote; never written
   kViolation,
+  kTolerated,
   kQuarantined,
   kReleased,
   kKilled,
@@ -33,6 +36,9 @@ enum class EventKind : std::uint8_t {
   kRecordingEnded,
   kRecordingForgotten,
 };
+
+// Of what a shim reports.
+EventKind kind_of(const node::v1::Violation& reported);
 
 std::string_view event_kind_name(EventKind kind);
 EventKind parse_event_kind(std::string_view name);

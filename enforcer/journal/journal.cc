@@ -23,11 +23,15 @@ struct Added {
   std::map<node::v1::Action, std::uint64_t> violations;
 };
 
+bool is_from_shim(EventKind kind) {
+  return kind == EventKind::kViolation || kind == EventKind::kTolerated;
+}
+
 // A closed account has its shim's unknown violations among the lost already.
 Result<bool> is_counted_as_lost(Connection& connection, const JournalEntry& entry,
                                 std::map<std::string, bool>& known) {
   const std::string shim =
-      entry.kind == EventKind::kViolation ? shim_of(entry.body.event_id()) : std::string();
+      is_from_shim(entry.kind) ? shim_of(entry.body.event_id()) : std::string();
   if (shim.empty()) return false;
   const auto found = known.find(shim);
   if (found != known.end()) return found->second;
@@ -64,10 +68,10 @@ Result<void> insert(Connection& connection, const std::vector<JournalEntry>& ent
     if (connection.changes() == 0) continue;  // known already
     ++added.events;
     added.dropped += body.dropped_before();
+    if (is_from_shim(entry.kind)) by_shim[shim_of(id)] += weight_of(body);
     if (entry.kind != EventKind::kViolation) continue;
     ++added.violations[body.action()];
     added.told += 1 + body.repeats();
-    by_shim[shim_of(id)] += weight_of(body);
   }
   by_shim.erase("");
   for (const auto& [shim, weight] : by_shim) {

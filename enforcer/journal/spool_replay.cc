@@ -128,6 +128,7 @@ void SpoolReplay::pass_on(const std::string& name) {
       ++next.skipped;
       continue;
     }
+    entry.kind = kind_of(entry.body);
     entries.push_back(std::move(entry));
   }
   journal_.append_made(

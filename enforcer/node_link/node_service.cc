@@ -96,7 +96,7 @@ struct NodeService::State : std::enable_shared_from_this<State> {
     std::vector<JournalEntry> entries;
     node::v1::ReportResponse response;
     for (const auto& violation : request.violations()) {
-      entries.push_back({EventKind::kViolation, violation});
+      entries.push_back({kind_of(violation), violation});
       response.add_accepted_event_ids(violation.event_id());
     }
     auto pending = std::make_shared<ttrpc::Responder>(std::move(responder));

@@ -43,10 +43,24 @@ CallTable to_danger(const node::v1::CompiledProfile& compiled) {
   return {std::move(rules), {}};
 }
 
-CallTable to_refused(const node::v1::CompiledProfile& compiled) {
+namespace {
+
+using SyscallRules = google::protobuf::RepeatedPtrField<node::v1::SyscallRule>;
+
+CallTable without_layers(const SyscallRules& syscalls) {
   std::vector<CallRule> rules;
-  for (const auto& syscall : compiled.refused()) rules.push_back(to_rule(syscall, kLayerRuntime));
+  for (const auto& syscall : syscalls) rules.push_back(to_rule(syscall, kLayerRuntime));
   return {std::move(rules), {}};
+}
+
+}  // namespace
+
+CallTable to_refused(const node::v1::CompiledProfile& compiled) {
+  return without_layers(compiled.refused());
+}
+
+CallTable to_tolerated(const node::v1::CompiledProfile& compiled) {
+  return without_layers(compiled.tolerated());
 }
 
 }  // namespace ward::filter

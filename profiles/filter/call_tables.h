@@ -13,8 +13,10 @@ Conjunction to_conjunction(const node::v1::Alternative& alternative);
 
 // What the profile allows, in which layers, and what it answers ENOSYS.
 CallTable to_table(const node::v1::CompiledProfile& compiled);
-// The danger set, and what learning saw refused. In these the layer says nothing.
+// The danger set, what learning saw refused, and what the posture lets run. In these the layer says
+// nothing.
 CallTable to_danger(const node::v1::CompiledProfile& compiled);
 CallTable to_refused(const node::v1::CompiledProfile& compiled);
+CallTable to_tolerated(const node::v1::CompiledProfile& compiled);
 
 }  // namespace ward::filter

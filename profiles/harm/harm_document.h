@@ -46,6 +46,7 @@ struct HarmDocument {
   struct Call {
     std::uint32_t nr = 0;
     std::size_t row = 0;
+    bool hot = false;
   };
   std::vector<Row> rows;
   std::map<std::string, Call> calls;

@@ -50,6 +50,7 @@ struct HarmCall {
   HarmClass harm;  // of what no value names; never below reach where there are values
   HarmReason reason;
   std::span<const HarmValue> values;
+  bool hot;  // a program may live on it: asking a supervisor for each would be too dear
 };
 
 std::span<const HarmCall> harm_calls();  // x86_64, sorted by name

@@ -28,7 +28,8 @@ class TableWriter {
     for (const auto& [name, call] : document.calls) {
       const HarmDocument::Row& row = document.rows[call.row];
       calls += "    {" + literal(name) + ", " + std::to_string(call.nr) + ", " + harm(row.harm) +
-               ", " + reason(row.reason) + ", " + values(row.values) + "},\n";
+               ", " + reason(row.reason) + ", " + values(row.values) + ", " +
+               (call.hot ? "true" : "false") + "},\n";
     }
     return "// Made from profiles/harm/classes.yaml by make_harm_table.\n"
            "#include \"profiles/harm/harm_table.h\"\n\nnamespace ward::profiles {\nnamespace "

@@ -39,7 +39,7 @@ class HarmReader {
  private:
   void read_spec(const YamlNode& node) {
     const Fields fields(reading_, node, "spec",
-                        {"through", "newer", "sources", "constants", "calls"});
+                        {"through", "newer", "sources", "constants", "hot", "calls"});
     if (const YamlNode* found = fields.require("through")) read_through(*found);
     if (const YamlNode* found = fields.require("newer")) read_newer(*found);
     if (const YamlNode* found = fields.require("sources")) {
@@ -47,6 +47,7 @@ class HarmReader {
     }
     if (const YamlNode* found = fields.find("constants")) read_constants(*found);
     if (const YamlNode* found = fields.require("calls")) read_calls(*found);
+    if (const YamlNode* found = fields.find("hot")) read_hot(*found);
   }
 
   void read_through(const YamlNode& node) {
@@ -120,6 +121,35 @@ class HarmReader {
       if (const YamlNode* values = fields.find("values")) read_values(*values, calls, row);
       document_.rows.push_back(std::move(row));
     }
+  }
+
+  void read_hot(const YamlNode& node) {
+    const auto* items = read_list(reading_, node, "hot");
+    if (items == nullptr) return;
+    for (const YamlNode& item : *items) {
+      const auto name = read_text(reading_, item, "a hot call");
+      if (!name) continue;
+      const auto found = document_.calls.find(*name);
+      if (found == document_.calls.end()) {
+        reading_.complain(
+            item.at, "'" + escape(*name, 60) + "' has no class" + oci::hint_for_syscall(*name));
+        continue;
+      }
+      if (found->second.hot)
+        reading_.complain(item.at, "'" + escape(*name, 60) + "' stands here twice");
+      if (!has_held(document_.rows[found->second.row]))
+        reading_.complain(item.at, "'" + escape(*name, 60) +
+                                       "' has nothing of class held: hot says where held calls "
+                                       "are allowed instead of being asked for");
+      found->second.hot = true;
+    }
+  }
+
+  static bool has_held(const HarmDocument::Row& row) {
+    return row.harm == HarmClass::kHeld ||
+           std::any_of(row.values.begin(), row.values.end(), [](const HarmDocument::Value& value) {
+             return value.harm == HarmClass::kHeld;
+           });
   }
 
   std::vector<std::string> read_names(const YamlNode& node) {

@@ -65,6 +65,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   profile.danger = filter::to_danger(message);
   profile.knows_up_to = message.knows_up_to();
   profile.refused = filter::to_refused(message);
+  profile.tolerated = filter::to_tolerated(message);
   profile.boundary_quiet_ms = message.boundary_quiet_ms();
   profile.boundary_latest_ms = message.boundary_latest_ms();
   profile.no_new_privileges = message.no_new_privileges();

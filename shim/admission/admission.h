@@ -46,6 +46,7 @@ struct ProfileInForce {
                              // with certain arguments
   filter::CallTable
       refused;  // what the own filter may refuse without anybody being told; allows nothing
+  filter::CallTable tolerated;    // what is let run and recorded although `calls` has it not
   std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;

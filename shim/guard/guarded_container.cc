@@ -88,7 +88,10 @@ node::v1::ContainerStatus GuardedContainer::status() const {
     status.set_violations(supervisor->violations());
     status.set_continued(supervisor->continued());
     // What was done to it comes before what was said at its start.
-    if (const std::string done = supervisor->note(); !done.empty()) note = done;
+    const auto& measure = supervisor->last_measure();
+    if (!measure.note.empty()) note = measure.note;
+    status.set_killed_for(measure.killed_for);
+    status.set_killed_wall_ns(measure.killed_wall_ns);
     if (supervisor->is_quarantined() && state != node::v1::CONTAINER_STATE_STOPPED) {
       status.set_state(node::v1::CONTAINER_STATE_QUARANTINED);
       status.set_since_wall_ns(supervisor->quarantined_wall_ns());
@@ -117,6 +120,7 @@ supervisor::Charge make_charge(const admission::Admitted& admitted, const Places
     charge.danger = admitted.profile->danger;
     charge.knows_up_to = admitted.profile->knows_up_to;
     charge.refused = admitted.profile->refused;
+    charge.tolerated = admitted.profile->tolerated;
     charge.boundary_quiet = std::chrono::milliseconds(admitted.profile->boundary_quiet_ms);
     charge.boundary_latest = std::chrono::milliseconds(admitted.profile->boundary_latest_ms);
   }

@@ -44,8 +44,13 @@ struct Record {
   bool perhaps_told = false;  // it was sent, and no answer says that the journal has it not
 };
 
+// The violations that a record tells of, itself and its repeats.
+std::uint64_t own_weight(const node::v1::Violation& violation) {
+  return violation.tolerated() ? 0 : 1 + violation.repeats();
+}
+
 Record make_record(std::string bytes, const node::v1::Violation& violation) {
-  return {std::move(bytes), 1 + violation.repeats(), violation.dropped_before(), Clock::now()};
+  return {std::move(bytes), own_weight(violation), violation.dropped_before(), Clock::now()};
 }
 
 // Protobuf refuses to read back a string that is not UTF-8, and no disk takes more than a spooled
@@ -205,7 +210,7 @@ std::uint64_t ViolationOutbox::State::weigh_spooled() const {
     for (const std::string& bytes : batch->records) {
       node::v1::Violation violation;
       if (violation.ParseFromString(bytes))
-        weight += 1 + violation.repeats() + violation.dropped_before();
+        weight += own_weight(violation) + violation.dropped_before();
     }
     offset = batch->next_offset;
   }
@@ -403,7 +408,7 @@ void ViolationOutbox::count(const node::v1::Identity& who, const std::string& pr
 void ViolationOutbox::add(node::v1::Violation violation) {
   State& state = *state_;
   state.carrier.look_if_new();
-  state.entered += 1 + violation.repeats();
+  state.entered += own_weight(violation);
   violation.set_dropped_before(violation.dropped_before() + std::exchange(state.untold, 0));
   if (state.spool_name.empty()) {
     state.owner = spool_owner(violation.identity(), violation.profile_name());

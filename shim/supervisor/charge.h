@@ -25,6 +25,7 @@ struct Charge {
   filter::OwnFilter own;
   filter::CallTable danger;       // what it names is never let run unless `calls` allows it
   filter::CallTable refused;      // what of it the own filter refuses is no violation
+  filter::CallTable tolerated;    // Law::tolerated
   std::uint32_t knows_up_to = 0;  // Law::knows_up_to
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};

@@ -93,7 +93,7 @@ std::optional<std::int64_t> DetailLimiter::next_summary_ns() const {
   return next;
 }
 
-bool Refusals::is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
+bool FirstOfKind::is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
   const auto [kind, added] =
       kinds_.try_emplace({call.nr, context.origin}, Kind{now_ns, 0, call, context});
   if (added) return true;
@@ -103,7 +103,7 @@ bool Refusals::is_new(const CallKey& call, const CallContext& context, std::int6
   return false;
 }
 
-std::vector<Summary> Refusals::take_summaries(std::int64_t now_ns, bool all) {
+std::vector<Summary> FirstOfKind::take_summaries(std::int64_t now_ns, bool all) {
   std::vector<Summary> summaries;
   for (auto& [key, kind] : kinds_) {
     if (kind.untold == 0 || (!all && now_ns - kind.told_ns < kSummaryEvery_ns)) continue;
@@ -114,7 +114,7 @@ std::vector<Summary> Refusals::take_summaries(std::int64_t now_ns, bool all) {
   return summaries;
 }
 
-std::optional<std::int64_t> Refusals::next_summary_ns() const {
+std::optional<std::int64_t> FirstOfKind::next_summary_ns() const {
   std::optional<std::int64_t> next;
   for (const auto& [key, kind] : kinds_) {
     if (kind.untold == 0) continue;

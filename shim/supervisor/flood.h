@@ -79,10 +79,9 @@ class DetailLimiter {
   CallContext overflow_context_;
 };
 
-// Calls that the container's own filter refuses and that nothing is done about: one record for each
-// number and origin, the others are counted, and told of once an hour. As many kinds as the filter
-// names calls.
-class Refusals {
+// Calls that nothing is done about: one record for each number and origin, the others are counted,
+// and told of once an hour. As many kinds as filters name calls.
+class FirstOfKind {
  public:
   static constexpr std::int64_t kSummaryEvery_ns = 3'600'000'000'000;
 

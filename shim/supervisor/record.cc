@@ -91,6 +91,7 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
   for (auto& text : decode_args(call.nr, call.args)) violation.add_args_text(std::move(text));
   violation.set_tid(call.tid);
   violation.set_own_filter_denies(verdict.own_filter_denies);
+  violation.set_tolerated(verdict.tolerated);
   violation.set_reason(explain(verdict, violation.syscall(), profile, phase));
   return violation;
 }

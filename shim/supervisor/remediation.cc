@@ -37,6 +37,10 @@ std::int64_t Remediation::carry_out(const Violated& v) {
     refuse(v);
     return 0;
   }
+  if (v.verdict.tolerated) {
+    tolerate(v);
+    return 0;
+  }
   switch (v.verdict.effect) {
     case Effect::kContinue: return let_run(v);
     case Effect::kDeny: deny(v); return 0;
@@ -78,6 +82,16 @@ void Remediation::deny(const Violated& v) {
 void Remediation::refuse(const Violated& v) {
   auto record = records_.begin_if_new_refusal(v);
   answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
+  if (!record) return records_.tell_folded();
+  record->set_outcome(ViolationRecords::outcome_of(v.verdict));
+  callbacks_.report(std::move(*record));
+}
+
+// What the posture lets run waits for nothing: the bucket of let_run() is for violations.
+void Remediation::tolerate(const Violated& v) {
+  auto record = records_.begin_if_new_tolerated(v);
+  answered(v, v.listener.let_run(v.call.id), record);
+  records_.count_continued();
   if (!record) return records_.tell_folded();
   record->set_outcome(ViolationRecords::outcome_of(v.verdict));
   callbacks_.report(std::move(*record));
@@ -287,7 +301,9 @@ void Remediation::watch_ttl() {
   ttl_timer_.expires_after(charge_.quarantine_ttl);
   ttl_timer_.async_wait([this, weak = std::weak_ptr<bool>(alive_)](const asio::error_code& error) {
     if (error || weak.expired()) return;
-    last_.note = "killed: its time in quarantine is over";
+    last_.killed_for = "its time in quarantine is over";
+    last_.killed_wall_ns = wall_ns();
+    last_.note = "killed: " + last_.killed_for;
     (void)start_kill([](const Result<std::int64_t>&) {});
     callbacks_.changed();
   });

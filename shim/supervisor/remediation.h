@@ -30,6 +30,8 @@ class Remediation {
   struct Measure {
     std::string note;  // "quarantined: unshare is not in profile web"; empty after a release
     std::int64_t quarantined_wall_ns = 0;  // when the last quarantine began
+    std::string killed_for = {};           // without a violation: "its time in quarantine is over"
+    std::int64_t killed_wall_ns = 0;
   };
 
   // All are the supervisor's, and outlive it. `containment` is empty until the container's cgroups
@@ -62,6 +64,7 @@ class Remediation {
   std::int64_t let_run(const Violated& violated);
   void deny(const Violated& violated);
   void refuse(const Violated& violated);
+  void tolerate(const Violated& violated);
   void quarantine_for(const Violated& violated);
   void kill_now(const Violated& violated, node::v1::Violation record, const std::string& outcome);
   // Was the answer delivered? Logs where it could not be given.

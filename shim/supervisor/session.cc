@@ -56,7 +56,7 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   const Verdict verdict = host_.judge(question);
   if (verdict.effect == Effect::kDeny && verdict.why != Why::kContained)
     send_own_signal(listener, call, verdict.own_signal);
-  if (verdict.violation) {
+  if (verdict.violation || verdict.tolerated) {
     return host_.violated(
         {listener, call, verdict, question.phase, subject_.origin, subject_.exec_id, received_ns});
   }

@@ -58,11 +58,11 @@ void Supervisor::add_circumstances(Question& question) const {
 Verdict Supervisor::judge(Question question) const {
   add_circumstances(question);
   return decide(question, {charge_.calls, charge_.own, charge_.danger, charge_.actions,
-                           charge_.knows_up_to, &charge_.refused});
+                           charge_.knows_up_to, &charge_.refused, &charge_.tolerated});
 }
 
 std::int64_t Supervisor::violated(const Violated& violated) {
-  records_.count_violation();
+  if (violated.verdict.violation) records_.count_violation();
   return remediation_.carry_out(violated);
 }
 
@@ -136,7 +136,6 @@ Phase Supervisor::phase() const {
 Mode Supervisor::mode() const { return charge_.mode; }
 std::uint64_t Supervisor::violations() const { return records_.counts().violations; }
 std::uint64_t Supervisor::continued() const { return records_.counts().continued; }
-std::string Supervisor::note() const { return remediation_.last().note; }
 
 void Supervisor::flush() {
   remediation_.report_unfinished();

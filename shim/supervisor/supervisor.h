@@ -69,7 +69,7 @@ class Supervisor final : private SessionHost {
   [[nodiscard]] Mode mode() const;
   [[nodiscard]] std::uint64_t violations() const;
   [[nodiscard]] std::uint64_t continued() const;
-  [[nodiscard]] std::string note() const;  // "quarantined: unshare is not in profile web"
+  [[nodiscard]] const Remediation::Measure& last_measure() const { return remediation_.last(); }
 
   // Reports what is still folded; called before the container is forgotten.
   void flush();

@@ -122,6 +122,14 @@ Verdict decide(const Question& question, const Law& law) {
     verdict.why = Why::kOwnFilter;
     return verdict;
   }
+  if (!own_denies && !dangerous && law.tolerated != nullptr &&
+      law.tolerated->allows(question.nr, question.args, kAnyLayer)) {
+    verdict.why = Why::kTolerated;
+    verdict.effect = Effect::kContinue;
+    verdict.action = Action::kLog;
+    verdict.tolerated = true;
+    return verdict;
+  }
   const bool newer =
       law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
   if (newer && !dangerous && !names(law.calls, Phase::kExec, question.nr)) {
@@ -162,6 +170,8 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
       text += " is not allowed with these arguments by profile " + profile;
       break;
     case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
+    case Why::kTolerated:
+      return text + " is not in profile " + profile + ", whose posture lets it run";
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kEndedBySignal: text += " ended the process"; break;
     case Why::kContained: text += " came from a container that is contained already"; break;

@@ -45,6 +45,8 @@ struct Law {
   // What the program is known to try in vain: no violation where the own filter refuses it. Allows
   // nothing.
   const filter::CallTable* refused = nullptr;
+  // What the profile's posture lets run although `calls` has it not; recorded, and no violation.
+  const filter::CallTable* tolerated = nullptr;
 };
 
 struct Question {
@@ -74,6 +76,7 @@ enum class Why {
   kNotInPhase,  // allowed in another phase
   kArguments,   // the number is allowed in this phase, these arguments are not
   kNewerThanProfile,
+  kTolerated,
   kForeignAbi,
   kEndedBySignal,  // SIGSYS ended the process: by its own filter, or sent
   kContained,
@@ -91,6 +94,7 @@ struct Verdict {
   Action action = Action::kDeny;  // what the record says was decided; only of a violation
   bool own_filter_denies = false;
   bool refused = false;                     // the own filter's answer is all that happens
+  bool tolerated = false;                   // let run by the posture: recorded, and no violation
   OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
   bool boot_call = false;  // let run although serving does not allow it: boot is not over

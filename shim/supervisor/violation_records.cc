@@ -70,6 +70,13 @@ std::optional<node::v1::Violation> ViolationRecords::begin_if_new_refusal(const 
   return record;
 }
 
+std::optional<node::v1::Violation> ViolationRecords::begin_if_new_tolerated(const Violated& v) {
+  if (!tolerated_.is_new(key_of(v), context_of(v), v.received_ns)) return std::nullopt;
+  auto record = begin(v);
+  add_offender(v, record);
+  return record;
+}
+
 bool ViolationRecords::wants_detail(const CallKey& call, const CallContext& context,
                                     std::int64_t now_ns) {
   const bool wanted = limiter_.wants_detail(call, context, now_ns);
@@ -110,7 +117,8 @@ void ViolationRecords::tell_counts_soon() {
 
 void ViolationRecords::watch_summaries() {
   auto next = limiter_.next_summary_ns();
-  if (const auto also = refusals_.next_summary_ns()) next = std::min(next.value_or(*also), *also);
+  for (const FirstOfKind* kinds : {&refusals_, &tolerated_})
+    if (const auto also = kinds->next_summary_ns()) next = std::min(next.value_or(*also), *also);
   if (!next || *next == summary_at_ns_) return;
   summary_at_ns_ = *next;
   summary_timer_.expires_after(
@@ -126,8 +134,9 @@ void ViolationRecords::watch_summaries() {
 
 void ViolationRecords::report_summaries(bool all) {
   auto summaries = limiter_.take_summaries(monotonic_ns(), all);
-  for (const auto& summary : refusals_.take_summaries(monotonic_ns(), all))
-    summaries.push_back(summary);
+  for (FirstOfKind* kinds : {&refusals_, &tolerated_})
+    for (auto& summary : kinds->take_summaries(monotonic_ns(), all))
+      summaries.push_back(std::move(summary));
   for (const auto& summary : summaries) {
     Notification call;
     call.tid = summary.key.tid;

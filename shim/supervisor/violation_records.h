@@ -56,6 +56,8 @@ class ViolationRecords {
   // Of a call that the own filter refuses: one for each kind, with the offender. Nothing: it is
   // folded, and the caller calls tell_folded() once it is answered.
   std::optional<node::v1::Violation> begin_if_new_refusal(const Violated& violated);
+  // Likewise of a call that the posture lets run.
+  std::optional<node::v1::Violation> begin_if_new_tolerated(const Violated& violated);
   // People see what is folded: summaries when they are due, the counters within a second.
   void tell_folded();
   // Of what came without a notification. False: it is folded into a later record.
@@ -82,7 +84,8 @@ class ViolationRecords {
   const SupervisorCallbacks& callbacks_;
   Counts counts_;
   DetailLimiter limiter_;
-  Refusals refusals_;
+  FirstOfKind refusals_;
+  FirstOfKind tolerated_;
   // Processes whose end was reported; the oldest goes first.
   std::array<ThreadIdentity, 256> told_{};
   std::size_t next_told_ = 0;

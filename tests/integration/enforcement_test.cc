@@ -311,6 +311,31 @@ TEST_F(Enforcement, AnAnnotationCannotLoosen) {
   EXPECT_EQ(output.out, "novel -1 1\n") << output.err;
 }
 
+TEST_F(Enforcement, AKillAfterItsTimeInQuarantineIsAnEvent) {
+  const fs::path config = node().config() / "wardd.yaml";
+  const auto generation = [] { return ward_json({"status"})["index_generation"]; };
+  const Json before = generation();
+  std::ofstream(config) << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\n"
+                           "quarantine: {ttl: 1s}\n";
+  EXPECT_TRUE(await([&] { return generation() != before; }));
+  const std::string id = start_watched("quarantine");
+  node().poke(id, "novel");
+  std::vector<Json> killed;
+  EXPECT_TRUE(await([&] { return !(killed = events(id, "killed")).empty(); }))
+      << node().ward({"events", "-c", id}).out;
+  ASSERT_EQ(killed.size(), 1U);
+  EXPECT_EQ(killed[0]["reason"], "its time in quarantine is over");
+  EXPECT_EQ(killed[0]["outcome"], "killed");
+  EXPECT_TRUE(await([&] { return node().task_status(id) == "STOPPED"; }));
+  // A wardd that starts hears of it again.
+  node().stop_wardd(SIGTERM);
+  node().start_wardd();
+  EXPECT_TRUE(await([&] { return row(id).is_object(); }));
+  EXPECT_EQ(events(id, "killed").size(), 1U);
+  node().remove(id);
+  fs::remove(config);
+}
+
 TEST_F(Enforcement, I9_ABadProfileChangesNothingAndIsNamedWithItsPosition) {
   node().write_profile(
       "box",

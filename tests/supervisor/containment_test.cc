@@ -201,7 +201,7 @@ TEST_F(Quarantine, APersonMayAskForIt) {
   ASSERT_TRUE(supervisor_->quarantine("suspicious"));
   EXPECT_FALSE(supervisor_->quarantine("twice"));
   ASSERT_TRUE(run_until([&] { return !frozen_.empty(); }));
-  EXPECT_EQ(supervisor_->note(), "quarantined by request: suspicious");
+  EXPECT_EQ(supervisor_->last_measure().note, "quarantined by request: suspicious");
   EXPECT_TRUE(violations_.empty());
 }
 

@@ -119,6 +119,23 @@ TEST_F(JournalTest, I4_WhatWasAcknowledgedSurvivesSigkill) {
   EXPECT_THAT(ids(), ElementsAre("kept"));
 }
 
+TEST_F(JournalTest, I4_AToleratedCallIsAnEventAndNoViolation) {
+  open();
+  node::v1::Violation reported;
+  reported.set_tolerated(true);
+  EXPECT_EQ(kind_of(reported), EventKind::kTolerated);
+  EXPECT_EQ(kind_of({}), EventKind::kViolation);
+  auto tolerated = violation("s1-1");
+  tolerated.kind = EventKind::kTolerated;
+  tolerated.body.set_tolerated(true);
+  tolerated.body.set_repeats(40);
+  tolerated.body.set_dropped_before(2);
+  ASSERT_TRUE(append({tolerated, violation("s1-2")}));
+  EXPECT_EQ(journal_->counts().events, 2U);
+  EXPECT_EQ(journal_->counts().told, 1U);
+  EXPECT_EQ(journal_->account("s1").value_or(0), 3U) << "the violation, and two lost before";
+}
+
 TEST_F(JournalTest, AnEventWithoutAnIdIsStillKeptOnce) {
   open();
   JournalEntry nameless = violation("");

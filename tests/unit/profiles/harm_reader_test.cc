@@ -115,6 +115,17 @@ TEST(HarmReader, AValueWithTwoClassesIsRefused) {
   EXPECT_EQ(values("{0: {with: [1], only: [1, 4]}}", "{0: {with: [2], only: [2, 4]}}"), "accepted");
 }
 
+TEST(HarmReader, AHotCallHasAClassAndSomethingHeld) {
+  const auto hot = [](const std::string& calls) {
+    return error_of(with_row("  hot: " + calls + "\n"));
+  };
+  EXPECT_EQ(hot("[read]"), "accepted");
+  EXPECT_THAT(hot("[raed]"), HasSubstr("'raed' has no class"));
+  EXPECT_THAT(hot("[read, read]"), HasSubstr("'read' stands here twice"));
+  EXPECT_THAT(error_of(with("hot: [accept,", "hot: [getpid,")),
+              HasSubstr("'getpid' has nothing of class held"));
+}
+
 TEST(HarmReader, WhatIsNotNamedStaysReach) {
   EXPECT_THAT(
       error_of(with_row(

@@ -56,8 +56,8 @@ TEST(DetailLimiter, TenDetailsANumberAMinute) {
   EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, {}, 61 * kSecond));
 }
 
-TEST(Refusals, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
-  Refusals refusals;
+TEST(FirstOfKind, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
+  FirstOfKind refusals;
   const CallContext workload;
   CallContext exec;
   exec.origin = Origin::kExec;
@@ -68,16 +68,16 @@ TEST(Refusals, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
   for (pid_t tid = 1; tid <= 1000; ++tid)
     EXPECT_FALSE(refusals.is_new({.tid = tid, .nr = 239, .args = {static_cast<std::uint64_t>(tid)}},
                                  workload, 5));
-  EXPECT_EQ(refusals.next_summary_ns(), Refusals::kSummaryEvery_ns);
-  EXPECT_TRUE(refusals.take_summaries(Refusals::kSummaryEvery_ns - 1).empty());
-  const auto hourly = refusals.take_summaries(Refusals::kSummaryEvery_ns);
+  EXPECT_EQ(refusals.next_summary_ns(), FirstOfKind::kSummaryEvery_ns);
+  EXPECT_TRUE(refusals.take_summaries(FirstOfKind::kSummaryEvery_ns - 1).empty());
+  const auto hourly = refusals.take_summaries(FirstOfKind::kSummaryEvery_ns);
   ASSERT_EQ(hourly.size(), 1U);
   EXPECT_EQ(hourly[0].count, 1000U);
   EXPECT_EQ(hourly[0].key.nr, 239);
   EXPECT_FALSE(refusals.next_summary_ns());
-  EXPECT_FALSE(refusals.is_new({.tid = 1, .nr = 179}, workload, Refusals::kSummaryEvery_ns))
+  EXPECT_FALSE(refusals.is_new({.tid = 1, .nr = 179}, workload, FirstOfKind::kSummaryEvery_ns))
       << "it was recorded";
-  const auto last = refusals.take_summaries(Refusals::kSummaryEvery_ns, true);
+  const auto last = refusals.take_summaries(FirstOfKind::kSummaryEvery_ns, true);
   ASSERT_EQ(last.size(), 1U);
   EXPECT_EQ(last[0].count, 1U);
 }

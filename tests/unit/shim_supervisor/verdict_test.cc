@@ -59,6 +59,7 @@ struct Ask {
   bool contained = false;
   std::uint32_t knows_up_to = 0;
   filter::CallTable refused{};
+  filter::CallTable tolerated{};
 
   Verdict operator()(int nr, filter::CallArgs args = {}) const {
     return decide({.mode = mode,
@@ -70,7 +71,7 @@ struct Ask {
                    .nr = nr,
                    .args = args,
                    .recent_denials = recent_denials},
-                  {kCalls, own, kDanger, actions, knows_up_to, &refused});
+                  {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated});
   }
 };
 
@@ -119,6 +120,45 @@ TEST(Verdict, H01_I3_WhatPassesForTheRuntimeGetsNothingOfTheDangerSet) {
       EXPECT_EQ(ask(SYS_socket, {AF_UNIX}).effect, Effect::kContinue);
     }
   }
+}
+
+TEST(Verdict, WhatThePostureLetsRunIsRecordedAndNoViolation) {
+  const filter::CallTable held(
+      {{SYS_fsync, filter::kLayerRuntime, {}}, {SYS_bind, filter::kLayerRuntime, {}}}, {});
+  for (const Mode mode : {Mode::kSupervise, Mode::kEnforce}) {
+    for (const Ask& ask :
+         {Ask{.mode = mode, .phase = Phase::kBoot, .tolerated = held},
+          Ask{.mode = mode, .phase = Phase::kServing, .tolerated = held},
+          Ask{.mode = mode, .phase = Phase::kExec, .origin = Origin::kExec, .tolerated = held}}) {
+      const Verdict verdict = ask(SYS_fsync);
+      EXPECT_EQ(verdict.effect, Effect::kContinue);
+      EXPECT_TRUE(verdict.tolerated);
+      EXPECT_FALSE(verdict.violation);
+      EXPECT_EQ(verdict.action, Action::kLog);
+      EXPECT_EQ(verdict.why, Why::kTolerated);
+      EXPECT_EQ(explain(verdict, "fsync", "web", Phase::kServing),
+                "fsync is not in profile web, whose posture lets it run");
+      EXPECT_FALSE(ask(SYS_read).tolerated) << "what is listed is not recorded";
+    }
+  }
+  EXPECT_TRUE((Ask{.phase = Phase::kServing, .tolerated = held})(SYS_bind).tolerated)
+      << "allowed in another phase only";
+  EXPECT_FALSE((Ask{.phase = Phase::kRuntime, .tolerated = held})(SYS_fsync).tolerated);
+  EXPECT_TRUE((Ask{.contained = true, .tolerated = held})(SYS_fsync).violation);
+}
+
+TEST(Verdict, I2_I3_NoPostureLetsTheDangerSetRunNorWhatTheOwnFilterRefuses) {
+  const filter::CallTable everything({{SYS_unshare, filter::kLayerRuntime, {}},
+                                      {SYS_socket, filter::kLayerRuntime, {}},
+                                      {SYS_mkdir, filter::kLayerRuntime, {}}},
+                                     {});
+  const Ask ask{.own = own_filter_denying({"mkdir"}, EACCES), .tolerated = everything};
+  EXPECT_EQ(ask(SYS_unshare).effect, Effect::kQuarantine);
+  EXPECT_EQ(ask(SYS_socket, {AF_ALG}).effect, Effect::kQuarantine);
+  EXPECT_TRUE(ask(SYS_socket, {AF_UNIX}).tolerated);
+  EXPECT_EQ(ask(SYS_mkdir).effect, Effect::kDeny);
+  EXPECT_EQ(ask(SYS_mkdir).error_number, EACCES);
+  EXPECT_TRUE(ask(SYS_mkdir).refused);
 }
 
 TEST(Verdict, H02_AContainerThatIsBeingMadeIsNotFrozenOrKilled) {

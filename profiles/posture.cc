@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/posture.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "lib/base/escape.h"
+#include "profiles/danger.h"
+#include "profiles/harm/harm_table.h"
+#include "profiles/merge.h"
+#include "profiles/socket_types.h"
+#include "profiles/words.h"
+
+namespace ward::profiles {
+namespace {
+
+// Nothing where no part of the call is as mild as that.
+std::optional<SyscallEntry> entry_at_most(const HarmCall& call, HarmClass most) {
+  const auto alternatives = alternatives_at_most(call, most);
+  if (alternatives.empty()) return std::nullopt;
+  return unite_alternatives(std::string(call.name), alternatives);
+}
+
+// A filter spells out what does not match, too. For small values of one argument that takes a
+// condition each; for scattered ones, and for masks, one for each bit. Only what may be hot is
+// worth that. False: nothing is left.
+bool keep_what_is_cheap(ArgFilters& filters) {
+  constexpr std::uint64_t kScattered = 0x10000;
+  if (filters.empty()) return true;
+  if (filters.size() > 1 || filters.front().mask) return false;
+  std::erase_if(filters.front().one_of, [](std::uint64_t value) { return value >= kScattered; });
+  return !filters.front().one_of.empty();
+}
+
+SyscallSet make_allowed() {
+  SyscallSet set;
+  for (const HarmCall& call : harm_calls()) {
+    auto alternatives = alternatives_at_most(call, call.hot ? HarmClass::kHeld : HarmClass::kSelf);
+    if (!call.hot)
+      std::erase_if(alternatives, [](ArgFilters& one) { return !keep_what_is_cheap(one); });
+    const std::string name(call.name);
+    if (!alternatives.empty()) set[name] = unite_alternatives(name, alternatives);
+  }
+  return set;
+}
+
+SyscallSet make_exec_layer() {
+  SyscallSet set;
+  const auto add = [&set](std::string_view name, std::vector<ArgFilters> alternatives = {{}}) {
+    set[std::string(name)] = unite_alternatives(std::string(name), alternatives);
+  };
+  for (const char* name : {"execve", "fork", "vfork"}) add(name);
+  add("clone", {{{0, kNamespaceFlags, {0}}}});
+  add("socket", {{{0, std::nullopt, {AF_UNIX, AF_INET, AF_INET6}},
+                  {1, kSocketTypeMask, {SOCK_STREAM, SOCK_DGRAM}}}});
+  // On those sockets: the resolvers of both C libraries, and clients.
+  for (const char* name :
+       {"connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
+    add(name);
+  return set;
+}
+
+}  // namespace
+
+SyscallSet allowed_by(Posture posture) {
+  static const SyscallSet balanced = make_allowed();
+  return posture == Posture::kBalanced ? balanced : SyscallSet();
+}
+
+SyscallSet allowed_to_exec_by(Posture posture) {
+  static const SyscallSet balanced = make_exec_layer();
+  return posture == Posture::kBalanced ? balanced : SyscallSet();
+}
+
+SyscallSet tolerated_by(Posture posture, const SyscallSet& in_filter) {
+  SyscallSet set;
+  if (posture == Posture::kStrict) return set;
+  for (const HarmCall& call : harm_calls()) {
+    auto entry = entry_at_most(call, HarmClass::kHeld);
+    if (!entry) continue;
+    const auto found = in_filter.find(entry->name);
+    if (found == in_filter.end() || !covers_entry(found->second, *entry))
+      set[entry->name] = std::move(*entry);
+  }
+  return set;
+}
+
+Result<Posture> parse_posture(std::string_view word) {
+  const auto& names = posture_names();
+  const auto found = std::find(names.begin(), names.end(), word);
+  if (found != names.end()) return static_cast<Posture>(found - names.begin());
+  return fail(Code::kInvalidArgument,
+              "'" + escape(word, 60) + "' is no posture: write strict or balanced");
+}
+
+}  // namespace ward::profiles
