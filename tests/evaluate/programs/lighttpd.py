@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""lighttpd: learned with pages; b runs a CGI program, lists, compresses and rotates its log."""
+import time
+
+from life import Program
+
+CONFIG = """\
+server.modules = ("mod_access", "mod_accesslog", "mod_cgi", "mod_deflate", "mod_dirlisting",
+                  "mod_redirect", "mod_status")
+server.document-root = "/srv"
+server.port = 8080
+server.username = "www-data"
+server.groupname = "www-data"
+server.upload-dirs = ("/var/cache/lighttpd/uploads")
+server.errorlog = "/var/log/lighttpd/error.log"
+accesslog.filename = "/var/log/lighttpd/access.log"
+index-file.names = ("index.html")
+mimetype.assign = (".html" => "text/html", ".txt" => "text/plain", "" => "application/octet-stream")
+deflate.mimetypes = ("text/html")
+deflate.allowed-encodings = ("gzip")
+cgi.assign = (".sh" => "/bin/sh")
+dir-listing.activate = "enable"
+status.status-url = "/status"
+url.redirect = ("^/old" => "/index.html")
+"""
+CGI = "printf 'Content-Type: text/plain\\n\\n'; wc -c\n"
+
+
+def learned(life):
+    life.get("a page", "/")
+    life.get("a large page", "/large.txt")
+    life.get("no such page", "/nowhere", 404)
+    life.get("a head", "/", method="HEAD")
+    life.many("eight at once", 8, lambda: life.http("/large.txt").status == 200)
+    life.get("status", "/status")
+    return life.end("TERM")
+
+
+def unlearned(life):
+    life.step("a program", lambda: life.http("/count.sh", "POST", b"x" * 200000),
+              lambda a: b"200000" in a.body)
+    life.step("a range", lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
+              lambda a: a.status == 206 and len(a.body) == 10)
+    life.step("compressed", lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
+              lambda a: a.headers.get("Content-Encoding") == "gzip")
+    life.get("a listing", "/dir/")
+    life.get("moved", "/old", 301)
+    life.get("not for files", "/large.txt", 405, method="POST", body=b"x")
+    life.step("nonsense", lambda: life.ask("NONSENSE\r\n\r\n"), lambda a: b"400" in a)
+    life.step("its log", lambda: life.client("mv", "/var/log/lighttpd/access.log",
+                                             "/var/log/lighttpd/access.log.1"),
+              lambda a: a[0] == 0)
+    life.signal("HUP")
+    time.sleep(0.3)
+    life.get("after the rotation", "/")
+    life.many("forty at once", 40, lambda: life.http("/large.txt").status == 200)
+    return life.end("INT")
+
+
+PROGRAM = Program(
+    "lighttpd", "web server", ["/usr/sbin/lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf"],
+    learned, unlearned, port=8080, packages=["lighttpd"], stop="SIGINT",
+    files={
+        "/etc/lighttpd/lighttpd.conf": CONFIG,
+        "/srv/index.html": "<h1>served</h1>\n" * 200,
+        "/srv/large.txt": "0123456789abcdef" * 16384,
+        "/srv/dir/file.txt": "file\n",
+        "/srv/count.sh": CGI,
+    },
+    setup=["mkdir -p /var/cache/lighttpd/uploads && chown -R www-data /var/cache/lighttpd"],
+)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images as people have them: Debian's packages installed by apt in a root file system of its own,
+so every maintainer script ran. A base of Debian 12 is made once by mmdebstrap; each program is a
+copy of it with its packages. Kept below .cache/evaluate until the recipe changes."""
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+
+import images
+from private_node import ROOT, Broken
+
+CACHE = os.path.join(os.environ.get("WARD_CACHE_DIR") or os.path.join(ROOT, ".cache"), "evaluate")
+MIRROR = os.environ.get("WARD_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+# What people type into an exec session; images that are looked after have them.
+TOOLS = ["procps", "curl"]
+WITHOUT = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"]
+
+
+def run(command, **options):
+    done = subprocess.run(
+        command,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        **options,
+    )
+    if done.returncode != 0:
+        raise Broken(f"`{' '.join(command)}` exits with {done.returncode}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def base():
+    """The directory of Debian 12's smallest system with apt and its lists of packages."""
+    path = os.path.join(CACHE, "base")
+    if not os.path.exists(path):
+        os.makedirs(CACHE, exist_ok=True)
+        shutil.rmtree(path + ".new", ignore_errors=True)
+        run(
+            ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase"]
+            + ["--include=" + ",".join(TOOLS), "--skip=cleanup/apt/lists"]
+            + [f"--dpkgopt=path-exclude={pattern}" for pattern in WITHOUT]
+            + ["bookworm", path + ".new", MIRROR]
+        )
+        os.rename(path + ".new", path)
+    return path
+
+
+@contextlib.contextmanager
+def usable(root):
+    """What maintainer scripts expect of a machine, and no service that starts."""
+    policy = os.path.join(root, "usr/sbin/policy-rc.d")
+    with open(policy, "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\nexit 101\n")
+    os.chmod(policy, 0o755)
+    shutil.copy("/etc/resolv.conf", os.path.join(root, "etc/resolv.conf"))
+    mounts = [["-t", "proc", "proc", root + "/proc"], ["--rbind", "/dev", root + "/dev"]]
+    try:
+        for mount in mounts:
+            run(["mount", *mount])
+        yield
+    finally:
+        for mount in reversed(mounts):
+            subprocess.run(["umount", "-R", mount[-1]], check=False, stderr=subprocess.DEVNULL)
+        os.unlink(policy)
+
+
+def install(program, root):
+    environment = {
+        **os.environ,
+        "DEBIAN_FRONTEND": "noninteractive",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+    with usable(root):
+        if program.packages:
+            run(
+                ["chroot", root, "apt-get", "-y", "-q", "--no-install-recommends"]
+                + ["-o", "APT::Sandbox::User=root", "install", *program.packages],
+                env=environment,
+            )
+        for path, content in program.files.items():
+            os.makedirs(os.path.dirname(root + path), exist_ok=True)
+            with open(root + path, "w", encoding="utf-8") as file:
+                file.write(content)
+            if content.startswith("#!"):
+                os.chmod(root + path, 0o755)
+        for command in program.setup:
+            run(["chroot", root, "sh", "-ec", command], env=environment)
+        run(["chroot", root, "apt-get", "clean"], env=environment)
+    shutil.rmtree(root + "/var/lib/apt/lists", ignore_errors=True)
+
+
+def layer(root):
+    """One tar of the tree with its owners and modes."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in sorted(os.listdir(root)):
+            if entry in ("dev", "proc", "sys"):
+                os.makedirs(os.path.join(root, entry), exist_ok=True)
+                tar.add(os.path.join(root, entry), entry, recursive=False)
+            else:
+                tar.add(os.path.join(root, entry), entry)
+    return out.getvalue()
+
+
+def image(program):
+    """The path of the program's image archive, and its reference."""
+    recipe = [program.packages, program.files, program.setup, program.user, TOOLS, WITHOUT, MIRROR]
+    digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    said = images.Image(
+        "evaluate-" + program.name, [], program.command, program.user, stop_signal=program.stop
+    )
+    path = os.path.join(CACHE, f"{program.name}-{digest}.tar")
+    if not os.path.exists(path):
+        root = os.path.join(base(), "..", program.name + ".new")
+        root = os.path.normpath(root)
+        shutil.rmtree(root, ignore_errors=True)
+        run(["cp", "-a", base(), root])
+        try:
+            install(program, root)
+            images.archive(dataclasses.replace(said), layer(root), path)
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+    return path, said.reference
+
+
+def versions(program, reference_root):
+    """Name and version of the program's packages, as the image's own dpkg has them."""
+    if not program.packages:
+        return {}
+    said = run(
+        ["chroot", reference_root, "dpkg-query", "-W", "-f=${Package} ${Version}\\n"]
+        + program.packages
+    )
+    return dict(line.split() for line in said.splitlines())
