@@ -8,11 +8,13 @@ import dataclasses
 import http.client
 import os
 import re
+import shutil
 import socket
 import subprocess
 import threading
 import time
 
+import roots
 from private_node import Broken, read, wait_for
 
 NAMESPACES = "/run/containerd/evaluate"  # on the private tmpfs of this program
@@ -88,17 +90,21 @@ class Line:
 class Life:
     def __init__(self, node, program, name, runtime, command=None, flags=()):
         self.node, self.program, self.name = node, program, name
-        self.wrong, self.steps, self.pid, self.sockets = [], 0, 0, []
+        self.wrong, self.steps, self.silent, self.pid, self.sockets = [], 0, 0, 0, []
         os.makedirs(NAMESPACES, exist_ok=True)
         self.network = os.path.join(NAMESPACES, name)
         with open(self.network, "wb"):
             pass
         node.command(["unshare", "--net=" + self.network, "ip", "link", "set", "lo", "up"])
+        # ctr lays an empty file system over /run; Docker and the CRI let the image's be there.
+        self.run = os.path.join(node.directory, name + ".run")
+        node.command(["cp", "-a", roots.image(program)[0] + ".run", self.run])
+        flags = [*flags, f"--mount=type=bind,src={self.run},dst=/run,options=rbind:rw"]
         self.log = os.path.join(node.directory, name + ".log")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 node.ctr_command("run", "--rm", "--runtime", runtime)
-                + ["--with-ns", "network:" + self.network]
+                + ["--with-ns", "network:" + self.network, "--allow-new-privs"]
                 + [f"--env={key}={value}" for key, value in program.environment.items()]
                 + [*flags, f"docker.io/ward/evaluate-{program.name}:demo", name]
                 + (command or program.command),
@@ -127,7 +133,9 @@ class Life:
 
     def listens(self, port=None, udp=None):
         port, udp = port or self.program.port, self.program.udp if udp is None else udp
-        for kind, state in (("udp", "07"), ("udp6", "07")) if udp else (("tcp", "0A"), ("tcp6", "0A")):
+        for kind, state in (
+            (("udp", "07"), ("udp6", "07")) if udp else (("tcp", "0A"), ("tcp6", "0A"))
+        ):
             table = read(f"/proc/{self.pid}/net/{kind}")
             if re.search(rf":{port:04X} [0-9A-F]+:0000 {state} ", table):
                 return True
@@ -206,6 +214,7 @@ class Life:
         subprocess.run(["umount", "-l", self.network], check=False, stderr=subprocess.DEVNULL)
         with contextlib.suppress(OSError):
             os.unlink(self.network)
+        shutil.rmtree(self.run, ignore_errors=True)
 
     # Exercises say what they do, and what the right answer is.
 
@@ -214,13 +223,22 @@ class Life:
         self.steps += 1
         try:
             answer = action()
+            self.silent = 0
             if right(answer):
                 return answer
             self.wrong.append(f"{what}: {str(answer)[:160]}")
-        except (OSError, http.client.HTTPException, subprocess.SubprocessError, ValueError) as error:
+        except (
+            OSError,
+            http.client.HTTPException,
+            subprocess.SubprocessError,
+            ValueError,
+        ) as error:
             self.wrong.append(f"{what}: {type(error).__name__}: {str(error)[:160]}")
+            self.silent += 1
         if (state := self.state()) != "RUNNING":
             raise Stopped(state)
+        if self.silent >= 4:
+            raise Stopped("it runs, and gives no answers")
         return None
 
     # Clients.
@@ -229,7 +247,7 @@ class Life:
     def inside(self):
         """This thread is in the container's network; sockets made meanwhile stay there."""
         libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/proc/thread-self/ns/net", "rb") as own, open(self.network, "rb") as other:
+        with open("/proc/thread-self/ns/net", "rb") as own, open(self.network, "rb") as other:
             if libc.setns(other.fileno(), CLONE_NEWNET) != 0:
                 raise Broken(f"{self.name}: cannot enter its network")
             try:
@@ -334,7 +352,7 @@ class Life:
                     return
                 with connection, contextlib.suppress(OSError):
                     connection.settimeout(PATIENCE)
-                    connection.sendall(answer(connection.recv(1 << 16)))
+                    connection.sendall(answer(whole_request(connection)))
 
         threading.Thread(target=serve, daemon=True).start()
 
@@ -361,6 +379,19 @@ class Life:
         threading.Thread(target=serve, daemon=True).start()
 
 
+def whole_request(connection):
+    request = connection.recv(1 << 16)
+    while b"\r\n\r\n" not in request:
+        request += connection.recv(1 << 16) or b"\r\n\r\n"
+    head, body = request.split(b"\r\n\r\n", 1)
+    length = re.search(rb"(?i)content-length: *(\d+)", head)
+    left = int(length[1]) - len(body) if length else 0
+    while left > 0 and (part := connection.recv(min(left, 1 << 16))):
+        left -= len(part)
+    return request
+
+
 def ok_response(body, more=""):
     """An HTTP response, whole."""
-    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n{more}\r\n".encode() + body
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    return (head + more + "\r\n").encode() + body

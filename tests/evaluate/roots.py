@@ -3,7 +3,6 @@
 so every maintainer script ran. A base of Debian 12 is made once by mmdebstrap; each program is a
 copy of it with its packages. Kept below .cache/evaluate until the recipe changes."""
 import contextlib
-import dataclasses
 import hashlib
 import io
 import json
@@ -13,7 +12,7 @@ import subprocess
 import tarfile
 
 import images
-from private_node import ROOT, Broken
+from private_node import ROOT, Broken, read
 
 CACHE = os.path.join(os.environ.get("WARD_CACHE_DIR") or os.path.join(ROOT, ".cache"), "evaluate")
 MIRROR = os.environ.get("WARD_DEBIAN_MIRROR", "http://deb.debian.org/debian")
@@ -72,6 +71,13 @@ def usable(root):
         os.unlink(policy)
 
 
+def remove(root):
+    """Never through a mount: what is behind one is the machine's."""
+    if f" {root}/" in read("/proc/self/mountinfo"):
+        raise Broken(f"something is mounted below {root} still")
+    shutil.rmtree(root, ignore_errors=True)
+
+
 def install(program, root):
     environment = {
         **os.environ,
@@ -79,6 +85,8 @@ def install(program, root):
         "LC_ALL": "C.UTF-8",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
+    # Some maintainer scripts make links there, and the base has no manuals.
+    os.makedirs(root + "/usr/share/man/man1", exist_ok=True)
     with usable(root):
         if program.packages:
             run(
@@ -119,25 +127,15 @@ def image(program):
         "evaluate-" + program.name, [], program.command, program.user, stop_signal=program.stop
     )
     path = os.path.join(CACHE, f"{program.name}-{digest}.tar")
-    if not os.path.exists(path):
-        root = os.path.join(base(), "..", program.name + ".new")
-        root = os.path.normpath(root)
-        shutil.rmtree(root, ignore_errors=True)
+    if not os.path.exists(path) or not os.path.exists(path + ".run"):
+        root = os.path.join(CACHE, program.name + ".new")
+        remove(root)
         run(["cp", "-a", base(), root])
         try:
             install(program, root)
-            images.archive(dataclasses.replace(said), layer(root), path)
+            shutil.rmtree(path + ".run", ignore_errors=True)
+            run(["cp", "-a", root + "/run", path + ".run"])
+            images.archive(said, layer(root), path)
         finally:
-            shutil.rmtree(root, ignore_errors=True)
+            remove(root)
     return path, said.reference
-
-
-def versions(program, reference_root):
-    """Name and version of the program's packages, as the image's own dpkg has them."""
-    if not program.packages:
-        return {}
-    said = run(
-        ["chroot", reference_root, "dpkg-query", "-W", "-f=${Package} ${Version}\\n"]
-        + program.packages
-    )
-    return dict(line.split() for line in said.splitlines())

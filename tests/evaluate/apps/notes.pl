@@ -40,7 +40,8 @@ my %commands = (
   },
   PROGRESS => sub {
     local $SIG{ALRM} = sub { die "late\n" };
-    eval { alarm(1); select(undef, undef, undef, 3); alarm(0); 1 } or return $@ eq "late\n" ? 'late' : $@;
+    eval { alarm(1); select(undef, undef, undef, 3); alarm(0); 1 }
+      or return $@ eq "late\n" ? 'late' : $@;
     return 'early';
   },
   PIPE => sub {

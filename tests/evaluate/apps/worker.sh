@@ -16,7 +16,8 @@ work() {
     sums) find "$2" -type f -exec sha256sum {} + | wc -l ;;
     replace) sed -i 's/one/two/' "$2" && grep -c two "$2" ;;
     link) ln -s "$2" /queue/out/link && readlink /queue/out/link ;;
-    pipe) mkfifo /queue/pipe && (echo through >/queue/pipe &) && cat /queue/pipe && rm /queue/pipe ;;
+    pipe)
+      mkfifo /queue/pipe && (echo through >/queue/pipe &) && cat /queue/pipe && rm /queue/pipe ;;
     clean) rm -rf /queue/out/copy /queue/out/pack.tar.gz && echo cleaned ;;
     free) df -P "$2" | awk 'END { print NF }' ;;
     who) ps -e -o comm= | grep -c sh ;;

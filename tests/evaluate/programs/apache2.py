@@ -44,14 +44,25 @@ def unlearned(life):
     life.step("a program", lambda: life.http("/run/hello?ward"), lambda a: b"hello ward" in a.body)
     life.get("a file written", "/dav/a.txt", 201, method="PUT", body=b"x" * 300000)
     life.get("a folder", "/dav/folder", 201, method="MKCOL")
-    life.get("moved", "/dav/a.txt", 201, method="MOVE",
-             headers={"Destination": "http://127.0.0.1:8080/dav/folder/b.txt"})
-    life.get("properties", "/dav/folder", 207, method="PROPFIND", headers={"Depth": "1"})
-    life.get("removed", "/dav/folder", 204, method="DELETE")
-    life.step("a range", lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
-              lambda a: a.status == 206 and len(a.body) == 10)
-    life.step("compressed", lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
-              lambda a: a.headers.get("Content-Encoding") == "gzip")
+    life.get(
+        "moved",
+        "/dav/a.txt",
+        201,
+        method="MOVE",
+        headers={"Destination": "http://127.0.0.1:8080/dav/folder/b.txt"},
+    )
+    life.get("properties", "/dav/folder/", 207, method="PROPFIND", headers={"Depth": "1"})
+    life.get("removed", "/dav/folder/", 204, method="DELETE")
+    life.step(
+        "a range",
+        lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
+        lambda a: a.status == 206 and len(a.body) == 10,
+    )
+    life.step(
+        "compressed",
+        lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
+        lambda a: a.headers.get("Content-Encoding") == "gzip",
+    )
     life.get("a listing", "/dir/")
     life.get("who are you", "/secret/", 401)
     word = base64.b64encode(b"ward:ward").decode()
@@ -65,8 +76,22 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "apache2", "web server, several processes", ["/usr/sbin/apachectl", "-D", "FOREGROUND"],
-    learned, unlearned, port=8080, packages=["apache2"], stop="SIGWINCH",
+    "apache2",
+    "web server, several processes",
+    ["/usr/sbin/apache2", "-D", "FOREGROUND"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["apache2"],
+    stop="SIGWINCH",
+    environment={
+        "APACHE_RUN_USER": "www-data",
+        "APACHE_RUN_GROUP": "www-data",
+        "APACHE_PID_FILE": "/run/apache2/apache2.pid",
+        "APACHE_RUN_DIR": "/run/apache2",
+        "APACHE_LOCK_DIR": "/run/lock/apache2",
+        "APACHE_LOG_DIR": "/var/log/apache2",
+    },
     files={
         "/etc/apache2/sites-enabled/site.conf": SITE,
         "/srv/index.html": "<h1>served</h1>\n" * 200,
@@ -79,7 +104,8 @@ PROGRAM = Program(
     },
     setup=[
         "a2enmod -q cgid dav dav_fs auth_basic authn_file deflate",
-        "mkdir -p /srv/dav /var/lock/apache2 && chown www-data /srv/dav /var/lock/apache2",
+        "mkdir -p /srv/dav /run/apache2/socks /run/lock/apache2",
+        "chown www-data /srv/dav /run/lock/apache2",
         "htpasswd -bc /etc/apache2/users ward ward",
     ],
 )

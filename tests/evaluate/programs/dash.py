@@ -51,10 +51,15 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "dash", "shell script, programs", ["/bin/dash", "/srv/worker.sh"], learned, unlearned,
+    "dash",
+    "shell script, programs",
+    ["/bin/dash", "/srv/worker.sh"],
+    learned,
+    unlearned,
     files={"/srv/worker.sh": app("worker.sh"), "/srv/text": "one word and another\n" * 100},
     setup=["mkdir -p /queue/in /queue/out"],
-    ready=lambda life: os.path.isdir(life.path("/queue/in")) and bool(
+    ready=lambda life: os.path.isdir(life.path("/queue/in"))
+    and bool(
         wait_for(lambda: life.processes("sleep") or life.state() != "RUNNING", "its first sleep", 5)
     ),
 )

@@ -18,6 +18,7 @@ begin acl
 check_rcpt:
   deny local_parts = spam
   accept domains = +local_domains
+         endpass
          verify = recipient
   accept hosts = 127.0.0.1
 check_data:
@@ -51,6 +52,8 @@ mailbox:
   mode = 0660
 file_out:
   driver = appendfile
+  user = mail
+  group = mail
 pipe_out:
   driver = pipe
   return_output
@@ -85,48 +88,75 @@ def delivered(life, path, words, seconds=3):
 
 def learned(life):
     for number in range(3):
-        life.step("mail", lambda: mail(life, "one@mail.test", f"number {number}"),
-                  lambda a: a.startswith(b"250"))
+        life.step(
+            "mail",
+            lambda: mail(life, "one@mail.test", f"number {number}"),
+            lambda a: a.startswith(b"250"),
+        )
     life.step("delivered", lambda: delivered(life, "/var/mail/one", "number 2"))
     life.step("to nobody", lambda: mail(life, "nowhere@mail.test"), lambda a: a.startswith(b"550"))
     return life.end("TERM")
 
 
 def unlearned(life):
-    life.step("to two", lambda: mail(life, ["one@mail.test", "two@mail.test"], "for two"),
-              lambda a: a.startswith(b"250"))
+    life.step(
+        "to two",
+        lambda: mail(life, ["one@mail.test", "two@mail.test"], "for two"),
+        lambda a: a.startswith(b"250"),
+    )
     life.step("delivered", lambda: delivered(life, "/var/mail/two", "for two"))
-    life.step("by an alias to a file", lambda: mail(life, "archive@mail.test", "archived"),
-              lambda a: a.startswith(b"250"))
+    life.step(
+        "by an alias to a file",
+        lambda: mail(life, "archive@mail.test", "archived"),
+        lambda a: a.startswith(b"250"),
+    )
     life.step("archived", lambda: delivered(life, "/var/mail/archive", "archived"))
-    life.step("large", lambda: mail(life, "one@mail.test", "x" * 990 + "\r\n" + ("y" * 900 + "\r\n") * 900),
-              lambda a: a.startswith(b"250"))
-    life.step("too large", lambda: mail(life, "one@mail.test", ("y" * 900 + "\r\n") * 4000),
-              lambda a: a.startswith(b"552"))
+    life.step(
+        "large",
+        lambda: mail(life, "one@mail.test", "x" * 990 + "\r\n" + ("y" * 900 + "\r\n") * 900),
+        lambda a: a.startswith(b"250"),
+    )
+    life.step(
+        "too large",
+        lambda: mail(life, "one@mail.test", ("y" * 900 + "\r\n") * 4000),
+        lambda a: a.startswith(b"552"),
+    )
     life.step("not wanted", lambda: mail(life, "spam@mail.test"), lambda a: a.startswith(b"550"))
-    life.step("to a server that is not there", lambda: mail(life, "x@outside.test"),
-              lambda a: a.startswith(b"250"))
+    life.step(
+        "to a server that is not there",
+        lambda: mail(life, "x@outside.test"),
+        lambda a: a.startswith(b"250"),
+    )
     life.step("no such command", lambda: life.ask("NOWHERE\r\n", rb"500.*\n"))
-    life.step("by a program", lambda: mail(life, "piped@mail.test", "piped"),
-              lambda a: a.startswith(b"250"))
+    life.step(
+        "by a program",
+        lambda: mail(life, "piped@mail.test", "piped"),
+        lambda a: a.startswith(b"250"),
+    )
     life.step("piped", lambda: delivered(life, "/tmp/piped", "piped"))
     life.signal("HUP")
     time.sleep(0.5)
-    life.step("after the restart", lambda: mail(life, "one@mail.test", "restarted"),
-              lambda a: a.startswith(b"250"))
+    life.step(
+        "after the restart",
+        lambda: mail(life, "one@mail.test", "restarted"),
+        lambda a: a.startswith(b"250"),
+    )
     life.step("delivered too", lambda: delivered(life, "/var/mail/one", "restarted"))
     return life.end("TERM")
 
 
 PROGRAM = Program(
-    "exim4", "mail server, a process for each message",
-    ["/usr/sbin/exim4", "-bdf", "-q1s", "-C", "/etc/exim-evaluate.conf"],
-    learned, unlearned, port=2525, packages=["exim4-daemon-light"],
+    "exim4",
+    "mail server, a process for each message",
+    ["/usr/sbin/exim4", "-bdf", "-q1s"],
+    learned,
+    unlearned,
+    port=2525,
+    packages=["exim4-daemon-light"],
     files={
-        "/etc/exim-evaluate.conf": CONFIG,
+        "/etc/exim4/exim4.conf": CONFIG,
         "/etc/aliases": "archive: /var/mail/archive\npiped: |/usr/local/bin/keep\n",
         "/usr/local/bin/keep": "#!/bin/sh\ncat >/tmp/piped\n",
     },
-    setup=["useradd -m one && useradd -m two", "chown root /etc/exim-evaluate.conf",
-           "chmod 644 /etc/exim-evaluate.conf"],
+    setup=["useradd -m one && useradd -m two"],
 )

@@ -8,7 +8,7 @@ from life import Program, ok_response
 CONFIG = """\
 global
   stats socket /run/haproxy/admin.sock mode 600 level admin
-  maxconn 500
+  maxconn 400
   user haproxy
   group haproxy
 defaults
@@ -47,37 +47,61 @@ def unlearned(life):
     stop = life.backend(9001, lambda request: text)
     time.sleep(0.5)
     life.get("a large answer", "/")
-    life.step("compressed", lambda: life.http("/", headers={"Accept-Encoding": "gzip"}),
-              lambda a: a.headers.get("Content-Encoding") == "gzip")
+    life.step(
+        "compressed",
+        lambda: life.http("/", headers={"Accept-Encoding": "gzip"}),
+        lambda a: a.headers.get("content-encoding") == "gzip",
+    )
     life.get("a large post", "/", method="POST", body=b"x" * 300000)
     life.get("denied", "/hidden", 403)
     life.step("nonsense", lambda: life.ask("NONSENSE\r\n\r\n"), lambda a: b"400" in a)
-    life.step("its socket", lambda: life.unix("/run/haproxy/admin.sock").ask("show info\n", b"\n\n"),
-              lambda a: b"Uptime" in a)
-    life.step("a server taken out",
-              lambda: life.unix("/run/haproxy/admin.sock").ask(
-                  "disable server servers/one\n", b"\n") and life.http("/"),
-              lambda a: a.status == 503)
-    life.step("and in", lambda: [
-        life.unix("/run/haproxy/admin.sock").ask("enable server servers/one\n", b"\n"),
-        time.sleep(0.5), life.http("/")][2], lambda a: a.status == 200)
+    life.step(
+        "its socket",
+        lambda: life.unix("/run/haproxy/admin.sock").ask("show info\n", b"\n\n"),
+        lambda a: b"Uptime" in a,
+    )
+    life.step(
+        "a server taken out",
+        lambda: life.unix("/run/haproxy/admin.sock").ask("disable server servers/one\n", b"\n")
+        and life.http("/"),
+        lambda a: a.status == 503,
+    )
+    life.step(
+        "and in",
+        lambda: [
+            life.unix("/run/haproxy/admin.sock").ask("enable server servers/one\n", b"\n"),
+            time.sleep(0.5),
+            life.http("/"),
+        ][2],
+        lambda a: a.status == 200,
+    )
     stop()
     time.sleep(0.6)
     life.get("the server is gone", "/", 503)
     life.backend(9001, lambda request: text)
     time.sleep(0.6)
     life.get("the server is back", "/")
-    life.write("/etc/haproxy/haproxy.cfg", CONFIG.replace("bind *:8080", "bind *:8080\n  bind *:8082"))
+    life.write(
+        "/etc/haproxy/haproxy.cfg", CONFIG.replace("bind *:8080", "bind *:8080\n  bind *:8082")
+    )
     life.signal("USR2")
-    life.step("a new port after the reload", lambda: [time.sleep(1), life.http("/", port=8082)][1],
-              lambda a: a.status in (200, 503))
+    life.step(
+        "a new port after the reload",
+        lambda: [time.sleep(1), life.http("/", port=8082)][1],
+        lambda a: a.status in (200, 503),
+    )
     return life.end("USR1")
 
 
 PROGRAM = Program(
-    "haproxy", "proxy, several processes",
+    "haproxy",
+    "proxy, several processes",
     ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"],
-    learned, unlearned, port=8080, packages=["haproxy"], stop="SIGUSR1",
+    learned,
+    unlearned,
+    port=8080,
+    packages=["haproxy"],
+    stop="SIGUSR1",
     files={"/etc/haproxy/haproxy.cfg": CONFIG},
     setup=["mkdir -p /run/haproxy && chown haproxy /run/haproxy"],
 )

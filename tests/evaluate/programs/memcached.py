@@ -26,8 +26,11 @@ def unlearned(life):
 
     large = b"x" * 900_000
     for number in range(20):
-        ask("a large value", f"set large{number} 0 0 900000\r\n".encode() + large + b"\r\n",
-            rb"STORED\r\n")
+        ask(
+            "a large value",
+            f"set large{number} 0 0 900000\r\n".encode() + large + b"\r\n",
+            rb"STORED\r\n",
+        )
     ask("and back", b"get large3\r\n", rb"x\r\nEND\r\n")
     ask("too large", b"set huge 0 0 3000000\r\n" + b"x" * 3_000_000 + b"\r\n", rb"SERVER_ERROR.*\n")
     ask("compare and set", b"set c 0 0 1\r\n1\r\ngets c\r\n", rb"VALUE c 0 1 \d+\r\n1\r\nEND\r\n")
@@ -54,7 +57,12 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "memcached", "cache, threads",
+    "memcached",
+    "cache, threads",
     ["/usr/bin/memcached", "-l", "0.0.0.0", "-c", "40", "-U", "0"],
-    learned, unlearned, port=11211, packages=["memcached"], user="memcache",
+    learned,
+    unlearned,
+    port=11211,
+    packages=["memcached"],
+    user="memcache",
 )

@@ -38,10 +38,16 @@ def unlearned(life):
     life.get("too large", "/up/c", 413, method="PUT", body=big * 5)
     life.get("a directory", "/up/d/", 201, method="MKCOL")
     life.get("removed", "/up/a/b.bin", 204, method="DELETE")
-    life.step("a range", lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
-              lambda a: a.status == 206 and len(a.body) == 10)
-    life.step("compressed", lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
-              lambda a: a.headers.get("Content-Encoding") == "gzip")
+    life.step(
+        "a range",
+        lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
+        lambda a: a.status == 206 and len(a.body) == 10,
+    )
+    life.step(
+        "compressed",
+        lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
+        lambda a: a.headers.get("Content-Encoding") == "gzip",
+    )
     life.get("a listing", "/list/")
     life.get("who are you", "/secret/", 401)
     word = base64.b64encode(b"ward:ward").decode()
@@ -57,14 +63,23 @@ def unlearned(life):
     life.get("a broken configuration is not taken", "/")
     life.write("/etc/nginx/conf.d/site.conf", SITE + "server { listen 8082; return 204; }")
     life.signal("HUP")
-    life.step("a new port", lambda: [time.sleep(0.5), life.http("/", port=8082)][1],
-              lambda a: a.status == 204)
+    life.step(
+        "a new port",
+        lambda: [time.sleep(0.5), life.http("/", port=8082)][1],
+        lambda a: a.status == 204,
+    )
     return life.end("TERM")
 
 
 PROGRAM = Program(
-    "nginx", "web server, several processes", ["/usr/sbin/nginx", "-g", "daemon off;"],
-    learned, unlearned, port=8080, packages=["nginx"], stop="SIGQUIT",
+    "nginx",
+    "web server, several processes",
+    ["/usr/sbin/nginx", "-g", "daemon off;"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["nginx"],
+    stop="SIGQUIT",
     files={
         "/etc/nginx/conf.d/site.conf": SITE,
         "/etc/nginx/users": "ward:{PLAIN}ward\n",

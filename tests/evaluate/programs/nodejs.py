@@ -29,8 +29,14 @@ def unlearned(life):
     life.step("and back", lambda: life.http("/upload"), lambda a: len(a.body) == 2000000)
     life.get("a password", "/password")
     life.step("a worker", lambda: life.http("/worker"), lambda a: a.body == b"42")
-    life.step("sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:6] == b"note 1")
-    life.step("no such name", lambda: life.http("/where"), lambda a: b"ENOTFOUND" in a.body or b"EAI" in a.body)
+    life.step(
+        "sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:6] == b"note 1"
+    )
+    life.step(
+        "no such name",
+        lambda: life.http("/where"),
+        lambda a: b"ENOTFOUND" in a.body or b"EAI" in a.body,
+    )
     life.step("itself", lambda: life.http("/self"), lambda a: a.body == b"200")
     life.get("a broken note", "/notes", 500, method="POST", body=b"xyz")
     life.signal("HUP")
@@ -41,7 +47,13 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "nodejs", "managed runtime, threads", ["/usr/bin/node", "/srv/notes.js"],
-    learned, unlearned, port=8080, packages=["nodejs"],
-    files={"/srv/notes.js": app("notes.js")}, setup=["mkdir /var/lib/notes"],
+    "nodejs",
+    "managed runtime, threads",
+    ["/usr/bin/node", "/srv/notes.js"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["nodejs"],
+    files={"/srv/notes.js": app("notes.js")},
+    setup=["mkdir /var/lib/notes"],
 )

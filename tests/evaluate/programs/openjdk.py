@@ -21,7 +21,9 @@ def unlearned(life):
     life.get("an upload", "/upload", method="POST", body=b"0123456789" * 200000)
     life.step("a mapped file", lambda: life.http("/mapped"), lambda a: a.body == b"m")
     life.get("garbage", "/work")
-    life.step("sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:7] == b"note 11")
+    life.step(
+        "sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:7] == b"note 11"
+    )
     life.step("no such name", lambda: life.http("/where"), lambda a: a.body == b"unknown")
     life.step("itself", lambda: life.http("/self"), lambda a: a.body == b"connected")
     life.get("a mistake", "/mistake", 500)
@@ -33,8 +35,13 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "openjdk", "managed runtime, threads", ["/usr/bin/java", "-Xmx128m", "-cp", "/srv", "Notes"],
-    learned, unlearned, port=8080, packages=["openjdk-17-jdk-headless"],
+    "openjdk",
+    "managed runtime, threads",
+    ["/usr/bin/java", "-Xmx128m", "-cp", "/srv", "Notes"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["openjdk-17-jdk-headless"],
     files={"/srv/Notes.java": app("Notes.java")},
     setup=["cd /srv && javac Notes.java", "mkdir /var/lib/notes"],
 )

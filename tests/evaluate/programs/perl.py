@@ -45,7 +45,13 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "perl", "managed runtime, a process for each client", ["/usr/bin/perl", "/srv/notes.pl"],
-    learned, unlearned, port=8080, packages=["perl"],
-    files={"/srv/notes.pl": app("notes.pl")}, setup=["mkdir /var/lib/notes"],
+    "perl",
+    "managed runtime, a process for each client",
+    ["/usr/bin/perl", "/srv/notes.pl"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["perl"],
+    files={"/srv/notes.pl": app("notes.pl")},
+    setup=["mkdir /var/lib/notes"],
 )

@@ -16,8 +16,11 @@ def words(*arguments):
 
 def learned(life):
     def ask(what, *command, right=None, end=rb"\r\n"):
-        life.step(what, lambda: life.ask(words(*command), end),
-                  lambda a: (right or b"") in a and not a.startswith(b"-"))
+        life.step(
+            what,
+            lambda: life.ask(words(*command), end),
+            lambda a: (right or b"") in a and not a.startswith(b"-"),
+        )
 
     ask("set", "SET", "a", "1", right=b"OK")
     ask("get", "GET", "a", end=rb"\r\n1\r\n")
@@ -36,8 +39,11 @@ def learned(life):
 
 def unlearned(life):
     def ask(what, *command, right=None, end=rb"\r\n", error=False):
-        life.step(what, lambda: life.ask(words(*command), end),
-                  lambda a: (right or b"") in a and a.startswith(b"-") == error)
+        life.step(
+            what,
+            lambda: life.ask(words(*command), end),
+            lambda a: (right or b"") in a and a.startswith(b"-") == error,
+        )
 
     ask("append to a file", "CONFIG", "SET", "appendonly", "yes", right=b"OK")
     ask("a large value", "SET", "large", b"x" * 5_000_000, right=b"OK")
@@ -85,8 +91,22 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "redis", "cache",
-    ["/usr/bin/redis-server", "--bind", "0.0.0.0", "--protected-mode", "no",
-     "--dir", "/var/lib/redis", "--daemonize", "no"],
-    learned, unlearned, port=6379, packages=["redis-server"], user="redis",
+    "redis",
+    "cache",
+    [
+        "/usr/bin/redis-server",
+        "--bind",
+        "0.0.0.0",
+        "--protected-mode",
+        "no",
+        "--dir",
+        "/var/lib/redis",
+        "--daemonize",
+        "no",
+    ],
+    learned,
+    unlearned,
+    port=6379,
+    packages=["redis-server"],
+    user="redis",
 )

@@ -25,7 +25,9 @@ def unlearned(life):
     for number in range(30):
         life.get("a note", "/notes", 201, **note(f"note {30 - number} " * 20))
     life.get("an upload", "/upload", method="POST", body=b"0123456789" * 200000)
-    life.step("sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:6] == b"note 1")
+    life.step(
+        "sorted by a program", lambda: life.http("/sorted"), lambda a: a.body[:6] == b"note 1"
+    )
     life.step("a child", lambda: life.http("/child"), lambda a: a.body == b"42")
     life.step("no such name", lambda: life.http("/where"), lambda a: a.body == b"unknown")
     life.get("files", "/files")
@@ -41,7 +43,13 @@ def unlearned(life):
 
 
 PROGRAM = Program(
-    "ruby", "managed runtime, threads", ["/usr/bin/ruby", "/srv/notes.rb"],
-    learned, unlearned, port=8080, packages=["ruby"],
-    files={"/srv/notes.rb": app("notes.rb")}, setup=["mkdir /var/lib/notes"],
+    "ruby",
+    "managed runtime, threads",
+    ["/usr/bin/ruby", "/srv/notes.rb"],
+    learned,
+    unlearned,
+    port=8080,
+    packages=["ruby"],
+    files={"/srv/notes.rb": app("notes.rb")},
+    setup=["mkdir /var/lib/notes"],
 )

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The tables about learned profiles in docs/learning.md are made of the kept run that their first
+line names. Without arguments this checks that they are; with --write it makes them anew."""
+import json
+import os
+import re
+import sys
+
+PAGE = os.path.join("docs", "learning.md")
+TABLE = re.compile(
+    r"(<!-- evaluation of (\S+): (\w+) -->\n).*?(\n<!-- end of evaluation -->)", re.S
+)
+CLASSES = ("self", "held", "reach", "danger")
+POSTURES = ("balanced", "strict")
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8") as file:
+        return [row for row in json.load(file)["result"] if isinstance(row, dict)]
+
+
+def by_class(violations):
+    """`3 reach, 1 held` of different calls."""
+    calls = {harm: {v["call"] for v in violations if v["class"] == harm} for harm in CLASSES}
+    return ", ".join(f"{len(names)} {harm}" for harm, names in calls.items() if names) or "none"
+
+
+def cells(row, posture):
+    kept = row["postures"][posture]
+    again, other, after = kept["a"], kept["b"], kept["after_rehearsal"]
+    ran = f"{again['violations']}"
+    if again["as_learned"] != again["runs"]:
+        ran += f" ({again['runs'] - again['as_learned']} runs differ)"
+    return [
+        ran,
+        by_class(other["violations"]),
+        "yes" if kept["b_quarantine"]["stopped"] else "no",
+        by_class(after["violations"]),
+        f"{kept['exec']['work']}/{kept['exec']['of']}",
+        f"{kept['probes']['stopped']}/{kept['probes']['of']}",
+    ]
+
+
+def programs(rows):
+    lines = [
+        "| program | posture | a again: violations | b: calls stopped | b would be quarantined | "
+        "after one rehearsal | commands | probes stopped |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        for posture in POSTURES:
+            lines.append("| " + " | ".join([row["program"], posture, *cells(row, posture)]) + " |")
+    return lines
+
+
+def totals(rows):
+    lines = [
+        "| posture | programs | b without a stop | calls of b that were stopped | of class self or "
+        "held | after one rehearsal | probes stopped, fewest and most |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for posture in POSTURES:
+        kept = [row["postures"][posture] for row in rows]
+        stopped = [{(v["call"], v["class"]) for v in one["b"]["violations"]} for one in kept]
+        probes = [one["probes"]["stopped"] for one in kept]
+        lines.append(
+            f"| {posture} | {len(rows)} | "
+            f"{sum(not one['b_quarantine']['stopped'] for one in kept)} | "
+            f"{sum(map(len, stopped))} | "
+            f"{sum(harm in ('self', 'held') for calls in stopped for _, harm in calls)} | "
+            f"{sum(len({v['call'] for v in one['after_rehearsal']['violations']}) for one in kept)}"
+            f" | {min(probes, default=0)} and {max(probes, default=0)} of "
+            f"{kept[0]['probes']['of'] if kept else 0} |"
+        )
+    return lines
+
+
+def table(path, kind):
+    return "\n".join({"programs": programs, "totals": totals}[kind](rows_of(path)))
+
+
+def unexplained(text, path):
+    """Calls of class reach and danger that balanced stopped, and of which the page gives no
+    reason: every one has a row `| call | ...` of its own."""
+    stopped = {
+        violation["call"]
+        for row in rows_of(path)
+        for part in ("a", "b")
+        for violation in row["postures"]["balanced"][part]["calls" if part == "a" else "violations"]
+        if violation["class"] in ("reach", "danger")
+    }
+    told = set(re.findall(r"^\| `(\w+)", text, re.M))
+    return sorted(stopped - told)
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--write"]):
+        sys.exit(f"usage: {sys.argv[0]} [--write]")
+    with open(PAGE, encoding="utf-8") as file:
+        text = file.read()
+    found = TABLE.search(text)
+    if not found:
+        sys.exit(f"{PAGE}: no table: it stands behind <!-- evaluation of FILE: KIND -->")
+    made = TABLE.sub(
+        lambda one: one[1] + table(os.path.join("docs", one[2]), one[3]) + one[4], text
+    )
+    if made != text and sys.argv[1:]:
+        with open(PAGE, "w", encoding="utf-8") as file:
+            file.write(made)
+    elif made != text:
+        sys.exit(f"{PAGE}: a table is not what {found[2]} says; {sys.argv[0]} --write makes it")
+    if left := unexplained(made, os.path.join("docs", found[2])):
+        sys.exit(f"{PAGE}: no reason is given why these were stopped: {' '.join(left)}")
+    print(f"{PAGE}: the tables are those of {found[2]}")
+
+
+if __name__ == "__main__":
+    main()
