@@ -70,6 +70,7 @@ def summary(row):
 
 def evaluate(options, build, names):
     rows, failed = {}, []
+    keys = {name: key(build, name) for name in names}
     kept = os.path.join(build, "evaluation")
     os.makedirs(kept, exist_ok=True)
     for name in names:
@@ -77,7 +78,7 @@ def evaluate(options, build, names):
         if os.path.exists(path) and not options.fresh:
             with open(path, encoding="utf-8") as file:
                 document = json.load(file)
-            if document["key"] == key(build, name):
+            if document["key"] == keys[name]:
                 rows[name] = document["row"]
                 say(f"{name} is measured already")
     probes = compiled_probes(build)
@@ -87,9 +88,12 @@ def evaluate(options, build, names):
         for name in [name for name in names if name not in rows]:
             at = f"{len(rows) + 1} of {len(names)}, {name}"
             say(at)
-            runs = (1, 1) if options.short else (3, 5)
             measurement = Measurement(
-                node, programs.load(name), probes, runs, lambda step, at=at: say(f"{at}: {step}")
+                node,
+                programs.load(name),
+                probes,
+                options.short,
+                lambda step, at=at: say(f"{at}: {step}"),
             )
             try:
                 row = measurement.row()
@@ -104,7 +108,7 @@ def evaluate(options, build, names):
             rows[name] = row
             if not options.short:
                 with open(os.path.join(kept, name + ".json"), "w", encoding="utf-8") as file:
-                    json.dump({"key": key(build, name), "row": row}, file, indent=1)
+                    json.dump({"key": keys[name], "row": row}, file, indent=1)
             say(summary(row))
         if left := node.end():
             raise Broken("something is left: " + "\n".join(" ".join(x) for x in left))
