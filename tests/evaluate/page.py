@@ -20,10 +20,14 @@ def rows_of(path):
         return [row for row in json.load(file)["result"] if isinstance(row, dict)]
 
 
-def by_class(violations):
-    """`3 reach, 1 held` of different calls."""
-    calls = {harm: {v["call"] for v in violations if v["class"] == harm} for harm in CLASSES}
-    return ", ".join(f"{len(names)} {harm}" for harm, names in calls.items() if names) or "none"
+def by_class(violations, named=()):
+    """`1 held, 2 reach (connect, socket)` of different calls; the classes in `named` by name."""
+    words = []
+    for harm in CLASSES:
+        if names := sorted({v["call"] for v in violations if v["class"] == harm}):
+            told = f" ({', '.join(names)})" if harm in named else ""
+            words.append(f"{len(names)} {harm}{told}")
+    return ", ".join(words) or "none"
 
 
 def cells(row, posture):
@@ -34,7 +38,7 @@ def cells(row, posture):
         ran += f" ({again['runs'] - again['as_learned']} runs differ)"
     return [
         ran,
-        by_class(other["violations"]),
+        by_class(other["violations"], ("reach", "danger") if posture == "balanced" else ()),
         "yes" if kept["b_quarantine"]["stopped"] else "no",
         by_class(after["violations"]),
         f"{kept['exec']['work']}/{kept['exec']['of']}",
