@@ -75,7 +75,7 @@ def evaluate(options, build, names):
     os.makedirs(kept, exist_ok=True)
     for name in names:
         path = os.path.join(kept, name + ".json")
-        if os.path.exists(path) and not options.fresh:
+        if os.path.exists(path) and not (options.fresh or options.short):
             with open(path, encoding="utf-8") as file:
                 document = json.load(file)
             if document["key"] == keys[name]:
