@@ -32,6 +32,11 @@ std::string joined(const google::protobuf::RepeatedPtrField<std::string>& words)
 void say_calls(Session& session, const ward::v1::ProposeProfileResponse& response) {
   Table table({"CALL", "CLASS", "WAS", "OF", "PHASE", "TIMES", "CONTAINERS", "LAST"});
   for (const auto& call : response.calls()) {
+    if (call.count() == 0) {
+      table.add({printable(call.syscall()), call.harm(), "not seen: a relative", call.origin(), "",
+                 "", "", ""});
+      continue;
+    }
     table.add({printable(call.syscall()), call.harm(), call.stopped() ? "a violation" : "let run",
                call.origin(), joined(call.phases()), std::to_string(call.count()),
                std::to_string(call.containers_size()), local_time(call.last_wall_ns())});
@@ -81,6 +86,9 @@ int run(Session& session, const Wanted& wanted) {
                 (wanted.output.empty() ? "" : ", written to " + printable(wanted.output)) +
                 ": an attacker's calls are here too, so read it before it is in force");
   }
+  if (wanted.apply && response.calls().empty())
+    return session.refuse("profile propose: there is no call to add, so nothing was applied",
+                          kExitFailed);
   return wanted.apply ? apply(session, response.yaml()) : kExitOk;
 }
 

@@ -20,7 +20,8 @@ constexpr std::uint32_t kAtOnce = 1000;
 // What the own filter refuses would be refused under any profile.
 bool is_of(const JournalRecord& record, const std::string& profile) {
   const node::v1::Violation& body = record.entry.body;
-  return (record.entry.kind == EventKind::kViolation ||
+  return body.phase() != node::v1::PHASE_RUNTIME &&
+         (record.entry.kind == EventKind::kViolation ||
           record.entry.kind == EventKind::kTolerated) &&
          body.profile_name() == profile && body.syscall_nr() >= 0 && !body.own_filter_denies();
 }
@@ -85,17 +86,23 @@ Result<v1::ProposeProfileResponse> propose_profile(Node& node,
                                      "': `ward profile list` shows them");
   const auto read = read_calls(node.journal, request.profile());
   if (!read) return tl::unexpected<Error>(read.error());
-  const auto proposal = profiles::propose(loaded->profile, read->calls);
-  if (!proposal) return tl::unexpected<Error>(proposal.error());
+  const std::string looked_at =
+      "only the newest " + std::to_string(kMostEvents) + " events of the node were looked at";
+  const auto proposal =
+      profiles::propose(loaded->profile, node.store.next_version(request.profile()), read->calls);
+  if (!proposal) {
+    Error error = proposal.error();
+    if (!read->all) error.message += "; " + looked_at;
+    return tl::unexpected<Error>(error);
+  }
   v1::ProposeProfileResponse out;
   out.set_yaml(profiles::write_generated(proposal->generated));
   out.set_version(proposal->generated.profile.version);
   for (const auto& call : proposal->calls) *out.add_calls() = to_api(call);
   for (const auto& left_out : proposal->generated.left_out)
     out.add_left_out(profiles::describe(left_out));
-  if (!read->all)
-    out.add_warnings("only the newest " + std::to_string(kMostEvents) +
-                     " events of the node were looked at");
+  for (const std::string& warning : proposal->generated.warnings) out.add_warnings(warning);
+  if (!read->all) out.add_warnings(looked_at);
   return out;
 }
 

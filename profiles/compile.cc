@@ -105,6 +105,11 @@ void add_danger(CompiledProfile& compiled) {
   }
 }
 
+void sort_by_number(CompiledProfile& compiled) {
+  std::stable_sort(compiled.mutable_syscalls()->begin(), compiled.mutable_syscalls()->end(),
+                   [](const SyscallRule& a, const SyscallRule& b) { return a.nr() < b.nr(); });
+}
+
 // Rules without layers.
 void add_rules(google::protobuf::RepeatedPtrField<SyscallRule>& rules, const SyscallSet& entries) {
   for (const auto& [name, entry] : entries) {
@@ -150,6 +155,16 @@ SealedBytes seal(std::string_view magic, const google::protobuf::MessageLite& me
 }  // namespace
 
 Result<CompiledProfile> compile(const Profile& given) {
+  auto compiled = compile_for_one_origin(given);
+  if (!compiled) return compiled;
+  // Rules of its own: joined with those of the profile index by index, they would allow mixtures.
+  add_layer(*compiled, allowed_to_exec_by(given.posture), Layer::kExec,
+            effective_layer(given, Layer::kServing));
+  sort_by_number(*compiled);
+  return compiled;
+}
+
+Result<CompiledProfile> compile_for_one_origin(const Profile& given) {
   if (const std::string errors = errors_of(given); !errors.empty())
     return fail(Code::kInvalidArgument, errors);
   const Profile profile = normalize(given);
@@ -167,11 +182,8 @@ Result<CompiledProfile> compile(const Profile& given) {
   const SyscallSet serving = with_posture(listed, boot, profile.posture);
   add_layer(compiled, serving, Layer::kServing, {});
   add_layer(compiled, boot, Layer::kBoot, serving);
-  const SyscallSet exec =
-      merge(effective_layer(profile, Layer::kExec), allowed_to_exec_by(profile.posture));
-  add_layer(compiled, exec, Layer::kExec, merge(serving, boot));
-  std::stable_sort(compiled.mutable_syscalls()->begin(), compiled.mutable_syscalls()->end(),
-                   [](const SyscallRule& a, const SyscallRule& b) { return a.nr() < b.nr(); });
+  add_layer(compiled, effective_layer(profile, Layer::kExec), Layer::kExec, merge(serving, boot));
+  sort_by_number(compiled);
   if (const auto clone3 = oci::find_syscall("clone3"))
     compiled.add_enosys(static_cast<std::uint32_t>(*clone3));
   add_danger(compiled);

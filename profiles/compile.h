@@ -17,6 +17,9 @@ namespace ward::profiles {
 // kInvalidArgument with every error that validate() finds, one a line; such a profile is never
 // compiled.
 Result<node::v1::CompiledProfile> compile(const Profile& profile);
+// The same without what the posture gives to exec sessions alone: for a filter that cannot tell
+// them from the workload.
+Result<node::v1::CompiledProfile> compile_for_one_origin(const Profile& profile);
 
 // The filter alone, complement form, as the shim would install it for a container without a filter
 // of its own. Calls that a supervisor would decide are SCMP_ACT_NOTIFY; `unsupervised` answers

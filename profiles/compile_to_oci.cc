@@ -88,7 +88,7 @@ oci::Seccomp allow_list(const node::v1::CompiledProfile& profile, const RuntimeC
 
 Result<oci::Seccomp> compile_to_oci(const Profile& profile, Supervision supervision,
                                     const RuntimeCalls& runtime) {
-  const auto message = compile(profile);
+  const auto message = compile_for_one_origin(profile);
   if (!message) return tl::unexpected<Error>(message.error());
   if (supervision == Supervision::kUnsupervised) return allow_list(*message, runtime);
   return filter::complement_form(filter::to_table(*message), filter::OwnFilter());

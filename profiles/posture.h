@@ -13,7 +13,7 @@ namespace ward::profiles {
 
 // Allowed in the filter, in every phase and for exec sessions: class self, and of class held what
 // may come so often that asking for each would be too dear. Without what takes many conditions: a
-// filter has room for a few hundred, and those of the profile come first.
+// filter has room for 320, and where they are more the dearest call loses its own.
 SyscallSet allowed_by(Posture posture);
 
 // Allowed to exec sessions besides: what shells, coreutils, curl and probes need to start programs

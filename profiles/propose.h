@@ -34,7 +34,7 @@ struct ProposedCall {
   std::string syscall;
   Origin origin = Origin::kWorkload;
   HarmClass harm = HarmClass::kReach;  // the strictest of those that were seen
-  std::uint64_t count = 0;
+  std::uint64_t count = 0;             // 0: not seen, and of the family of one that was
   std::set<std::string> containers;
   std::set<std::string> phases;
   std::int64_t first_wall_ns = 0, last_wall_ns = 0;
@@ -46,9 +46,13 @@ struct Proposal {
   std::vector<ProposedCall> calls;
 };
 
-// The strict settings of the profile stay as they are; calls are added, with the values that were
-// seen where the profile filters the call already. kNotFound: it lists all that was seen, and
-// nothing of the danger set was tried. kInvalidArgument: the wider profile would not be valid.
-Result<Proposal> propose(const Profile& in_force, const std::vector<CallOutside>& seen);
+// The settings of the profile stay as they are; calls are added. What only the posture let run is
+// added as far as its harm class goes, what was a violation with its family, as from a recording;
+// with the values that were seen where they are the call (ioctl), and where the profile filters it
+// already. What would be too many listings is left out with a warning. kNotFound: it lists all that
+// was seen, and nothing of the danger set was tried. kInvalidArgument: the wider profile would not
+// be valid.
+Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
+                         const std::vector<CallOutside>& seen);
 
 }  // namespace ward::profiles

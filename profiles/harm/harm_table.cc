@@ -117,6 +117,12 @@ HarmClass class_of(std::uint32_t audit_arch, std::uint32_t nr, const KnownArgume
   return call != nullptr ? class_of(*call, arguments, caller) : HarmClass::kReach;
 }
 
+std::optional<std::vector<ArgFilter>> alternative_of(const HarmCall& call,
+                                                     const KnownArguments& arguments) {
+  const HarmValue* value = deciding_value(call, arguments);
+  return value == nullptr ? std::vector<ArgFilter>() : filters_of(*value);
+}
+
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most) {
   const bool stricter = std::any_of(call.values.begin(), call.values.end(),
                                     [&](const HarmValue& value) { return value.harm > most; });

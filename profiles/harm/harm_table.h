@@ -89,4 +89,9 @@ const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& argu
 // For a filter in the kernel: never wider than class_of().
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most);
 
+// The one of these that a call with these arguments falls under: empty where no value decides.
+// Absent where a filter cannot say it.
+std::optional<std::vector<ArgFilter>> alternative_of(const HarmCall& call,
+                                                     const KnownArguments& arguments);
+
 }  // namespace ward::profiles

@@ -229,14 +229,26 @@ void Remediation::frozen(Result<std::int64_t> at, std::int64_t received_ns) {
   }
   if (at.error().code == Code::kDeadlineExceeded) {
     log::error("a container did not freeze within 500 ms and is killed", {{"id", id()}});
-    if (pending_) pending_->set_outcome("killed: it did not freeze within 500 ms");
-    last_.note = "killed: it did not freeze within 500 ms";
+    const std::string why = "it did not freeze within 500 ms";
+    if (pending_) {
+      pending_->set_outcome("killed: " + why);
+      last_.note = "killed: " + why;
+    } else {
+      killed_without_a_violation(why);
+    }
     (void)start_kill(when_dead(received_ns));
     return;
   }
   if (pending_ && pending_->outcome().empty())
     pending_->set_outcome("quarantined: " + at.error().message);
   report_contained();
+}
+
+// There is no record that could tell of it.
+void Remediation::killed_without_a_violation(const std::string& why) {
+  last_.killed_for = why;
+  last_.killed_wall_ns = wall_ns();
+  last_.note = "killed: " + why;
 }
 
 std::function<void(Result<std::int64_t>)> Remediation::when_dead(std::int64_t received_ns) {
@@ -301,10 +313,12 @@ void Remediation::watch_ttl() {
   ttl_timer_.expires_after(charge_.quarantine_ttl);
   ttl_timer_.async_wait([this, weak = std::weak_ptr<bool>(alive_)](const asio::error_code& error) {
     if (error || weak.expired()) return;
-    last_.killed_for = "its time in quarantine is over";
-    last_.killed_wall_ns = wall_ns();
-    last_.note = "killed: " + last_.killed_for;
-    (void)start_kill([](const Result<std::int64_t>&) {});
+    killed_without_a_violation("its time in quarantine is over");
+    if (const auto begun = start_kill([](const Result<std::int64_t>&) {}); !begun) {
+      log::error("cannot kill a container by its cgroup",
+                 {{"id", id()}, {"error", begun.error().message}});
+      callbacks_.kill_all();
+    }
     callbacks_.changed();
   });
 }

@@ -65,6 +65,7 @@ class Remediation {
   void deny(const Violated& violated);
   void refuse(const Violated& violated);
   void tolerate(const Violated& violated);
+  void killed_without_a_violation(const std::string& why);
   void quarantine_for(const Violated& violated);
   void kill_now(const Violated& violated, node::v1::Violation record, const std::string& outcome);
   // Was the answer delivered? Logs where it could not be given.

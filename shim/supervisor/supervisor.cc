@@ -108,14 +108,6 @@ void Supervisor::set_mode(Mode mode) {
   callbacks_.changed();
 }
 
-void Supervisor::set_law(filter::CallTable calls, filter::CallTable danger,
-                         std::string profile_digest) {
-  charge_.calls = std::move(calls);
-  charge_.danger = std::move(danger);
-  charge_.profile_digest = std::move(profile_digest);
-  callbacks_.changed();
-}
-
 // --- what people look at
 
 bool Supervisor::is_quarantined() const {

@@ -61,7 +61,6 @@ class Supervisor final : private SessionHost {
   void set_mode(Mode mode);
   // A wider version of the profile for the running container; what the installed filter never asks
   // about stays allowed.
-  void set_law(filter::CallTable calls, filter::CallTable danger, std::string profile_digest);
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
   [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began

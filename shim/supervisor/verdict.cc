@@ -136,7 +136,10 @@ Verdict decide(const Question& question, const Law& law) {
     judge_newer(question, verdict);
     return verdict;
   }
-  if (law.calls.allows(question.nr, question.args, filter::kAllowedInExec)) {
+  // What exec sessions alone have is none of the workload's phases.
+  const std::uint32_t some_phase =
+      question.origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInBoot;
+  if (law.calls.allows(question.nr, question.args, some_phase)) {
     verdict.why = Why::kNotInPhase;
   } else if (names(law.calls, question.phase, question.nr)) {
     verdict.why = Why::kArguments;

@@ -53,6 +53,10 @@ void ViolationRecords::add_offender(const Violated& v, node::v1::Violation& reco
 
 std::optional<node::v1::Violation> ViolationRecords::begin_if_wanted(const Violated& v) {
   if (!wants_detail(key_of(v), context_of(v), v.received_ns)) return std::nullopt;
+  return begin_with_offender(v);
+}
+
+node::v1::Violation ViolationRecords::begin_with_offender(const Violated& v) const {
   auto record = begin(v);
   add_offender(v, record);
   // The number may belong to someone else by now (K51): then its facts are not this call's.
@@ -65,16 +69,12 @@ std::optional<node::v1::Violation> ViolationRecords::begin_if_wanted(const Viola
 
 std::optional<node::v1::Violation> ViolationRecords::begin_if_new_refusal(const Violated& v) {
   if (!refusals_.is_new(key_of(v), context_of(v), v.received_ns)) return std::nullopt;
-  auto record = begin(v);
-  add_offender(v, record);
-  return record;
+  return begin_with_offender(v);
 }
 
 std::optional<node::v1::Violation> ViolationRecords::begin_if_new_tolerated(const Violated& v) {
   if (!tolerated_.is_new(key_of(v), context_of(v), v.received_ns)) return std::nullopt;
-  auto record = begin(v);
-  add_offender(v, record);
-  return record;
+  return begin_with_offender(v);
 }
 
 bool ViolationRecords::wants_detail(const CallKey& call, const CallContext& context,

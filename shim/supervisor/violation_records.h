@@ -77,6 +77,7 @@ class ViolationRecords {
   void report_summaries(bool all);
 
  private:
+  [[nodiscard]] node::v1::Violation begin_with_offender(const Violated& violated) const;
   void watch_summaries();
   void tell_counts_soon();
 

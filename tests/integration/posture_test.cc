@@ -40,7 +40,7 @@ spec:
   }
 };
 
-TEST_F(Posture, WhatIsHeldRunsIsRecordedOnceAndIsNoViolation) {
+TEST_F(Posture, I11_WhatIsHeldRunsIsRecordedOnceAndIsNoViolation) {
   for (const char* prefix : {"quarantine", "deny", "supervise"}) {
     const std::string id = node().unique(prefix);
     const Output output = run_box(id, {"/box", "attack", "mkdir", "novel", "mkdir", "mkdir"});

@@ -94,7 +94,7 @@ TEST(Coverage, BoundsAreThoseOfClopperAndPearson) {
   EXPECT_EQ(share_at_most(4, 4), 1);
 }
 
-TEST(Coverage, IdenticalRunsAreNotCalledCertain) {
+TEST(Coverage, I13_IdenticalRunsAreNotCalledCertain) {
   std::vector<profiles::Run> runs;
   for (int i = 0; i < 3; ++i) runs.push_back(steady_run(std::to_string(i), 40));
   const Coverage c = coverage({"web", "ebpf", runs});

@@ -67,7 +67,7 @@ TEST(Posture, StrictAddsNothing) {
     EXPECT_EQ(strict.answer(nr), Answer::kActs);
 }
 
-TEST(Posture, BalancedAllowsWhatTouchesOnlyTheCallerAndToleratesWhatIsHeld) {
+TEST(Posture, I11_BalancedAllowsWhatTouchesOnlyTheCallerAndToleratesWhatIsHeld) {
   const Tables balanced = Tables::of(Posture::kBalanced);
   // What stopped good workloads: autovacuum, a busy loop of busybox, event loops of Go.
   for (const int nr : {SYS_getrusage, SYS_rt_sigsuspend, SYS_sched_yield, SYS_clock_nanosleep,
@@ -105,6 +105,24 @@ TEST(Posture, I3_BalancedActsOnNewReachAndOnTheDangerSet) {
 }
 
 // What the profile says itself comes first: the posture takes no room from it in the filter.
+TEST(Posture, I3_T36_ASignatureOfASessionsSocketOpensNothingElse) {
+  Profile profile = profile_of(Posture::kBalanced);
+  const ArgFilters route = {{0, {}, {AF_NETLINK}}, {1, 0xF, {SOCK_RAW}}, {2, {}, {0}}};
+  profile.syscalls[Layer::kExec]["socket"] = {"socket", route};
+  profile.accept.push_back({"socket", "getaddrinfo", route});
+  const auto compiled = compile(profile);
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  const filter::CallTable calls = filter::to_table(*compiled);
+  const auto exec = [&](std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
+    return calls.allows(SYS_socket, {family, type, protocol}, filter::kAllowedInExec);
+  };
+  EXPECT_TRUE(exec(AF_NETLINK, SOCK_RAW, 0));
+  EXPECT_TRUE(exec(AF_INET, SOCK_STREAM, 6));
+  EXPECT_FALSE(exec(AF_NETLINK, SOCK_RAW, 12));
+  EXPECT_FALSE(exec(AF_NETLINK, SOCK_DGRAM, 0));
+  EXPECT_FALSE(exec(AF_INET, SOCK_RAW, 0));
+}
+
 TEST(Posture, ConditionsOfTheProfileStayInTheFilter) {
   Profile profile = profile_of(Posture::kBalanced);
   profile.syscalls[Layer::kServing]["prctl"] = {"prctl", {{0, {}, {PR_SET_NAME, PR_GET_NAME}}}};
@@ -196,7 +214,8 @@ TEST(Posture, AnExportedFilterAllowsWhatTheSupervisorWouldLetRun) {
   const auto& plain = filter->rules.front().names;
   EXPECT_THAT(plain, ::testing::Contains("mkdir"));
   EXPECT_THAT(plain, ::testing::Contains("getrusage"));
-  EXPECT_THAT(plain, Not(::testing::Contains("io_uring_setup")));
+  for (const char* name : {"io_uring_setup", "connect", "fork", "sendmsg"})
+    EXPECT_THAT(plain, Not(::testing::Contains(name))) << "it cannot tell a session's call";
 }
 
 TEST(Posture, ExplainSaysWhatItDoes) {
