@@ -114,6 +114,7 @@ std::vector<ArgFilters> exactly(const std::vector<const CallOutside*>& seen,
   std::set<std::vector<std::uint64_t>> values;
   for (const CallOutside* call : seen) {
     std::vector<std::uint64_t> at;
+    at.reserve(indexes.size());
     for (const std::uint32_t index : indexes) at.push_back(call->args.at(index));
     values.insert(std::move(at));
   }

@@ -135,8 +135,8 @@ void ViolationRecords::watch_summaries() {
 void ViolationRecords::report_summaries(bool all) {
   auto summaries = limiter_.take_summaries(monotonic_ns(), all);
   for (FirstOfKind* kinds : {&refusals_, &tolerated_})
-    for (auto& summary : kinds->take_summaries(monotonic_ns(), all))
-      summaries.push_back(std::move(summary));
+    for (const auto& summary : kinds->take_summaries(monotonic_ns(), all))
+      summaries.push_back(summary);
   for (const auto& summary : summaries) {
     Notification call;
     call.tid = summary.key.tid;
