@@ -25,25 +25,26 @@ std::optional<SyscallEntry> entry_at_most(const HarmCall& call, HarmClass most) 
   return unite_alternatives(std::string(call.name), alternatives);
 }
 
-// A filter spells out what does not match, too. For small values of one argument that takes a
-// condition each; for scattered ones, and for masks, one for each bit. Only what may be hot is
-// worth that. False: nothing is left.
-bool keep_what_is_cheap(ArgFilters& filters) {
-  constexpr std::uint64_t kScattered = 0x10000;
-  if (filters.empty()) return true;
-  if (filters.size() > 1 || filters.front().mask) return false;
-  std::erase_if(filters.front().one_of, [](std::uint64_t value) { return value >= kScattered; });
-  return !filters.front().one_of.empty();
+// A filter spells out what does not match, too: for a value a condition, for a mask one for each
+// bit. Only what may be hot is worth more than a few.
+bool is_cheap(const std::vector<std::vector<ArgFilter>>& alternatives) {
+  constexpr std::size_t kFew = 4;
+  std::size_t values = 0;
+  for (const ArgFilters& filters : alternatives) {
+    if (filters.size() > 1 || (!filters.empty() && filters.front().mask)) return false;
+    if (!filters.empty()) values += filters.front().one_of.size();
+  }
+  return values <= kFew;
 }
 
 SyscallSet make_allowed() {
   SyscallSet set;
   for (const HarmCall& call : harm_calls()) {
-    auto alternatives = alternatives_at_most(call, call.hot ? HarmClass::kHeld : HarmClass::kSelf);
-    if (!call.hot)
-      std::erase_if(alternatives, [](ArgFilters& one) { return !keep_what_is_cheap(one); });
+    const auto alternatives =
+        alternatives_at_most(call, call.hot ? HarmClass::kHeld : HarmClass::kSelf);
+    if (alternatives.empty() || (!call.hot && !is_cheap(alternatives))) continue;
     const std::string name(call.name);
-    if (!alternatives.empty()) set[name] = unite_alternatives(name, alternatives);
+    set[name] = unite_alternatives(name, alternatives);
   }
   return set;
 }

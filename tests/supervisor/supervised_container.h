@@ -51,7 +51,9 @@ class SupervisedContainer : public testing::Test {
     loop_.run_for(std::chrono::milliseconds(10));
     for (const char* hierarchy : {"/sys/fs/cgroup/unified/", "/sys/fs/cgroup/"})
       ::rmdir((hierarchy + id_).c_str());
-    std::filesystem::remove_all(root_);
+    // A collector of evidence may still be writing below it.
+    std::error_code ignored;
+    while (std::filesystem::exists(root_, ignored)) std::filesystem::remove_all(root_, ignored);
   }
 
   Charge charge(ActionSet actions) {

@@ -75,7 +75,7 @@ TEST(Posture, I11_BalancedAllowsWhatTouchesOnlyTheCallerAndToleratesWhatIsHeld) 
     EXPECT_EQ(balanced.answer(nr), Answer::kAllowed) << nr;
   EXPECT_EQ(balanced.answer(SYS_eventfd2, {0, EFD_NONBLOCK}), Answer::kTolerated)
       << "a mask takes too many conditions for the filter";
-  EXPECT_EQ(balanced.answer(SYS_prctl, {PR_SET_NAME}), Answer::kAllowed);
+  EXPECT_EQ(balanced.answer(SYS_prctl, {PR_SET_NAME}), Answer::kTolerated) << "so do many values";
   EXPECT_EQ(balanced.answer(
                 SYS_mmap, {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ULL, 0}),
             Answer::kAllowed);
@@ -142,7 +142,7 @@ TEST(Posture, ConditionsOfTheProfileStayInTheFilter) {
   }
   for (const char* name : {"prctl", "socket", "fcntl"})
     EXPECT_TRUE(filtered.contains(name)) << name;
-  EXPECT_LT(conditions, 250U) << "of 320: a learned profile needs some, too";
+  EXPECT_LT(conditions, 200U) << "of 320: a learned profile needs some, too";
 }
 
 TEST(Posture, ExecSessionsStartProgramsAndAskServers) {
