@@ -118,9 +118,9 @@ def learn(node, workload, program, life):
 
 def generate(node, workload):
     path = os.path.join(node.directory, workload + ".yaml")
-    generated = node.ward("profile", "generate", workload, "-o", path)
+    generated = node.ward("profile", "generate", workload, "--posture", "strict", "-o", path)
     show(
-        f"ward profile generate {workload} -o {workload}.yaml",
+        f"ward profile generate {workload} --posture strict -o {workload}.yaml",
         (generated.stdout + generated.stderr).replace(node.directory + "/", ""),
     )
     yaml = read(path)
