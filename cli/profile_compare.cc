@@ -28,15 +28,12 @@ std::string comparison_with_docker(std::string_view profile_yaml) {
   }
   const std::size_t recorded = runs.size() - allowed.size();
   const auto& docker = profiles::docker_default_unconditional();
-  const auto closed = std::count_if(docker.begin(), docker.end(), [&](const std::string& name) {
-    return !runs.contains(name);
-  });
-  return "in force: " + std::to_string(allowed.size()) +
-         " calls with those every program gets" +
+  const auto closed = std::count_if(docker.begin(), docker.end(),
+                                    [&](const std::string& name) { return !runs.contains(name); });
+  return "in force: " + std::to_string(allowed.size()) + " calls with those every program gets" +
          (recorded == 0 ? "" : " and " + std::to_string(recorded) + " that are recorded") +
-         "; Docker's default allows " +
-         std::to_string(docker.size()) + "\n" + std::to_string(closed) +
-         " calls that Docker's default allows are closed by this profile";
+         "; Docker's default allows " + std::to_string(docker.size()) + "\n" +
+         std::to_string(closed) + " calls that Docker's default allows are closed by this profile";
 }
 
 }  // namespace ward::cli
