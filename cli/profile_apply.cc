@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <grpcpp/client_context.h>
-
 #include <memory>
 
 #include "cli/app.h"
+#include "cli/apply_profile.h"
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
@@ -21,25 +20,15 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
     return session.fail(profile.error());
   request.set_yaml(file->text);
   request.set_file_name(to_utf8(file->name));
-  grpc::ClientContext context;
-  context.set_deadline(deadline(kPatienceToCompile));
-  ward::v1::ApplyProfileResponse response;
-  if (const auto rpc = session.api().ApplyProfile(&context, request, &response); !rpc.ok()) {
-    return session.fail("profile apply", rpc);
-  }
+  int refused = kExitOk;
+  const auto response = apply_profile(session, request, "profile apply", refused);
+  if (!response) return refused;
   if (session.json) {
-    session.print(to_json(response));
+    session.print(to_json(*response));
     return kExitOk;
   }
-  session.warn_all(response.warnings());
-  const auto& p = response.profile();
-  session.print("profile " + p.name() + " version " + std::to_string(p.version()) + " " +
-                (request.dry_run()      ? "would be applied"
-                 : response.unchanged() ? "is in force already"
-                                        : "is in force for new containers") +
-                ": " + std::to_string(p.syscalls()) + " syscalls, " +
-                std::to_string(p.capabilities()) + " capabilities, digest " +
-                short_digest(p.digest()) + "\n");
+  session.warn_all(response->warnings());
+  session.print(applied_text(*response, request.dry_run()) + "\n");
   return kExitOk;
 }
 

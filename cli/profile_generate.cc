@@ -14,6 +14,7 @@
 #include "lib/base/escape.h"
 #include "lib/base/named_output.h"
 #include "lib/base/printable.h"
+#include "profiles/words.h"
 
 namespace ward::cli {
 namespace {
@@ -106,7 +107,8 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
           "--posture", [request](const std::string& p) { request->set_posture(p); },
           "what calls that are not listed are met with: strict acts on all; balanced, the default, "
           "lets run what harms nobody (docs/harm-classes.md)")
-      ->check(CLI::IsMember({"strict", "balanced"}))
+      ->check(CLI::IsMember(std::vector<std::string>(profiles::posture_names().begin(),
+                                                     profiles::posture_names().end())))
       ->type_name("POSTURE");
   verb->callback([&session, &exit_code, request, output, force] {
     exit_code = is_in_the_way(*output) && !*force ? refuse_to_overwrite(session, *output)

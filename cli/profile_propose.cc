@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cli/app.h"
+#include "cli/apply_profile.h"
 #include "cli/out_option.h"
 #include "cli/present/json.h"
 #include "cli/present/table.h"
@@ -50,15 +51,11 @@ int apply(Session& session, const std::string& yaml) {
   ward::v1::ApplyProfileRequest request;
   request.set_yaml(yaml);
   request.set_file_name("<proposal>");
-  grpc::ClientContext context;
-  context.set_deadline(deadline(kPatienceToCompile));
-  ward::v1::ApplyProfileResponse response;
-  if (const auto rpc = session.api().ApplyProfile(&context, request, &response); !rpc.ok())
-    return session.fail("profile propose --apply", rpc);
-  session.warn_all(response.warnings());
-  const auto& p = response.profile();
-  session.say("profile " + p.name() + " version " + std::to_string(p.version()) +
-              " is in force for new containers, digest " + short_digest(p.digest()));
+  int refused = kExitOk;
+  const auto response = apply_profile(session, request, "profile propose --apply", refused);
+  if (!response) return refused;
+  session.warn_all(response->warnings());
+  session.say(applied_text(*response, false));
   return kExitOk;
 }
 

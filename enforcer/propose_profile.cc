@@ -14,7 +14,8 @@
 namespace ward::enforcer {
 namespace {
 
-constexpr std::uint32_t kMostEvents = 20'000;  // the newest of all containers; reading takes 0.1 s
+constexpr std::uint32_t kMostEvents =
+    20'000;  // the newest of all containers: the core loop reads them
 constexpr std::uint32_t kAtOnce = 1000;
 
 // What the own filter refuses would be refused under any profile.

@@ -9,7 +9,6 @@
 #include "profiles/danger.h"
 #include "profiles/diff.h"
 #include "profiles/effective.h"
-#include "profiles/posture.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {
@@ -34,29 +33,11 @@ std::vector<std::string> sources_of(const Profile& profile, Layer layer,
   return sources;
 }
 
-// "allowed with argument 0 is ..., and let run and recorded with ..."
-std::string posture_of(const Profile& profile, const std::string& syscall) {
-  std::string text;
-  const auto add = [&](const SyscallSet& set, std::string_view what) {
-    const auto found = set.find(syscall);
-    if (found == set.end()) return;
-    text += (text.empty() ? "" : ", and ") + std::string(what) + " with " +
-            describe_arguments(found->second);
-  };
-  add(allowed_by(profile.posture), "allowed");
-  add(tolerated_by(profile.posture, allowed_by(profile.posture)), "let run and recorded");
-  return text;
-}
-
 std::string verdict_of(const Profile& profile, const Explanation& e) {
   if (e.syscall == "clone3")
     return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a "
            "pointer; libc falls back "
            "to clone.";
-  if (e.allowed.empty() && !e.posture.empty()) {
-    return e.syscall + " is not listed; by the posture " +
-           std::string(posture_name(profile.posture)) + " it is " + e.posture + ".";
-  }
   if (e.allowed.empty() && is_newer_than(profile, oci::find_syscall(e.syscall).value_or(0))) {
     return e.syscall + " is newer than all calls that the profile knows (up to " +
            profile.knows->name + "): it is answered ENOSYS, as by an older kernel, and recorded.";
@@ -104,7 +85,6 @@ Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
     e.in_docker_default = describe_arguments(found->second);
   e.family = family_of(e.syscall);
   std::erase(e.family, e.syscall);
-  e.posture = posture_of(profile, e.syscall);
   e.verdict = verdict_of(profile, e);
   return e;
 }
@@ -117,7 +97,6 @@ std::string format_explanation(const Explanation& e) {
       text += (i == 0 ? " (" : ", ") + allowance.sources[i];
     text += allowance.sources.empty() ? "\n" : ")\n";
   }
-  if (!e.posture.empty() && !e.allowed.empty()) text += "  posture: " + e.posture + "\n";
   if (!e.danger.empty())
     text += "  danger set: " + e.danger +
             (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";

@@ -26,8 +26,7 @@ struct Explanation {
   std::string refused;              // arguments that are listed under `refused`; empty: it is not
   std::string in_docker_default;    // arguments Docker's default allows; empty: it does not
   std::vector<std::string> family;  // other calls that are learned with it
-  std::string posture;  // what the profile's posture does about it besides; empty: nothing
-  std::string verdict;  // one sentence
+  std::string verdict;              // one sentence
 };
 
 Result<Explanation> explain(

@@ -59,8 +59,6 @@ class Supervisor final : private SessionHost {
   Result<void> release();                              // thaw, network back, go on enforcing
   Result<void> kill(std::function<void(Result<void>)> done = {});
   void set_mode(Mode mode);
-  // A wider version of the profile for the running container; what the installed filter never asks
-  // about stays allowed.
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
   [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `learn show` and `generate` say of a container's life is what happened: which signals came
 // from where, how it stopped, and what of it was never seen. Nothing is guessed from calls. (F24)
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <csignal>
 #include <fstream>
 
 #include "tests/integration/guarded_test_base.h"
+#include "tests/support/task_client.h"
 
 namespace ward::test {
 namespace {
@@ -200,33 +203,48 @@ TEST_F(Lives, F24_ARecordingOverARestartOfWarddKnowsItsEnd) {
   EXPECT_EQ(recording["lost_events"], 0);
 }
 
+// The runtime is held in a hook, so that it still lives when wardd, which stood still, takes up
+// what the shim has given up.
 TEST_F(Lives, ARunThatWarddWasTooLateForIsNoRun) {
-  const std::string pod = node().unique("life-pod");
-  const std::string late = node().unique("life-late");
-  const auto start_in_pod = [&](const std::string& id, const std::string& type) {
-    const Output started =
-        node().ctr(run_arguments(id,
-                                 {"-d", "--annotation", "io.kubernetes.cri.container-type=" + type,
-                                  "--annotation", "io.kubernetes.cri.sandbox-id=" + pod},
-                                 {"/box", "wait"}));
-    ASSERT_EQ(started.status, 0) << started.err;
-  };
-  start_in_pod(pod, "sandbox");  // its shim is connected to wardd from here on
-  ASSERT_TRUE(await([&] { return row(pod).is_object(); }));
+  const std::string carrier = node().unique("life-carrier");
+  ASSERT_EQ(node().ctr(run_arguments(carrier, {"-d"}, {"/box", "wait"})).status, 0);
+  ASSERT_TRUE(await([&] { return row(carrier).is_object(); }));  // its shim is connected to wardd
+  TaskClient tasks(node().shim_socket(carrier));
+  const Bundle late(node(), carrier, node().unique("life-late"), {"/box", "wait"});
+  const std::filesystem::path begun = late.path() / "begun", go_on = late.path() / "go-on";
+  ASSERT_EQ(::mkfifo(go_on.c_str(), 0600), 0);
+  const Json hook = {
+      {"path", "/bin/sh"},
+      {"args", {"sh", "-c", "touch " + begun.string() + "; timeout 20 cat " + go_on.string()}}};
+  late.patch(Json({{"hooks", {{"createRuntime", Json::array({hook})}}}}).dump());
+
   signal_process(node().wardd_pid(), SIGSTOP);
-  start_in_pod(late, "container");
+  bool created = false;
+  tasks.begin("Create", late.create_request(), "v2", [&](const Result<std::string>& answer) {
+    EXPECT_TRUE(answer) << answer.error().message;
+    created = true;
+  });
+  EXPECT_TRUE(tasks.run_until([&] { return std::filesystem::exists(begun) || created; }));
   signal_process(node().wardd_pid(), SIGCONT);
+  std::vector<Json> ended;
+  EXPECT_TRUE(await([&] { return !(ended = events(late.id(), "recording-ended")).empty(); }))
+      << node().ward({"events", "-c", late.id()}).out;
+  if (!ended.empty()) {
+    EXPECT_THAT(ended[0]["reason"].get<std::string>(),
+                HasSubstr("dropped, for its container had started before it was ready"));
+  }
+  std::ofstream(go_on) << "on\n";
+  EXPECT_TRUE(tasks.run_until([&] { return created; }));
   EXPECT_TRUE(await([&] {
-    const Json running = row(late);
+    const Json running = row(late.id());
     return running.is_object() &&
            running.value("note", "").find("runs unrecorded") != std::string::npos;
   })) << node().ward({"ps"}).out;
-  // Whether wardd was so late that the runtime had ended, or began a run and dropped it.
-  EXPECT_TRUE(await([&] {
-    return node().ward({"learn", "show", late}).err.find("nothing was recorded") !=
-           std::string::npos;
-  })) << node().ward({"learn", "show", late}).out;
-  for (const std::string& id : {late, pod}) node().remove(id);
+  EXPECT_THAT(node().ward({"learn", "show", late.id()}).err, HasSubstr("nothing was recorded"));
+  EXPECT_TRUE(tasks.kill(late.id(), SIGKILL, {}, true));
+  EXPECT_TRUE(tasks.wait(late.id()));
+  EXPECT_TRUE(tasks.remove(late.id()));
+  node().remove(carrier);
 }
 
 TEST_F(Lives, F24_OfNginxThatWasStoppedByQuitItIsSaidThatTermNeverCame) {

@@ -18,7 +18,6 @@
 
 #include "profiles/canonical.h"
 #include "profiles/compile.h"
-#include "profiles/explain.h"
 #include "profiles/filter/call_tables.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/harm/harm_table.h"
@@ -218,13 +217,10 @@ TEST(Posture, AnExportedFilterAllowsWhatTheSupervisorWouldLetRun) {
     EXPECT_THAT(plain, Not(::testing::Contains(name))) << "it cannot tell a session's call";
 }
 
-TEST(Posture, ExplainSaysWhatItDoes) {
-  const Profile balanced = profile_of(Posture::kBalanced);
-  EXPECT_EQ(explain(balanced, "mkdir")->verdict,
-            "mkdir is not listed; by the posture balanced it is let run and recorded with any "
-            "arguments.");
-  EXPECT_THAT(explain(balanced, "getrusage")->verdict, HasSubstr("balanced it is allowed"));
-  EXPECT_THAT(explain(balanced, "unshare")->verdict, HasSubstr("is not allowed"));
+TEST(Posture, AWordThatIsNoneIsRefusedWithThoseThereAre) {
+  EXPECT_EQ(parse_posture("balanced").value(), Posture::kBalanced);
+  EXPECT_EQ(parse_posture("lenient").error().message,
+            "'lenient' is no posture: write strict or balanced");
 }
 
 }  // namespace

@@ -94,6 +94,8 @@ TEST(Verdict, ExecSessionsAreJudgedByTheirOwnLayerAndAction) {
       << "a probe never costs the workload its life by default";
   EXPECT_TRUE(Ask{.phase = Phase::kServing}(SYS_fork).violation)
       << "what exec may, the workload may not";
+  EXPECT_EQ(Ask{.phase = Phase::kServing}(SYS_fork).why, Why::kNotInProfile)
+      << "sessions alone are none of the workload's phases";
 }
 
 TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {
