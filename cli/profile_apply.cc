@@ -7,7 +7,7 @@
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/utf8.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::cli {
 namespace {

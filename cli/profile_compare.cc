@@ -6,7 +6,7 @@
 
 #include "profiles/baselines/baselines.h"
 #include "profiles/compile.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::cli {
 

@@ -8,7 +8,7 @@
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
-#include "profiles/danger.h"
+#include "profiles/harm/danger.h"
 #include "profiles/words.h"
 
 namespace ward::cli {

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "lib/base/file.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::cli {
 namespace {

@@ -12,9 +12,9 @@
 #include "lib/base/escape.h"
 #include "lib/base/printable.h"
 #include "profiles/canonical.h"
-#include "profiles/node_config.h"
-#include "profiles/read_yaml.h"
 #include "profiles/validate.h"
+#include "profiles/yaml/node_config.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::cli {
 namespace {

@@ -8,7 +8,7 @@
 #include "cli/present/harm_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
-#include "profiles/nearest.h"
+#include "lib/oci/nearest.h"
 
 namespace ward::cli {
 namespace {
@@ -30,7 +30,7 @@ int run(Session& session, const Options& options) {
   for (const std::string& name : options.calls) {
     if (profiles::find_harm_call(name) != nullptr) continue;
     return session.refuse("no class for '" + escape(name, 60) + "'" +
-                              profiles::hint(name, known_names()) + ": a call without one is reach",
+                              oci::hint(name, known_names()) + ": a call without one is reach",
                           kExitFailed);
   }
   const auto& words = profiles::harm_class_names();

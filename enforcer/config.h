@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What wardd.yaml (profiles/node_config.h) means to the parts of wardd.
+// What wardd.yaml (profiles/yaml/node_config.h) means to the parts of wardd.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 #include "enforcer/evidence/retention.h"
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
-#include "profiles/node_config.h"
+#include "profiles/yaml/node_config.h"
 #include "ward/node/v1/compiled.pb.h"
 
 namespace ward::enforcer {

@@ -11,9 +11,9 @@
 #include "enforcer/test_policy.h"
 #include "lib/base/escape.h"
 #include "profiles/effective.h"
-#include "profiles/generate.h"
+#include "profiles/learn/generate.h"
 #include "profiles/posture.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::enforcer {
 namespace {
@@ -159,10 +159,15 @@ Operations::LongCall<v1::ContainerRequest, v1::ContainerResponse> command(
   };
 }
 
+node::v1::Mode asked_mode(std::string_view word) {
+  const auto mode = filter::find_mode(word);
+  return mode ? filter::to_proto(*mode) : node::v1::MODE_UNSPECIFIED;
+}
+
 void set_mode(Node& node, const v1::SetContainerModeRequest& request,
               std::function<void(Result<v1::ContainerResponse>)> done) {
   set_container_mode({request.containerd_namespace(), request.container(),
-                      parse_mode(request.mode()), request.reason()},
+                      asked_mode(request.mode()), request.reason()},
                      node.containers, node.shims,
                      [done = std::move(done)](const Result<ModeSet>& set) {
                        if (!set) return done(tl::unexpected<Error>(set.error()));

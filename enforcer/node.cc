@@ -15,7 +15,7 @@
 #include "lib/base/log.h"
 #include "lib/spool/locked_file.h"
 #include "profiles/filter/watch_pins.h"
-#include "profiles/yaml_tree.h"
+#include "profiles/yaml/yaml_tree.h"
 
 namespace ward::enforcer {
 namespace {
@@ -102,7 +102,8 @@ JournalEntry mode_changed_event(const node::v1::ContainerStatus& before,
   event.body.set_mode(after.mode());
   event.body.set_profile_name(after.profile_name());
   event.body.set_profile_digest(after.profile_digest());
-  event.body.set_reason("from " + mode_name(before.mode()) + " to " + mode_name(after.mode()) +
+  event.body.set_reason("from " + std::string(filter::mode_name(before.mode())) + " to " +
+                        std::string(filter::mode_name(after.mode())) +
                         (after.partly().empty() ? "" : "; " + after.partly()) +
                         (entry.asked.empty() ? "" : "; " + entry.asked));
   return event;
@@ -483,9 +484,9 @@ std::map<std::string, std::uint64_t> Node::expired_events() const {
 MetricsSnapshot Node::metrics_snapshot() const {
   MetricsSnapshot out;
   for (const auto& [action, count] : journal.counts().violations)
-    out.violations[action_name(action)] = count;
+    out.violations[std::string(filter::action_name(action))] = count;
   for (const ContainerEntry& entry : containers.list())
-    ++out.containers[mode_name(entry.status.mode())];
+    ++out.containers[std::string(filter::mode_name(entry.status.mode()))];
   out.events = journal.counts().events;
   out.dropped = dropped();
   out.expired = expired_events();

@@ -8,7 +8,7 @@
 #include "enforcer/api/translate.h"
 #include "enforcer/node.h"
 #include "lib/base/escape.h"
-#include "profiles/propose.h"
+#include "profiles/learn/propose.h"
 #include "profiles/words.h"
 
 namespace ward::enforcer {

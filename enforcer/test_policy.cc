@@ -37,7 +37,7 @@ void list_rules(const node::v1::CompiledIndex& index, const Identity& identity,
     tried.set_policy(rule.policy());
     tried.set_rule(rule.number());
     tried.set_line(rule.line());
-    tried.set_mode(mode_name(rule.mode()));
+    tried.set_mode(std::string(filter::mode_name(rule.mode())));
     tried.set_why_not(filter::why_not(rule.selector(), identity));
     if (!tried.why_not().empty()) continue;
     out.set_matches(true);
@@ -58,7 +58,7 @@ void decide(filter::IndexReader& reader, const node::v1::CompiledIndex& index,
     out.set_refused(treatment.error().message);
     return;
   }
-  out.set_mode(mode_name(treatment->mode));
+  out.set_mode(std::string(filter::mode_name(treatment->mode)));
   out.set_workload(treatment->workload);
   for (const std::string& note : treatment->notes) out.add_notes(note);
   if (treatment->compiled_sha256.empty()) return;
@@ -80,7 +80,7 @@ Result<v1::PolicyVerdict> test_policy(const Node& node, const v1::TestPolicyRequ
     const auto found = node.containers.find(request.containerd_namespace(), request.container());
     if (!found) return tl::unexpected<Error>(found.error());
     identity = found->status.identity();
-    out.set_running_mode(mode_name(found->status.mode()));
+    out.set_running_mode(std::string(filter::mode_name(found->status.mode())));
     out.set_running_policy(found->status.policy());
     out.set_running_note(found->status.note());
     if (identity.container_name().empty()) identity.set_container_name(identity.container_id());
@@ -89,7 +89,7 @@ Result<v1::PolicyVerdict> test_policy(const Node& node, const v1::TestPolicyRequ
     return fail(Code::kInvalidArgument,
                 "which container? Name one that runs, or describe one (--container, ...)");
   }
-  out.set_mode(mode_name(node::v1::MODE_OFF));
+  out.set_mode(std::string(filter::mode_name(node::v1::MODE_OFF)));
   auto reader = node.store.open_index();
   // Where the node never had a policy there is none.
   if (!reader && reader.error().code == Code::kNotFound && !node.store.governed()) return out;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/argument_choices.h"
 
+#include "profiles/filter/constants.h"
+
 #include <algorithm>
 
 namespace ward::profiles {
@@ -33,6 +35,13 @@ std::vector<ArgChoice> choices_of(const ArgFilter& filter) {
   }
   for (const std::uint64_t value : filter.one_of) choices.push_back({filter.mask, value});
   return choices;
+}
+
+std::string_view vocabulary_of(std::string_view syscall, const ArgFilters& args) {
+  constexpr std::uint64_t kNetlinkFamily = 16;
+  const bool netlink = syscall == "socket" && !args.empty() && args.front().index == 0 &&
+                       args.front().one_of == std::vector<std::uint64_t>{kNetlinkFamily};
+  return netlink ? filter::kNetlinkSocket : syscall;
 }
 
 }  // namespace ward::profiles

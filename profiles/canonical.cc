@@ -6,7 +6,7 @@
 
 #include "lib/base/digest.h"
 #include "profiles/merge.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::profiles {
 namespace {

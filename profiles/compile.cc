@@ -7,10 +7,10 @@
 #include "lib/base/digest.h"
 #include "profiles/argument_choices.h"
 #include "profiles/canonical.h"
-#include "profiles/constants.h"
-#include "profiles/danger.h"
 #include "profiles/effective.h"
+#include "profiles/filter/constants.h"
 #include "profiles/filter/seccomp_intersect.h"
+#include "profiles/harm/danger.h"
 #include "profiles/merge.h"
 #include "profiles/posture.h"
 #include "profiles/validate.h"
@@ -197,26 +197,6 @@ Result<CompiledProfile> compile_for_one_origin(const Profile& given) {
 
 SealedBytes seal(const CompiledProfile& profile) { return seal("ward-profile-1", profile); }
 
-node::v1::Action to_proto(Action action) {
-  switch (action) {
-    case Action::kLog: return node::v1::ACTION_LOG;
-    case Action::kDeny: return node::v1::ACTION_DENY;
-    case Action::kKill: return node::v1::ACTION_KILL;
-    case Action::kQuarantine: return node::v1::ACTION_QUARANTINE;
-  }
-  return node::v1::ACTION_UNSPECIFIED;
-}
-
-node::v1::Mode to_proto(Mode mode) {
-  switch (mode) {
-    case Mode::kOff: return node::v1::MODE_OFF;
-    case Mode::kLearn: return node::v1::MODE_LEARN;
-    case Mode::kSupervise: return node::v1::MODE_SUPERVISE;
-    case Mode::kEnforce: return node::v1::MODE_ENFORCE;
-  }
-  return node::v1::MODE_UNSPECIFIED;
-}
-
 node::v1::Refused to_proto(Refused refused) {
   return refused == Refused::kAct ? node::v1::REFUSED_ACT : node::v1::REFUSED_LOG;
 }
@@ -224,10 +204,10 @@ node::v1::Refused to_proto(Refused refused) {
 node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec, Refused refused) {
   node::v1::Actions actions;
   actions.set_refused(to_proto(refused));
-  actions.set_workload(to_proto(workload.action));
-  actions.set_exec(to_proto(exec.action));
+  actions.set_workload(filter::to_proto(workload.action));
+  actions.set_exec(filter::to_proto(exec.action));
   if (workload.escalate_to) {
-    actions.set_escalate_to(to_proto(*workload.escalate_to));
+    actions.set_escalate_to(filter::to_proto(*workload.escalate_to));
     actions.set_escalate_after(workload.escalate_after);
     actions.set_escalate_window_s(static_cast<std::uint32_t>(workload.escalate_window.count()));
   }

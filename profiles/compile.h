@@ -35,8 +35,6 @@ struct SealedBytes {
 };
 SealedBytes seal(const node::v1::CompiledProfile& profile);
 
-node::v1::Action to_proto(Action action);
-node::v1::Mode to_proto(Mode mode);
 node::v1::Refused to_proto(Refused refused);
 node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec, Refused refused);
 

@@ -4,9 +4,9 @@
 #include <set>
 
 #include "profiles/compile.h"
-#include "profiles/danger.h"
 #include "profiles/filter/call_tables.h"
 #include "profiles/filter/seccomp_intersect.h"
+#include "profiles/harm/danger.h"
 
 namespace ward::profiles {
 namespace {

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <set>
 
-#include "profiles/constants.h"
-#include "profiles/danger.h"
+#include "profiles/argument_choices.h"
 #include "profiles/effective.h"
+#include "profiles/filter/constants.h"
+#include "profiles/harm/danger.h"
 #include "profiles/merge.h"
 #include "profiles/words.h"
-#include "profiles/yaml_fields.h"
+#include "profiles/yaml/yaml_fields.h"
 
 namespace ward::profiles {
 namespace {
@@ -115,13 +116,13 @@ std::string describe_filters(const std::string& name, const ArgFilters& args) {
   for (const ArgFilter& filter : args) {
     text += (text.empty() ? "" : ", and ");
     text += "argument " + std::to_string(filter.index);
-    if (filter.mask) text += " & " + format_hex(*filter.mask);
+    if (filter.mask) text += " & " + filter::format_hex(*filter.mask);
     text += filter.none_of.empty() ? " is " : " is anything but ";
     const std::vector<std::uint64_t>& values =
         filter.none_of.empty() ? filter.one_of : filter.none_of;
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (i > 0) text += i + 1 == values.size() ? " or " : ", ";
-      text += format_argument_value(vocabulary_of(name, args), filter.index, values[i]);
+      text += filter::format_argument_value(vocabulary_of(name, args), filter.index, values[i]);
     }
   }
   return text.empty() ? "any arguments" : text;

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "profiles/baselines/baselines.h"
-#include "profiles/danger.h"
+#include "profiles/harm/danger.h"
 #include "profiles/merge.h"
 
 namespace ward::profiles {

@@ -6,9 +6,9 @@
 #include "lib/base/escape.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/baselines/baselines.h"
-#include "profiles/danger.h"
 #include "profiles/diff.h"
 #include "profiles/effective.h"
+#include "profiles/harm/danger.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {

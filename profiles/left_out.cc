@@ -7,12 +7,12 @@
 
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
-#include "profiles/constants.h"
-#include "profiles/danger.h"
+#include "profiles/argument_choices.h"
 #include "profiles/effective.h"
+#include "profiles/filter/constants.h"
+#include "profiles/harm/danger.h"
 #include "profiles/merge.h"
-#include "profiles/socket_types.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::profiles {
 namespace {
@@ -78,8 +78,9 @@ std::optional<SyscallEntry> parse_call(std::string_view text) {
   while (!values.empty() && index < 6) {
     const std::size_t comma = std::min(values.find(", "), values.size());
     const bool protocol = entry.name == "socket" && index == 2;
-    const auto value = parse_argument_value(
-        protocol ? kNetlinkSocket : std::string_view(entry.name), index, values.substr(0, comma));
+    const auto value = filter::parse_argument_value(
+        protocol ? filter::kNetlinkSocket : std::string_view(entry.name), index,
+        values.substr(0, comma));
     if (!value) return std::nullopt;
     ArgFilter filter{index, std::nullopt, {*value}, {}};
     if (entry.name == "socket" && index == 1) filter.mask = kSocketTypeMask;

@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "profiles/observation.h"
 #include "profiles/profile.h"
 
 namespace ward::profiles {

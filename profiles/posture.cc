@@ -9,10 +9,10 @@
 #include <utility>
 
 #include "lib/base/escape.h"
-#include "profiles/danger.h"
+#include "profiles/argument_choices.h"
+#include "profiles/harm/danger.h"
 #include "profiles/harm/harm_table.h"
 #include "profiles/merge.h"
-#include "profiles/socket_types.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {

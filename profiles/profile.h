@@ -11,11 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "profiles/filter/terms.h"
+
 namespace ward::profiles {
 
-enum class Layer { kRuntime, kBoot, kServing, kExec };
-enum class Mode { kOff, kLearn, kSupervise, kEnforce };
-enum class Action { kLog, kDeny, kKill, kQuarantine };  // mild to strict
+using filter::Action;
+using filter::Layer;
+using filter::Mode;
+using filter::Origin;
+
 enum class Refused { kLog, kAct };  // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
 // What happens to calls that a profile does not list: profiles/posture.h.

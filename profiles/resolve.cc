@@ -55,8 +55,8 @@ Result<ProfileRef> compile_into(const Profile& profile, std::vector<SealedBytes>
 // The policy's words first. Escalation stays the profile's, unless the policy's action is already
 // as strict.
 void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
-  if (rule.on_workload) actions.set_workload(profiles::to_proto(*rule.on_workload));
-  if (rule.on_exec) actions.set_exec(profiles::to_proto(*rule.on_exec));
+  if (rule.on_workload) actions.set_workload(filter::to_proto(*rule.on_workload));
+  if (rule.on_exec) actions.set_exec(filter::to_proto(*rule.on_exec));
   if (rule.on_refused) actions.set_refused(profiles::to_proto(*rule.on_refused));
   if (actions.escalate_to() > actions.workload()) return;
   actions.clear_escalate_to();
@@ -73,7 +73,7 @@ class Resolver {
     Rule& compiled = *out_.index.add_rules();
     compiled.set_policy(policy.name);
     set_selector(*compiled.mutable_selector(), rule.selector);
-    compiled.set_mode(profiles::to_proto(rule.mode));
+    compiled.set_mode(filter::to_proto(rule.mode));
     compiled.set_missing(to_proto(rule.missing));
     compiled.set_workload(rule.workload);
     compiled.set_profile_name(rule.profile);

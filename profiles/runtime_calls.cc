@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "profiles/danger.h"
+#include "profiles/harm/danger.h"
 
 namespace ward::profiles {
 namespace {

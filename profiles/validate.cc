@@ -9,13 +9,13 @@
 #include "lib/oci/seccomp.h"
 #include "profiles/argument_choices.h"
 #include "profiles/baselines/baselines.h"
-#include "profiles/danger.h"
 #include "profiles/effective.h"
 #include "profiles/filter/seccomp_intersect.h"
+#include "profiles/harm/danger.h"
 #include "profiles/left_out.h"
 #include "profiles/name_template.h"
 #include "profiles/words.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::profiles {
 namespace {

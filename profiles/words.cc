@@ -5,16 +5,6 @@
 
 namespace ward::profiles {
 
-const std::vector<std::string_view>& mode_names() {
-  static const std::vector<std::string_view> names = {"off", "learn", "supervise", "enforce"};
-  return names;
-}
-
-const std::vector<std::string_view>& action_names() {
-  static const std::vector<std::string_view> names = {"log", "deny", "kill", "quarantine"};
-  return names;
-}
-
 const std::vector<std::string_view>& refused_names() {
   static const std::vector<std::string_view> names = {"log", "act"};
   return names;
@@ -30,20 +20,6 @@ const std::vector<std::string_view>& posture_names() {
   return names;
 }
 
-std::string_view layer_name(Layer layer) {
-  switch (layer) {
-    case Layer::kRuntime: return "runtime";
-    case Layer::kBoot: return "boot";
-    case Layer::kServing: return "serving";
-    case Layer::kExec: return "exec";
-  }
-  return "?";
-}
-
-std::string_view mode_name(Mode mode) { return mode_names()[static_cast<std::size_t>(mode)]; }
-std::string_view action_name(Action action) {
-  return action_names()[static_cast<std::size_t>(action)];
-}
 std::string_view refused_name(Refused refused) {
   return refused_names()[static_cast<std::size_t>(refused)];
 }

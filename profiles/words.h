@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words of the enumerations of profile.h, as they stand in YAML, in output and in documents.
+// Those that the shim knows as well are in profiles/filter/terms.h.
 #pragma once
 
 #include <string_view>
@@ -9,16 +10,17 @@
 
 namespace ward::profiles {
 
-std::string_view layer_name(Layer layer);        // "serving"
-std::string_view mode_name(Mode mode);           // "enforce"
-std::string_view action_name(Action action);     // "quarantine"
+using filter::action_name;
+using filter::action_names;
+using filter::layer_name;
+using filter::mode_name;
+using filter::mode_names;
+
 std::string_view refused_name(Refused refused);  // "log"
 std::string_view missing_name(Missing missing);  // "refuse"
 std::string_view posture_name(Posture posture);  // "balanced"
 
 // In the order of the enumeration, so that the index is the value.
-const std::vector<std::string_view>& mode_names();
-const std::vector<std::string_view>& action_names();
 const std::vector<std::string_view>& refused_names();
 const std::vector<std::string_view>& missing_names();
 const std::vector<std::string_view>& posture_names();

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "profiles/filter/syscall_arity.h"
+#include "profiles/filter/terms.h"
 
 namespace ward::enforcer {
 namespace {
@@ -37,34 +38,6 @@ std::string state_name(node::v1::ContainerState state) {
   }
 }
 
-std::string action_name(node::v1::Action action) {
-  switch (action) {
-    case node::v1::ACTION_LOG: return "log";
-    case node::v1::ACTION_DENY: return "deny";
-    case node::v1::ACTION_KILL: return "kill";
-    case node::v1::ACTION_QUARANTINE: return "quarantine";
-    default: return "";
-  }
-}
-
-std::string phase_name(node::v1::Phase phase) {
-  switch (phase) {
-    case node::v1::PHASE_RUNTIME: return "runtime";
-    case node::v1::PHASE_BOOT: return "boot";
-    case node::v1::PHASE_SERVING: return "serving";
-    case node::v1::PHASE_EXEC: return "exec";
-    default: return "";
-  }
-}
-
-std::string origin_name(node::v1::Origin origin) {
-  switch (origin) {
-    case node::v1::ORIGIN_WORKLOAD: return "workload";
-    case node::v1::ORIGIN_EXEC: return "exec";
-    default: return "";
-  }
-}
-
 // Where no profile is in force there are no phases, and a program that runs is past those of the
 // runtime.
 std::string phase_of(const node::v1::ContainerStatus& status) {
@@ -72,8 +45,9 @@ std::string phase_of(const node::v1::ContainerStatus& status) {
       status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
   const bool created = status.state() == node::v1::CONTAINER_STATE_CREATED;
   if (!governed || status.state() == node::v1::CONTAINER_STATE_STOPPED) return "";
-  return phase_name(!created && status.phase() == node::v1::PHASE_RUNTIME ? node::v1::PHASE_BOOT
-                                                                          : status.phase());
+  return std::string(filter::phase_name(!created && status.phase() == node::v1::PHASE_RUNTIME
+                                            ? node::v1::PHASE_BOOT
+                                            : status.phase()));
 }
 
 v1::Container to_api(const ContainerEntry& entry) {
@@ -87,7 +61,7 @@ v1::Container to_api(const ContainerEntry& entry) {
   out.set_name(identity.container_name());
   out.set_image(identity.image());
   out.set_state(state_name(status.state()));
-  out.set_mode(mode_name(status.mode()));
+  out.set_mode(std::string(filter::mode_name(status.mode())));
   out.set_policy(status.policy());
   out.set_profile(status.profile_name());
   out.set_profile_digest(status.profile_digest());
@@ -117,12 +91,12 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_pod(body.identity().pod());
   out.set_container_name(body.identity().container_name());
   out.set_exec_id(body.exec_id());
-  out.set_origin(origin_name(body.origin()));
-  out.set_phase(phase_name(body.phase()));
-  out.set_mode(mode_name(body.mode()));
+  out.set_origin(std::string(filter::origin_name(body.origin())));
+  out.set_phase(std::string(filter::phase_name(body.phase())));
+  out.set_mode(std::string(filter::mode_name(body.mode())));
   out.set_profile(body.profile_name());
   out.set_profile_digest(body.profile_digest());
-  out.set_action(action_name(body.action()));
+  out.set_action(std::string(filter::action_name(body.action())));
   out.set_outcome(body.outcome());
   out.set_arch(arch_name(body.arch()));
   out.set_syscall_nr(body.syscall_nr());

@@ -6,7 +6,6 @@
 
 #include "enforcer/journal/journal.h"
 #include "enforcer/node_link/container_table.h"
-#include "enforcer/node_link/mode_name.h"
 #include "ward/v1/api.pb.h"
 
 namespace ward::enforcer {
@@ -15,8 +14,5 @@ v1::Container to_api(const ContainerEntry& entry);
 v1::Event to_api(const JournalRecord& record);
 
 std::string state_name(node::v1::ContainerState state);  // "RUNNING"
-std::string action_name(node::v1::Action action);        // "quarantine"
-std::string phase_name(node::v1::Phase phase);           // "serving"
-std::string origin_name(node::v1::Origin origin);        // "workload"
 
 }  // namespace ward::enforcer

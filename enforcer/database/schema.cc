@@ -65,7 +65,7 @@ END;
 )sql";
 
 // Version 2 as well, and possibly added to a file of that version: how far spool files were
-// replayed, and of which image and namespace each run is (profiles/source.h).
+// replayed, and of which image and namespace each run is (profiles/learn/source.h).
 constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS replays (
   spool TEXT PRIMARY KEY,

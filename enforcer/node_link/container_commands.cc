@@ -2,7 +2,6 @@
 #include "enforcer/node_link/container_commands.h"
 
 #include "enforcer/node_link/container_name.h"
-#include "enforcer/node_link/mode_name.h"
 
 namespace ward::enforcer {
 namespace {
@@ -49,7 +48,7 @@ Result<void> check_switch(const ModeRequest& request, const ContainerEntry& entr
   }
   if (has_filter(entry.status.mode())) return {};
   return fail(Code::kFailedPrecondition,
-              who + " is in mode " + mode_name(entry.status.mode()) +
+              who + " is in mode " + std::string(filter::mode_name(entry.status.mode())) +
                   " and has no filter of Ward, which it can get only at its start: change "
                   "the policy, and start it anew");
 }

@@ -14,7 +14,7 @@
 #include "enforcer/recorder/bpf_loading.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
-#include "profiles/observation.h"
+#include "profiles/learn/observation.h"
 
 #ifdef WARD_RECORDER_HAS_BPF
 #include "recorder.skel.h"

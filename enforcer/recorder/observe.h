@@ -6,7 +6,7 @@
 
 #include "enforcer/recorder/kernel_side.h"
 #include "lib/base/result.h"
-#include "profiles/observation.h"
+#include "profiles/learn/observation.h"
 
 namespace ward::recorder {
 

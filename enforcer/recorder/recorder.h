@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
-#include "profiles/observation.h"
+#include "profiles/learn/observation.h"
 
 namespace ward::recorder {
 

@@ -7,13 +7,13 @@
 #include <tuple>
 
 #include "lib/oci/seccomp.h"
-#include "profiles/constants.h"
-#include "profiles/coverage.h"
-#include "profiles/danger.h"
-#include "profiles/life.h"
-#include "profiles/socket_types.h"
-#include "profiles/unite.h"
-#include "profiles/unlearnable.h"
+#include "profiles/filter/constants.h"
+#include "profiles/harm/danger.h"
+#include "profiles/learn/coverage.h"
+#include "profiles/learn/life.h"
+#include "profiles/learn/socket_types.h"
+#include "profiles/learn/unite.h"
+#include "profiles/learn/unlearnable.h"
 
 namespace ward::enforcer {
 namespace {

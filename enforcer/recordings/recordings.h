@@ -16,7 +16,7 @@
 #include "enforcer/database/writer.h"
 #include "enforcer/journal/journal.h"
 #include "lib/base/result.h"
-#include "profiles/observation.h"
+#include "profiles/learn/observation.h"
 #include "ward/node/v1/node.pb.h"
 
 namespace ward::enforcer {

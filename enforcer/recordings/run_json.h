@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "lib/base/result.h"
-#include "profiles/observation.h"
+#include "profiles/learn/observation.h"
 
 namespace ward::enforcer {
 

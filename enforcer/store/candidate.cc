@@ -9,7 +9,7 @@
 #include "profiles/canonical.h"
 #include "profiles/filter/index_writer.h"
 #include "profiles/filter/limits.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::enforcer {
 namespace {

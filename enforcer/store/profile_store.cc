@@ -14,8 +14,8 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "profiles/canonical.h"
-#include "profiles/read_yaml.h"
 #include "profiles/validate.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::enforcer {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
-#include "profiles/yaml_tree.h"
+#include "profiles/yaml/yaml_tree.h"
 
 namespace ward::enforcer {
 namespace {

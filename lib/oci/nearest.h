@@ -99,4 +99,12 @@ class Nearest {
   std::size_t best_distance_ = std::numeric_limits<std::size_t>::max();
 };
 
+// The same for a short, fixed vocabulary: " (did you mean 'serving'?)".
+template <typename Names>
+std::string hint(std::string_view misspelt, const Names& names) {
+  Nearest search(misspelt);
+  for (const std::string_view name : names) search.offer(name);
+  return search.hint();
+}
+
 }  // namespace ward::oci

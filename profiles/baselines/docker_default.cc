@@ -7,7 +7,7 @@
 #include "lib/oci/seccomp.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/baselines/tables.h"
-#include "profiles/danger.h"
+#include "profiles/harm/danger.h"
 
 namespace ward::profiles {
 namespace {

@@ -5,13 +5,12 @@
 #include <optional>
 
 #include "lib/base/escape.h"
+#include "profiles/filter/terms.h"
 
 namespace ward::filter {
 namespace {
 
-using node::v1::Action;
 using node::v1::Identity;
-using node::v1::Mode;
 using node::v1::ProfileRef;
 using node::v1::Rule;
 
@@ -24,20 +23,15 @@ void note_exemption(const Governing& governing, std::vector<std::string>& notes)
                   "' does not include that");
 }
 
-std::optional<Mode> find_mode(std::string_view word) {
-  if (word == "off") return node::v1::MODE_OFF;
-  if (word == "learn") return node::v1::MODE_LEARN;
-  if (word == "supervise") return node::v1::MODE_SUPERVISE;
-  if (word == "enforce") return node::v1::MODE_ENFORCE;
-  return std::nullopt;
+// The same words as a message's numbers.
+std::optional<node::v1::Mode> mode_word(std::string_view word) {
+  const auto mode = find_mode(word);
+  return mode ? std::optional(to_proto(*mode)) : std::nullopt;
 }
 
-std::optional<Action> find_action(std::string_view word) {
-  if (word == "log") return node::v1::ACTION_LOG;
-  if (word == "deny") return node::v1::ACTION_DENY;
-  if (word == "kill") return node::v1::ACTION_KILL;
-  if (word == "quarantine") return node::v1::ACTION_QUARANTINE;
-  return std::nullopt;
+std::optional<node::v1::Action> action_word(std::string_view word) {
+  const auto action = find_action(word);
+  return action ? std::optional(to_proto(*action)) : std::nullopt;
 }
 
 // What the pod asks for, where it is stricter; a word that is not known or would loosen is left
@@ -134,9 +128,9 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
   }
   treatment.policy = rule->policy();
   treatment.actions = rule->actions();
-  const Mode by_policy =
+  const node::v1::Mode by_policy =
       rule->mode() == node::v1::MODE_UNSPECIFIED ? node::v1::MODE_OFF : rule->mode();
-  treatment.mode = stricter(by_policy, kModeAnnotation, annotations, find_mode, treatment.notes);
+  treatment.mode = stricter(by_policy, kModeAnnotation, annotations, mode_word, treatment.notes);
   treatment.workload =
       rule->workload().empty() ? default_workload(identity) : expand(rule->workload(), identity);
   // A pod cannot choose a profile: where the policy names none, there is none to enforce.
@@ -152,7 +146,7 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
     return tl::unexpected<Error>(used.error());
   if (treatment.mode == node::v1::MODE_LEARN) return treatment;
   treatment.actions.set_workload(stricter(treatment.actions.workload(), kActionAnnotation,
-                                          annotations, find_action, treatment.notes));
+                                          annotations, action_word, treatment.notes));
   return treatment;
 }
 

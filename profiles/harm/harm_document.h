@@ -11,7 +11,7 @@
 
 #include "lib/base/result.h"
 #include "profiles/harm/harm_class.h"
-#include "profiles/yaml_fields.h"
+#include "profiles/yaml/yaml_fields.h"
 
 namespace ward::profiles {
 

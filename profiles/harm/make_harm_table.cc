@@ -6,7 +6,7 @@
 #include <string>
 
 #include "lib/base/file.h"
-#include "profiles/constants.h"
+#include "profiles/filter/constants.h"
 #include "profiles/harm/harm_document.h"
 
 namespace ward::profiles {
@@ -71,10 +71,10 @@ class TableWriter {
     std::string items;
     for (const HarmDocument::Condition& c : list) {
       std::string numbers;
-      for (const std::uint64_t value : c.values) numbers += format_hex(value) + ", ";
+      for (const std::uint64_t value : c.values) numbers += filter::format_hex(value) + ", ";
       const std::string set = constant("std::uint64_t", numbers);
-      items += "{" + std::to_string(c.index) + ", " + format_hex(c.mask) + ", " + set + ", " +
-               (c.any ? "true" : "false") + ", " + (c.own ? "true" : "false") + "}, ";
+      items += "{" + std::to_string(c.index) + ", " + filter::format_hex(c.mask) + ", " + set +
+               ", " + (c.any ? "true" : "false") + ", " + (c.own ? "true" : "false") + "}, ";
     }
     return constant("HarmCondition", items);
   }

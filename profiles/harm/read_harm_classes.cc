@@ -5,10 +5,10 @@
 
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
+#include "lib/oci/nearest.h"
 #include "lib/oci/seccomp.h"
-#include "profiles/constants.h"
+#include "profiles/filter/constants.h"
 #include "profiles/harm/harm_document.h"
-#include "profiles/nearest.h"
 
 namespace ward::profiles {
 namespace {
@@ -94,9 +94,9 @@ class HarmReader {
                           "write the call and the number of its argument, such as mmap.3");
       return;
     }
-    const auto elsewhere =
-        parse_argument_value(place.scalar.substr(0, dot),
-                             static_cast<std::uint32_t>(place.scalar[dot + 1] - '0'), entry.key);
+    const auto elsewhere = filter::parse_argument_value(
+        place.scalar.substr(0, dot), static_cast<std::uint32_t>(place.scalar[dot + 1] - '0'),
+        entry.key);
     const bool again = !document_.constants[place.scalar].emplace(entry.key, *value).second;
     if (again || (elsewhere && *elsewhere != *value))
       reading_.complain(entry.at, "'" + escape(entry.key, 60) + "' has another value already");

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "lib/base/escape.h"
-#include "profiles/constants.h"
+#include "profiles/filter/constants.h"
 #include "profiles/harm/harm_document.h"
 
 namespace ward::profiles {
@@ -79,7 +79,7 @@ class ConditionReader {
       if (const auto found = names->second.find(word); found != names->second.end())
         return found->second;
     }
-    const auto value = parse_argument_value(call_, condition_.index, word);
+    const auto value = filter::parse_argument_value(call_, condition_.index, word);
     if (value) return *value;
     reading_.complain(node.at, value.error().message);
     return std::nullopt;

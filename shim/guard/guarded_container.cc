@@ -55,8 +55,7 @@ void GuardedContainer::note_quarantine() {
 }
 
 node::v1::Mode GuardedContainer::mode() const {
-  return supervisor && admitted.supervised ? supervisor::to_proto(supervisor->mode())
-                                           : admitted.mode;
+  return supervisor && admitted.supervised ? filter::to_proto(supervisor->mode()) : admitted.mode;
 }
 
 std::string GuardedContainer::partly() const {
@@ -84,7 +83,7 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
   for (const auto& remark : admitted.notes) note += (note.empty() ? "" : "; ") + remark;
   if (supervisor) {
-    if (admitted.supervised) status.set_phase(supervisor::to_proto(supervisor->phase()));
+    if (admitted.supervised) status.set_phase(filter::to_proto(supervisor->phase()));
     status.set_violations(supervisor->violations());
     status.set_continued(supervisor->continued());
     // What was done to it comes before what was said at its start.

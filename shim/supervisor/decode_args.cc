@@ -2,9 +2,6 @@
 #include "shim/supervisor/decode_args.h"
 
 #include <fcntl.h>
-#include <linux/prctl.h>
-#include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -13,9 +10,10 @@
 
 #include <array>
 #include <csignal>
-#include <cstdio>
 #include <span>
 #include <string_view>
+
+#include "profiles/filter/constants.h"
 
 namespace ward::shim::supervisor {
 namespace {
@@ -25,10 +23,11 @@ struct Name {
   std::string_view name;
 };
 
-std::string hexadecimal(std::uint64_t value) {
-  std::array<char, 24> text{};
-  std::snprintf(text.data(), text.size(), "0x%llx", static_cast<unsigned long long>(value));
-  return text.data();
+std::string hexadecimal(std::uint64_t value) { return filter::format_hex(value); }
+
+// In the words of profiles.
+std::string known(std::string_view syscall, std::uint32_t index, std::uint64_t value) {
+  return filter::format_argument_value(syscall, index, value);
 }
 
 std::string plain(std::uint64_t value) {
@@ -66,29 +65,6 @@ std::string flags(std::span<const Name> names, std::uint64_t value) {
 #define WARD_NAME(constant) \
   Name { static_cast<std::uint64_t>(constant), #constant }
 
-constexpr std::array kCloneFlags{
-    WARD_NAME(CLONE_NEWNS),    WARD_NAME(CLONE_NEWCGROUP),     WARD_NAME(CLONE_NEWUTS),
-    WARD_NAME(CLONE_NEWIPC),   WARD_NAME(CLONE_NEWUSER),       WARD_NAME(CLONE_NEWPID),
-    WARD_NAME(CLONE_NEWNET),   WARD_NAME(CLONE_NEWTIME),       WARD_NAME(CLONE_VM),
-    WARD_NAME(CLONE_FS),       WARD_NAME(CLONE_FILES),         WARD_NAME(CLONE_SIGHAND),
-    WARD_NAME(CLONE_PIDFD),    WARD_NAME(CLONE_PTRACE),        WARD_NAME(CLONE_VFORK),
-    WARD_NAME(CLONE_PARENT),   WARD_NAME(CLONE_THREAD),        WARD_NAME(CLONE_SYSVSEM),
-    WARD_NAME(CLONE_SETTLS),   WARD_NAME(CLONE_PARENT_SETTID), WARD_NAME(CLONE_CHILD_CLEARTID),
-    WARD_NAME(CLONE_UNTRACED), WARD_NAME(CLONE_CHILD_SETTID),  WARD_NAME(CLONE_IO)};
-
-constexpr std::array kFamilies{WARD_NAME(AF_UNSPEC),    WARD_NAME(AF_UNIX),    WARD_NAME(AF_INET),
-                               WARD_NAME(AF_INET6),     WARD_NAME(AF_NETLINK), WARD_NAME(AF_PACKET),
-                               WARD_NAME(AF_ALG),       WARD_NAME(AF_VSOCK),   WARD_NAME(AF_KEY),
-                               WARD_NAME(AF_BLUETOOTH), WARD_NAME(AF_CAN),     WARD_NAME(AF_TIPC),
-                               WARD_NAME(AF_RDS),       WARD_NAME(AF_XDP)};
-
-constexpr std::array kSocketTypes{WARD_NAME(SOCK_STREAM),    WARD_NAME(SOCK_DGRAM),
-                                  WARD_NAME(SOCK_RAW),       WARD_NAME(SOCK_RDM),
-                                  WARD_NAME(SOCK_SEQPACKET), WARD_NAME(SOCK_PACKET)};
-
-constexpr std::array kProtection{WARD_NAME(PROT_READ), WARD_NAME(PROT_WRITE), WARD_NAME(PROT_EXEC),
-                                 WARD_NAME(PROT_GROWSDOWN), WARD_NAME(PROT_GROWSUP)};
-
 constexpr std::array kMapFlags{
     WARD_NAME(MAP_SHARED),    WARD_NAME(MAP_PRIVATE),   WARD_NAME(MAP_FIXED),
     WARD_NAME(MAP_ANONYMOUS), WARD_NAME(MAP_GROWSDOWN), WARD_NAME(MAP_LOCKED),
@@ -106,38 +82,11 @@ constexpr std::array kMountFlags{
     WARD_NAME(MS_REMOUNT),    WARD_NAME(MS_BIND),    WARD_NAME(MS_MOVE),  WARD_NAME(MS_REC),
     WARD_NAME(MS_UNBINDABLE), WARD_NAME(MS_PRIVATE), WARD_NAME(MS_SLAVE), WARD_NAME(MS_SHARED)};
 
-constexpr std::array kPrctlOptions{WARD_NAME(PR_SET_PDEATHSIG),
-                                   WARD_NAME(PR_GET_PDEATHSIG),
-                                   WARD_NAME(PR_GET_DUMPABLE),
-                                   WARD_NAME(PR_SET_DUMPABLE),
-                                   WARD_NAME(PR_GET_KEEPCAPS),
-                                   WARD_NAME(PR_SET_KEEPCAPS),
-                                   WARD_NAME(PR_SET_NAME),
-                                   WARD_NAME(PR_GET_NAME),
-                                   WARD_NAME(PR_GET_SECCOMP),
-                                   WARD_NAME(PR_SET_SECCOMP),
-                                   WARD_NAME(PR_CAPBSET_READ),
-                                   WARD_NAME(PR_CAPBSET_DROP),
-                                   WARD_NAME(PR_SET_SECUREBITS),
-                                   WARD_NAME(PR_GET_SECUREBITS),
-                                   WARD_NAME(PR_SET_TIMERSLACK),
-                                   WARD_NAME(PR_SET_MM),
-                                   WARD_NAME(PR_SET_CHILD_SUBREAPER),
-                                   WARD_NAME(PR_SET_NO_NEW_PRIVS),
-                                   WARD_NAME(PR_GET_NO_NEW_PRIVS),
-                                   WARD_NAME(PR_CAP_AMBIENT),
-                                   WARD_NAME(PR_SET_PTRACER),
-                                   WARD_NAME(PR_SET_THP_DISABLE)};
-
 constexpr std::array kPtraceRequests{WARD_NAME(PTRACE_TRACEME),  WARD_NAME(PTRACE_PEEKTEXT),
                                      WARD_NAME(PTRACE_PEEKDATA), WARD_NAME(PTRACE_POKETEXT),
                                      WARD_NAME(PTRACE_POKEDATA), WARD_NAME(PTRACE_CONT),
                                      WARD_NAME(PTRACE_ATTACH),   WARD_NAME(PTRACE_DETACH),
                                      WARD_NAME(PTRACE_SYSCALL),  WARD_NAME(PTRACE_SEIZE)};
-
-constexpr std::array kSeccompOperations{
-    WARD_NAME(SECCOMP_SET_MODE_STRICT), WARD_NAME(SECCOMP_SET_MODE_FILTER),
-    WARD_NAME(SECCOMP_GET_ACTION_AVAIL), WARD_NAME(SECCOMP_GET_NOTIF_SIZES)};
 
 constexpr std::array kSignals{
     WARD_NAME(SIGHUP),   WARD_NAME(SIGINT),  WARD_NAME(SIGQUIT), WARD_NAME(SIGILL),
@@ -151,7 +100,7 @@ constexpr std::array kSignals{
 
 std::string clone_flags(std::uint64_t value) {
   constexpr std::uint64_t kExitSignal = 0xff;
-  std::string text = flags(kCloneFlags, value & ~kExitSignal);
+  std::string text = known("clone", 0, value & ~kExitSignal);
   if (const std::uint64_t signal = value & kExitSignal; signal != 0) {
     text = (text == "0" ? "" : text + "|") + one_of(kSignals, signal);
   }
@@ -159,7 +108,7 @@ std::string clone_flags(std::uint64_t value) {
 }
 
 std::string socket_type(std::uint64_t value) {
-  std::string text = one_of(kSocketTypes, value & 0xf);
+  std::string text = known("socket", 1, value & 0xf);
   if ((value & SOCK_CLOEXEC) != 0) text += "|SOCK_CLOEXEC";
   if ((value & SOCK_NONBLOCK) != 0) text += "|SOCK_NONBLOCK";
   return text;
@@ -181,17 +130,17 @@ std::vector<std::string> decode_args(int nr, const filter::CallArgs& a) {
   const auto hex = hexadecimal;
   switch (nr) {
     case SYS_clone: return {clone_flags(a[0]), hex(a[1]), hex(a[2]), hex(a[3]), hex(a[4])};
-    case SYS_unshare: return {flags(kCloneFlags, a[0])};
-    case SYS_setns: return {descriptor(a[0]), flags(kCloneFlags, a[1])};
-    case SYS_socket: return {one_of(kFamilies, a[0]), socket_type(a[1]), plain(a[2])};
+    case SYS_unshare: return {known("unshare", 0, a[0])};
+    case SYS_setns: return {descriptor(a[0]), known("setns", 1, a[1])};
+    case SYS_socket: return {known("socket", 0, a[0]), socket_type(a[1]), plain(a[2])};
     case SYS_socketpair:
-      return {one_of(kFamilies, a[0]), socket_type(a[1]), plain(a[2]), hex(a[3])};
+      return {known("socket", 0, a[0]), socket_type(a[1]), plain(a[2]), hex(a[3])};
     case SYS_prctl:
-      return {one_of(kPrctlOptions, a[0]), plain(a[1]), plain(a[2]), plain(a[3]), plain(a[4])};
+      return {known("prctl", 0, a[0]), plain(a[1]), plain(a[2]), plain(a[3]), plain(a[4])};
     case SYS_mmap:
-      return {hex(a[0]),        plain(a[1]), flags(kProtection, a[2]), flags(kMapFlags, a[3]),
+      return {hex(a[0]),        plain(a[1]), known("mprotect", 2, a[2]), flags(kMapFlags, a[3]),
               descriptor(a[4]), plain(a[5])};
-    case SYS_mprotect: return {hex(a[0]), plain(a[1]), flags(kProtection, a[2])};
+    case SYS_mprotect: return {hex(a[0]), plain(a[1]), known("mprotect", 2, a[2])};
     case SYS_kill:
     case SYS_tkill: return {signed_number(a[0]), one_of(kSignals, a[1])};
     case SYS_tgkill: return {signed_number(a[0]), signed_number(a[1]), one_of(kSignals, a[2])};
@@ -202,7 +151,7 @@ std::vector<std::string> decode_args(int nr, const filter::CallArgs& a) {
     case SYS_umount2: return {hex(a[0]), plain(a[1])};
     case SYS_ptrace:
       return {one_of(kPtraceRequests, a[0]), signed_number(a[1]), hex(a[2]), hex(a[3])};
-    case SYS_seccomp: return {one_of(kSeccompOperations, a[0]), plain(a[1]), hex(a[2])};
+    case SYS_seccomp: return {known("seccomp", 0, a[0]), plain(a[1]), hex(a[2])};
     case SYS_execve: return {hex(a[0]), hex(a[1]), hex(a[2])};
     case SYS_execveat: return {descriptor(a[0]), hex(a[1]), hex(a[2]), hex(a[3]), plain(a[4])};
     case SYS_mkdir:

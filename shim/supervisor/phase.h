@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "profiles/filter/terms.h"
+
 namespace ward::shim::supervisor {
 
-enum class Origin { kWorkload, kExec };
-enum class Phase { kRuntime, kBoot, kServing, kExec };
+using filter::Origin;
+using filter::Phase;
 
 // Monotonic nanoseconds throughout.
 class PhaseTracker {

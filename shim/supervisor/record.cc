@@ -58,32 +58,12 @@ std::string syscall_name(int nr) {
   return oci::find_syscall_name(nr).value_or("syscall_" + std::to_string(nr));
 }
 
-node::v1::Mode to_proto(Mode mode) {
-  return mode == Mode::kEnforce ? node::v1::MODE_ENFORCE : node::v1::MODE_SUPERVISE;
-}
-
-node::v1::Phase to_proto(Phase phase) {
-  switch (phase) {
-    case Phase::kRuntime: return node::v1::PHASE_RUNTIME;
-    case Phase::kBoot: return node::v1::PHASE_BOOT;
-    case Phase::kServing: return node::v1::PHASE_SERVING;
-    case Phase::kExec: return node::v1::PHASE_EXEC;
-  }
-  return node::v1::PHASE_UNSPECIFIED;
-}
-
-node::v1::Origin to_proto(Origin origin) {
-  return origin == Origin::kExec ? node::v1::ORIGIN_EXEC : node::v1::ORIGIN_WORKLOAD;
-}
-
-node::v1::Action to_proto(Action action) { return static_cast<node::v1::Action>(action); }
-
 node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase,
                                    Origin origin, const std::string& profile) {
   node::v1::Violation violation = stamped();
-  violation.set_origin(to_proto(origin));
-  violation.set_phase(to_proto(phase));
-  violation.set_action(to_proto(verdict.action));
+  violation.set_origin(filter::to_proto(origin));
+  violation.set_phase(filter::to_proto(phase));
+  violation.set_action(filter::to_proto(verdict.action));
   violation.set_arch(call.arch);
   violation.set_syscall_nr(call.nr);
   violation.set_syscall(syscall_name(call.nr));
@@ -98,8 +78,8 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
 
 node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin origin) {
   node::v1::Violation violation = stamped();
-  violation.set_origin(to_proto(origin));
-  violation.set_phase(to_proto(phase));
+  violation.set_origin(filter::to_proto(origin));
+  violation.set_phase(filter::to_proto(phase));
   violation.set_action(node::v1::ACTION_KILL);
   violation.set_syscall_nr(-1);
   violation.set_syscall("foreign-abi");
@@ -113,8 +93,8 @@ node::v1::Violation make_foreign_abi_violation(pid_t pid, Phase phase, Origin or
 
 node::v1::Violation make_uncut_violation(Phase phase, Origin origin) {
   node::v1::Violation violation = stamped();
-  violation.set_origin(to_proto(origin));
-  violation.set_phase(to_proto(origin == Origin::kExec ? Phase::kExec : phase));
+  violation.set_origin(filter::to_proto(origin));
+  violation.set_phase(filter::to_proto(origin == Origin::kExec ? Phase::kExec : phase));
   violation.set_action(node::v1::ACTION_LOG);
   violation.set_syscall_nr(-1);
   violation.set_outcome("continued");

@@ -35,11 +35,6 @@ inline constexpr int kEndedCall = -2;
 std::string syscall_name(
     int nr);  // "foreign-abi", "sigsys"; "syscall_512" where libseccomp has no name
 
-node::v1::Mode to_proto(Mode mode);
-node::v1::Phase to_proto(Phase phase);
-node::v1::Origin to_proto(Origin origin);
-node::v1::Action to_proto(Action action);
-
 // Everything but who (identity, profile), the times after the answer and the outcome.
 node::v1::Violation make_violation(const Notification& call, const Verdict& verdict, Phase phase,
                                    Origin origin, const std::string& profile);

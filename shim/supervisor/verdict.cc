@@ -27,16 +27,6 @@ bool names(const filter::CallTable& calls, Phase phase, int nr) {
   });
 }
 
-std::string_view phase_word(Phase phase) {
-  switch (phase) {
-    case Phase::kRuntime: return "runtime";
-    case Phase::kBoot: return "boot";
-    case Phase::kServing: return "serving";
-    case Phase::kExec: return "exec";
-  }
-  return "?";
-}
-
 Effect effect_of(Action action) {
   switch (action) {
     case Action::kLog: return Effect::kContinue;
@@ -157,7 +147,7 @@ Verdict decide(const Question& question, const Law& law) {
 std::string explain(const Verdict& verdict, const std::string& syscall, const std::string& profile,
                     Phase phase) {
   std::string text = syscall;
-  const std::string in_phase(phase_word(phase));
+  const std::string in_phase(filter::phase_name(phase));
   switch (verdict.why) {
     case Why::kRuntimeLayer: return text + " belongs to the runtime";
     case Why::kAllowedByPhase: return text + " is allowed in phase " + in_phase;

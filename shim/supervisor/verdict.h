@@ -9,14 +9,13 @@
 #include <string>
 
 #include "profiles/filter/seccomp_intersect.h"
+#include "profiles/filter/terms.h"
 #include "shim/supervisor/phase.h"
 
 namespace ward::shim::supervisor {
 
-enum class Mode { kSupervise, kEnforce };
-
-// Ordered from mild to strict; the numbers are those of ward.node.v1.Action.
-enum class Action { kLog = 1, kDeny = 2, kKill = 3, kQuarantine = 4 };
+using filter::Action;
+using filter::Mode;
 
 struct ActionSet {
   Action workload = Action::kQuarantine;

@@ -35,7 +35,7 @@ node::v1::Violation ViolationRecords::with_identity(node::v1::Violation violatio
   violation.set_exec_id(exec_id);
   violation.set_profile_name(charge_.profile_name);
   violation.set_profile_digest(charge_.profile_digest);
-  violation.set_mode(to_proto(charge_.mode));
+  violation.set_mode(filter::to_proto(charge_.mode));
   return violation;
 }
 

@@ -8,8 +8,8 @@
 
 #include "profiles/canonical.h"
 #include "profiles/compile.h"
-#include "profiles/read_yaml.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/read_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ward::profiles;

@@ -23,7 +23,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define SI_QUEUE -1
 #define SI_TKILL -6
 
-// Set by the loader; see WatchedArgument and the windows of profiles/observation.h.
+// Set by the loader; see WatchedArgument and the windows of profiles/learn/observation.h.
 const volatile struct ward_watch watches[WARD_NRS];
 const volatile __u64 fine_window_ns = 1;
 const volatile __u64 coarse_window_ns = 1;

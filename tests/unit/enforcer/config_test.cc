@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "profiles/yaml_tree.h"
+#include "profiles/yaml/yaml_tree.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 
 namespace ward::enforcer {

@@ -11,7 +11,7 @@
 #include "lib/base/clock.h"
 #include "profiles/filter/governed.h"
 #include "profiles/filter/index_reader.h"
-#include "profiles/yaml_tree.h"
+#include "profiles/yaml/yaml_tree.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 

@@ -20,7 +20,7 @@
 #include "lib/oci/seccomp.h"
 #include "profiles/filter/governed.h"
 #include "profiles/filter/index_reader.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/read_yaml.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
 

@@ -9,8 +9,8 @@
 #include <regex>
 #include <sstream>
 
-#include "profiles/node_config.h"
-#include "profiles/read_yaml.h"
+#include "profiles/yaml/node_config.h"
+#include "profiles/yaml/read_yaml.h"
 #include "tests/support/page_blocks.h"
 
 namespace ward::test {

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "profiles/danger.h"
-#include "profiles/read_yaml.h"
+#include "profiles/harm/danger.h"
+#include "profiles/yaml/read_yaml.h"
 
 namespace ward::profiles {
 namespace {

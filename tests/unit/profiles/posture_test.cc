@@ -21,7 +21,7 @@
 #include "profiles/filter/call_tables.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/harm/harm_table.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::profiles {
 namespace {

@@ -10,10 +10,10 @@
 #include "profiles/diff.h"
 #include "profiles/explain.h"
 #include "profiles/merge.h"
-#include "profiles/read_yaml.h"
 #include "profiles/resolve.h"
 #include "profiles/validate.h"
-#include "profiles/write_yaml.h"
+#include "profiles/yaml/read_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 
 namespace ward::profiles {
 namespace {
