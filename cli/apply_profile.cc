@@ -29,4 +29,11 @@ std::string applied_text(const ward::v1::ApplyProfileResponse& response, bool dr
          " capabilities, digest " + short_digest(p.digest());
 }
 
+std::string running_text(const ward::v1::ApplyProfileResponse& response) {
+  const std::uint32_t running = response.running();
+  if (running == 0) return "";
+  return std::to_string(running) + (running == 1 ? " running container" : " running containers") +
+         " may do what it allows from now on; what it takes away waits for the next start";
+}
+
 }  // namespace ward::cli

@@ -18,4 +18,7 @@ std::optional<ward::v1::ApplyProfileResponse> apply_profile(
 // "profile web version 2 is in force for new containers: 93 syscalls, ..."
 std::string applied_text(const ward::v1::ApplyProfileResponse& response, bool dry_run);
 
+// What it means for containers that run under another version; empty where there are none.
+std::string running_text(const ward::v1::ApplyProfileResponse& response);
+
 }  // namespace ward::cli

@@ -3,11 +3,13 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/present/discovery_text.h"
 #include "cli/present/recording_text.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
+#include "lib/base/named_output.h"
 
 namespace ward::cli {
 namespace {
@@ -30,11 +32,20 @@ int list(Session& session) {
              [&](const auto& recordings) { print_list(session, recordings); });
 }
 
-int show(Session& session, const std::string& workload) {
+int show(Session& session, const std::string& workload, const std::string& svg) {
   ward::v1::GetRecordingRequest request;
   request.set_workload(workload);
-  return ask(session, "learn show " + escape(workload, 80), &Stub::GetRecording, request,
-             [&](const auto& recording) { session.print(recording_text(recording, session.out)); });
+  int written = kExitOk;
+  const int asked = ask(session, "learn show " + escape(workload, 80), &Stub::GetRecording, request,
+                        [&](const auto& recording) {
+                          if (svg.empty())
+                            return session.print(recording_text(recording, session.out));
+                          const std::string picture =
+                              discovery_svg(escape(workload, 80), recording.coverage());
+                          if (const auto put = write_named_output(svg, picture, 0644); !put)
+                            written = session.fail(put.error());
+                        });
+  return asked == kExitOk ? written : asked;
 }
 
 int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
@@ -80,12 +91,17 @@ void add_learn(CLI::App& app, Session& session, int& exit_code) {
   auto* verb = learn->add_subcommand(
       "show", "What a workload did, and how much of it is probably still unseen");
   const auto workload = std::make_shared<std::string>();
-  verb->footer(examples({"ward learn show web", "ward learn show web -o json"}));
+  verb->footer(examples({"ward learn show web", "ward learn show web -o json",
+                         "ward learn show web --svg discovery.svg"}));
   verb->add_option("workload", *workload, "a name from `ward learn list`")
       ->required()
       ->type_name(kWorkloadValue);
+  const auto svg = std::make_shared<std::string>();
+  verb->add_option("--svg", *svg, "write the curve of discovery to this file, as a picture")
+      ->type_name(kFileValue);
   add_forget(*learn, session, exit_code);
-  verb->callback([&session, &exit_code, workload] { exit_code = show(session, *workload); });
+  verb->callback(
+      [&session, &exit_code, workload, svg] { exit_code = show(session, *workload, *svg); });
 }
 
 }  // namespace ward::cli

@@ -13,6 +13,7 @@ void add_profile(CLI::App& app, Session& session, int& exit_code) {
   add_profile_show(*profile, session, exit_code);
   add_profile_generate(*profile, session, exit_code);
   add_profile_propose(*profile, session, exit_code);
+  add_profile_simulate(*profile, session, exit_code);
   add_profile_apply(*profile, session, exit_code);
   add_profile_lint(*profile, session, exit_code);
   add_profile_diff(*profile, session, exit_code);

@@ -6,20 +6,13 @@
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
-#include "lib/base/utf8.h"
-#include "profiles/yaml/read_yaml.h"
+#include "lib/base/printable.h"
 
 namespace ward::cli {
 namespace {
 
 int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest request) {
-  auto file = read_profile_text(path);
-  if (!file) return session.fail(file.error());
-  // What is not even a profile is told here: text that is not UTF-8 cannot be sent.
-  if (auto profile = profiles::read_profile(file->text, file->name); !profile)
-    return session.fail(profile.error());
-  request.set_yaml(file->text);
-  request.set_file_name(to_utf8(file->name));
+  if (auto put = put_profile(path, request); !put) return session.fail(put.error());
   int refused = kExitOk;
   const auto response = apply_profile(session, request, "profile apply", refused);
   if (!response) return refused;
@@ -29,6 +22,9 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
   }
   session.warn_all(response->warnings());
   session.print(applied_text(*response, request.dry_run()) + "\n");
+  if (const auto running = running_text(*response); !running.empty()) session.print(running + "\n");
+  if (!response->coverage().empty())
+    session.print("coverage: " + printable(response->coverage()) + "\n");
   return kExitOk;
 }
 
@@ -46,6 +42,9 @@ void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_flag_callback(
       "--rollback", [request] { request->set_rollback(true); },
       "allow a version below the highest one seen");
+  verb->add_flag_callback(
+      "--insist", [request] { request->set_insist(true); },
+      "although a policy asks for more recordings before it enforces (enforceAfter)");
   verb->add_flag_callback(
       "--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
   verb->callback(

@@ -59,6 +59,9 @@ int run(Session& session, const ward::v1::GenerateProfileRequest& request,
               std::to_string(response.capabilities()) + " capabilities");
   if (const auto compared = comparison_with_docker(response.yaml()); !compared.empty())
     session.say(compared);
+  session.say("coverage: " + printable(response.coverage()));
+  for (const auto& what : response.not_exercised())
+    session.say("  not exercised: " + printable(what));
   for (const auto& call : response.left_out())
     session.say(session.err.warn("left out: ") + printable(call));
   if (response.left_out_size() > 0) {

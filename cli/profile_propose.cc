@@ -51,11 +51,13 @@ int apply(Session& session, const std::string& yaml) {
   ward::v1::ApplyProfileRequest request;
   request.set_yaml(yaml);
   request.set_file_name("<proposal>");
+  request.set_insist(true);  // it only widens what is in force
   int refused = kExitOk;
   const auto response = apply_profile(session, request, "profile propose --apply", refused);
   if (!response) return refused;
   session.warn_all(response->warnings());
   session.say(applied_text(*response, false));
+  if (const auto running = running_text(*response); !running.empty()) session.say(running);
   return kExitOk;
 }
 
@@ -76,6 +78,8 @@ int run(Session& session, const Wanted& wanted) {
   } else {
     if (wanted.output.empty() && !wanted.apply) session.print(response.yaml());
     say_calls(session, response);
+    for (const auto& capability : response.capabilities())
+      session.say("adds capability " + printable(capability));
     for (const auto& call : response.left_out())
       session.say(session.err.warn("left out: ") + printable(call));
     session.warn_all(response.warnings());
@@ -83,8 +87,8 @@ int run(Session& session, const Wanted& wanted) {
                 (wanted.output.empty() ? "" : ", written to " + printable(wanted.output)) +
                 ": an attacker's calls are here too, so read it before it is in force");
   }
-  if (wanted.apply && response.calls().empty())
-    return session.refuse("profile propose: there is no call to add, so nothing was applied",
+  if (wanted.apply && response.calls().empty() && response.capabilities().empty())
+    return session.refuse("profile propose: there is nothing to add, so nothing was applied",
                           kExitFailed);
   return wanted.apply ? apply(session, response.yaml()) : kExitOk;
 }

@@ -24,6 +24,7 @@ void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares 
 void add_profile_list(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_show(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_simulate(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_propose(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_apply(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code);

@@ -8,9 +8,12 @@
 #include "enforcer/node_link/container_commands.h"
 #include "enforcer/propose_profile.h"
 #include "enforcer/recordings/describe.h"
+#include "enforcer/simulate_profile.h"
 #include "enforcer/test_policy.h"
 #include "lib/base/escape.h"
 #include "profiles/effective.h"
+#include "profiles/filter/terms.h"
+#include "profiles/learn/coverage.h"
 #include "profiles/learn/generate.h"
 #include "profiles/posture.h"
 #include "profiles/yaml/write_yaml.h"
@@ -98,6 +101,9 @@ Result<v1::GenerateProfileResponse> generate_profile(Node& node,
   for (const auto& left_out : generated->left_out) out.add_left_out(profiles::describe(left_out));
   for (const std::string& warning : generated->warnings) out.add_warnings(warning);
   for (const std::string& note : recording->notes) out.add_warnings(note);
+  const profiles::Coverage coverage = profiles::coverage(recording->observations);
+  out.set_coverage(coverage.verdict);
+  for (const std::string& what : coverage.not_exercised) out.add_not_exercised(what);
   return out;
 }
 
@@ -132,12 +138,17 @@ Result<v1::ProfileDocument> get_profile(const Node& node, const std::string& nam
 
 void apply_profile(Node& node, const v1::ApplyProfileRequest& request,
                    std::function<void(Result<v1::ApplyProfileResponse>)> done) {
-  node.store.apply({request.yaml(), request.file_name(), request.rollback(), request.dry_run()},
+  node.store.apply({request.yaml(), request.file_name(), request.rollback(), request.dry_run(),
+                    request.insist()},
                    [&node, done = std::move(done)](const Result<Applied>& applied) {
                      if (!applied) return done(tl::unexpected<Error>(applied.error()));
                      v1::ApplyProfileResponse response;
                      *response.mutable_profile() = summarize(node, applied->profile);
                      response.set_unchanged(applied->unchanged);
+                     response.set_running(static_cast<std::uint32_t>(node.widen_running()));
+                     const auto& provenance = applied->profile.profile.provenance;
+                     if (const auto found = provenance.find("coverage"); found != provenance.end())
+                       response.set_coverage(found->second);
                      for (const std::string& warning : applied->warnings)
                        response.add_warnings(warning);
                      done(std::move(response));
@@ -237,6 +248,7 @@ Operations make_operations(Node& node) {
   };
   out.generate = [&node](const auto& request) { return generate_profile(node, request); };
   out.propose = [&node](const auto& request) { return propose_profile(node, request); };
+  out.simulate = [&node](const auto& request) { return simulate_profile(node, request); };
   out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
     v1::ListProfilesResponse response;
     for (const LoadedProfile& loaded : node.store.profiles())

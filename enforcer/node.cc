@@ -14,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "lib/spool/locked_file.h"
+#include "profiles/filter/terms.h"
 #include "profiles/filter/watch_pins.h"
 #include "profiles/yaml/yaml_tree.h"
 
@@ -139,6 +140,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
       evidence(places.evidence()),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
       seen(loop, filter::watch_pins(places), containers, shims, journal),
+      widening(containers, shims, journal),
       recorder(recorder::Recorder::open(pin_directory(places))),
       run_recorder(std::make_unique<BpfRuns>(*recorder)),
       recordings(*run_recorder, writer, journal, places.database(),
@@ -257,6 +259,16 @@ void Node::read_configuration() {
 void Node::reload() {
   store.reload();
   if (store.governed()) seen.watch();
+  widen_running();
+}
+
+std::size_t Node::widen_running() {
+  if (containers.size() == 0) return 0;
+  const auto versions = store.versions();
+  return widening.look([&versions](const std::string& profile) {
+    const auto found = versions.find(profile);
+    return found == versions.end() ? nullptr : &found->second;
+  });
 }
 
 void Node::refuse_configuration(const Error& why) {
@@ -361,6 +373,7 @@ void Node::every_few_seconds() {
   expire_evidence();
   take_what_shims_left();
   seen.tend(shims_are_back());
+  widen_running();  // shims that came while nothing was applied
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
     if (!error) every_few_seconds();

@@ -24,6 +24,7 @@
 #include "enforcer/node_link/container_table.h"
 #include "enforcer/node_link/node_service.h"
 #include "enforcer/node_link/shim_links.h"
+#include "enforcer/node_link/widening.h"
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
@@ -58,6 +59,8 @@ struct Node {
   [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
   [[nodiscard]] std::uint64_t dropped()
       const;  // violations without a record, also those not journalled yet
+  // Tells shims of the versions that are in force: how many containers were told now.
+  std::size_t widen_running();
   void stop(std::function<void()> done);
 
   asio::io_context& core;
@@ -73,6 +76,7 @@ struct Node {
   ContainerTable containers;
   ShimLinks shims;
   SeenProcesses seen;
+  Widening widening;
   std::unique_ptr<recorder::Recorder> recorder;
   std::unique_ptr<RunRecorder> run_recorder;
   Recordings recordings;

@@ -31,7 +31,7 @@ std::string comm_of(const ward_seen& what) {
 }
 
 std::string capability_of(const ward_seen& what) {
-  if (what.kind != WARD_SEEN_CAPABILITY) return "";
+  if (what.kind != WARD_SEEN_CAPABILITY && what.kind != WARD_SEEN_DENIED) return "";
   return oci::find_capability_name(what.capability)
       .value_or("CAP_" + std::to_string(what.capability));
 }
@@ -48,6 +48,7 @@ node::v1::Seen to_proto(const recorder::Seen& seen) {
   out.set_abi(abi_name(seen.what.abi));
   out.set_syscall_nr(seen.what.nr);
   out.set_gained(seen.what.kind == WARD_SEEN_GAIN);
+  out.set_denied(seen.what.kind == WARD_SEEN_DENIED);
   return out;
 }
 
@@ -106,6 +107,7 @@ void SeenProcesses::journal_it(const recorder::Seen& seen) {
   const node::v1::Seen what = to_proto(seen);
   JournalEntry event{EventKind::kEndedByFilter, {}};
   if (!what.capability().empty()) event.kind = EventKind::kCapabilityUsed;
+  if (what.denied()) event.kind = EventKind::kCapabilityDenied;
   if (what.gained()) event.kind = EventKind::kPrivilegesGained;
   event.body.mutable_identity()->set_containerd_namespace(seen.containerd_namespace);
   event.body.mutable_identity()->set_container_id(seen.container_id);
@@ -120,6 +122,7 @@ void SeenProcesses::journal_it(const recorder::Seen& seen) {
   std::string said = "a process was ended by SIGSYS" + how;
   if (!what.capability().empty())
     said = what.capability() + " was used, and enforce would have cut it";
+  if (what.denied()) said = what.capability() + " was asked for, and enforce has cut it";
   if (what.gained())
     said = "a program gave its process privileges, which enforce does not let one do";
   event.body.set_reason(said + "; its shim was gone before wardd could tell it");

@@ -3,6 +3,7 @@
 
 #include "enforcer/api/translate.h"
 #include "profiles/filter/selector.h"
+#include "profiles/filter/terms.h"
 #include "profiles/filter/treatment.h"
 
 namespace ward::enforcer {

@@ -104,8 +104,10 @@ struct Profile {
   // What the program tries and its container's own filter refuses: no violation, the danger set
   // included. Allows nothing.
   SyscallSet refused;
-  Refused on_refused = Refused::kLog;             // of the rest, except the danger set
-  std::map<std::string, std::string> provenance;  // never interpreted, not part of the identity
+  Refused on_refused = Refused::kLog;  // of the rest, except the danger set
+  // Where it comes from, for people, and for the gate of enforce_after.h. It allows nothing and is
+  // not part of the identity.
+  std::map<std::string, std::string> provenance;
   bool operator==(const Profile&) const = default;
 };
 
@@ -129,6 +131,16 @@ struct Place {
   bool operator==(const Place&) const { return true; }
 };
 
+// How much must have been recorded before `ward profile apply` takes a profile that a rule
+// enforces: enforce_after.h.
+struct EnforceAfter {
+  std::uint32_t runs = 0;
+  std::chrono::seconds recorded{0};  // over all runs
+  // The 95 % bound on the share of further runs that show a new call, in percent.
+  std::optional<std::uint32_t> new_in_a_run_at_most;
+  bool operator==(const EnforceAfter&) const = default;
+};
+
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
@@ -138,6 +150,7 @@ struct PolicyRule {
   Missing missing = Missing::kRefuse;
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise
+  std::optional<EnforceAfter> enforce_after = {};
   Place place = {};
   bool operator==(const PolicyRule&) const = default;
 };

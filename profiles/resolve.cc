@@ -6,6 +6,7 @@
 
 #include "profiles/baselines/baselines.h"
 #include "profiles/canonical.h"
+#include "profiles/enforce_after.h"
 #include "profiles/name_template.h"
 #include "profiles/words.h"
 
@@ -66,7 +67,9 @@ void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
 
 class Resolver {
  public:
-  Resolver(Resolved& out, const std::map<std::string, ProfileRef>& refs) : out_(out), refs_(refs) {}
+  Resolver(Resolved& out, const std::vector<Profile>& profiles,
+           const std::map<std::string, ProfileRef>& refs)
+      : out_(out), profiles_(profiles), refs_(refs) {}
 
   void add(const Policy& policy, std::size_t number) {
     const PolicyRule& rule = policy.rules[number];
@@ -85,6 +88,7 @@ class Resolver {
       const std::string choice = describe_tenants_choice(rule, text);
       if (!choice.empty()) warn(policy, number, key, choice);
     }
+    if (rule.enforce_after && rule.mode == Mode::kEnforce) warn_of_gate(policy, number);
     if (rule.profile.empty()) return;
     const auto ref = refs_.find(rule.profile);
     if (ref != refs_.end()) {
@@ -104,6 +108,18 @@ class Resolver {
   }
 
  private:
+  // Files that a person put there are in force: it is said, and `apply` would have refused.
+  void warn_of_gate(const Policy& policy, std::size_t number) {
+    const PolicyRule& rule = policy.rules[number];
+    for (const Profile& profile : profiles_) {
+      if (!may_name(rule, profile.name)) continue;
+      const std::string lacking = describe(shortfalls(*rule.enforce_after, profile));
+      if (lacking.empty()) continue;
+      warn(policy, number, "enforceAfter",
+           "profile " + profile.name + " is enforced before its time: " + lacking);
+    }
+  }
+
   void warn(const Policy& policy, std::size_t number, const char* key, const std::string& what) {
     out_.warned_of.emplace_back(policy.name, "rules." + std::to_string(number) + "." + key);
     out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
@@ -111,6 +127,7 @@ class Resolver {
   }
 
   Resolved& out_;
+  const std::vector<Profile>& profiles_;
   const std::map<std::string, ProfileRef>& refs_;
 };
 
@@ -136,7 +153,7 @@ Result<Resolved> resolve(const std::vector<Policy>& policies, const std::vector<
   *out.index.mutable_baseline() = std::move(*baseline);
   for (const auto& [name, ref] : refs) *out.index.add_profiles() = ref;
   std::set<std::string> names;
-  Resolver resolver(out, refs);
+  Resolver resolver(out, profiles, refs);
   for (const Policy& policy : policies) {
     if (!names.insert(policy.name).second) {
       return fail(Code::kAlreadyExists,

@@ -399,6 +399,12 @@ std::vector<Finding> validate(const Policy& policy) {
       findings.error(subject + ".profile", "mode " + std::string(mode_name(rule.mode)) +
                                                " uses no profile: remove it, or set mode: enforce");
     }
+    if (rule.enforce_after && *rule.enforce_after == EnforceAfter{})
+      findings.error(subject + ".enforceAfter",
+                     "enforceAfter asks for nothing: give runs, "
+                     "recorded or newInARunAtMost, or remove it");
+    if (rule.enforce_after && rule.mode != Mode::kEnforce)
+      findings.warn(subject + ".enforceAfter", "enforceAfter counts in mode enforce only");
     check_template(findings, rule, subject + ".profile", rule.profile);
     check_template(findings, rule, subject + ".workload", rule.workload);
     check_selector(findings, rule.selector, subject);

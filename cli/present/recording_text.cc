@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "cli/present/discovery_text.h"
 #include "cli/present/runtime_text.h"
 #include "cli/present/table.h"
 #include "lib/base/escape.h"
@@ -106,6 +107,9 @@ std::string coverage(const ward::v1::Coverage& c, const Style& style) {
     seen += (seen.empty() ? "" : ", ") + event.event() + " (" + std::to_string(event.times()) + ")";
   out += "  life seen    " + escape(seen.empty() ? "none" : seen) + "\n";
   out += "  never seen   " + escape(list(c.life_events_missing())) + "\n";
+  for (const auto& what : c.not_exercised()) out += "  not tried    " + printable(what) + "\n";
+  const std::string curve = discovery_text(c);
+  if (!curve.empty()) out += "\n" + style.bold("Calls known, by recorded time") + "\n" + curve;
   return out;
 }
 

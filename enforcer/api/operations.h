@@ -28,6 +28,7 @@ struct Operations {
   LongCall<v1::ForgetRecordingRequest, v1::ForgetRecordingResponse> forget;
   Call<v1::GenerateProfileRequest, v1::GenerateProfileResponse> generate;
   Call<v1::ProposeProfileRequest, v1::ProposeProfileResponse> propose;
+  Call<v1::SimulateProfileRequest, v1::SimulateProfileResponse> simulate;
   Call<v1::ListProfilesRequest, v1::ListProfilesResponse> profiles;
   Call<v1::GetProfileRequest, v1::ProfileDocument> profile;
   LongCall<v1::ApplyProfileRequest, v1::ApplyProfileResponse> apply;

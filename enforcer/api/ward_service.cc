@@ -83,6 +83,10 @@ class WardService final : public v1::Ward::CallbackService {
                         v1::ProposeProfileResponse* out) override {
     return answer(context, operations_.propose, in, out);
   }
+  Unary* SimulateProfile(Context* context, const v1::SimulateProfileRequest* in,
+                         v1::SimulateProfileResponse* out) override {
+    return answer(context, operations_.simulate, in, out);
+  }
   Unary* ListProfiles(Context* context, const v1::ListProfilesRequest* in,
                       v1::ListProfilesResponse* out) override {
     return answer(context, operations_.profiles, in, out);

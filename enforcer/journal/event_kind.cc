@@ -15,7 +15,9 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
     {EventKind::kReleased, "released"},
     {EventKind::kKilled, "killed"},
     {EventKind::kModeChanged, "mode-changed"},
+    {EventKind::kWidened, "widened"},
     {EventKind::kCapabilityUsed, "capability-used"},
+    {EventKind::kCapabilityDenied, "capability-denied"},
     {EventKind::kEndedByFilter, "ended-by-filter"},
     {EventKind::kPrivilegesGained, "privileges-gained"},
     {EventKind::kSeenLost, "seen-lost"},
@@ -35,6 +37,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
 }  // namespace
 
 EventKind kind_of(const node::v1::Violation& reported) {
+  if (reported.tolerated() && !reported.capability().empty()) return EventKind::kCapabilityDenied;
   return reported.tolerated() ? EventKind::kTolerated : EventKind::kViolation;
 }
 

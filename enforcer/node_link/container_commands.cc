@@ -2,6 +2,7 @@
 #include "enforcer/node_link/container_commands.h"
 
 #include "enforcer/node_link/container_name.h"
+#include "profiles/filter/terms.h"
 
 namespace ward::enforcer {
 namespace {

@@ -52,7 +52,7 @@ v1::SeenSyscall to_api(int nr, const std::map<Origin, profiles::UnitedCall>& ori
     values->set_overflowed(seen.overflowed);
     for (const std::uint64_t value : seen.values) {
       values->add_values(value);
-      values->add_values_text(profiles::format_argument_value(name, index, value));
+      values->add_values_text(filter::format_argument_value(name, index, value));
       dangerous |= profiles::is_dangerous_value(name, index, value);
     }
   }
@@ -105,6 +105,26 @@ v1::SeenCapability to_api(const std::string& name,
   return out;
 }
 
+void add_discovery(const profiles::Discovery& found, v1::Coverage& out) {
+  constexpr std::int64_t kMillisecond_ns = 1'000'000;
+  const auto milliseconds = [](std::int64_t ns) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0) / kMillisecond_ns);
+  };
+  for (const profiles::DiscoveryStep& step : found.steps) {
+    v1::DiscoveryStep* const added = out.add_discovery();
+    added->set_at_ms(milliseconds(step.at_ns));
+    added->set_calls(step.calls);
+  }
+  for (const profiles::RunGain& run : found.runs) {
+    v1::RunGain* const added = out.add_runs();
+    added->set_run(run.run);
+    added->set_length_ms(milliseconds(run.length_ns));
+    added->set_added(run.added);
+  }
+  out.set_recorded_ms(milliseconds(found.recorded_ns));
+  out.set_found_late(found.late);
+}
+
 v1::Coverage to_api(const profiles::Coverage& coverage) {
   v1::Coverage out;
   out.set_estimated(coverage.estimated);
@@ -127,6 +147,8 @@ v1::Coverage to_api(const profiles::Coverage& coverage) {
   }
   for (const profiles::LifeEvent& event : coverage.life.missing)
     out.add_life_events_missing(event.what);
+  add_discovery(coverage.found, out);
+  for (const std::string& what : coverage.not_exercised) out.add_not_exercised(what);
   return out;
 }
 

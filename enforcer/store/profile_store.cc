@@ -14,6 +14,7 @@
 #include "lib/base/file.h"
 #include "lib/base/log.h"
 #include "profiles/canonical.h"
+#include "profiles/enforce_after.h"
 #include "profiles/validate.h"
 #include "profiles/yaml/read_yaml.h"
 
@@ -47,6 +48,22 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
         (out.empty() ? "" : "\n") + (of_target ? file_name + line.substr(prefix.size() - 1) : line);
   }
   return out;
+}
+
+// What policies ask for before they enforce this profile (enforceAfter) and it does not have. A
+// policy that cannot be read asks for nothing: it is not in force either.
+std::string describe_closed_gates(const Sources& sources, const profiles::Profile& profile) {
+  std::vector<profiles::Policy> policies;
+  for (const SourceFile& file : sources.policies) {
+    if (auto policy = profiles::read_policy(file.text, file.path.string()))
+      policies.push_back(std::move(*policy));
+  }
+  std::string out;
+  for (const std::string& gate : profiles::closed_gates(policies, profile)) out += gate + "\n";
+  if (out.empty()) return out;
+  return out +
+         "Record more and generate again, put the rule into supervise until then, or apply "
+         "with --insist";
 }
 
 }  // namespace
@@ -332,6 +349,10 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
         "other files of this node are bad, and what they say stays out of force: see `ward "
         "status`");
   }
+  if (!applied.unchanged && !request.insist) {
+    if (const auto closed = describe_closed_gates(*sources, *profile); !closed.empty())
+      return refuse_with({Code::kFailedPrecondition, closed, 0});
+  }
   if (request.dry_run || applied.unchanged) return done(std::move(applied));
 
   std::error_code error;
@@ -397,6 +418,17 @@ void ProfileStore::tell_written(const std::vector<std::string>& written) {
 std::uint64_t ProfileStore::generation() const {
   const auto index = compiled_.open_index();
   return index ? index->generation() : 0;
+}
+
+std::map<std::string, ProfileVersion> ProfileStore::versions() const {
+  std::map<std::string, ProfileVersion> out;
+  if (!in_force_) return out;
+  for (const auto& ref : in_force_->index.profiles()) {
+    const LoadedProfile* const loaded = find(ref.name());
+    out[ref.name()] = {ref.digest(), ref.compiled_sha256(),
+                       loaded == nullptr ? 0 : loaded->profile.version};
+  }
+  return out;
 }
 
 std::size_t ProfileStore::profiles_in_force() const {

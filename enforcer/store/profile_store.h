@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "enforcer/journal/journal.h"
 #include "enforcer/store/candidate.h"
 #include "enforcer/store/compiled_directory.h"
+#include "enforcer/store/profile_version.h"
 #include "lib/base/places.h"
 #include "ward/node/v1/node.pb.h"
 
@@ -29,6 +31,7 @@ struct ApplyRequest {
   std::string file_name;  // as the person named it
   bool rollback = false;
   bool dry_run = false;
+  bool insist = false;  // although a policy asks for more before it enforces
 };
 
 class ProfileStore {
@@ -57,6 +60,8 @@ class ProfileStore {
   [[nodiscard]] const std::vector<LoadedProfile>& profiles() const { return profiles_; }
   [[nodiscard]] const LoadedProfile* find(const std::string& name) const;
   [[nodiscard]] std::size_t profiles_in_force() const;
+  // Of every profile that shims read now, by its name.
+  [[nodiscard]] std::map<std::string, ProfileVersion> versions() const;
   [[nodiscard]] std::size_t policies() const { return policies_; }
   [[nodiscard]] std::uint64_t generation()
       const;  // of the index as a shim reads it now; 0: it reads none

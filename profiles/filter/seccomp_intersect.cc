@@ -2,6 +2,7 @@
 #include "profiles/filter/seccomp_intersect.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace ward::filter {
 namespace {
@@ -45,6 +46,18 @@ std::span<const CallRule> CallTable::rules_of(int nr) const {
   const auto [begin, end] =
       std::equal_range(content_->rules.begin(), content_->rules.end(), wanted, by_number);
   return {begin, end};
+}
+
+CallTable CallTable::united_with(const CallTable& other) const {
+  static const Content kNothing;
+  const Content& mine = content_ ? *content_ : kNothing;
+  const Content& theirs = other.content_ ? *other.content_ : kNothing;
+  std::vector<CallRule> rules = mine.rules;
+  rules.insert(rules.end(), theirs.rules.begin(), theirs.rules.end());
+  std::vector<std::uint32_t> enosys;
+  std::set_intersection(mine.enosys.begin(), mine.enosys.end(), theirs.enosys.begin(),
+                        theirs.enosys.end(), std::back_inserter(enosys));
+  return {std::move(rules), std::move(enosys)};
 }
 
 }  // namespace ward::filter

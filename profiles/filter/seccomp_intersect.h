@@ -47,6 +47,8 @@ class CallTable {
   [[nodiscard]] bool allows(int nr, const CallArgs& args, std::uint32_t layers) const;
   [[nodiscard]] bool answers_enosys(int nr) const;
   [[nodiscard]] std::span<const CallRule> rules_of(int nr) const;  // as long as some copy lives
+  // What either allows; ENOSYS where both answer it.
+  [[nodiscard]] CallTable united_with(const CallTable& other) const;
 
  private:
   struct Content {

@@ -19,7 +19,10 @@ enum {
   WARD_SEEN_GAIN =
       3, /* the first time that a program gave its process privileges (set-user-ID, of its file) */
 
+  WARD_SEEN_DENIED = 4, /* the first time that a container asked for one that enforce has cut */
+
   WARD_GAIN_BY = 0x40000000,
+  WARD_DENIED_BY = 0x20000000,
 
   WARD_NATIVE = 0,
   WARD_FOREIGN_32 = 1, /* int 0x80, or the entry of 32-bit programs */
@@ -32,6 +35,7 @@ struct ward_watch_init {
   __u64 container;
   __u64 start_ticks;  /* of its thread group: a number is given away again */
   __u64 capabilities; /* bit by number: what enforce would have cut */
+  __u64 cut;          /* likewise: what it has cut */
   __u32 exec;         /* 1: an exec session */
   __u32 gains;        /* 1: enforce would have set no_new_privs */
 };
@@ -48,6 +52,7 @@ struct ward_watched {
 struct ward_watch_tag {
   __u64 container;
   __u64 capabilities;
+  __u64 cut;
   __u32 exec;
   __u32 user_ns; /* the container's: grants in namespaces of the program's making are not its own */
   __u32 gains;
@@ -69,7 +74,9 @@ struct ward_seen {
 
 struct ward_use {
   __u64 container;
-  __u32 capability; /* or WARD_GAIN_BY, with the low bits of the program's inode */
+  /* or WARD_GAIN_BY, with the low bits of the program's inode; with WARD_DENIED_BY one that is cut
+   */
+  __u32 capability;
   __u32 exec;
 };
 

@@ -140,6 +140,8 @@ Coverage coverage(const Observations& observations) {
   result.reliable = result.estimated && agree(result.fine, result.coarse);
   result.lives = estimate_lives(observations.runs);
   result.life = life_report(observations.runs);
+  result.found = discovery(observations.runs);
+  result.not_exercised = not_exercised(observations);
   result.verdict = describe(result, active_runs);
   return result;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "profiles/learn/discovery.h"
 #include "profiles/learn/life.h"
 #include "profiles/learn/observation.h"
 
@@ -43,6 +44,8 @@ struct Coverage {
   bool reliable = false;
   std::string verdict;  // one sentence or two, for people
   LifeReport life;
+  Discovery found;
+  std::vector<std::string> not_exercised;  // discovery.h
 };
 
 // Incidence of all runs is laid side by side: a window of one run is a sample like a window of

@@ -2,6 +2,7 @@
 #include "profiles/learn/generate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +13,7 @@
 #include "profiles/baselines/baselines.h"
 #include "profiles/canonical.h"
 #include "profiles/diff.h"
+#include "profiles/enforce_after.h"
 #include "profiles/filter/constants.h"
 #include "profiles/harm/danger.h"
 #include "profiles/learn/coverage.h"
@@ -386,7 +388,7 @@ class Generator {
 Result<void> check_recording(const Observations& observations, const United& united,
                              const GenerateOptions& options, Generated& out) {
   const std::uint64_t lost = united.lost_events;
-  if (united.syscalls.empty()) {
+  if (united.syscalls.empty() && united.capabilities.empty()) {
     return fail(Code::kFailedPrecondition,
                 "nothing was recorded of '" + escape(observations.workload, 80) +
                     "': run it in mode learn, drive it, stop it, and generate again");
@@ -426,14 +428,22 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
   std::string runtime_list;
   for (const std::string& runtime : runtimes)
     runtime_list += (runtime_list.empty() ? "" : " ") + runtime;
+  constexpr std::int64_t kSecond_ns = 1'000'000'000;
+  const Coverage found = coverage(observations);
   std::map<std::string, std::string> provenance = {
       {"workload", escape(observations.workload)},
       {"recorder", escape(observations.recorder)},
-      {"runs", std::to_string(observations.runs.size())},
+      {kRunsKey, std::to_string(found.found.runs.size())},
+      {kRecordedKey, std::to_string(found.found.recorded_ns / kSecond_ns)},
+      {kNewInARunKey, std::to_string(std::lround(std::ceil(found.lives.at_most * 100)))},
       {"lostEvents", std::to_string(united.lost_events)},
       {"generator", "ward " WARD_VERSION},
-      {"coverage", coverage(observations).verdict}};
-  const LifeReport life = life_report(observations.runs);
+      {"coverage", found.verdict}};
+  std::string not_exercised;
+  for (const std::string& what : found.not_exercised)
+    not_exercised += (not_exercised.empty() ? "" : "; ") + what;
+  if (!not_exercised.empty()) provenance["notExercised"] = not_exercised;
+  const LifeReport& life = found.life;
   if (!life.seen.empty()) provenance["life"] = describe(life.seen);
   if (!life.missing.empty()) provenance["neverSeen"] = describe(life.missing);
   if (!runtime_list.empty()) provenance["runtime"] = escape(runtime_list);

@@ -56,7 +56,8 @@ std::vector<CallOutside> still_outside(const filter::CallTable& calls,
 }
 
 // As if it had been recorded: one run for each container.
-Observations as_recorded(const std::string& name, const std::vector<CallOutside>& seen) {
+Observations as_recorded(const std::string& name, const std::vector<CallOutside>& seen,
+                         const std::vector<CapabilityOutside>& capabilities) {
   std::map<std::string, std::map<std::pair<int, Origin>, ObservedSyscall>> runs;
   for (const CallOutside& call : seen) {
     const auto syscall = oci::find_syscall_name(call.nr);
@@ -67,9 +68,15 @@ Observations as_recorded(const std::string& name, const std::vector<CallOutside>
     observed.count += call.count;
     add_values(observed, *syscall, call);
   }
+  std::map<std::string, std::vector<ObservedCapability>> used;
+  for (const CapabilityOutside& one : capabilities) {
+    runs.try_emplace(one.container);
+    used[one.container].push_back({one.name, one.origin, 1});
+  }
   Observations out{name, "events", {}};
   for (auto& [container, calls] : runs) {
     Run run;
+    run.capabilities = std::move(used[container]);
     run.id = container;
     run.container = container;
     run.no_new_privileges = true;
@@ -253,6 +260,7 @@ std::string make_header(const Profile& in_force, const Proposal& proposal) {
             (call.containers.size() == 1 ? " container" : " containers") +
             (call.origin == Origin::kExec ? ", of exec sessions" : ", phase " + join(call.phases));
   }
+  for (const std::string& capability : proposal.capabilities) text += "\n  " + capability;
   for (const LeftOut& left_out : proposal.generated.left_out)
     text += "\n  left out: " + describe(left_out);
   return text;
@@ -260,11 +268,12 @@ std::string make_header(const Profile& in_force, const Proposal& proposal) {
 
 // Nothing where there was none.
 Result<Generated> generate_of_violations(const Profile& in_force,
-                                         const std::vector<CallOutside>& seen) {
+                                         const std::vector<CallOutside>& seen,
+                                         const std::vector<CapabilityOutside>& capabilities) {
   std::vector<CallOutside> violations;
   std::copy_if(seen.begin(), seen.end(), std::back_inserter(violations),
                [](const CallOutside& call) { return !call.tolerated; });
-  const Observations observations = as_recorded(in_force.name, violations);
+  const Observations observations = as_recorded(in_force.name, violations, capabilities);
   if (observations.runs.empty()) return Generated();
   GenerateOptions options;
   options.name = in_force.name;
@@ -275,7 +284,8 @@ Result<Generated> generate_of_violations(const Profile& in_force,
 }  // namespace
 
 Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
-                         const std::vector<CallOutside>& all) {
+                         const std::vector<CallOutside>& all,
+                         const std::vector<CapabilityOutside>& capabilities) {
   const auto nothing = [&] {
     return fail(Code::kNotFound, "nothing to propose: profile '" + escape(in_force.name, 80) +
                                      "' lists every call that its containers were seen to make");
@@ -283,9 +293,9 @@ Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
   const auto compiled = compile(in_force);
   if (!compiled) return tl::unexpected<Error>(compiled.error());
   const std::vector<CallOutside> seen = still_outside(filter::to_table(*compiled), all);
-  if (seen.empty()) return nothing();
+  if (seen.empty() && capabilities.empty()) return nothing();
   Proposal out;
-  auto generated = generate_of_violations(in_force, seen);
+  auto generated = generate_of_violations(in_force, seen, capabilities);
   if (!generated) return tl::unexpected<Error>(generated.error());
   out.generated.left_out = std::move(generated->left_out);
   Profile& profile = out.generated.profile;
@@ -299,14 +309,24 @@ Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
       out.generated.warnings.push_back(name +
                                        " was called in too many ways to list them: left out");
   }
+  for (const std::string& name : generated->profile.capabilities) {
+    const auto& listed = profile.capabilities;
+    if (std::find(listed.begin(), listed.end(), name) == listed.end())
+      out.capabilities.push_back(name);
+  }
+  profile.capabilities.insert(profile.capabilities.end(), out.capabilities.begin(),
+                              out.capabilities.end());
   profile = normalize(profile);
   const ProfileDiff difference = diff(in_force, profile);
-  if (difference.widened.empty() && out.generated.left_out.empty()) return nothing();
+  if (difference.widened.empty() && out.capabilities.empty() && out.generated.left_out.empty())
+    return nothing();
   out.calls = calls_of(difference, seen);
   std::set<std::string> containers;
   for (const CallOutside& call : seen) containers.insert(call.container);
-  profile.provenance["proposedFrom"] = std::to_string(seen.size()) + " events of " +
-                                       std::to_string(containers.size()) + " containers";
+  for (const CapabilityOutside& one : capabilities) containers.insert(one.container);
+  profile.provenance["proposedFrom"] = std::to_string(seen.size() + capabilities.size()) +
+                                       " events of " + std::to_string(containers.size()) +
+                                       " containers";
   out.generated.header = make_header(in_force, out);
   for (const Finding& finding : validate(profile)) {
     if (finding.severity == Finding::Severity::kError)

@@ -29,6 +29,14 @@ struct CallOutside {
   bool tolerated = false;  // the posture let it run; else it was a violation
 };
 
+// A capability that containers under the profile used (supervise) or missed (enforce).
+struct CapabilityOutside {
+  std::string name;
+  std::string container;
+  Origin origin = Origin::kWorkload;
+  bool operator==(const CapabilityOutside&) const = default;
+};
+
 // A call that the proposal allows and the profile does not.
 struct ProposedCall {
   std::string syscall;
@@ -44,15 +52,18 @@ struct ProposedCall {
 struct Proposal {
   Generated generated;  // the next version, and what belongs to the danger set
   std::vector<ProposedCall> calls;
+  std::vector<std::string> capabilities;  // that it adds, sorted
 };
 
 // The settings of the profile stay as they are; calls are added. What only the posture let run is
 // added as far as its harm class goes, what was a violation with its family, as from a recording;
 // with the values that were seen where they are the call (ioctl), and where the profile filters it
 // already. What would be too many listings is left out with a warning. kNotFound: it lists all that
-// was seen, and nothing of the danger set was tried. kInvalidArgument: the wider profile would not
-// be valid.
+// was seen, and nothing of the danger set was tried. Capabilities of the workload are added, those
+// of sessions are not: the workload would have them too. kInvalidArgument: the wider profile would
+// not be valid.
 Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
-                         const std::vector<CallOutside>& seen);
+                         const std::vector<CallOutside>& seen,
+                         const std::vector<CapabilityOutside>& capabilities = {});
 
 }  // namespace ward::profiles

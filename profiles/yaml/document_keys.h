@@ -20,8 +20,9 @@ namespace sections {
 inline const Section kPolicy{"the document", {"apiVersion", "kind", "metadata", "spec"}};
 inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
-inline const Section kRule{"a rule",
-                           {"match", "mode", "profile", "workload", "missing", "onViolation"}};
+inline const Section kRule{
+    "a rule", {"match", "mode", "profile", "workload", "missing", "enforceAfter", "onViolation"}};
+inline const Section kEnforceAfter{"enforceAfter", {"runs", "recorded", "newInARunAtMost"}};
 inline const Section kMatch{
     "match",
     {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",

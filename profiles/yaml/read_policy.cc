@@ -100,6 +100,30 @@ std::optional<Action> read_action(Reading& reading, const Fields& on_violation,
   return filter::action_at(*choice);
 }
 
+std::optional<std::uint32_t> read_small(Reading& reading, const YamlNode& node,
+                                        std::string_view what, std::uint32_t most) {
+  const auto number = read_number(reading, node, what);
+  if (!number) return std::nullopt;
+  if (*number > most)
+    reading.complain(node.at, std::string(what) + " is at most " + std::to_string(most));
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(*number, most));
+}
+
+EnforceAfter read_enforce_after(Reading& reading, const YamlNode& node) {
+  constexpr std::uint32_t kMostRuns = 10'000, kAll = 100;
+  const Fields fields(reading, node, "enforceAfter", sections::kEnforceAfter.keys);
+  EnforceAfter out;
+  if (const YamlNode* runs = fields.find("runs"))
+    out.runs = read_small(reading, *runs, "runs", kMostRuns).value_or(0);
+  if (const YamlNode* recorded = fields.find("recorded")) {
+    if (const auto length = read_duration(reading, *recorded, "recorded"))
+      out.recorded = std::chrono::ceil<std::chrono::seconds>(*length);
+  }
+  if (const YamlNode* share = fields.find("newInARunAtMost"))
+    out.new_in_a_run_at_most = read_small(reading, *share, "newInARunAtMost (a percentage)", kAll);
+  return out;
+}
+
 PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
                      std::map<std::string, Position>& positions) {
   const Fields fields(reading, node, "a rule", sections::kRule.keys);
@@ -122,6 +146,10 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
     if (const auto choice = read_choice(reading, *missing, "missing", missing_names())) {
       rule.missing = static_cast<Missing>(*choice);
     }
+  }
+  if (const YamlNode* gate = fields.find("enforceAfter")) {
+    positions[subject + ".enforceAfter"] = gate->at;
+    rule.enforce_after = read_enforce_after(reading, *gate);
   }
   if (const YamlNode* on_violation = fields.find("onViolation")) {
     const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);

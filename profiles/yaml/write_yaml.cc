@@ -174,6 +174,17 @@ std::string format_match(const Selector& selector) {
   return text + "}";
 }
 
+std::string format_gate(const EnforceAfter& gate) {
+  std::string items;
+  const auto add = [&items](std::string_view key, const std::string& value) {
+    items += (items.empty() ? "" : ", ") + std::string(key) + ": " + value;
+  };
+  if (gate.runs > 0) add("runs", std::to_string(gate.runs));
+  if (gate.recorded.count() > 0) add("recorded", format_duration(gate.recorded));
+  if (gate.new_in_a_run_at_most) add("newInARunAtMost", std::to_string(*gate.new_in_a_run_at_most));
+  return "      enforceAfter: {" + items + "}\n";
+}
+
 }  // namespace
 
 std::string format_entry(std::string_view name, const ArgFilters& args) {
@@ -216,6 +227,7 @@ std::string write_yaml(const Policy& policy) {
     if (!rule.workload.empty()) text += "      workload: " + quote(rule.workload) + "\n";
     if (rule.missing != Missing::kRefuse)
       text += "      missing: " + std::string(missing_name(rule.missing)) + "\n";
+    if (rule.enforce_after) text += format_gate(*rule.enforce_after);
     if (!rule.on_workload && !rule.on_exec && !rule.on_refused) continue;
     text += "      onViolation:\n";
     if (rule.on_workload)

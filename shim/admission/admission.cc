@@ -84,21 +84,20 @@ void cut_privileges(Document& document, const ProfileInForce& profile) {
   if (profile.no_new_privileges) document.set_no_new_privileges(true);
 }
 
-// Supervise is a rehearsal: what the container has it keeps, and what enforce would take is told
-// when it is used.
-void note_uncut(const oci::Config& config, Admitted& admitted) {
-  const ProfileInForce& profile = *admitted.profile;
-  admitted.uncut_privileges = profile.no_new_privileges && !config.no_new_privileges();
+// What the container asks for and the profile does not have. Those of the bounding set too: a
+// program with capabilities of its file gets them from there.
+oci::CapabilitySet beyond(const oci::Config& config, const ProfileInForce& profile) {
+  oci::CapabilitySet out;
   const auto asked = config.capabilities();
-  if (!asked) return;
-  // Those of the bounding set too: a program with capabilities of its file gets them from there.
+  if (!asked) return out;
   std::set<std::string> held;
   for (const auto* set : {&asked->bounding, &asked->effective, &asked->permitted,
                           &asked->inheritable, &asked->ambient}) {
     held.insert(set->begin(), set->end());
   }
   std::set_difference(held.begin(), held.end(), profile.capabilities.begin(),
-                      profile.capabilities.end(), std::back_inserter(admitted.uncut_capabilities));
+                      profile.capabilities.end(), std::back_inserter(out));
+  return out;
 }
 
 // What no filter can tell from another call is at least said before it happens
@@ -146,10 +145,14 @@ Result<void> enforce(oci::Config& config, Admitted& admitted, const Request& req
   filter.listener_path = admitted.listener_path.string();
   filter.listener_metadata = admitted.nonce;
   config.set_seccomp(filter);
+  // Supervise is a rehearsal: what the container has it keeps, and what enforce would take is told
+  // when it is used. In enforce it is told when it is missed.
   if (admitted.mode == node::v1::MODE_ENFORCE) {
+    admitted.cut_capabilities = beyond(config, profile);
     cut_privileges(config, profile);
   } else {
-    note_uncut(config, admitted);
+    admitted.uncut_capabilities = beyond(config, profile);
+    admitted.uncut_privileges = profile.no_new_privileges && !config.no_new_privileges();
   }
   note_reach(config, admitted.notes);
   if (auto reason = refused_to_the_runtime(admitted.own, config.no_new_privileges());
@@ -254,6 +257,18 @@ Result<ProfileInForce> read_profile_in_force(const Places& places,
   const auto compiled = read_compiled_profile(places, compiled_sha256);
   if (!compiled) return tl::unexpected<Error>(compiled.error());
   return to_profile(*compiled, compiled_sha256);
+}
+
+ProfileInForce widened(const ProfileInForce& running, ProfileInForce next) {
+  next.calls = running.calls.united_with(next.calls);
+  next.danger = running.danger.united_with(next.danger);
+  next.refused = running.refused.united_with(next.refused);
+  next.tolerated = running.tolerated.united_with(next.tolerated);
+  next.boundary_quiet_ms = running.boundary_quiet_ms;
+  next.boundary_latest_ms = running.boundary_latest_ms;
+  next.no_new_privileges = running.no_new_privileges;
+  next.capabilities = running.capabilities;
+  return next;
 }
 
 Result<Admitted> admit(const Places& places, const Request& request, NodeIndex& node_index,

@@ -67,7 +67,8 @@ struct Admitted {
   // In mode supervise nothing is taken from the container. What enforce would cut, should it be
   // switched:
   oci::CapabilitySet uncut_capabilities;
-  bool uncut_privileges = false;  // the profile has noNewPrivileges, the container has not
+  oci::CapabilitySet cut_capabilities;  // what mode enforce has taken from it
+  bool uncut_privileges = false;        // the profile has noNewPrivileges, the container has not
   filter::OwnFilter
       own;  // the filter the container asked for; own.verdict(nr, args) judges a notified call
   bool no_new_privileges = false;  // the container's own process has it, as the runtime is told
@@ -100,5 +101,10 @@ std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesy
 // running container.
 Result<ProfileInForce> read_profile_in_force(const Places& places,
                                              const std::string& compiled_sha256);
+
+// A container that runs under `running` when `next`, another version of that profile, comes into
+// force: it may do what either allows. What next took away stays until the next start, for the
+// container's kernel filter lets it run already; capabilities and noNewPrivileges stay as well.
+ProfileInForce widened(const ProfileInForce& running, ProfileInForce next);
 
 }  // namespace ward::shim::admission

@@ -253,6 +253,33 @@ struct Guard::State {
     return (*container)->status();
   }
 
+  Result<node::v1::ContainerStatus> widen(const node::v1::WidenRequest& request) {
+    auto container = running(request.container_id());
+    if (!container) return tl::unexpected(container.error());
+    auto& profile = (*container)->admitted.profile;
+    if (!profile || !(*container)->supervisor || profile->name != request.profile_name())
+      return fail(Code::kFailedPrecondition, "container '" + request.container_id() +
+                                                 "' is not under profile '" +
+                                                 request.profile_name() + "'");
+    if (profile->compiled_sha256 == request.compiled_sha256()) return (*container)->status();
+    auto next = admission::read_profile_in_force(config.places, request.compiled_sha256());
+    if (!next) return tl::unexpected(next.error());
+    if (next->name != profile->name)
+      return fail(Code::kInvalidArgument, "the compiled file is of profile '" + next->name + "'");
+    std::string& versions = (*container)->versions;
+    if (versions.empty()) versions = std::to_string(profile->version);
+    versions += " and " + std::to_string(next->version);
+    profile = admission::widened(*profile, std::move(*next));
+    (*container)
+        ->supervisor->set_law({.profile_digest = profile->digest,
+                               .calls = profile->calls,
+                               .danger = profile->danger,
+                               .refused = profile->refused,
+                               .tolerated = profile->tolerated,
+                               .knows_up_to = profile->knows_up_to});
+    return (*container)->status();
+  }
+
   // What the kernel saw. The first processes are our own children: their ends we see ourselves.
   Result<void> told(const node::v1::Seen& what) {
     auto* const container = find(what.container_id());
@@ -268,6 +295,8 @@ struct Guard::State {
         .nr = what.syscall_nr()};
     if (what.gained()) {
       container->supervisor->gained_privileges(process);
+    } else if (what.denied()) {
+      container->supervisor->missed_capability(what.capability(), process);
     } else if (!what.capability().empty()) {
       container->supervisor->used_capability(what.capability(), process);
     } else if (!container->is_first_process(what.pid())) {
@@ -316,6 +345,7 @@ void Guard::serve_on(ttrpc::Server& server) {
        .kill = [&state](const std::string& id, auto done) { state.kill(id, std::move(done)); },
        .set_mode = [&state](const std::string& id,
                             node::v1::Mode mode) { return state.set_mode(id, mode); },
+       .widen = [&state](const node::v1::WidenRequest& request) { return state.widen(request); },
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 

@@ -82,6 +82,9 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   }
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
   for (const auto& remark : admitted.notes) note += (note.empty() ? "" : "; ") + remark;
+  if (!versions.empty())
+    note += (note.empty() ? "" : "; ") +
+            ("versions " + versions + " of its profile together, until the next start");
   if (supervisor) {
     if (admitted.supervised) status.set_phase(filter::to_proto(supervisor->phase()));
     status.set_violations(supervisor->violations());

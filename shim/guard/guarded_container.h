@@ -54,6 +54,8 @@ struct GuardedContainer {
   std::string run_id;  // mode learn
   bool recording = false;
   std::string unrecorded;  // why not
+  // Other versions of its profile came into force while it ran: which ones it is judged by.
+  std::string versions;
   std::shared_ptr<bool> alive =
       std::make_shared<bool>(true);  // for answers that come after the container is gone
 

@@ -75,6 +75,15 @@ void serve_node_service(ttrpc::Server& server, NodeServiceCalls given) {
                *response.mutable_container() = std::move(*status);
                responder.reply(response);
              });
+  server.add(kService, "Widen", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
+    auto command = parse_command<node::v1::WidenRequest>(request, calls->containerd_namespace);
+    if (!command) return responder.error(command.error());
+    auto status = calls->widen(*command);
+    if (!status) return responder.error(status.error());
+    node::v1::WidenResponse response;
+    *response.mutable_container() = std::move(*status);
+    responder.reply(response);
+  });
   server.add(kService, "Tell", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
     auto seen = parse_command<node::v1::Seen>(request, calls->containerd_namespace);
     if (!seen) return responder.error(seen.error());

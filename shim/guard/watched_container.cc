@@ -60,6 +60,9 @@ Result<void> put_init(const GuardedContainer& container, const std::filesystem::
   entry.container = container.watch_key;
   entry.start_ticks = stat->start_time_ticks;
   entry.capabilities = bits_of(container.admitted.uncut_capabilities);
+  entry.cut = bits_of(container.admitted.cut_capabilities);
+  // A session that starts after a switch to enforce is cut; the container goes on as it began.
+  if (exec && container.mode() == node::v1::MODE_ENFORCE) entry.cut |= entry.capabilities;
   entry.exec = exec ? 1 : 0;
   entry.gains = container.admitted.uncut_privileges ? 1 : 0;
   const auto number = static_cast<std::uint32_t>(init);

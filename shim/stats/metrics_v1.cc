@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "lib/linux/cgroup_values.h"
+#include "shim/stats/hugetlb.h"
 #include "shim/stats/metrics.h"
 
 namespace ward::shim::stats {
@@ -181,25 +182,14 @@ void read_blkio(const fs::path& directory, BlkioStat& blkio) {
   }
 }
 
-// hugetlb.2MB.usage_in_bytes; ".rsvd." files count reservations, which no message has a place for.
 void read_hugetlb(const fs::path& directory, Metrics& metrics) {
-  constexpr std::string_view kPrefix = "hugetlb.";
-  constexpr std::string_view kSuffix = ".usage_in_bytes";
-  std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename();
-    if (name.size() <= kPrefix.size() + kSuffix.size() ||
-        name.compare(0, kPrefix.size(), kPrefix) != 0 ||
-        name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) {
-      continue;
-    }
-    const auto size = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-    if (size.find('.') != std::string::npos) continue;
+  for (const std::string& size : hugetlb_sizes(directory, ".usage_in_bytes")) {
+    const std::string prefix = "hugetlb." + size;
     auto& entry = *metrics.add_hugetlb();
     entry.set_pagesize(size);
-    entry.set_usage(value_or_zero(directory / name));
-    entry.set_max(value_or_zero(directory / ("hugetlb." + size + ".max_usage_in_bytes")));
-    entry.set_failcnt(value_or_zero(directory / ("hugetlb." + size + ".failcnt")));
+    entry.set_usage(value_or_zero(directory / (prefix + ".usage_in_bytes")));
+    entry.set_max(value_or_zero(directory / (prefix + ".max_usage_in_bytes")));
+    entry.set_failcnt(value_or_zero(directory / (prefix + ".failcnt")));
   }
 }
 

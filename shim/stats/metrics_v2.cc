@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "lib/linux/cgroup_values.h"
+#include "shim/stats/hugetlb.h"
 #include "shim/stats/metrics.h"
 
 namespace ward::shim::stats {
@@ -172,23 +173,11 @@ void read_rdma(const fs::path& file, const Add& add) {
   }
 }
 
-// hugetlb.2MB.current
 void read_hugetlb(const fs::path& cgroup, Metrics& metrics) {
-  constexpr std::string_view kPrefix = "hugetlb.";
-  constexpr std::string_view kSuffix = ".current";
-  std::error_code error;
-  for (fs::directory_iterator at(cgroup, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename();
-    if (name.size() <= kPrefix.size() + kSuffix.size() ||
-        name.compare(0, kPrefix.size(), kPrefix) != 0 ||
-        name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) {
-      continue;
-    }
-    const auto size = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
-    if (size.find('.') != std::string::npos) continue;  // reservations: hugetlb.2MB.rsvd.current
+  for (const std::string& size : hugetlb_sizes(cgroup, ".current")) {
     auto& entry = *metrics.add_hugetlb();
     entry.set_pagesize(size);
-    entry.set_current(value_or_zero(cgroup / name));
+    entry.set_current(value_or_zero(cgroup / ("hugetlb." + size + ".current")));
     entry.set_max(value_or_zero(cgroup / ("hugetlb." + size + ".max")));
   }
 }

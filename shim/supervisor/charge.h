@@ -35,6 +35,13 @@ struct Charge {
   EvidenceLimits evidence_limits;
 };
 
+// What a running container is judged by from now on, in the place of what it began with.
+struct NewLaw {
+  std::string profile_digest;
+  filter::CallTable calls, danger, refused, tolerated;
+  std::uint32_t knows_up_to = 0;
+};
+
 // None of them may destroy the supervisor.
 struct SupervisorCallbacks {
   std::function<void()> count;  // every violation, before it is answered

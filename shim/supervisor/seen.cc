@@ -113,12 +113,27 @@ void Supervisor::gained_privileges(const EndedProcess& process) {
   tell_uncut(std::move(record), process);
 }
 
+void Supervisor::missed_capability(const std::string& capability, const EndedProcess& process) {
+  auto record = make_uncut_violation(phase(), process.origin);
+  record.set_capability(capability);
+  record.set_tolerated(true);
+  record.set_action(node::v1::ACTION_DENY);
+  record.set_outcome("denied");
+  record.set_reason(capability + " was asked for and is not in profile " + charge_.profile_name +
+                    ": it was cut at the start");
+  tell_of(std::move(record), process);
+}
+
 void Supervisor::tell_uncut(node::v1::Violation record, const EndedProcess& process) {
   records_.count_violation();
+  records_.count_continued();
+  tell_of(std::move(record), process);
+}
+
+void Supervisor::tell_of(node::v1::Violation record, const EndedProcess& process) {
   record.set_pid(process.pid);
   record.set_tid(process.pid);
   record.set_comm(process.comm);
-  records_.count_continued();
   callbacks_.report(records_.with_identity(std::move(record), {}));
   callbacks_.changed();
 }

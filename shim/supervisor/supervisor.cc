@@ -108,6 +108,16 @@ void Supervisor::set_mode(Mode mode) {
   callbacks_.changed();
 }
 
+void Supervisor::set_law(NewLaw law) {
+  charge_.profile_digest = std::move(law.profile_digest);
+  charge_.calls = std::move(law.calls);
+  charge_.danger = std::move(law.danger);
+  charge_.refused = std::move(law.refused);
+  charge_.tolerated = std::move(law.tolerated);
+  charge_.knows_up_to = law.knows_up_to;
+  callbacks_.changed();
+}
+
 // --- what people look at
 
 bool Supervisor::is_quarantined() const {

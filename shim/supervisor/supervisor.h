@@ -50,6 +50,9 @@ class Supervisor final : private SessionHost {
   void process_died(const EndedProcess& process);
   // Mode enforce would have cut it; the container began in supervise and has it.
   void used_capability(const std::string& capability, const EndedProcess& process);
+  // Mode enforce has cut it, and the kernel denied it for the first time. No violation: many
+  // programs ask and do without.
+  void missed_capability(const std::string& capability, const EndedProcess& process);
   // A set-user-ID program, or one with capabilities of its file: mode enforce sets no_new_privs,
   // this one began without.
   void gained_privileges(const EndedProcess& process);
@@ -59,6 +62,7 @@ class Supervisor final : private SessionHost {
   Result<void> release();                              // thaw, network back, go on enforcing
   Result<void> kill(std::function<void(Result<void>)> done = {});
   void set_mode(Mode mode);
+  void set_law(NewLaw law);
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
   [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began
@@ -84,6 +88,7 @@ class Supervisor final : private SessionHost {
   void add_circumstances(Question& question) const;
   void died(const EndedProcess& process, const Verdict& verdict);
   void tell_uncut(node::v1::Violation record, const EndedProcess& process);
+  void tell_of(node::v1::Violation record, const EndedProcess& process);
 
   asio::io_context& loop_;
   Charge charge_;

@@ -69,7 +69,7 @@ def summary(row):
 
 
 def evaluate(options, build, names):
-    rows, failed = {}, []
+    rows, failed, idle = {}, [], {}
     keys = {name: key(build, name) for name in names}
     kept = os.path.join(build, "evaluation")
     os.makedirs(kept, exist_ok=True)
@@ -81,6 +81,13 @@ def evaluate(options, build, names):
             if document["key"] == keys[name]:
                 rows[name] = document["row"]
                 say(f"{name} is measured already")
+
+    def keep(name, measurement):
+        """What it did while nobody asked anything of it completes a row."""
+        rows[name]["idle"] = measurement.idle_end()
+        with open(os.path.join(kept, name + ".json"), "w", encoding="utf-8") as file:
+            json.dump({"key": keys[name], "row": rows[name]}, file, indent=1)
+
     probes = compiled_probes(build)
     with PrivateNode(build) as node:
         node.start_containerd()
@@ -106,10 +113,16 @@ def evaluate(options, build, names):
                 failed.append(name)
                 continue
             rows[name] = row
-            if not options.short:
-                with open(os.path.join(kept, name + ".json"), "w", encoding="utf-8") as file:
-                    json.dump({"key": keys[name], "row": row}, file, indent=1)
             say(summary(row))
+            if not options.short:
+                idle[name] = measurement
+            for other in [n for n, one in idle.items() if not one.idle_left()]:
+                keep(other, idle.pop(other))
+        if idle:
+            say(f"left alone for {max(one.idle_left() for one in idle.values()):.0f} s more")
+        for name, measurement in idle.items():
+            time.sleep(measurement.idle_left())
+            keep(name, measurement)
         if left := node.end():
             raise Broken("something is left: " + "\n".join(" ".join(x) for x in left))
     return rows, failed

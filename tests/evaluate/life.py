@@ -42,6 +42,15 @@ class Program:
     stop: str = "SIGTERM"
     environment: dict = dataclasses.field(default_factory=dict)
     ready: object = None  # called with the life, where listening does not say it
+    suite: str = "bookworm"  # the release of Debian whose build it is
+    newer: dict = dataclasses.field(default_factory=dict)  # what of this differs on Debian 13
+
+    @property
+    def image_name(self):
+        return "evaluate-" + self.name + ("" if self.suite == "bookworm" else "-" + self.suite)
+
+    def one_release_later(self):
+        return dataclasses.replace(self, suite="trixie", **self.newer)
 
 
 def app(name):
@@ -106,7 +115,7 @@ class Life:
                 node.ctr_command("run", "--rm", "--runtime", runtime)
                 + ["--with-ns", "network:" + self.network, "--allow-new-privs"]
                 + [f"--env={key}={value}" for key, value in program.environment.items()]
-                + [*flags, f"docker.io/ward/evaluate-{program.name}:demo", name]
+                + [*flags, f"docker.io/ward/{program.image_name}:demo", name]
                 + (command or program.command),
                 env=node.environment,
                 stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from life import Life, Stopped
 from private_node import WARD, Broken, read, wait_for
 
 POSTURES = ("balanced", "strict")
+IDLE = 400  # s
 CLASSES = ("self", "held", "reach", "danger")
 # The same answer each time, whatever the machine does meanwhile.
 COMMANDS = [
@@ -32,7 +33,7 @@ COMMANDS = [
 LEARNING = """\
 apiVersion: ward.dev/v1alpha1
 kind: Policy
-metadata: {{name: evaluate}}
+metadata: {{name: evaluate-{0}}}
 spec:
   rules:
     - {{match: {{containers: ["{0}-learn-*"]}}, mode: learn, workload: {0}}}
@@ -66,6 +67,7 @@ def name_of(program, posture):
 class Measurement:
     def __init__(self, node, program, probes, short=False, say=print):
         self.node, self.program, self.probes, self.say = node, program, probes, say
+        self.short = short
         self.learnings, self.repeats = (1, 1) if short else (3, 5)
         self.postures = ("balanced",) if short else POSTURES
         self.classes = {}
@@ -82,8 +84,8 @@ class Measurement:
                 return again
             events = again
 
-    def live(self, container, exercise, runtime=WARD):
-        life = Life(self.node, self.program, container, runtime)
+    def live(self, container, exercise, runtime=WARD, program=None):
+        life = Life(self.node, program or self.program, container, runtime)
         stopped, status = "", None
         try:
             life.start()
@@ -101,8 +103,8 @@ class Measurement:
             run["quarantined"] = True
         return run
 
-    def governed(self, container, exercise):
-        run = self.live(container, exercise)
+    def governed(self, container, exercise, program=None):
+        run = self.live(container, exercise, program=program)
         calls = {}
         for event in self.events(container):
             if event["kind"] == "violation":
@@ -148,7 +150,7 @@ class Measurement:
         text = LEARNING.format(self.program.name)
         text += "".join(ENFORCING.format(name_of(self.program, p)) for p in postures)
         before = self.generation()
-        self.node.write_policy("evaluate", text)
+        self.node.write_policy("evaluate-" + self.program.name, text)
         wait_for(lambda: self.generation() > before, "the policy to be in force", 10)
 
     def generation(self):
@@ -329,6 +331,53 @@ class Measurement:
             "by": f"{first['syscall']}({', '.join(first['args_text'])})" if first else "",
         }
 
+    def one_release_later(self, posture):
+        """Exercise a with the next release's build of the program, under the profile of this
+        one."""
+        newer = self.program.one_release_later()
+        path, reference = roots.image(newer)
+        self.node.ctr("image", "import", path)
+        try:
+            right = self.live(f"{self.program.name}-off-newer", newer.learned, program=newer)
+            if right["wrong"] or "ended_early" in right:
+                raise Broken(f"exercise a goes wrong on Debian 13 without Ward: {right}")
+            name = name_of(self.program, posture)
+            run = self.judged(self.governed(f"{name}-deny-newer", newer.learned, newer), name)
+        finally:
+            self.node.ctr("image", "rm", "--sync", reference, check=False)
+        return {
+            "violations": run["violations"],
+            "right": not run["wrong"] and run["status"] == right["status"],
+            "wrong": run["wrong"],
+        }
+
+    def idle_begin(self):
+        """Nobody asks anything of it: what it does by itself, under the profile's own action."""
+        self.idle = Life(
+            self.node, self.program, f"{name_of(self.program, 'balanced')}-stop-idle", WARD
+        )
+        self.idle_since = time.monotonic()
+        self.idle_ended = ""
+        try:
+            self.idle.start()
+        except Stopped as stopped:
+            self.idle_ended = str(stopped)[:300]
+
+    def idle_left(self):
+        """Seconds until it has been left alone long enough."""
+        return max(0.0, self.idle_since + IDLE - time.monotonic())
+
+    def idle_end(self):
+        container = f"{name_of(self.program, 'balanced')}-stop-idle"
+        state = self.idle.state()
+        self.idle.clear()
+        calls = sorted({e["syscall"] for e in self.events(container) if e["kind"] == "violation"})
+        return {
+            "seconds": round(time.monotonic() - self.idle_since),
+            "runs_on": state == "RUNNING" and not self.idle_ended,
+            "violations": calls,
+        }
+
     def pairs(self):
         """Calls of b that a never made: {class: [call]}. Of a recording from which no profile is
         made."""
@@ -384,6 +433,10 @@ class Measurement:
                 kept["probes"] = self.probe(posture)
                 kept["after_rehearsal"] = self.rehearse(posture, right)
                 row["postures"][posture] = kept
+            if not self.short:
+                say("Debian 13")
+                row["debian13"] = self.one_release_later("balanced")
+                self.idle_begin()
             row["seconds"] = round(time.monotonic() - began)
             return row
         finally:

@@ -58,6 +58,23 @@ def programs(rows):
     return lines
 
 
+def later(rows):
+    """Debian 13's build under the profile of Debian 12's, and what a program does by itself."""
+    lines = [
+        "| program | Debian 13: calls stopped | answers as without Ward | left alone for | "
+        "runs on | calls stopped |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        newer, idle = row["debian13"], row["idle"]
+        lines.append(
+            f"| {row['program']} | {by_class(newer['violations'], CLASSES)} | "
+            f"{'yes' if newer['right'] else 'no'} | {idle['seconds']} s | "
+            f"{'yes' if idle['runs_on'] else 'no'} | {', '.join(idle['violations']) or 'none'} |"
+        )
+    return lines
+
+
 def totals(rows):
     lines = [
         "| posture | programs | b without a stop | calls of b that were stopped | of class self or "
@@ -81,7 +98,7 @@ def totals(rows):
 
 
 def table(path, kind):
-    return "\n".join({"programs": programs, "totals": totals}[kind](rows_of(path)))
+    return "\n".join({"programs": programs, "totals": totals, "later": later}[kind](rows_of(path)))
 
 
 def unexplained(text, path):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images as people have them: Debian's packages installed by apt in a root file system of its own,
-so every maintainer script ran. A base of Debian 12 is made once by mmdebstrap; each program is a
+so every maintainer script ran. A base of each release is made once by mmdebstrap; each program is a
 copy of it with its packages. Kept below .cache/evaluate until the recipe changes."""
 import contextlib
 import hashlib
@@ -36,9 +36,9 @@ def run(command, **options):
     return done.stdout
 
 
-def base():
-    """The directory of Debian 12's smallest system with apt and its lists of packages."""
-    path = os.path.join(CACHE, "base")
+def base(suite):
+    """The directory of a release's smallest system with apt and its lists of packages."""
+    path = os.path.join(CACHE, "base-" + suite)
     if not os.path.exists(path):
         os.makedirs(CACHE, exist_ok=True)
         shutil.rmtree(path + ".new", ignore_errors=True)
@@ -46,7 +46,7 @@ def base():
             ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase"]
             + ["--include=" + ",".join(TOOLS), "--skip=cleanup/apt/lists"]
             + [f"--dpkgopt=path-exclude={pattern}" for pattern in WITHOUT]
-            + ["bookworm", path + ".new", MIRROR]
+            + [suite, path + ".new", MIRROR]
         )
         os.rename(path + ".new", path)
     return path
@@ -122,15 +122,16 @@ def layer(root):
 def image(program):
     """The path of the program's image archive, and its reference."""
     recipe = [program.packages, program.files, program.setup, program.user, TOOLS, WITHOUT, MIRROR]
+    recipe.append(program.suite)
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
     said = images.Image(
-        "evaluate-" + program.name, [], program.command, program.user, stop_signal=program.stop
+        program.image_name, [], program.command, program.user, stop_signal=program.stop
     )
-    path = os.path.join(CACHE, f"{program.name}-{digest}.tar")
+    path = os.path.join(CACHE, f"{program.image_name}-{digest}.tar")
     if not os.path.exists(path) or not os.path.exists(path + ".run"):
-        root = os.path.join(CACHE, program.name + ".new")
+        root = os.path.join(CACHE, program.image_name + ".new")
         remove(root)
-        run(["cp", "-a", base(), root])
+        run(["cp", "-a", base(program.suite), root])
         try:
             install(program, root)
             shutil.rmtree(path + ".run", ignore_errors=True)

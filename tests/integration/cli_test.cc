@@ -40,6 +40,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kNothing, {"profile", "lint", "{box}", "{policy}"}},
       {Needs::kWardd, {"profile", "generate", "{workload}", "-o", "{out}"}},
       {Needs::kWardd, {"profile", "generate", "{workload}"}},
+      {Needs::kWardd, {"profile", "simulate", "{box}", "--workload", "{workload}"}},
       {Needs::kWardd, {"profile", "apply", "--dry-run", "{wider}"}},
       {Needs::kWardd, {"profile", "apply", "{box}"}},
       {Needs::kWardd, {"profile", "show", "box"}},

@@ -2,6 +2,7 @@
 // A profile of posture balanced: what harms nobody runs, what acts on things held already runs and
 // is recorded, and everything else is met as ever.
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "tests/integration/guarded_test_base.h"
@@ -10,6 +11,7 @@ namespace ward::test {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Posture : public GuardedTest {
  protected:
@@ -189,6 +191,19 @@ TEST_F(Posture, WhatARehearsalFoundIsProposedAndNoViolationAfterwards) {
   EXPECT_EQ(text.out, proposal["yaml"]);
   EXPECT_THAT(text.err, HasSubstr("an attacker's calls are here too"));
 
+  const std::string file = (node().directory() / "balanced.yaml").string();
+  EXPECT_EQ(node().ward({"profile", "propose", "balanced", "-o", file}).status, 0);
+  const Json wider = ward_json({"profile", "simulate", file});
+  const Json narrow =
+      ward_json({"profile", "simulate", (node().config() / "profiles/balanced.yaml").string()});
+  EXPECT_EQ(wider["events"], narrow["events"]);
+  EXPECT_LT(wider["events_stopped"].get<std::uint64_t>(),
+            narrow["events_stopped"].get<std::uint64_t>());
+  EXPECT_THAT(wider["calls"].dump(), HasSubstr("unshare")) << "nobody signed for it";
+  EXPECT_THAT(wider["calls"].dump(), Not(HasSubstr("quotactl")));
+  const Output replayed = node().ward({"profile", "simulate", file});
+  EXPECT_THAT(replayed.out, HasSubstr("would have acted in 0 of 0 recorded runs, and on"));
+
   const Output applied = node().ward({"profile", "propose", "balanced", "--apply"});
   EXPECT_EQ(applied.status, 0) << applied.err;
   EXPECT_THAT(applied.err, HasSubstr("profile balanced version 2 is in force"));
@@ -199,6 +214,34 @@ TEST_F(Posture, WhatARehearsalFoundIsProposedAndNoViolationAfterwards) {
   const Output nothing = node().ward({"profile", "propose", "nowhere"});
   EXPECT_EQ(nothing.status, 1);
   EXPECT_THAT(nothing.err, HasSubstr("there is no profile 'nowhere'"));
+}
+
+TEST_F(Posture, APolicyMayAskForMoreRecordingsBeforeItEnforces) {
+  node().write_policy("gate", R"(apiVersion: ward.dev/v1alpha1
+kind: Policy
+metadata: {name: gate}
+spec:
+  rules:
+    - {match: {containers: ["gated-*"]}, mode: enforce, profile: gated, enforceAfter: {runs: 3, recorded: 1h}}
+)");
+  std::string yaml = box_profile();
+  yaml.replace(yaml.find("name: box"), 9, "name: gated");
+  yaml += "provenance: {runs: '2', recordedSeconds: '90', coverage: 'Not reliable yet.'}\n";
+  const std::string file = (node().directory() / "gated.yaml").string();
+  std::ofstream(file) << yaml;
+  const Output refused = node().ward({"profile", "apply", file});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err, HasSubstr("policy gate, rule 1 asks for more before it enforces"));
+  EXPECT_THAT(refused.err, HasSubstr("2 runs (3 are asked for), 90s of recorded time (1h are"));
+  EXPECT_THAT(refused.err, HasSubstr("--insist"));
+  EXPECT_EQ(node().ward({"profile", "show", "gated"}).status, 1);
+  EXPECT_EQ(node().ward({"profile", "apply", "--dry-run", file}).status, 1);
+
+  const Output insisted = node().ward({"profile", "apply", "--insist", file});
+  EXPECT_EQ(insisted.status, 0) << insisted.err;
+  EXPECT_THAT(insisted.err, HasSubstr("gated is enforced before its time: 2 runs"));
+  EXPECT_THAT(insisted.out, HasSubstr("coverage: Not reliable yet."));
+  EXPECT_EQ(node().ward({"profile", "apply", file}).status, 0) << "it is in force already";
 }
 
 // The workload may write what a probe runs: what it gains is what sessions have.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mode supervise: a rehearsal that takes nothing from the container, and what becomes of it when it
 // is switched to enforce while it runs.
+#include <fstream>
+
 #include "tests/integration/guarded_test_base.h"
 
 namespace ward::test {
@@ -72,6 +74,7 @@ metadata: {name: raw}
 spec:
   rules:
     - {match: {containers: ["rawly-*"]}, mode: supervise, profile: raw}
+    - {match: {containers: ["cutly-*"]}, mode: enforce, profile: raw}
 )");
   ASSERT_TRUE(await([] {
     return node().ward({"--output", "json", "profile", "list"}).out.find("\"raw\"") !=
@@ -90,6 +93,92 @@ spec:
   const Output session =
       node().ctr({"task", "exec", "--exec-id", "e1", id, "/box", "attack", "raw"});
   EXPECT_THAT(session.out, HasSubstr("raw -1 1\n"));
+  node().remove(id);
+
+  // Enforced from its start, it is told of as well, and is no violation.
+  const std::string cut = node().unique("cutly");
+  EXPECT_EQ(run_box(cut, {"/box", "attack", "raw", "raw"}).out, "raw -1 1\nraw -1 1\n");
+  std::vector<Json> denied;
+  ASSERT_TRUE(await([&] { return !(denied = events(cut, "capability-denied")).empty(); }));
+  ASSERT_EQ(denied.size(), 1U) << "the first time only";
+  EXPECT_EQ(denied.front()["capability"], "CAP_NET_RAW") << denied.front();
+  EXPECT_EQ(denied.front()["outcome"], "denied");
+  EXPECT_THAT(denied.front()["reason"].get<std::string>(), HasSubstr("is not in profile raw"));
+  EXPECT_TRUE(events(cut).empty()) << events(cut).front();
+  const Json proposal = ward_json({"profile", "propose", "raw"});
+  EXPECT_EQ(proposal["capabilities"].dump(), "[\"CAP_NET_RAW\"]");
+  EXPECT_THAT(proposal["yaml"].get<std::string>(), HasSubstr("CAP_NET_RAW]"));
+}
+
+class Widened : public GuardedTest {
+ protected:
+  static std::string version(int number, const std::string& more) {
+    std::string text = box_profile();
+    text.replace(text.find("name: box"), 9, "name: grow");
+    const std::size_t at = text.find("version: ");
+    text.replace(at, text.find_first_of(",}", at) - at, "version: " + std::to_string(number));
+    if (!more.empty()) text.insert(text.find("      - write"), "      - " + more + "\n");
+    return text;
+  }
+  static std::string file(int number, const std::string& more) {
+    const std::string path = (node().directory() / "grow.yaml").string();
+    std::ofstream(path) << version(number, more);
+    return path;
+  }
+  // A session is judged by the same law, and says how it was answered.
+  static std::string answer(const std::string& id, const std::string& call) {
+    return node()
+        .ctr({"task", "exec", "--exec-id", node().unique("e"), id, "/box", "attack", call})
+        .out;
+  }
+};
+
+TEST_F(Widened, ARunningContainerMayDoAtOnceWhatANewVersionAllowsAndIsNarrowedByItsNextStart) {
+  node().write_profile("grow", version(1, ""));
+  node().write_policy("grow", R"(apiVersion: ward.dev/v1alpha1
+kind: Policy
+metadata: {name: grow}
+spec:
+  rules:
+    - {match: {containers: ["grow-*"]}, mode: enforce, profile: grow, onViolation: {workload: {action: deny}}}
+)");
+  ASSERT_TRUE(await([] { return node().ward({"profile", "show", "grow"}).status == 0; }));
+  const std::string id = start_watched("grow");
+  const std::string began_with = row(id)["profile_digest"];
+  node().poke(id, "mempolicy");
+  EXPECT_EQ(await_violation(id)["syscall"], "get_mempolicy");
+  EXPECT_EQ(answer(id, "mempolicy"), "mempolicy -1 1\n");
+
+  const Output wider = node().ward({"profile", "apply", file(2, "get_mempolicy")});
+  ASSERT_EQ(wider.status, 0) << wider.err;
+  EXPECT_THAT(wider.out, HasSubstr("\n1 running container may do what it allows from now on"));
+  ASSERT_TRUE(await([&] { return !events(id, "widened").empty(); }));
+  EXPECT_EQ(events(id, "widened").front()["outcome"], "widened");
+  EXPECT_NE(row(id)["profile_digest"], began_with);
+  EXPECT_THAT(row(id)["note"].get<std::string>(), HasSubstr("versions 1 and 2 of its profile"));
+  const auto counted = [&](const char* what) { return row(id)[what].get<std::uint64_t>(); };
+  const auto violations = counted("violations"), continued = counted("continued");
+  node().poke(id, "mempolicy");
+  EXPECT_TRUE(await([&] { return counted("continued") > continued; }));
+  EXPECT_EQ(counted("violations"), violations);
+  EXPECT_EQ(answer(id, "mempolicy"), "mempolicy 0 0\n");
+
+  // What a version takes away stays: the kernel's filter may let it run already.
+  ASSERT_EQ(node().ward({"profile", "apply", file(3, "quotactl")}).status, 0);
+  ASSERT_TRUE(await([&] { return events(id, "widened").size() == 2; }));
+  EXPECT_EQ(answer(id, "mempolicy"), "mempolicy 0 0\n");
+  EXPECT_EQ(answer(id, "unshare"), "unshare -1 1\n") << "the danger set stays closed";
+  const std::string next = start_watched("grow");
+  EXPECT_EQ(answer(next, "mempolicy"), "mempolicy -1 1\n");
+  EXPECT_EQ(row(next)["note"], "");
+  node().remove(next);
+
+  // A wardd that was away tells the shims when they are back.
+  node().stop_wardd(SIGTERM);
+  node().write_profile("grow", version(4, "get_mempolicy"));
+  node().start_wardd();
+  EXPECT_TRUE(await([&] { return events(id, "widened").size() == 3; }));
+  EXPECT_THAT(row(id)["note"].get<std::string>(), HasSubstr("1 and 2 and 3 and 4"));
   node().remove(id);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
-// Watches what no seccomp notification tells: who is ended by SIGSYS, and who uses a capability
-// that mode enforce would have cut, or is given privileges by a file while enforce would have
-// forbidden that. Attached while the node governs containers, also while wardd is away. A task
-// without a tag, and every ordinary exit, leaves at the first test. No program here is at the entry
-// or end of system calls.
+// Watches what no seccomp notification tells: who is ended by SIGSYS, who uses a capability that
+// mode enforce would have cut or asks for one that it has, or is given privileges by a file while
+// enforce would have forbidden that. Attached while the node governs containers, also while wardd
+// is away. A task without a tag, and every ordinary exit, leaves at the first test. No program here
+// is at the entry or end of system calls.
 #include "vmlinux.h"
 
 #include <bpf/bpf_core_read.h>
@@ -145,6 +145,7 @@ int BPF_PROG(ward_watch_exec, struct task_struct* task, pid_t old_pid, struct li
   struct ward_watch_tag tag = {};
   tag.container = init->container;
   tag.capabilities = init->capabilities;
+  tag.cut = init->cut;
   tag.exec = init->exec;
   tag.user_ns = task->cred->user_ns->ns.inum;
   tag.gains = init->gains;
@@ -210,18 +211,43 @@ static __always_inline void note_capability(const struct cred* cred, int cap) {
   bpf_ringbuf_submit(event, 0);
 }
 
+// Only what would have been granted, had the container kept it: a check against another user
+// namespace is none of its own.
+static __always_inline void note_denial(const struct cred* cred, struct user_namespace* target_ns,
+                                        int cap) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct ward_watch_tag* tag = tag_of(task);
+  __u32 capability = cap;
+  if (!tag || capability >= 64 || !((tag->cut >> capability) & 1)) return;
+  if (cred != task->real_cred || is_effective(cred, capability)) return;
+  if (BPF_CORE_READ(target_ns, ns.inum) != tag->user_ns) return;
+  if (!is_first(tag, WARD_DENIED_BY | capability)) return;
+  struct ward_seen* event = make_seen(task, tag, WARD_SEEN_DENIED);
+  if (!event) return;
+  event->capability = cap;
+  bpf_ringbuf_submit(event, 0);
+}
+
 // The tracepoint is of Linux 6.14; before, the end of the function itself. One of the two is
 // loaded.
 SEC("tp_btf/cap_capable")
 int BPF_PROG(ward_watch_capable, const struct cred* cred, struct user_namespace* target_ns,
              const struct user_namespace* capable_ns, int cap, int ret) {
-  if (!ret) note_capability(cred, cap);
+  if (!ret) {
+    note_capability(cred, cap);
+  } else {
+    note_denial(cred, target_ns, cap);
+  }
   return 0;
 }
 
 SEC("fexit/cap_capable")
 int BPF_PROG(ward_watch_capable_exit, const struct cred* cred, struct user_namespace* target_ns,
              int cap, unsigned int options, int ret) {
-  if (!ret) note_capability(cred, cap);
+  if (!ret) {
+    note_capability(cred, cap);
+  } else {
+    note_denial(cred, target_ns, cap);
+  }
   return 0;
 }

@@ -5,6 +5,7 @@ import base64
 import time
 
 from life import Program
+from steps import ask_for_parts, read_pages
 
 SITE = """\
 ServerName localhost
@@ -29,11 +30,7 @@ CGI = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello %s\\n' \"$QUERY_ST
 
 
 def learned(life):
-    life.get("a page", "/")
-    life.get("a large page", "/large.txt")
-    life.get("no such page", "/nowhere", 404)
-    life.get("a head", "/", method="HEAD")
-    life.many("eight at once", 8, lambda: life.http("/large.txt").status == 200)
+    read_pages(life)
     life.signal("USR1")
     time.sleep(0.5)
     life.get("after the graceful restart", "/")
@@ -53,16 +50,7 @@ def unlearned(life):
     )
     life.get("properties", "/dav/folder/", 207, method="PROPFIND", headers={"Depth": "1"})
     life.get("removed", "/dav/folder/", 204, method="DELETE")
-    life.step(
-        "a range",
-        lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
-        lambda a: a.status == 206 and len(a.body) == 10,
-    )
-    life.step(
-        "compressed",
-        lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
-        lambda a: a.headers.get("Content-Encoding") == "gzip",
-    )
+    ask_for_parts(life)
     life.get("a listing", "/dir/")
     life.get("who are you", "/secret/", 401)
     word = base64.b64encode(b"ward:ward").decode()

@@ -3,6 +3,7 @@
 import time
 
 from life import Program
+from steps import ask_for_parts, read_pages
 
 CONFIG = """\
 server.modules = ("mod_access", "mod_accesslog", "mod_cgi", "mod_deflate", "mod_dirlisting",
@@ -27,11 +28,7 @@ CGI = "printf 'Content-Type: text/plain\\n\\n'; wc -c\n"
 
 
 def learned(life):
-    life.get("a page", "/")
-    life.get("a large page", "/large.txt")
-    life.get("no such page", "/nowhere", 404)
-    life.get("a head", "/", method="HEAD")
-    life.many("eight at once", 8, lambda: life.http("/large.txt").status == 200)
+    read_pages(life)
     life.get("status", "/status")
     return life.end("TERM")
 
@@ -42,16 +39,7 @@ def unlearned(life):
         lambda: life.http("/count.sh", "POST", b"x" * 200000),
         lambda a: b"200000" in a.body,
     )
-    life.step(
-        "a range",
-        lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
-        lambda a: a.status == 206 and len(a.body) == 10,
-    )
-    life.step(
-        "compressed",
-        lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
-        lambda a: a.headers.get("Content-Encoding") == "gzip",
-    )
+    ask_for_parts(life)
     life.get("a listing", "/dir/")
     life.get("moved", "/old", 301)
     life.get("a post to a file", "/large.txt", method="POST", body=b"x")

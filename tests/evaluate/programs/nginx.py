@@ -4,6 +4,7 @@ import base64
 import time
 
 from life import Program
+from steps import ask_for_parts, read_pages
 
 SITE = """\
 server {
@@ -20,11 +21,7 @@ server { listen 127.0.0.1:8081; root /srv; }
 
 
 def learned(life):
-    life.get("a page", "/")
-    life.get("a large page", "/large.txt")
-    life.get("no such page", "/nowhere", 404)
-    life.get("a head", "/", method="HEAD")
-    life.many("eight at once", 8, lambda: life.http("/large.txt").status == 200)
+    read_pages(life)
     life.signal("HUP")
     time.sleep(0.4)
     life.get("after the reload", "/")
@@ -38,16 +35,7 @@ def unlearned(life):
     life.get("too large", "/up/c", 413, method="PUT", body=big * 5)
     life.get("a directory", "/up/d/", 201, method="MKCOL")
     life.get("removed", "/up/a/b.bin", 204, method="DELETE")
-    life.step(
-        "a range",
-        lambda: life.http("/large.txt", headers={"Range": "bytes=10-19"}),
-        lambda a: a.status == 206 and len(a.body) == 10,
-    )
-    life.step(
-        "compressed",
-        lambda: life.http("/index.html", headers={"Accept-Encoding": "gzip"}),
-        lambda a: a.headers.get("Content-Encoding") == "gzip",
-    )
+    ask_for_parts(life)
     life.get("a listing", "/list/")
     life.get("who are you", "/secret/", 401)
     word = base64.b64encode(b"ward:ward").decode()

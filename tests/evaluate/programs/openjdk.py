@@ -42,6 +42,7 @@ PROGRAM = Program(
     unlearned,
     port=8080,
     packages=["openjdk-17-jdk-headless"],
+    newer={"packages": ["openjdk-21-jdk-headless"]},
     files={"/srv/Notes.java": app("Notes.java")},
     setup=["cd /srv && javac Notes.java", "mkdir /var/lib/notes"],
 )

@@ -1,22 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """PHP with a service of ours and three workers: learned with notes; b has sessions and uploads,
 starts programs, walks directories and connects."""
-import json
 
 from life import Program, app
-
-
-def note(text):
-    return {"method": "POST", "body": json.dumps({"text": text})}
+from steps import note, take_notes
 
 
 def learned(life):
-    life.get("the first page", "/")
-    for number in range(5):
-        life.get("a note", "/notes", 201, **note(f"note {number}"))
-    life.get("all of them", "/all")
-    life.get("no such page", "/nowhere", 404)
-    life.many("four at once", 4, lambda: life.http("/all").status == 200)
+    take_notes(life)
     return life.end("KILL")
 
 

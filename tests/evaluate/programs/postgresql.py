@@ -3,9 +3,6 @@
 dumps, cancels and reconfigures."""
 from life import Program
 
-DATA = "/var/lib/postgresql/15/main"
-ETC = "/etc/postgresql/15/main"
-
 
 def sql(life, text, **options):
     return life.client(
@@ -103,10 +100,30 @@ def unlearned(life):
     return life.end("TERM")
 
 
+def command(version):
+    return [
+        f"/usr/lib/postgresql/{version}/bin/postgres",
+        "-D",
+        f"/var/lib/postgresql/{version}/main",
+        "-c",
+        f"config_file=/etc/postgresql/{version}/main/postgresql.conf",
+    ]
+
+
+def setup(version):
+    etc = f"/etc/postgresql/{version}/main"
+    return [
+        f"printf 'local all all trust\\nhost all all 127.0.0.1/32 trust\\n' >{etc}/pg_hba.conf",
+        f"echo \"listen_addresses = '*'\" >>{etc}/postgresql.conf",
+        f"echo 'max_prepared_transactions = 4' >>{etc}/postgresql.conf",
+        "install -d -o postgres -g postgres -m 2775 /var/run/postgresql",
+    ]
+
+
 PROGRAM = Program(
     "postgresql",
     "database, several processes",
-    ["/usr/lib/postgresql/15/bin/postgres", "-D", DATA, "-c", f"config_file={ETC}/postgresql.conf"],
+    command("15"),
     learned,
     unlearned,
     port=5432,
@@ -114,10 +131,6 @@ PROGRAM = Program(
     user="postgres",
     stop="SIGINT",
     ready=lambda life: life.client("pg_isready", "-h", "127.0.0.1")[0] == 0,
-    setup=[
-        f"printf 'local all all trust\\nhost all all 127.0.0.1/32 trust\\n' >{ETC}/pg_hba.conf",
-        f"echo \"listen_addresses = '*'\" >>{ETC}/postgresql.conf",
-        f"echo 'max_prepared_transactions = 4' >>{ETC}/postgresql.conf",
-        "install -d -o postgres -g postgres -m 2775 /var/run/postgresql",
-    ],
+    setup=setup("15"),
+    newer={"command": command("17"), "setup": setup("17")},
 )

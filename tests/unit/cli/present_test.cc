@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "cli/present/discovery_text.h"
 #include "cli/present/event_text.h"
 #include "cli/present/json.h"
 #include "cli/present/output.h"
@@ -246,6 +247,47 @@ TEST(RecordingText, SaysHowMuchIsProbablyUnseenAndWhichLifeEventsAreMissing) {
   for (const char* part : {"1.23 %", "not reliable yet", "never seen   stop by TERM"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << " is not in\n" << text;
   }
+}
+
+ward::v1::Coverage two_runs() {
+  ward::v1::Coverage c;
+  const auto add = [&c](std::uint64_t at_ms, std::uint32_t calls) {
+    auto* const step = c.add_discovery();
+    step->set_at_ms(at_ms);
+    step->set_calls(calls);
+  };
+  add(0, 30);
+  add(30'000, 60);
+  c.set_recorded_ms(60'000);
+  c.set_found_late(1);
+  for (const std::uint32_t added : {59U, 1U}) {
+    auto* const run = c.add_runs();
+    run->set_length_ms(30'000);
+    run->set_added(added);
+  }
+  return c;
+}
+
+TEST(DiscoveryText, TheCurveRisesWhereCallsWereFoundAndSaysWhichRunFoundThem) {
+  const std::string half(30, '#'), whole(60, '#'), blank(30, ' ');
+  EXPECT_EQ(discovery_text(two_runs()),
+            "     60 |" + blank + half + "\n" + "        |" + blank + half + "\n" + "        |" +
+                blank + half + "\n" + "        |" + whole + "\n" + "        |" + whole + "\n" +
+                "        |" + whole + "\n" + "        +" + std::string(60, '-') + "\n" +
+                "         0" + std::string(55, ' ') + "60 s\n" +
+                "  new by run   59 (30 s), +1 (30 s)\n"
+                "  new late     1 in the second half of the recorded "
+                "time\n");
+  EXPECT_EQ(discovery_text({}), "");
+}
+
+TEST(DiscoveryText, ThePictureEscapesTheNameAndDrawsEveryStep) {
+  const std::string svg = discovery_svg("<b>&\"web", two_runs());
+  EXPECT_NE(svg.find("&lt;b&gt;&amp;&quot;web: 60 calls in 60 s of 2 runs"), std::string::npos);
+  EXPECT_EQ(svg.find("<b>"), std::string::npos);
+  EXPECT_NE(svg.find("H60.0 V160.0 H340.0 V50.0 H620.0"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("class=\"run\" x1=\"340.0\""), std::string::npos);
+  EXPECT_NE(discovery_svg("web", {}).find("0 calls in 0 s of 0 runs"), std::string::npos);
 }
 
 TEST(RecordingText, F01_SaysWhatTheOwnFilterRefused) {

@@ -146,6 +146,8 @@ TEST(Admission, I2_AnExecObeysTheSame) {
   node.put_index(index_of(node::v1::MODE_ENFORCE, node.put_profile(everything_but_unshare())));
   const auto admitted = node.admit_container();
   ASSERT_TRUE(admitted);
+  EXPECT_EQ(admitted->cut_capabilities, oci::CapabilitySet{"CAP_CHOWN"});
+  EXPECT_TRUE(admitted->uncut_capabilities.empty());
   EXPECT_EQ(
       admit_exec(*admitted, node::v1::MODE_ENFORCE,
                  R"({"args":["sh"],"capabilities":{"bounding":["CAP_SYS_ADMIN"]}})")
@@ -169,6 +171,7 @@ TEST(Admission, F08_SuperviseTakesNothingAndKnowsWhatEnforceWould) {
   EXPECT_EQ(config->capabilities(), as_asked);
   EXPECT_FALSE(config->no_new_privileges());
   EXPECT_EQ(admitted->uncut_capabilities, oci::CapabilitySet{"CAP_CHOWN"});
+  EXPECT_TRUE(admitted->cut_capabilities.empty());
   EXPECT_TRUE(admitted->uncut_privileges);
   EXPECT_TRUE(admitted->supervised);
   const std::string session = R"({"args":["sh"],"capabilities":{"bounding":["CAP_CHOWN"]}})";

@@ -161,15 +161,20 @@ TEST_F(Oom, WithoutAMemoryControllerThereIsNothingToWatch) {
   EXPECT_EQ(watch.error().code, Code::kNotFound);
 }
 
-TEST_F(Oom, V1TellsOfARealKill) {
+// Of version 1, with room for 8 MiB; empty where none can be made.
+fs::path make_small_cgroup() {
   const auto hierarchies = CgroupHierarchies::read();
-  ASSERT_TRUE(hierarchies.has_value());
-  if (hierarchies->is_unified()) GTEST_SKIP() << "no cgroup v1 here";
-  const auto cgroup =
-      hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
-  if (cgroup.empty() || !fs::create_directory(cgroup))
-    GTEST_SKIP() << "cannot make a memory cgroup here";
+  EXPECT_TRUE(hierarchies.has_value());
+  if (!hierarchies || hierarchies->is_unified()) return {};
+  auto cgroup = hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
+  if (cgroup.empty() || !fs::create_directory(cgroup)) return {};
   std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
+  return cgroup;
+}
+
+TEST_F(Oom, V1TellsOfARealKill) {
+  const auto cgroup = make_small_cgroup();
+  if (cgroup.empty()) GTEST_SKIP() << "no memory cgroup of version 1 can be made here";
   auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
   ASSERT_TRUE(watch.has_value()) << watch.error().message;
   const int status = end_of_a_hungry_child(cgroup);
@@ -187,14 +192,8 @@ TEST_F(Oom, V1TellsOfARealKill) {
 
 // Each process that waits for memory is a notification or more, and each kill is one event.
 TEST_F(Oom, F17_V1TellsOfEachKillOnceHoweverManyWaitForMemory) {
-  const auto hierarchies = CgroupHierarchies::read();
-  ASSERT_TRUE(hierarchies.has_value());
-  if (hierarchies->is_unified()) GTEST_SKIP() << "no cgroup v1 here";
-  const auto cgroup =
-      hierarchies->find("memory", "1:memory:/ward-test-oom-" + random_hex(6) + "\n");
-  if (cgroup.empty() || !fs::create_directory(cgroup))
-    GTEST_SKIP() << "cannot make a memory cgroup here";
-  std::ofstream(cgroup / "memory.limit_in_bytes") << (8 << 20);
+  const auto cgroup = make_small_cgroup();
+  if (cgroup.empty()) GTEST_SKIP() << "no memory cgroup of version 1 can be made here";
   auto watch = OomWatch::open(loop_, OomWatch::Mode::kV1, cgroup, [this] { ++told_; });
   ASSERT_TRUE(watch.has_value()) << watch.error().message;
   std::vector<std::thread> hungry;

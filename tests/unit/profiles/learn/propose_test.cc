@@ -17,6 +17,7 @@
 namespace ward::profiles {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -208,6 +209,21 @@ TEST(Propose, WhatWasProposedTwiceIsProposedOnce) {
   const Profile next = propose(web(), 8, seen)->generated.profile;
   EXPECT_EQ(propose(next, 9, seen).error().code, Code::kNotFound);
   EXPECT_THAT(diff(web(), next).narrowed, ::testing::IsEmpty());
+}
+
+TEST(Propose, CapabilitiesOfTheWorkloadAreAddedAndThoseThatNeedASignatureAreNamed) {
+  const std::vector<CapabilityOutside> missed = {{"CAP_NET_RAW", "default/a"},
+                                                 {"CAP_NET_RAW", "default/b"},
+                                                 {"CAP_SYS_ADMIN", "default/a"},
+                                                 {"CAP_CHOWN", "default/a", Origin::kExec}};
+  const auto proposal = propose(web(), 8, {}, missed);
+  ASSERT_TRUE(proposal) << proposal.error().message;
+  EXPECT_THAT(proposal->capabilities, ElementsAre("CAP_NET_RAW"));
+  EXPECT_THAT(proposal->generated.profile.capabilities, Contains("CAP_NET_RAW"));
+  ASSERT_EQ(proposal->generated.left_out.size(), 1U);
+  EXPECT_EQ(proposal->generated.left_out.front().what, "CAP_SYS_ADMIN");
+  EXPECT_EQ(proposal->generated.profile.provenance.at("proposedFrom"), "4 events of 2 containers");
+  EXPECT_EQ(propose(proposal->generated.profile, 9, {}, {missed[0]}).error().code, Code::kNotFound);
 }
 
 }  // namespace

@@ -218,5 +218,23 @@ TEST(ReadPolicy, F25_ARuleKnowsWhereItStands) {
   EXPECT_EQ(read->rules[1].place.line, read->rules[0].place.line + 2);
 }
 
+TEST(ReadPolicy, AGateBeforeEnforceIsReadAndItsMistakesAreNamed) {
+  const auto read = read_policy(
+      policy("    - {mode: enforce, profile: web, enforceAfter: {runs: 3, recorded: 30m, "
+             "newInARunAtMost: 40}}\n"),
+      "p.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->rules[0].enforce_after, (EnforceAfter{3, std::chrono::minutes(30), 40}));
+  const auto wrong = [](const std::string& gate) {
+    return error_of(policy("    - {mode: enforce, profile: web, enforceAfter: " + gate + "}\n"));
+  };
+  EXPECT_THAT(wrong("{}"), HasSubstr("asks for nothing"));
+  EXPECT_THAT(wrong("{newInARunAtMost: 101}"), HasSubstr("at most 100"));
+  EXPECT_THAT(wrong("{run: 3}"), HasSubstr("did you mean 'runs'"));
+  EXPECT_THAT(wrong("{recorded: soon}"), HasSubstr("p.yaml:6:"));
+  EXPECT_THAT(warnings_of("mode: supervise, profile: web, enforceAfter: {runs: 3}"),
+              ::testing::Contains("rules.0.enforceAfter"));
+}
+
 }  // namespace
 }  // namespace ward::profiles

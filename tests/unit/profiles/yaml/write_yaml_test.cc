@@ -75,6 +75,7 @@ TEST(WriteYaml, APolicyIsReadBackAsTheSamePolicy) {
        Action::kKill,
        Action::kLog});
   policy.rules.push_back({{}, Mode::kLearn, "", "{pod}_{container}", Missing::kRefuse, {}, {}});
+  policy.rules[1].enforce_after = EnforceAfter{3, std::chrono::minutes(30), 40};
   const std::string text = write_yaml(policy);
   const auto again = read_policy(text, "node.yaml");
   ASSERT_TRUE(again) << again.error().message << "\n" << text;

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiles/enforce_after.h"
+
+#include <charconv>
+#include <string_view>
+
+#include "profiles/yaml/yaml_fields.h"
+
+namespace ward::profiles {
+namespace {
+
+std::optional<std::uint64_t> figure(const Profile& profile, const char* key) {
+  const auto found = profile.provenance.find(key);
+  if (found == profile.provenance.end()) return std::nullopt;
+  std::uint64_t value = 0;
+  const char* const end = found->second.data() + found->second.size();
+  const auto [rest, error] = std::from_chars(found->second.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
+
+// A template's places stand for any text: only what is around them has to fit.
+bool fits(std::string_view pattern, std::string_view text) {
+  const std::size_t open = pattern.find('{');
+  if (open == std::string_view::npos) return pattern == text;
+  const std::size_t close = pattern.find('}', open);
+  if (close == std::string_view::npos || text.substr(0, open) != pattern.substr(0, open))
+    return false;
+  for (std::size_t taken = open; taken <= text.size(); ++taken) {
+    if (fits(pattern.substr(close + 1), text.substr(taken))) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::vector<std::string> shortfalls(const EnforceAfter& asked, const Profile& profile) {
+  std::vector<std::string> out;
+  const auto runs = figure(profile, kRunsKey);
+  if (asked.runs > 0 && runs.value_or(0) < asked.runs) {
+    out.push_back(std::to_string(runs.value_or(0)) + " runs (" + std::to_string(asked.runs) +
+                  " are asked for)");
+  }
+  const std::chrono::seconds recorded(figure(profile, kRecordedKey).value_or(0));
+  if (recorded < asked.recorded) {
+    out.push_back(format_duration(recorded) + " of recorded time (" +
+                  format_duration(asked.recorded) + " are asked for)");
+  }
+  if (asked.new_in_a_run_at_most) {
+    const auto percent = figure(profile, kNewInARunKey);
+    if (percent.value_or(100) > *asked.new_in_a_run_at_most) {
+      out.push_back("up to " + std::to_string(percent.value_or(100)) +
+                    " % of further runs may show a new call (at most " +
+                    std::to_string(*asked.new_in_a_run_at_most) + " % are asked for)");
+    }
+  }
+  return out;
+}
+
+std::string describe(const std::vector<std::string>& lacking) {
+  std::string out;
+  for (const std::string& one : lacking) out += (out.empty() ? "" : ", ") + one;
+  return out;
+}
+
+bool may_name(const PolicyRule& rule, const std::string& profile) {
+  return !rule.profile.empty() && fits(rule.profile, profile);
+}
+
+std::vector<std::string> closed_gates(const std::vector<Policy>& policies,
+                                      const Profile& profile) {
+  std::vector<std::string> out;
+  for (const Policy& policy : policies) {
+    for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+      const PolicyRule& rule = policy.rules[i];
+      if (rule.mode != Mode::kEnforce || !rule.enforce_after || !may_name(rule, profile.name))
+        continue;
+      const std::string lacking = describe(shortfalls(*rule.enforce_after, profile));
+      if (lacking.empty()) continue;
+      out.push_back("policy " + policy.name + ", rule " + std::to_string(i + 1) +
+                    " asks for more before it enforces profile " + profile.name + ": " + lacking);
+    }
+  }
+  return out;
+}
+
+}  // namespace ward::profiles
