@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/posture.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -62,6 +63,9 @@ SyscallSet make_exec_layer() {
   for (const char* name :
        {"connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
     add(name);
+  // musl's resolver gives its socket an address before it asks: without, no name is found. The
+  // address of an IP socket by its length; nobody connects to it, for there is no listen.
+  add("bind", {{{2, std::nullopt, {sizeof(sockaddr_in), sizeof(sockaddr_in6)}}}});
   return set;
 }
 

@@ -244,25 +244,5 @@ spec:
   EXPECT_EQ(node().ward({"profile", "apply", file}).status, 0) << "it is in force already";
 }
 
-// The workload may write what a probe runs: what it gains is what sessions have.
-TEST_F(Posture, T36_AnOverwrittenProbeGainsTheLayerOfSessionsAndNoMore) {
-  const std::string id = start_watched("quarantine");
-  const std::filesystem::path root = "/proc/" + std::to_string(node().task_pid(id)) + "/root";
-  std::filesystem::copy_file(root / "box", root / "probe");
-  const auto probe = [&](const std::string& exec_id, const std::string& attack) {
-    return node().ctr({"task", "exec", "--exec-id", exec_id, id, "/probe", "attack", attack}).out;
-  };
-  EXPECT_EQ(probe("e1", "unshare"), "unshare -1 1\n");
-  EXPECT_EQ(probe("e2", "packet"), "packet -1 1\n");
-  EXPECT_EQ(probe("e3", "io_uring"), "io_uring -1 1\n");
-  EXPECT_EQ(node()
-                .ctr({"task", "exec", "--exec-id", "e4", id, "/probe", "entry", "/trigger", "/box",
-                      "attack", "novel"})
-                .out,
-            "novel -1 14\n")
-      << "it starts another program";
-  node().remove(id);
-}
-
 }  // namespace
 }  // namespace ward::test

@@ -6,11 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include <csignal>
 #include <random>
@@ -160,12 +162,32 @@ TEST(Posture, ExecSessionsStartProgramsAndAskServers) {
   for (const std::uint64_t family : {AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK})
     EXPECT_FALSE(exec(SYS_socket, {family, SOCK_DGRAM})) << family;
   EXPECT_FALSE(exec(SYS_socket, {AF_INET, SOCK_RAW}));
-  for (const int nr : {SYS_execveat, SYS_bind, SYS_listen, SYS_ptrace, SYS_unshare, SYS_mount,
+  EXPECT_TRUE(exec(SYS_bind, {3, 0, sizeof(sockaddr_in6)})) << "the resolver of musl";
+  EXPECT_FALSE(exec(SYS_bind, {3, 0, sizeof(sockaddr_un)}));
+  for (const int nr : {SYS_execveat, SYS_listen, SYS_ptrace, SYS_unshare, SYS_mount,
                        SYS_process_vm_writev, SYS_memfd_create, SYS_io_uring_setup})
     EXPECT_FALSE(exec(nr)) << nr;
   EXPECT_FALSE(exec(SYS_setsockopt, {3, SOL_SOCKET, SO_ATTACH_FILTER}));
   const auto strict = filter::to_table(compile(profile_of(Posture::kStrict)).value());
   EXPECT_FALSE(strict.allows(SYS_execve, {}, filter::kAllowedInExec));
+}
+
+// The workload can reach what sessions have (docs/threat-model.md, T36), so new reach in it is a
+// closed list. What it may not hold: ways to open more than a connection, and files elsewhere.
+TEST(Posture, T36_TheLayerOfSessionsHoldsNoOtherReachThanProgramsAndConnections) {
+  const std::set<std::string> programs_and_connections = {
+      "bind",    "clone",    "connect", "execve", "fork",   "recvfrom", "recvmmsg",
+      "recvmsg", "sendmmsg", "sendmsg", "sendto", "socket", "vfork"};
+  std::set<std::string> names;
+  for (const auto& [name, entry] : allowed_to_exec_by(Posture::kBalanced)) names.insert(name);
+  EXPECT_EQ(names, programs_and_connections);
+  const auto compiled = compile(profile_of(Posture::kBalanced)).value();
+  const filter::CallTable calls = filter::to_table(compiled);
+  for (const HarmCall& call : harm_calls()) {
+    if (programs_and_connections.contains(std::string(call.name))) continue;
+    for (const auto& rule : calls.rules_of(static_cast<int>(call.nr)))
+      EXPECT_NE(rule.layers, filter::kLayerExec) << call.name << " is for sessions alone";
+  }
 }
 
 // Values that classes.yaml names of the call and their neighbours, in every combination of chance.
