@@ -75,7 +75,7 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
               (*request->mutable_annotations())[one.substr(0, at)] = one.substr(at + 1);
             }
           },
-          "KEY=VALUE of the pod: ward.dev/mode, ward.dev/action; may be repeated")
+          "KEY=VALUE of the pod: ward.dev/mode, ward.dev/action, ward.dev/exec; may be repeated")
       ->allow_extra_args(false)
       ->check([](const std::string& pair) {
         return pair.find('=') == std::string::npos ? "not KEY=VALUE: " + pair : std::string();

@@ -63,6 +63,7 @@ void decide(filter::IndexReader& reader, const node::v1::CompiledIndex& index,
   out.set_workload(treatment->workload);
   for (const std::string& note : treatment->notes) out.add_notes(note);
   if (treatment->compiled_sha256.empty()) return;
+  out.set_exec(std::string(filter::sessions_name(treatment->sessions)));
   const auto take = [&](const node::v1::ProfileRef& ref) {
     if (ref.compiled_sha256() != treatment->compiled_sha256) return;
     out.set_profile(ref.name());

@@ -19,6 +19,7 @@ using filter::Action;
 using filter::Layer;
 using filter::Mode;
 using filter::Origin;
+using filter::Sessions;
 
 enum class Refused { kLog, kAct };  // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
@@ -151,6 +152,7 @@ struct PolicyRule {
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise
   std::optional<EnforceAfter> enforce_after = {};
+  Sessions sessions = Sessions::kLayer;        // `exec` in YAML
   Place place = {};
   bool operator==(const PolicyRule&) const = default;
 };

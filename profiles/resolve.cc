@@ -78,6 +78,7 @@ class Resolver {
     set_selector(*compiled.mutable_selector(), rule.selector);
     compiled.set_mode(filter::to_proto(rule.mode));
     compiled.set_missing(to_proto(rule.missing));
+    compiled.set_sessions(filter::to_proto(rule.sessions));
     compiled.set_workload(rule.workload);
     compiled.set_profile_name(rule.profile);
     compiled.set_file(rule.place.file);

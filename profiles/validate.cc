@@ -405,6 +405,11 @@ std::vector<Finding> validate(const Policy& policy) {
                      "recorded or newInARunAtMost, or remove it");
     if (rule.enforce_after && rule.mode != Mode::kEnforce)
       findings.warn(subject + ".enforceAfter", "enforceAfter counts in mode enforce only");
+    if (!needs_profile && rule.sessions != Sessions::kLayer) {
+      findings.warn(subject + ".exec", "mode " + std::string(mode_name(rule.mode)) +
+                                           " lets exec sessions do all that they may without Ward: "
+                                           "exec counts in modes supervise and enforce");
+    }
     check_template(findings, rule, subject + ".profile", rule.profile);
     check_template(findings, rule, subject + ".workload", rule.workload);
     check_selector(findings, rule.selector, subject);

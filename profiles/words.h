@@ -15,6 +15,8 @@ using filter::action_names;
 using filter::layer_name;
 using filter::mode_name;
 using filter::mode_names;
+using filter::sessions_name;
+using filter::sessions_names;
 
 std::string_view refused_name(Refused refused);  // "log"
 std::string_view missing_name(Missing missing);  // "refuse"

@@ -64,6 +64,8 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
            event.profile().empty()
                ? ""
                : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
+    if (event.repeats() > 0)
+      detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
     detail(out, "reason", printable(event.reason()));
     return out;
   }

@@ -24,6 +24,8 @@ std::string what_follows(const ward::v1::PolicyVerdict& verdict, const Style& st
             short_digest(verdict.profile_digest()) + "\n";
   if (!verdict.workload().empty())
     text += style.bold("workload") + "  " + escape(verdict.workload(), kMaxText) + "\n";
+  if (!verdict.exec().empty())
+    text += style.bold("exec") + "      " + escape(verdict.exec()) + "\n";
   for (const auto& note : verdict.notes())
     text += style.bold("note") + "      " + printable(note) + "\n";
   return text;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_view>>({
     {EventKind::kViolation, "violation"},
     {EventKind::kTolerated, "tolerated"},
+    {EventKind::kSessionRefused, "session-refused"},
     {EventKind::kQuarantined, "quarantined"},
     {EventKind::kReleased, "released"},
     {EventKind::kKilled, "killed"},
@@ -38,6 +39,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
 
 EventKind kind_of(const node::v1::Violation& reported) {
   if (reported.tolerated() && !reported.capability().empty()) return EventKind::kCapabilityDenied;
+  if (reported.session() == node::v1::SESSION_NOTE_REFUSED) return EventKind::kSessionRefused;
   return reported.tolerated() ? EventKind::kTolerated : EventKind::kViolation;
 }
 

@@ -16,6 +16,7 @@ enum class EventKind : std::uint8_t {
   kUnknown,  // of a database that another version wrote; never written
   kViolation,
   kTolerated,
+  kSessionRefused,
   kQuarantined,
   kReleased,
   kKilled,

@@ -24,7 +24,8 @@ struct Added {
 };
 
 bool is_from_shim(EventKind kind) {
-  return kind == EventKind::kViolation || kind == EventKind::kTolerated;
+  return kind == EventKind::kViolation || kind == EventKind::kTolerated ||
+         kind == EventKind::kSessionRefused;
 }
 
 // A closed account has its shim's unknown violations among the lost already.

@@ -33,6 +33,7 @@ std::optional<Value> find(const Words& words, std::string_view word) {
 
 static_assert(to_proto(Mode::kEnforce) == node::v1::MODE_ENFORCE);
 static_assert(to_proto(Action::kQuarantine) == node::v1::ACTION_QUARANTINE);
+static_assert(to_proto(Sessions::kRefuse) == node::v1::SESSIONS_REFUSE);
 static_assert(to_proto(Origin::kExec) == node::v1::ORIGIN_EXEC);
 static_assert(to_proto(Phase::kExec) == node::v1::PHASE_EXEC);
 
@@ -48,19 +49,31 @@ const Words& action_names() {
   return words;
 }
 
+const Words& sessions_names() {
+  static const Words words = {"layer", "workload", "refuse"};
+  return words;
+}
+
 std::string_view mode_name(node::v1::Mode mode) { return word_at(mode_names(), mode); }
 std::string_view action_name(node::v1::Action action) { return word_at(action_names(), action); }
+std::string_view sessions_name(node::v1::Sessions sessions) {
+  return word_at(sessions_names(), sessions);
+}
 std::string_view origin_name(node::v1::Origin origin) { return word_at(origin_names(), origin); }
 std::string_view phase_name(node::v1::Phase phase) { return word_at(phase_names(), phase); }
 
 std::string_view mode_name(Mode mode) { return mode_name(to_proto(mode)); }
 std::string_view action_name(Action action) { return action_name(to_proto(action)); }
+std::string_view sessions_name(Sessions sessions) { return sessions_name(to_proto(sessions)); }
 std::string_view origin_name(Origin origin) { return origin_name(to_proto(origin)); }
 std::string_view phase_name(Phase phase) { return phase_name(to_proto(phase)); }
 
 std::optional<Mode> find_mode(std::string_view word) { return find<Mode>(mode_names(), word); }
 std::optional<Action> find_action(std::string_view word) {
   return find<Action>(action_names(), word);
+}
+std::optional<Sessions> find_sessions(std::string_view word) {
+  return find<Sessions>(sessions_names(), word);
 }
 
 }  // namespace ward::filter

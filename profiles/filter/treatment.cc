@@ -34,6 +34,11 @@ std::optional<node::v1::Action> action_word(std::string_view word) {
   return action ? std::optional(to_proto(*action)) : std::nullopt;
 }
 
+std::optional<node::v1::Sessions> sessions_word(std::string_view word) {
+  const auto sessions = find_sessions(word);
+  return sessions ? std::optional(to_proto(*sessions)) : std::nullopt;
+}
+
 // What the pod asks for, where it is stricter; a word that is not known or would loosen is left
 // aside and noted (I2).
 template <typename Value, typename Find>
@@ -113,6 +118,21 @@ Result<void> use_profile(IndexReader& index, const Rule& rule, const Identity& i
   return {};
 }
 
+void decide_sessions(const Rule& rule, const std::map<std::string, std::string>& annotations,
+                     Treatment& treatment) {
+  const node::v1::Sessions by_policy =
+      std::max(rule.sessions(), node::v1::SESSIONS_LAYER);  // unspecified: an older wardd's
+  treatment.sessions =
+      stricter(by_policy, kSessionsAnnotation, annotations, sessions_word, treatment.notes);
+  if (treatment.sessions != node::v1::SESSIONS_REFUSE) return;
+  const std::string place =
+      rule.file().empty() ? "" : " (" + rule.file() + ":" + std::to_string(rule.line()) + ")";
+  treatment.sessions_refused_by =
+      by_policy == node::v1::SESSIONS_REFUSE
+          ? "rule " + std::to_string(rule.number()) + " of policy '" + rule.policy() + "'" + place
+          : "its annotation " + std::string(kSessionsAnnotation);
+}
+
 }  // namespace
 
 Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
@@ -147,6 +167,7 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
   if (treatment.mode == node::v1::MODE_LEARN) return treatment;
   treatment.actions.set_workload(stricter(treatment.actions.workload(), kActionAnnotation,
                                           annotations, action_word, treatment.notes));
+  decide_sessions(*rule, annotations, treatment);
   return treatment;
 }
 

@@ -18,6 +18,7 @@ namespace ward::filter {
 
 inline constexpr std::string_view kModeAnnotation = "ward.dev/mode";
 inline constexpr std::string_view kActionAnnotation = "ward.dev/action";
+inline constexpr std::string_view kSessionsAnnotation = "ward.dev/exec";
 
 struct Treatment {
   node::v1::Mode mode = node::v1::MODE_OFF;
@@ -25,6 +26,8 @@ struct Treatment {
   std::string workload;
   std::string compiled_sha256;  // set exactly in modes supervise and enforce
   node::v1::Actions actions;    // complete in modes supervise and enforce
+  node::v1::Sessions sessions = node::v1::SESSIONS_LAYER;  // likewise
+  std::string sessions_refused_by;                         // who says so, for people; empty: nobody
   std::vector<std::string> notes;
 };
 

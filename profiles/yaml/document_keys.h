@@ -21,7 +21,8 @@ inline const Section kPolicy{"the document", {"apiVersion", "kind", "metadata", 
 inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
 inline const Section kRule{
-    "a rule", {"match", "mode", "profile", "workload", "missing", "enforceAfter", "onViolation"}};
+    "a rule",
+    {"match", "mode", "profile", "workload", "missing", "exec", "enforceAfter", "onViolation"}};
 inline const Section kEnforceAfter{"enforceAfter", {"runs", "recorded", "newInARunAtMost"}};
 inline const Section kMatch{
     "match",

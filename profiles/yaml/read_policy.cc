@@ -151,6 +151,11 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
     positions[subject + ".enforceAfter"] = gate->at;
     rule.enforce_after = read_enforce_after(reading, *gate);
   }
+  if (const YamlNode* sessions = fields.find("exec")) {
+    positions[subject + ".exec"] = sessions->at;
+    if (const auto choice = read_choice(reading, *sessions, "exec", sessions_names()))
+      rule.sessions = filter::sessions_at(*choice);
+  }
   if (const YamlNode* on_violation = fields.find("onViolation")) {
     const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
     if (const YamlNode* refused = reactions.find("refused")) {

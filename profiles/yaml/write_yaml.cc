@@ -227,6 +227,8 @@ std::string write_yaml(const Policy& policy) {
     if (!rule.workload.empty()) text += "      workload: " + quote(rule.workload) + "\n";
     if (rule.missing != Missing::kRefuse)
       text += "      missing: " + std::string(missing_name(rule.missing)) + "\n";
+    if (rule.sessions != Sessions::kLayer)
+      text += "      exec: " + std::string(sessions_name(rule.sessions)) + "\n";
     if (rule.enforce_after) text += format_gate(*rule.enforce_after);
     if (!rule.on_workload && !rule.on_exec && !rule.on_refused) continue;
     text += "      onViolation:\n";

@@ -306,6 +306,8 @@ Result<Admitted> admit(const Places& places, const Request& request, NodeIndex& 
   admitted.policy = treatment->policy;
   admitted.workload = treatment->workload;
   admitted.actions = treatment->actions;
+  admitted.sessions = treatment->sessions;
+  admitted.sessions_refused_by = treatment->sessions_refused_by;
   admitted.settings = (*index)->settings();
   admitted.governed_node = (*index)->rules() > 0;
   admitted.notes = treatment->notes;

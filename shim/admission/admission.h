@@ -60,6 +60,8 @@ struct Admitted {
   std::string policy;         // name of the rule that matched; empty: none did
   std::string workload;       // the name recordings are kept under
   node::v1::Actions actions;  // complete in modes supervise and enforce
+  node::v1::Sessions sessions = node::v1::SESSIONS_LAYER;
+  std::string sessions_refused_by;  // who says so, for people; empty: nobody
   node::v1::NodeSettings settings;
   bool governed_node =
       false;  // the index had rules, whether or not one of them selects this container

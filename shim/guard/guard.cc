@@ -388,10 +388,24 @@ std::string Guard::runtime_binary(const admission::NodeIndex& index,
   return state_->runtime;
 }
 
-Result<std::string> Guard::admit_exec(const std::string& id, const std::string&,
+Result<void> Guard::admit_session(const std::string& id, const std::string& exec_id) {
+  const auto* const container = state_->find(id);
+  if (container == nullptr || container->mode() != node::v1::MODE_ENFORCE) return {};
+  const std::string& by = container->admitted.sessions_refused_by;
+  if (by.empty()) return {};
+  container->supervisor->session_refused(exec_id, by);
+  return fail(Code::kFailedPrecondition,
+              "container '" + id + "' takes no exec session: " + by + " says `exec: refuse`");
+}
+
+Result<std::string> Guard::admit_exec(const std::string& id, const std::string& exec_id,
                                       std::string process_json) {
   const auto* const container = state_->find(id);
   if (container == nullptr) return process_json;
+  // Asked again: its mode may be another by now.
+  if (auto ok = admit_session(id, exec_id); !ok) return tl::unexpected<Error>(ok.error());
+  if (!container->admitted.sessions_refused_by.empty())
+    container->supervisor->session_refused(exec_id, container->admitted.sessions_refused_by);
   return admission::admit_exec(container->admitted, container->mode(), std::move(process_json));
 }
 

@@ -79,6 +79,10 @@ class Guard {
                      admission::NodeIndex& index, oci::Config& config,
                      const std::filesystem::path& runtime, const std::string& layers);
 
+  //    Exec announces a session. An error refuses it: nothing of it has been run, and nothing is to
+  //    be.
+  Result<void> admit_session(const std::string& id, const std::string& exec_id);
+
   // 2. Before `runc exec`: cut capabilities, set no_new_privs; the rewritten process document.
   Result<std::string> admit_exec(const std::string& id, const std::string& exec_id,
                                  std::string process_json);

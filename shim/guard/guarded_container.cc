@@ -115,6 +115,7 @@ supervisor::Charge make_charge(const admission::Admitted& admitted, const Places
                                                           : supervisor::Mode::kEnforce;
   charge.actions = make_actions(admitted.actions);
   charge.own = admitted.own;
+  charge.sessions_as_workload = admitted.sessions == node::v1::SESSIONS_WORKLOAD;
   if (admitted.profile) {
     charge.profile_name = admitted.profile->name;
     charge.profile_digest = admitted.profile->digest;

@@ -27,6 +27,7 @@ struct Charge {
   filter::CallTable refused;      // what of it the own filter refuses is no violation
   filter::CallTable tolerated;    // Law::tolerated
   std::uint32_t knows_up_to = 0;  // Law::knows_up_to
+  bool sessions_as_workload = false;
   ActionSet actions;
   std::chrono::nanoseconds boundary_quiet{0};
   std::chrono::nanoseconds boundary_latest{0};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace ward::shim::supervisor {
 
@@ -122,6 +123,15 @@ std::optional<std::int64_t> FirstOfKind::next_summary_ns() const {
                     kind.told_ns + kSummaryEvery_ns);
   }
   return next;
+}
+
+std::optional<std::uint64_t> OneAMinute::take(std::int64_t now_ns) {
+  if (told_ns_ && now_ns - *told_ns_ < DetailLimiter::kMinute_ns) {
+    ++untold_;
+    return std::nullopt;
+  }
+  told_ns_ = now_ns;
+  return std::exchange(untold_, 0);
 }
 
 double TokenBucket::level(std::int64_t now_ns) const {

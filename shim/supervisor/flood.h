@@ -101,6 +101,18 @@ class FirstOfKind {
   std::map<std::pair<int, Origin>, Kind> kinds_;
 };
 
+// What comes as often as somebody asks for it from outside: one record a minute, which says of how
+// many before it there is none.
+class OneAMinute {
+ public:
+  // The number of those, where there is to be a record of this one; nothing: it was counted.
+  std::optional<std::uint64_t> take(std::int64_t now_ns);
+
+ private:
+  std::optional<std::int64_t> told_ns_;
+  std::uint64_t untold_ = 0;
+};
+
 // How fast calls outside the profile are let run (action log): the caller's own thread is what
 // waits, because the supervisor simply does not fetch its next notification before a token is
 // there.

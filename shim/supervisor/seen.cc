@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What comes without a notification: the ends of processes that the kernel stopped by itself, and
-// capabilities in use.
+// What comes without a notification: the ends of processes that the kernel stopped by itself,
+// capabilities in use, and sessions that are refused.
 #include <optional>
 #include <string>
 #include <utility>
@@ -122,6 +122,28 @@ void Supervisor::missed_capability(const std::string& capability, const EndedPro
   record.set_reason(capability + " was asked for and is not in profile " + charge_.profile_name +
                     ": it was cut at the start");
   tell_of(std::move(record), process);
+}
+
+void Supervisor::session_refused(const std::string& exec_id, const std::string& by) {
+  const bool runs = charge_.mode == Mode::kSupervise;
+  auto record = make_uncut_violation(phase(), Origin::kExec);
+  record.set_session(node::v1::SESSION_NOTE_REFUSED);
+  if (!runs) {
+    record.set_action(node::v1::ACTION_DENY);
+    record.set_outcome("refused");
+  }
+  record.set_reason(by + " says `exec: refuse`" + (runs ? ": mode enforce starts no session" : ""));
+  tell_of_session(std::move(record), exec_id, refused_sessions_);
+}
+
+// No violation, and in no count of them.
+void Supervisor::tell_of_session(node::v1::Violation record, const std::string& exec_id,
+                                 OneAMinute& pace) {
+  const auto untold = pace.take(monotonic_ns());
+  if (!untold) return;
+  record.set_tolerated(true);
+  record.set_repeats(*untold);
+  callbacks_.report(records_.with_identity(std::move(record), exec_id));
 }
 
 void Supervisor::tell_uncut(node::v1::Violation record, const EndedProcess& process) {

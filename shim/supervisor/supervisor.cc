@@ -57,8 +57,9 @@ void Supervisor::add_circumstances(Question& question) const {
 
 Verdict Supervisor::judge(Question question) const {
   add_circumstances(question);
-  return decide(question, {charge_.calls, charge_.own, charge_.danger, charge_.actions,
-                           charge_.knows_up_to, &charge_.refused, &charge_.tolerated});
+  return decide(question,
+                {charge_.calls, charge_.own, charge_.danger, charge_.actions, charge_.knows_up_to,
+                 &charge_.refused, &charge_.tolerated, charge_.sessions_as_workload});
 }
 
 std::int64_t Supervisor::violated(const Violated& violated) {

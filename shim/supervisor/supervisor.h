@@ -56,6 +56,8 @@ class Supervisor final : private SessionHost {
   // A set-user-ID program, or one with capabilities of its file: mode enforce sets no_new_privs,
   // this one began without.
   void gained_privileges(const EndedProcess& process);
+  // Mode enforce starts no exec session here; `by` says so. In supervise this one runs.
+  void session_refused(const std::string& exec_id, const std::string& by);
   [[nodiscard]] bool holds(pid_t pid) const;  // in its cgroup; a zombie too
 
   Result<void> quarantine(const std::string& reason);  // by a person
@@ -87,6 +89,7 @@ class Supervisor final : private SessionHost {
 
   void add_circumstances(Question& question) const;
   void died(const EndedProcess& process, const Verdict& verdict);
+  void tell_of_session(node::v1::Violation record, const std::string& exec_id, OneAMinute& pace);
   void tell_uncut(node::v1::Violation record, const EndedProcess& process);
   void tell_of(node::v1::Violation record, const EndedProcess& process);
 
@@ -98,6 +101,7 @@ class Supervisor final : private SessionHost {
   Remediation remediation_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::uint64_t last_session_ = kWorkloadSession;
+  OneAMinute refused_sessions_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

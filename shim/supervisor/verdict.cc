@@ -10,21 +10,21 @@ namespace {
 
 constexpr std::uint32_t kAnyLayer = ~0U;
 
-std::uint32_t layers_of(Phase phase) {
+std::uint32_t layers_of(Phase phase, const Law& law) {
   switch (phase) {
     case Phase::kRuntime: return kAnyLayer;
     case Phase::kBoot: return filter::kAllowedInBoot;
     case Phase::kServing: return filter::kAllowedInServing;
-    case Phase::kExec: return filter::kAllowedInExec;
+    case Phase::kExec:
+      return law.sessions_as_workload ? filter::kAllowedInServing : filter::kAllowedInExec;
   }
   return 0;
 }
 
-bool names(const filter::CallTable& calls, Phase phase, int nr) {
+bool names(const filter::CallTable& calls, std::uint32_t layers, int nr) {
   const auto rules = calls.rules_of(nr);
-  return std::any_of(rules.begin(), rules.end(), [&](const filter::CallRule& rule) {
-    return (rule.layers & layers_of(phase)) != 0;
-  });
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](const filter::CallRule& rule) { return (rule.layers & layers) != 0; });
 }
 
 Effect effect_of(Action action) {
@@ -96,7 +96,8 @@ Verdict decide(const Question& question, const Law& law) {
   const bool dangerous = law.danger.allows(question.nr, question.args, kAnyLayer);
   const bool runtime =
       !dangerous && (question.phase == Phase::kRuntime || question.dying_runtime_thread);
-  if (runtime || law.calls.allows(question.nr, question.args, layers_of(question.phase))) {
+  const std::uint32_t layers = layers_of(question.phase, law);
+  if (runtime || law.calls.allows(question.nr, question.args, layers)) {
     verdict.why = own_denies ? Why::kOwnFilter
                   : runtime  ? Why::kRuntimeLayer
                              : Why::kAllowedByPhase;
@@ -122,7 +123,7 @@ Verdict decide(const Question& question, const Law& law) {
   }
   const bool newer =
       law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
-  if (newer && !dangerous && !names(law.calls, Phase::kExec, question.nr)) {
+  if (newer && !dangerous && !names(law.calls, filter::kAllowedInExec, question.nr)) {
     judge_newer(question, verdict);
     return verdict;
   }
@@ -130,8 +131,8 @@ Verdict decide(const Question& question, const Law& law) {
   const std::uint32_t some_phase =
       question.origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInBoot;
   if (law.calls.allows(question.nr, question.args, some_phase)) {
-    verdict.why = Why::kNotInPhase;
-  } else if (names(law.calls, question.phase, question.nr)) {
+    verdict.why = question.phase == Phase::kExec ? Why::kNotTheWorkloads : Why::kNotInPhase;
+  } else if (names(law.calls, layers, question.nr)) {
     verdict.why = Why::kArguments;
   }
   if (own_denies && !dangerous && !law.actions.acts_on_refused) {
@@ -158,6 +159,10 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
     case Why::kNotInProfile: text += " is not in profile " + profile; break;
     case Why::kNotInPhase:
       text += " is not allowed in phase " + in_phase + " by profile " + profile;
+      break;
+    case Why::kNotTheWorkloads:
+      text += " is not allowed to the workload by profile " + profile +
+              ", and its policy judges exec sessions as the workload";
       break;
     case Why::kArguments:
       text += " is not allowed with these arguments by profile " + profile;

@@ -46,6 +46,8 @@ struct Law {
   const filter::CallTable* refused = nullptr;
   // What the profile's posture lets run although `calls` has it not; recorded, and no violation.
   const filter::CallTable* tolerated = nullptr;
+  // Exec sessions may do what the workload may while it serves, and nothing else.
+  bool sessions_as_workload = false;
 };
 
 struct Question {
@@ -72,8 +74,9 @@ enum class Why {
   kOwnFilter,  // the profile allows it, or knows that it is refused; the container's own filter
                // refuses it
   kNotInProfile,
-  kNotInPhase,  // allowed in another phase
-  kArguments,   // the number is allowed in this phase, these arguments are not
+  kNotInPhase,       // allowed in another phase
+  kNotTheWorkloads,  // allowed to exec sessions, were they not judged as the workload
+  kArguments,        // the number is allowed in this phase, these arguments are not
   kNewerThanProfile,
   kTolerated,
   kForeignAbi,

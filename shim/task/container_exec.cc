@@ -48,6 +48,7 @@ Result<void> Container::add_exec(const std::string& exec_id, streams::StdioSpec 
   }
   if (auto next = next_state(init_->state(), ProcessStep::kExec); !next)
     return tl::unexpected(next.error());
+  if (auto ok = surroundings_.guard.admit_session(spec_.id, exec_id); !ok) return ok;
   surroundings_.cgroup_lock.warm();  // its start is about to be asked for
   stdio.uid = spec_.options.io_uid;
   stdio.gid = spec_.options.io_gid;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What exec sessions may do, and what the workload gains where it makes a session do its work: by the
-// program that a probe runs, or through the session's memory.
+// What exec sessions may do, by the policy's `exec`, and what the workload gains where it makes a
+// session do its work: by the program that a probe runs, or through the session's memory.
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -13,6 +13,7 @@
 namespace ward::test {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 class Sessions : public GuardedTest {
@@ -29,6 +30,9 @@ metadata: {name: balanced}
 spec:
   rules:
     - {match: {containers: ["layer-*"]}, mode: enforce, profile: balanced}
+    - {match: {containers: ["as-workload-*"]}, mode: enforce, profile: balanced, exec: workload}
+    - {match: {containers: ["refuse-sessions-*"]}, mode: enforce, profile: balanced, exec: refuse}
+    - {match: {containers: ["rehearse-*"]}, mode: supervise, profile: balanced, exec: refuse}
 )");
     await([] {
       return node().ward({"profile", "list"}).out.find("balanced") != std::string::npos;
@@ -134,6 +138,21 @@ TEST_F(Sessions, T36_AnOverwrittenProbeGainsTheLayerOfSessionsAndNoMore) {
   node().remove(id);
 }
 
+TEST_F(Sessions, T36_JudgedAsTheWorkloadAnOverwrittenProbeGainsNothing) {
+  const std::string id = start_watched("as-workload");
+  std::filesystem::copy_file(root_of(id) / "box", root_of(id) / "probe");
+  EXPECT_EQ(session(id, "probe", {"/probe", "attack", "novel", "inet", "unshare"}).out,
+            "novel -1 14\ninet -1 1\nunshare -1 1\n");
+  std::vector<Json> seen;
+  ASSERT_TRUE(await([&] { return (seen = events(id)).size() == 2; })) << events_of(id);
+  EXPECT_EQ(seen[0]["reason"],
+            "socket is not allowed to the workload by profile balanced, and its policy judges exec "
+            "sessions as the workload");
+  EXPECT_EQ(seen[0]["outcome"], "denied");
+  EXPECT_EQ(row(id)["state"], "RUNNING") << "the action is that of sessions";
+  node().remove(id);
+}
+
 TEST_F(Sessions, T36_WrittenMemoryOfASessionGainsTheLayerOfSessionsAndNoMore) {
   for (const auto& [attack, answer] :
        {std::pair{"inet", "inet 3 0\n"}, std::pair{"novel", "novel -1 14\n"},
@@ -142,6 +161,68 @@ TEST_F(Sessions, T36_WrittenMemoryOfASessionGainsTheLayerOfSessionsAndNoMore) {
     EXPECT_THAT(session(id, "victim", {"/box", "tick", "0"}).out, HasSubstr(answer));
     node().remove(id);
   }
+}
+
+TEST_F(Sessions, T36_JudgedAsTheWorkloadWrittenMemoryGainsNothing) {
+  const std::string id = start_usurper("as-workload", "inet");
+  EXPECT_THAT(session(id, "victim", {"/box", "tick", "0"}).out, HasSubstr("inet -1 1\n"));
+  const Json event = await_violation(id);
+  EXPECT_EQ(event["exec_id"], "victim");
+  EXPECT_EQ(event["syscall"], "socket");
+  node().remove(id);
+}
+
+TEST_F(Sessions, WhereThePolicyRefusesThemNothingOfOneRuns) {
+  const std::string id = start_watched("refuse-sessions");
+  const std::string rule = "rule 3 of policy 'balanced' (" +
+                           (node().config() / "policies/balanced.yaml").string() +
+                           ":8) says `exec: refuse`";
+  const Output refused = session(id, "e1", {"/box", "attack", "mkdir"});
+  EXPECT_NE(refused.status, 0);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("container '" + id + "' takes no exec session: " + rule),
+                                 HasSubstr("failed precondition")));
+  EXPECT_FALSE(std::filesystem::exists(root_of(id) / "box-was-here"));
+  EXPECT_NE(session(id, "e1", {"/box", "true"}).status, 0) << "and again";
+  std::vector<Json> told;
+  ASSERT_TRUE(await([&] { return !(told = events(id, "session-refused")).empty(); }));
+  EXPECT_EQ(told.size(), 1U) << "of two within a minute";
+  EXPECT_EQ(told[0]["exec_id"], "e1");
+  EXPECT_EQ(told[0]["outcome"], "refused");
+  EXPECT_EQ(told[0]["reason"], rule);
+  EXPECT_THAT(events_of(id), HasSubstr("session-refused"));
+  EXPECT_EQ(row(id)["violations"], Json(0));
+  EXPECT_EQ(row(id)["state"], "RUNNING");
+  node().remove(id);
+}
+
+TEST_F(Sessions, ARehearsalOfARefusalIsToldAndRuns) {
+  const std::string id = start_watched("rehearse");
+  EXPECT_EQ(session(id, "e1", {"/box", "echo", "runs"}).out, "runs\n");
+  std::vector<Json> told;
+  ASSERT_TRUE(await([&] { return !(told = events(id, "session-refused")).empty(); }));
+  EXPECT_EQ(told[0]["outcome"], "continued");
+  EXPECT_THAT(told[0]["reason"].get<std::string>(), HasSubstr("mode enforce starts no session"));
+  ASSERT_EQ(node().ward({"mode", id, "enforce"}).status, 0);
+  EXPECT_NE(session(id, "e2", {"/box", "true"}).status, 0);
+  node().remove(id);
+}
+
+TEST_F(Sessions, AnAnnotationRefusesThemToo) {
+  const std::string id = start_watched("layer", {"--annotation", "ward.dev/exec=refuse"});
+  EXPECT_THAT(session(id, "e1", {"/box", "true"}).err, HasSubstr("its annotation ward.dev/exec"));
+  node().remove(id);
+}
+
+TEST_F(Sessions, WhatTheyMayDoIsSaidBeforehand) {
+  const auto verdict = [](const std::string& name) {
+    return ward_json({"policy", "test", "--container", name})["exec"];
+  };
+  EXPECT_EQ(verdict("layer-1"), "layer");
+  EXPECT_EQ(verdict("as-workload-1"), "workload");
+  EXPECT_EQ(verdict("refuse-sessions-1"), "refuse");
+  EXPECT_EQ(verdict("off-1"), "");
+  EXPECT_THAT(node().ward({"policy", "test", "--container", "as-workload-1"}).out,
+              HasSubstr("exec      workload\n"));
 }
 
 }  // namespace

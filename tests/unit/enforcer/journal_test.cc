@@ -125,6 +125,8 @@ TEST_F(JournalTest, I4_AToleratedCallIsAnEventAndNoViolation) {
   reported.set_tolerated(true);
   EXPECT_EQ(kind_of(reported), EventKind::kTolerated);
   EXPECT_EQ(kind_of({}), EventKind::kViolation);
+  reported.set_session(node::v1::SESSION_NOTE_REFUSED);
+  EXPECT_EQ(kind_of(reported), EventKind::kSessionRefused);
   auto tolerated = violation("s1-1");
   tolerated.kind = EventKind::kTolerated;
   tolerated.body.set_tolerated(true);

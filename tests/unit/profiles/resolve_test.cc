@@ -75,6 +75,15 @@ TEST(Resolve, ThePolicysActionsComeFirst) {
   EXPECT_EQ(resolved->index.rules(0).actions().escalate_to(), node::v1::ACTION_UNSPECIFIED);
 }
 
+TEST(Resolve, WhatSessionsMayDoGoesIntoTheIndex) {
+  PolicyRule rule = enforce("web");
+  EXPECT_EQ(resolve({policy_of(rule)}, {web()}, {}, 1)->index.rules(0).sessions(),
+            node::v1::SESSIONS_LAYER);
+  rule.sessions = Sessions::kRefuse;
+  EXPECT_EQ(resolve({policy_of(rule)}, {web()}, {}, 1)->index.rules(0).sessions(),
+            node::v1::SESSIONS_REFUSE);
+}
+
 TEST(Resolve, AMissingProfileIsAWarningAndKeepsTheStrictDefaults) {
   const auto resolved = resolve({policy_of(enforce("api"))}, {web()}, {}, 1);
   ASSERT_TRUE(resolved);

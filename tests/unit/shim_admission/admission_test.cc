@@ -527,6 +527,32 @@ TEST(Match, AnnotationsOnlyMakeStricter) {
             std::string(64, 'a'));
 }
 
+TEST(Match, WhatSessionsMayDoIsThePolicysAndAnAnnotationOnlyMakesItStricter) {
+  auto index = index_of(node::v1::MODE_ENFORCE, std::string(64, 'a'));
+  EXPECT_EQ(decide_treatment(index, {}, {})->sessions, node::v1::SESSIONS_LAYER)
+      << "of an index that says nothing about it";
+  const auto refused = decide_treatment(index, {}, ask("ward.dev/exec", "refuse"));
+  EXPECT_EQ(refused->sessions, node::v1::SESSIONS_REFUSE);
+  EXPECT_EQ(refused->sessions_refused_by, "its annotation ward.dev/exec");
+  auto& rule = *index.mutable_rules(0);
+  rule.set_sessions(node::v1::SESSIONS_WORKLOAD);
+  EXPECT_EQ(decide_treatment(index, {}, {})->sessions, node::v1::SESSIONS_WORKLOAD);
+  EXPECT_EQ(decide_treatment(index, {}, {})->sessions_refused_by, "");
+  const auto looser = decide_treatment(index, {}, ask("ward.dev/exec", "layer"));
+  EXPECT_EQ(looser->sessions, node::v1::SESSIONS_WORKLOAD);
+  EXPECT_EQ(looser->notes.size(), 1U);
+  rule.set_sessions(node::v1::SESSIONS_REFUSE);
+  rule.set_policy("node");
+  rule.set_number(2);
+  rule.set_file("/etc/ward/policies/node.yaml");
+  rule.set_line(9);
+  EXPECT_EQ(decide_treatment(index, {}, {})->sessions_refused_by,
+            "rule 2 of policy 'node' (/etc/ward/policies/node.yaml:9)");
+  rule.set_mode(node::v1::MODE_LEARN);
+  EXPECT_EQ(decide_treatment(index, {}, ask("ward.dev/exec", "refuse"))->sessions_refused_by, "")
+      << "learning restricts nothing";
+}
+
 TEST(Match, TemplatesCannotLeaveTheirPlace) {
   Identity identity;
   identity.set_container_name("../../Etc/x");

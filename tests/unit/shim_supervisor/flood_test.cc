@@ -56,6 +56,14 @@ TEST(DetailLimiter, TenDetailsANumberAMinute) {
   EXPECT_TRUE(limiter.wants_detail({.tid = 1, .nr = 41, .args = {}}, {}, 61 * kSecond));
 }
 
+TEST(OneAMinute, TheNextRecordSaysHowManyWereWithoutOne) {
+  OneAMinute pace;
+  EXPECT_EQ(pace.take(5), 0U);
+  EXPECT_FALSE(pace.take(6));
+  EXPECT_FALSE(pace.take(4 + DetailLimiter::kMinute_ns));
+  EXPECT_EQ(pace.take(5 + DetailLimiter::kMinute_ns), 2U);
+}
+
 TEST(FirstOfKind, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
   FirstOfKind refusals;
   const CallContext workload;

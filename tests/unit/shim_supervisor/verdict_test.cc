@@ -60,18 +60,20 @@ struct Ask {
   std::uint32_t knows_up_to = 0;
   filter::CallTable refused{};
   filter::CallTable tolerated{};
+  bool sessions_as_workload = false;
 
   Verdict operator()(int nr, filter::CallArgs args = {}) const {
-    return decide({.mode = mode,
-                   .phase = phase,
-                   .origin = origin,
-                   .dying_runtime_thread = dying_runtime_thread,
-                   .contained = contained,
-                   .arch = oci::native_audit_arch(),
-                   .nr = nr,
-                   .args = args,
-                   .recent_denials = recent_denials},
-                  {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated});
+    return decide(
+        {.mode = mode,
+         .phase = phase,
+         .origin = origin,
+         .dying_runtime_thread = dying_runtime_thread,
+         .contained = contained,
+         .arch = oci::native_audit_arch(),
+         .nr = nr,
+         .args = args,
+         .recent_denials = recent_denials},
+        {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated, sessions_as_workload});
   }
 };
 
@@ -96,6 +98,26 @@ TEST(Verdict, ExecSessionsAreJudgedByTheirOwnLayerAndAction) {
       << "what exec may, the workload may not";
   EXPECT_EQ(Ask{.phase = Phase::kServing}(SYS_fork).why, Why::kNotInProfile)
       << "sessions alone are none of the workload's phases";
+}
+
+TEST(Verdict, T36_SessionsJudgedAsTheWorkloadHaveWhatItHasWhileItServesAndTheirOwnAction) {
+  const Ask exec{.phase = Phase::kExec, .origin = Origin::kExec, .sessions_as_workload = true};
+  EXPECT_EQ(exec(SYS_read).effect, Effect::kContinue);
+  for (const int nr : {SYS_fork, SYS_bind}) {
+    const Verdict verdict = exec(nr);
+    EXPECT_TRUE(verdict.violation);
+    EXPECT_EQ(verdict.why, Why::kNotTheWorkloads);
+    EXPECT_EQ(verdict.effect, Effect::kDeny) << "a session never costs the workload its life";
+  }
+  EXPECT_EQ(exec(SYS_mkdir).why, Why::kNotInProfile);
+  EXPECT_EQ(explain(exec(SYS_fork), "fork", "web", Phase::kExec),
+            "fork is not allowed to the workload by profile web, and its policy judges exec "
+            "sessions as the workload");
+  EXPECT_EQ((Ask{.phase = Phase::kRuntime, .origin = Origin::kExec, .sessions_as_workload = true})(
+                SYS_chdir)
+                .effect,
+            Effect::kContinue)
+      << "until its program runs it is the runtime's";
 }
 
 TEST(Verdict, TheRuntimesOwnCallsAreNeverViolations) {

@@ -56,6 +56,7 @@ TEST(ReadPolicy, ReadsEveryField) {
       profile: "{namespace}_{container}"
       workload: "{pod}"
       missing: learn
+      exec: workload
       onViolation: {workload: {action: kill}, exec: {action: log}}
 )"),
       "p.yaml");
@@ -68,6 +69,7 @@ TEST(ReadPolicy, ReadsEveryField) {
   EXPECT_EQ(rule.missing, Missing::kLearn);
   EXPECT_EQ(rule.on_workload, Action::kKill);
   EXPECT_EQ(rule.on_exec, Action::kLog);
+  EXPECT_EQ(rule.sessions, Sessions::kWorkload);
 }
 
 TEST(ReadPolicy, I10_SpecialContainersAreLeftAloneUnlessNamed) {
@@ -83,6 +85,9 @@ TEST(ReadPolicy, I9_RefusalsNameThePlaceAndWhatWouldBeRight) {
             "p.yaml:6:14: mode cannot be 'enforced': it is one of off, learn, supervise or enforce "
             "(did you mean "
             "'enforce'?)");
+  EXPECT_EQ(error_of(policy("    - {mode: enforce, profile: web, exec: refused}\n")),
+            "p.yaml:6:43: exec cannot be 'refused': it is one of layer, workload or refuse (did "
+            "you mean 'refuse'?)");
   EXPECT_EQ(error_of(policy("    - {mode: enforce}\n")),
             "p.yaml:6:7: mode enforce needs 'profile', such as profile: '{container}'");
   EXPECT_THAT(error_of(policy("    - {mode: learn, profile: web}\n")),
@@ -123,6 +128,15 @@ TEST(ReadPolicy, ARuleThatMatchesEverythingBeforeOthersIsWarnedOf) {
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].severity, Finding::Severity::kWarning);
   EXPECT_EQ(findings[0].subject, "rules.0");
+}
+
+TEST(ReadPolicy, WhatSessionsMayDoWhileLearningIsWarnedOf) {
+  const auto read = read_policy(policy("    - {mode: learn, exec: refuse}\n"), "p.yaml");
+  ASSERT_TRUE(read);
+  const auto findings = validate(*read);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].severity, Finding::Severity::kWarning);
+  EXPECT_EQ(findings[0].subject, "rules.0.exec");
 }
 
 TEST(ReadPolicy, H09_TwoValuesThatCouldRunIntoEachOtherAreRefused) {

@@ -74,6 +74,7 @@ TEST(WriteYaml, APolicyIsReadBackAsTheSamePolicy) {
        Missing::kBaseline,
        Action::kKill,
        Action::kLog});
+  policy.rules.back().sessions = Sessions::kRefuse;
   policy.rules.push_back({{}, Mode::kLearn, "", "{pod}_{container}", Missing::kRefuse, {}, {}});
   policy.rules[1].enforce_after = EnforceAfter{3, std::chrono::minutes(30), 40};
   const std::string text = write_yaml(policy);
