@@ -94,6 +94,8 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (event.dropped_before() > 0)
     detail(out, "dropped",
            std::to_string(event.dropped_before()) + " violations before this one have no record");
+  if (!event.newer_program().empty())
+    detail(out, "newer", escape(event.newer_program()) + " was changed after the container began");
   detail(out, "evidence", escape(event.evidence()));
   detail(out, "reason", printable(event.reason()));
   return out;

@@ -116,6 +116,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_evidence(body.evidence());
   out.set_reason(body.reason());
   out.set_capability(body.capability());
+  out.set_newer_program(body.newer_program());
   return out;
 }
 

@@ -12,6 +12,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
     {EventKind::kViolation, "violation"},
     {EventKind::kTolerated, "tolerated"},
     {EventKind::kSessionRefused, "session-refused"},
+    {EventKind::kNewerProgram, "newer-program"},
     {EventKind::kQuarantined, "quarantined"},
     {EventKind::kReleased, "released"},
     {EventKind::kKilled, "killed"},
@@ -40,6 +41,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
 EventKind kind_of(const node::v1::Violation& reported) {
   if (reported.tolerated() && !reported.capability().empty()) return EventKind::kCapabilityDenied;
   if (reported.session() == node::v1::SESSION_NOTE_REFUSED) return EventKind::kSessionRefused;
+  if (reported.session() == node::v1::SESSION_NOTE_NEWER_PROGRAM) return EventKind::kNewerProgram;
   return reported.tolerated() ? EventKind::kTolerated : EventKind::kViolation;
 }
 

@@ -17,6 +17,7 @@ enum class EventKind : std::uint8_t {
   kViolation,
   kTolerated,
   kSessionRefused,
+  kNewerProgram,
   kQuarantined,
   kReleased,
   kKilled,

@@ -70,6 +70,10 @@ class ProcessSpec {
   [[nodiscard]] bool no_new_privileges() const;
   void set_no_new_privileges(bool value);
   void set_terminal(bool value);
+  [[nodiscard]] std::string program() const;  // args[0]
+  // Of its environment, the last one of that name; empty where there is none.
+  [[nodiscard]] std::string variable(std::string_view name) const;
+  [[nodiscard]] std::string directory() const;  // cwd
 
  private:
   struct Document;

@@ -42,6 +42,31 @@ bool ProcessSpec::no_new_privileges() const {
 
 void ProcessSpec::set_no_new_privileges(bool value) { document_->tree["noNewPrivileges"] = value; }
 
+std::string ProcessSpec::program() const {
+  const auto found = document_->tree.find("args");
+  const bool named = found != document_->tree.end() && found->is_array() && !found->empty() &&
+                     found->front().is_string();
+  return named ? found->front().get<std::string>() : std::string();
+}
+
+std::string ProcessSpec::variable(std::string_view name) const {
+  const auto found = document_->tree.find("env");
+  if (found == document_->tree.end() || !found->is_array()) return {};
+  const std::string prefix = std::string(name) + "=";
+  std::string value;
+  for (const auto& entry : *found) {
+    if (!entry.is_string()) continue;
+    const auto& text = entry.get_ref<const std::string&>();
+    if (text.rfind(prefix, 0) == 0) value = text.substr(prefix.size());
+  }
+  return value;
+}
+
+std::string ProcessSpec::directory() const {
+  const auto found = document_->tree.find("cwd");
+  return found != document_->tree.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 void ProcessSpec::set_terminal(bool value) { document_->tree["terminal"] = value; }
 
 }  // namespace ward::oci

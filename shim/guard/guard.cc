@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <asio/post.hpp>
 #include <csignal>
 #include <map>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "shim/guard/guard_recording.h"
 #include "shim/guard/guarded_container.h"
 #include "shim/guard/node_service.h"
+#include "shim/guard/session_program.h"
 #include "shim/guard/watched_container.h"
 #include "shim/links/node_link.h"
 #include "shim/links/violation_outbox.h"
@@ -191,6 +193,23 @@ struct Guard::State {
              fail(Code::kDeadlineExceeded,
                   "the runtime delivered no seccomp listener within 2 s: the container would run "
                   "unsupervised"));
+    });
+  }
+
+  // From the loop, so that the runtime is on its way first.
+  void look_at_program(const std::string& id, const std::string& exec_id,
+                       std::string process_json) {
+    asio::post(loop, [this, weak = std::weak_ptr<bool>(alive), id, exec_id,
+                      document = std::move(process_json)]() mutable {
+      auto* const container = weak.expired() ? nullptr : find(id);
+      if (container == nullptr || container->state == node::v1::CONTAINER_STATE_STOPPED) return;
+      look_at_session_program(loop, {std::move(document), container->pid, container->made_wall_ns},
+                              container->looks,
+                              [this, weak, id, exec_id](const std::string& newer) {
+                                auto* const told = weak.expired() ? nullptr : find(id);
+                                if (told != nullptr)
+                                  told->supervisor->session_runs_newer(exec_id, newer);
+                              });
     });
   }
 
@@ -406,6 +425,10 @@ Result<std::string> Guard::admit_exec(const std::string& id, const std::string& 
   if (auto ok = admit_session(id, exec_id); !ok) return tl::unexpected<Error>(ok.error());
   if (!container->admitted.sessions_refused_by.empty())
     container->supervisor->session_refused(exec_id, container->admitted.sessions_refused_by);
+  if (container->admitted.supervised) {
+    container->supervisor->session_begins(exec_id);
+    state_->look_at_program(id, exec_id, process_json);
+  }
   return admission::admit_exec(container->admitted, container->mode(), std::move(process_json));
 }
 
@@ -433,6 +456,7 @@ void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid
   auto* const container = state_->find(id);
   if (container == nullptr) return done({});
   (exec_id.empty() ? container->pid : container->sessions[exec_id]) = pid;
+  if (exec_id.empty()) container->made_wall_ns = wall_ns_of_files();
   state_->confirm(*container, exec_id, std::move(done));
 }
 

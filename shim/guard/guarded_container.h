@@ -48,6 +48,8 @@ struct GuardedContainer {
   std::int64_t since_wall_ns = 0;
   bool was_quarantined = false;
   pid_t pid = 0;
+  std::int64_t made_wall_ns = 0;  // wall_ns_of_files() when its own program had not begun
+  std::shared_ptr<int> looks = std::make_shared<int>(0);  // look_at_session_program()
   std::map<std::string, pid_t> sessions;  // first processes of exec sessions that run
   std::uint64_t watch_key =
       0;               // in the maps of profiles/filter/watch_maps.h; 0: not announced there

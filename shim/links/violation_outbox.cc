@@ -65,7 +65,8 @@ std::string serialize(node::v1::Violation& violation) {
        {violation.mutable_event_id(), violation.mutable_boot_id(), violation.mutable_exec_id(),
         violation.mutable_profile_name(), violation.mutable_profile_digest(),
         violation.mutable_syscall(), violation.mutable_comm(), violation.mutable_exe(),
-        violation.mutable_evidence(), violation.mutable_outcome(), violation.mutable_reason()}) {
+        violation.mutable_evidence(), violation.mutable_outcome(), violation.mutable_reason(),
+        violation.mutable_newer_program()}) {
     clean(text);
   }
   for (std::string& text : *violation.mutable_args_text()) clean(&text);

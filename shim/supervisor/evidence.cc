@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 #include <string_view>
 
 #include "lib/linux/pidfd.h"
+#include "lib/linux/quiet_child.h"
 
 namespace ward::shim::supervisor {
 namespace {
@@ -30,12 +30,6 @@ constexpr std::size_t kMarkerBytes = 4096;
 constexpr off_t kReservedBytes =
     64 << 10;  // about what a bundle needs: a full disk shows before the record goes out
 constexpr int kNoErrno = 255;  // the collector's exit status where no system call failed
-
-// Not fork(2): with exit signal 0 the child is invisible to wait4(-1) of the shim's reaper. One
-// thread, so the child may allocate.
-pid_t fork_quietly(int* pidfd) {
-  return static_cast<pid_t>(::syscall(SYS_clone, CLONE_PIDFD, nullptr, pidfd, nullptr, nullptr));
-}
 
 // In place, into the space that was reserved: on a full disk a new file would be refused. The rest
 // is given back.
@@ -73,7 +67,7 @@ std::size_t count_entries(const std::filesystem::path& root, std::size_t most) {
   return count;
 }
 
-[[noreturn]] void run_collector(const EvidenceRequest& request) {
+int run_collector(const EvidenceRequest& request) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // Above all the listeners: a copy of one in a child would keep a dead supervisor's calls waiting.
   ::syscall(SYS_close_range, 3U, ~0U, 0U);
@@ -87,12 +81,12 @@ std::size_t count_entries(const std::filesystem::path& root, std::size_t most) {
   const auto marker = request.directory / kIncompleteMarker;
   if (written) {
     ::unlink(marker.c_str());
-    ::_exit(0);
+    return 0;
   }
   (void)write_marker(marker, written.error().message + "\n");
   // All that passes through an exit status, but enough to tell a full disk from a read-only one.
   const int error = written.error().sys_errno;
-  ::_exit(error > 0 && error < kNoErrno ? error : kNoErrno);
+  return error > 0 && error < kNoErrno ? error : kNoErrno;
 }
 
 struct Collector : std::enable_shared_from_this<Collector> {
@@ -178,16 +172,13 @@ Result<std::filesystem::path> make_evidence_directory(const std::filesystem::pat
 
 void collect_evidence(asio::io_context& loop, EvidenceRequest request,
                       std::chrono::nanoseconds deadline, std::function<void(Result<void>)> done) {
-  int pidfd = -1;
-  const pid_t pid = fork_quietly(&pidfd);
-  if (pid == 0) run_collector(request);
-  if (pid < 0) {
-    const Error error = fail_errno("fork the evidence collector").value();
+  auto process = fork_quietly([&] { return run_collector(request); });
+  if (!process) {
+    const Error error = with_context("fork the evidence collector", process.error());
     asio::post(loop, [done = std::move(done), error] { done(tl::unexpected(error)); });
     return;
   }
-  ::fcntl(pidfd, F_SETFD, FD_CLOEXEC);
-  std::make_shared<Collector>(loop, UniqueFd(pidfd), request.directory, std::move(done))
+  std::make_shared<Collector>(loop, std::move(*process), request.directory, std::move(done))
       ->wait(deadline);
 }
 

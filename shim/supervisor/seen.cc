@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes without a notification: the ends of processes that the kernel stopped by itself,
-// capabilities in use, and sessions that are refused.
+// capabilities in use, sessions that are refused, and those that run a newer program.
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 #include "shim/supervisor/containment.h"
 #include "shim/supervisor/record.h"
+#include "shim/supervisor/session.h"
 #include "shim/supervisor/supervisor.h"
 
 namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::uint32_t kSomeForeignArch = 0;
+constexpr std::size_t kMostAwaiting = 64;
 
 Verdict ended_by_the_own_filter() {
   Verdict verdict;
@@ -134,6 +138,30 @@ void Supervisor::session_refused(const std::string& exec_id, const std::string& 
   }
   record.set_reason(by + " says `exec: refuse`" + (runs ? ": mode enforce starts no session" : ""));
   tell_of_session(std::move(record), exec_id, refused_sessions_);
+}
+
+void Supervisor::session_begins(const std::string& exec_id) { awaiting_session_.erase(exec_id); }
+
+// An exec id may be that of an earlier session, of which processes are left: the last one is meant.
+void Supervisor::session_runs_newer(const std::string& exec_id, const std::string& program) {
+  const std::string text = to_utf8(program);
+  const auto session = std::find_if(sessions_.rbegin(), sessions_.rend(), [&](const auto& one) {
+    return one.second->exec_id() == exec_id;
+  });
+  if (session != sessions_.rend()) {
+    session->second->note_newer_program(text);
+  } else {
+    // Or it was quicker than the look, and nobody will ask for this.
+    if (awaiting_session_.size() >= kMostAwaiting)
+      awaiting_session_.erase(awaiting_session_.begin());
+    awaiting_session_[exec_id] = text;
+  }
+  auto record = make_uncut_violation(phase(), Origin::kExec);
+  record.set_session(node::v1::SESSION_NOTE_NEWER_PROGRAM);
+  record.set_newer_program(text);
+  record.set_reason("the session runs '" + escape(text) +
+                    "', which was changed after the container began");
+  tell_of_session(std::move(record), exec_id, newer_programs_);
 }
 
 // No violation, and in no count of them.

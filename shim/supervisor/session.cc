@@ -57,8 +57,8 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   if (verdict.effect == Effect::kDeny && verdict.why != Why::kContained)
     send_own_signal(listener, call, verdict.own_signal);
   if (verdict.violation || verdict.tolerated) {
-    return host_.violated(
-        {listener, call, verdict, question.phase, subject_.origin, subject_.exec_id, received_ns});
+    return host_.violated({listener, call, verdict, question.phase, subject_.origin,
+                           subject_.exec_id, received_ns, subject_.newer_program});
   }
   if (verdict.effect == Effect::kContinue) {
     let_run(listener, call, verdict);

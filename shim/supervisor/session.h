@@ -28,6 +28,8 @@ class Session {
     std::uint64_t number = 0;  // the host's, for session_ended
     Origin origin = Origin::kWorkload;
     std::string exec_id;
+    // What it was to run was changed after the container began: on every record of it.
+    std::string newer_program;
     // The process that is under the filter now and will execute the container's program.
     pid_t runtime_pid = 0;
     std::chrono::nanoseconds boundary_quiet{0};
@@ -38,6 +40,8 @@ class Session {
   Session(asio::io_context& loop, SessionHost& host, Subject subject, SeccompListener listener);
 
   [[nodiscard]] Phase phase() const { return tracker_.current(); }
+  [[nodiscard]] const std::string& exec_id() const { return subject_.exec_id; }
+  void note_newer_program(const std::string& program) { subject_.newer_program = program; }
 
  private:
   std::int64_t asked(SeccompListener& listener, const Notification& call);

@@ -19,6 +19,7 @@ struct Violated {
   Origin origin;
   const std::string& exec_id;
   std::int64_t received_ns;
+  const std::string& newer_program;  // of an exec session; empty: none that is known
 };
 
 class SessionHost {

@@ -37,9 +37,11 @@ void Supervisor::adopt(const std::string& exec_id, pid_t pid, SeccompListener li
   Session::Subject subject{.number = number,
                            .origin = origin,
                            .exec_id = exec_id,
+                           .newer_program = std::exchange(awaiting_session_[exec_id], {}),
                            .runtime_pid = pid,
                            .boundary_quiet = charge_.boundary_quiet,
                            .boundary_latest = charge_.boundary_latest};
+  awaiting_session_.erase(exec_id);
   SessionHost& host = *this;
   sessions_[number] =
       std::make_unique<Session>(loop_, host, std::move(subject), std::move(listener));

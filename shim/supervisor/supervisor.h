@@ -58,6 +58,10 @@ class Supervisor final : private SessionHost {
   void gained_privileges(const EndedProcess& process);
   // Mode enforce starts no exec session here; `by` says so. In supervise this one runs.
   void session_refused(const std::string& exec_id, const std::string& by);
+  // A session of this name is about to be started, maybe not the first one.
+  void session_begins(const std::string& exec_id);
+  // What it runs was changed after the container began. Before or after its listener is adopted.
+  void session_runs_newer(const std::string& exec_id, const std::string& program);
   [[nodiscard]] bool holds(pid_t pid) const;  // in its cgroup; a zombie too
 
   Result<void> quarantine(const std::string& reason);  // by a person
@@ -102,6 +106,8 @@ class Supervisor final : private SessionHost {
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::uint64_t last_session_ = kWorkloadSession;
   OneAMinute refused_sessions_;
+  OneAMinute newer_programs_;
+  std::map<std::string, std::string> awaiting_session_;  // newer programs, by exec id
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -40,8 +40,10 @@ node::v1::Violation ViolationRecords::with_identity(node::v1::Violation violatio
 }
 
 node::v1::Violation ViolationRecords::begin(const Violated& v) const {
-  return with_identity(make_violation(v.call, v.verdict, v.phase, v.origin, charge_.profile_name),
-                       v.exec_id);
+  auto record = with_identity(
+      make_violation(v.call, v.verdict, v.phase, v.origin, charge_.profile_name), v.exec_id);
+  record.set_newer_program(v.newer_program);
+  return record;
 }
 
 void ViolationRecords::add_offender(const Violated& v, node::v1::Violation& record) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What exec sessions may do, by the policy's `exec`, and what the workload gains where it makes a
 // session do its work: by the program that a probe runs, or through the session's memory.
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <string>
@@ -169,6 +172,62 @@ TEST_F(Sessions, T36_JudgedAsTheWorkloadWrittenMemoryGainsNothing) {
   const Json event = await_violation(id);
   EXPECT_EQ(event["exec_id"], "victim");
   EXPECT_EQ(event["syscall"], "socket");
+  node().remove(id);
+}
+
+TEST_F(Sessions, T37_ASessionWhoseProgramIsNewerThanTheContainerIsFlagged) {
+  const std::string id = start_watched("layer");
+  ASSERT_EQ(session(id, "image", {"/box", "attack", "unshare"}).out, "unshare -1 1\n");
+  std::filesystem::copy_file(root_of(id) / "box", root_of(id) / "probe");
+  ASSERT_EQ(session(id, "overwritten", {"/probe", "attack", "unshare"}).out, "unshare -1 1\n");
+  std::vector<Json> flagged;
+  ASSERT_TRUE(await([&] { return !(flagged = events(id, "newer-program")).empty(); }))
+      << events_of(id);
+  EXPECT_EQ(flagged.size(), 1U);
+  EXPECT_EQ(flagged[0]["exec_id"], "overwritten");
+  EXPECT_EQ(flagged[0]["newer_program"], "/probe");
+  EXPECT_EQ(flagged[0]["outcome"], "continued");
+  EXPECT_EQ(flagged[0]["reason"],
+            "the session runs '/probe', which was changed after the container began");
+  std::vector<Json> denied;
+  ASSERT_TRUE(await([&] { return (denied = events(id)).size() == 2; })) << events_of(id);
+  for (const Json& event : denied)
+    EXPECT_EQ(event["newer_program"], event["exec_id"] == "image" ? "" : "/probe") << event;
+  EXPECT_THAT(events_of(id), HasSubstr("/probe was changed after the container began"));
+  EXPECT_EQ(row(id)["violations"], Json(2)) << "a flag is none";
+  node().remove(id);
+}
+
+TEST_F(Sessions, T37_AScriptIsFlaggedWhereItsInterpreterIsOld) {
+  const std::string id = start_watched("layer");
+  const auto root = root_of(id);
+  const auto put = [&](const char* name, const char* text) {
+    std::ofstream(root / name) << text;
+    std::filesystem::permissions(root / name, std::filesystem::perms{0755});
+  };
+  put("script", "#!/box echo\n");
+  EXPECT_EQ(session(id, "script", {"/script"}).status, 0);
+  std::vector<Json> flagged;
+  ASSERT_TRUE(await([&] { return !(flagged = events(id, "newer-program")).empty(); }));
+  EXPECT_EQ(flagged[0]["newer_program"], "/script");
+  node().remove(id);
+}
+
+// A FIFO in the place of a program makes nobody wait, and a link leads to no file of the node.
+TEST_F(Sessions, T37_TheLookIsNotLedAstray) {
+  const std::string id = start_watched("layer");
+  const auto root = root_of(id);
+  ASSERT_EQ(::mkfifo((root / "fifo").c_str(), 0755), 0);
+  EXPECT_NE(session(id, "fifo", {"/fifo"}).status, 0);
+  std::filesystem::create_symlink("/proc/1/exe", root / "magic");
+  (void)session(id, "magic", {"/magic", "true"});
+  std::filesystem::copy_file(root / "box", root / "far");
+  std::filesystem::create_symlink("../../../../far", root / "link");
+  EXPECT_EQ(session(id, "link", {"/link", "true"}).status, 0);
+  std::vector<Json> flagged;
+  ASSERT_TRUE(await([&] { return !(flagged = events(id, "newer-program")).empty(); }));
+  EXPECT_EQ(flagged[0]["exec_id"], "link");
+  EXPECT_EQ(flagged[0]["newer_program"], "/link");
   node().remove(id);
 }
 

@@ -127,6 +127,8 @@ TEST_F(JournalTest, I4_AToleratedCallIsAnEventAndNoViolation) {
   EXPECT_EQ(kind_of({}), EventKind::kViolation);
   reported.set_session(node::v1::SESSION_NOTE_REFUSED);
   EXPECT_EQ(kind_of(reported), EventKind::kSessionRefused);
+  reported.set_session(node::v1::SESSION_NOTE_NEWER_PROGRAM);
+  EXPECT_EQ(kind_of(reported), EventKind::kNewerProgram);
   auto tolerated = violation("s1-1");
   tolerated.kind = EventKind::kTolerated;
   tolerated.body.set_tolerated(true);

@@ -124,6 +124,22 @@ TEST_F(Bundle, AMissingConfigIsNotFound) {
   EXPECT_EQ(Config::read(path_).error().code, Code::kNotFound);
 }
 
+TEST(ProcessSpec, SaysWhatItIsToRun) {
+  const auto spec = ProcessSpec::parse(
+      R"({"args":["probe","-x"],"env":["PATH=/a","PATH=/b","X=1"],"cwd":"/srv"})");
+  ASSERT_TRUE(spec);
+  EXPECT_EQ(spec->program(), "probe");
+  EXPECT_EQ(spec->variable("PATH"), "/b") << "the last one is what the program gets";
+  EXPECT_EQ(spec->variable("Y"), "");
+  EXPECT_EQ(spec->directory(), "/srv");
+  for (const char* odd : {R"({})", R"({"args":7,"env":{},"cwd":[]})", R"({"args":[],"env":[7]})",
+                          R"({"args":[7],"env":null,"cwd":null})"}) {
+    const auto none = ProcessSpec::parse(odd);
+    ASSERT_TRUE(none);
+    EXPECT_EQ(none->program() + none->variable("PATH") + none->directory(), "") << odd;
+  }
+}
+
 TEST(ProcessSpec, FollowsTheSameRules) {
   auto spec = ProcessSpec::parse(R"({"cwd":"/","capabilities":{"bounding":["CAP_KILL"]},"x":1})");
   ASSERT_TRUE(spec);

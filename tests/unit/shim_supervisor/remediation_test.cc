@@ -50,8 +50,9 @@ class Remedied : public test::LoopTest {
     if (!call_) return -1;
     listener_ = &*listener;
     const std::string exec_id = origin == Origin::kExec ? "x" : "";
-    remediation_.carry_out(
-        {*listener, *call_, verdict, Phase::kServing, origin, exec_id, monotonic_ns()});
+    const std::string newer_program;
+    remediation_.carry_out({*listener, *call_, verdict, Phase::kServing, origin, exec_id,
+                            monotonic_ns(), newer_program});
     EXPECT_FALSE(waits()) << "every call is answered";
     listener_ = nullptr;
     return test::exit_status(child.pid);
