@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "enforcer/recorder/bpf_loading.h"
+#include "enforcer/recorder/fill_watches.h"
 #include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/learn/observation.h"
@@ -41,24 +42,6 @@ Result<UniqueFd> own(int fd, std::string_view what) {
 }
 
 #ifdef WARD_RECORDER_HAS_BPF
-
-void fill_watches(recorder_bpf& skeleton) {
-  skeleton.rodata->fine_window_ns = profiles::kFineWindow_ns;
-  skeleton.rodata->coarse_window_ns = profiles::kCoarseWindow_ns;
-  skeleton.rodata->rt_sigaction_nr = SYS_rt_sigaction;
-  const auto sets = watched_sets();
-  for (std::size_t set = 0; set < sets.size(); ++set) {
-    const auto [nr, index] = sets[set];
-    if (nr < 0 || nr >= WARD_NRS) continue;
-    ward_watch& watch = skeleton.rodata->watches[nr];
-    if (watch.count == WARD_WATCHED_ARGS)
-      std::abort();  // the list in observation.h outgrew record.h
-    watch.index[watch.count] = static_cast<std::uint8_t>(index);
-    watch.set[watch.count] = static_cast<std::uint8_t>(set);
-    ++watch.count;
-    watch.tuple = profiles::kWatchedArguments[set].syscall == profiles::kTupleCall ? 1 : 0;
-  }
-}
 
 // The skeleton goes away with its own descriptors; ours are copies.
 Result<void> copy_descriptors(const recorder_bpf& skeleton, KernelSide& kernel) {
@@ -156,7 +139,8 @@ Result<LoadedPrograms> LoadedPrograms::load() {
   auto skeleton = std::make_unique<Skeleton>();
   recorder_bpf* object = skeleton->object.get();
   if (object == nullptr) return refused("read the BPF programs");
-  fill_watches(*object);
+  fill_watches(*object->rodata);
+  object->rodata->rt_sigaction_nr = SYS_rt_sigaction;
   const bool has_tracepoint = kernel_has_tracepoint("cap_capable");
   bpf_program__set_autoload(object->progs.ward_cap_capable, has_tracepoint);
   bpf_program__set_autoload(object->progs.ward_cap_capable_exit, !has_tracepoint);

@@ -187,6 +187,7 @@ Result<profiles::Run> observe(const KernelSide& kernel, std::uint32_t slot) {
   profiles::Run run;
   run.id = header->id;
   run.started_wall_ns = header->begun_wall_ns;
+  run.start_seen = header->joined == 0;
   run.lost_events = header->lost + (missed_events(kernel) - header->misses_at_begin);
   run.foreign_calls = header->foreign;
   const ward_shared& shared = (*tables)[WARD_SHARED_TABLE].shared;

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "enforcer/recorder/join.h"
 #include "enforcer/recorder/kernel_side.h"
 #include "enforcer/recorder/observe.h"
 #include "enforcer/recorder/pins.h"
@@ -27,7 +28,8 @@ struct Recorder::State {
 
   Result<void> load();
   Result<void> attach();
-  void close(std::uint32_t slot);  // already taken out of `slots`
+  Result<std::uint32_t> find_slot(const std::string& run_id) const;  // for a run to come
+  void close(std::uint32_t slot);                                    // already taken out of `slots`
   void detach();
   Result<std::uint32_t> slot_of(const std::string& run_id) const;
   void adopt();
@@ -160,16 +162,22 @@ std::string Recorder::status() const {
 
 std::string Recorder::note() const { return state_->note; }
 
-Result<void> Recorder::begin(const std::string& run_id, pid_t pid) {
+Result<std::uint32_t> Recorder::State::find_slot(const std::string& run_id) const {
   if (run_id.empty() || run_id.size() > kMaxRunIdBytes || run_id.find('\0') != std::string::npos)
     return fail(Code::kInvalidArgument,
                 "a run's id has 1 to " + std::to_string(kMaxRunIdBytes) + " bytes");
-  if (state_->slots.count(run_id) != 0)
+  if (slots.count(run_id) != 0)
     return fail(Code::kAlreadyExists, "recording '" + run_id + "' is open already");
-  const auto slot = find_free_slot(state_->slots);
+  const auto slot = find_free_slot(slots);
   if (!slot)
     return fail(Code::kResourceExhausted,
                 std::to_string(kMaxRuns) + " recordings are open already");
+  return *slot;
+}
+
+Result<void> Recorder::begin(const std::string& run_id, pid_t pid) {
+  const auto slot = state_->find_slot(run_id);
+  if (!slot) return tl::unexpected(slot.error());
   if (auto attached = state_->attach(); !attached)
     return fail(Code::kFailedPrecondition, attached.error().message);
 
@@ -184,6 +192,43 @@ Result<void> Recorder::begin(const std::string& run_id, pid_t pid) {
   }
   state_->close(*slot);
   return fail_with("record '" + run_id + "'", begun.error());
+}
+
+Result<void> Recorder::begin_running(const std::string& run_id, pid_t first) {
+  const auto slot = state_->find_slot(run_id);
+  if (!slot) return tl::unexpected(slot.error());
+  const auto place = find_container(first);
+  if (!place) return tl::unexpected(place.error());
+  if (auto attached = state_->attach(); !attached)
+    return fail(Code::kFailedPrecondition, attached.error().message);
+  const KernelSide& kernel = *state_->kernel;
+  ward_run run = make_run(run_id, kernel);
+  run.joined = 1;
+  run.pid_ns = place->pid_ns;
+  run.program_ns = run.begun_ns;
+  auto begun = add_tables(kernel, *slot).and_then([&] { return write_run(kernel, *slot, run); });
+  if (begun) {
+    state_->slots[run_id] = *slot;
+    return {};
+  }
+  state_->close(*slot);
+  return fail_with("record '" + run_id + "'", begun.error());
+}
+
+Result<std::uint64_t> Recorder::join(const std::string& run_id, pid_t first) {
+  auto slot = state_->slot_of(run_id);
+  if (!slot) return tl::unexpected(slot.error());
+  auto run = read_run(*state_->kernel, *slot);
+  if (!run) return tl::unexpected(run.error());
+  const auto place = find_container(first);
+  if (!place) return tl::unexpected(place.error());
+  if (run->joined == 0 || run->pid_ns != place->pid_ns)
+    return fail(Code::kNotFound, "process " + std::to_string(first) + " is another one by now");
+  ward_tag model = make_tag(*slot, *run, false);
+  model.user_ns = place->user_ns;
+  model.program = model.joined = 1;
+  model.in_call = 1;  // else the end of the call that it is in would be that of a refused one
+  return recorder::join(*state_->kernel, model, *place);
 }
 
 Result<void> Recorder::add_exec(const std::string& run_id, pid_t pid) {

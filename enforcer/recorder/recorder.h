@@ -51,6 +51,15 @@ class Recorder {
   // kNotFound (the process is gone), kFailedPrecondition (cannot record: message as status()).
   Result<void> begin(const std::string& run_id, pid_t pid);
 
+  // Opens a run for a container that runs already: `first` is the process whose end is the
+  // container's. Nothing is tagged yet, so that exec sessions that begin now find the run open.
+  // Errors as of begin(), and kFailedPrecondition where the container cannot be told apart.
+  Result<void> begin_running(const std::string& run_id, pid_t first);
+
+  // Tags all tasks of such a container, threads too; gives their number. Whatever they called
+  // before is not known, but for the call that each of them is in.
+  Result<std::uint64_t> join(const std::string& run_id, pid_t first);
+
   // Tags the runtime process of an exec session of an open run. kNotFound where the run is not
   // open.
   Result<void> add_exec(const std::string& run_id, pid_t pid);

@@ -184,6 +184,8 @@ std::string write_run_json(const Run& run) {
               {"unknown_calls", to_json(run.unknown_calls)},
               {"source", to_json(run.source)}};
   if (run.life) out["life"] = to_json(*run.life);
+  if (!run.start_seen) out["start_seen"] = false;
+  if (!run.record_id.empty()) out["record_id"] = run.record_id;
   // Strings are the recorder's, UTF-8; a byte that is no UTF-8 is replaced rather than losing the
   // run.
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -224,6 +226,8 @@ Result<Run> read_run_json(std::string_view text) {
       if (!run.life)
         return fail(Code::kInternal, "damaged record of a run: a signal from or to nobody");
     }
+    run.start_seen = in.value("start_seen", true);
+    run.record_id = in.value("record_id", "");
     if (in.contains("source")) run.source = source_from(in.at("source"));  // likewise
     return run;
   } catch (const json::exception& error) {

@@ -84,7 +84,7 @@ RunEstimate estimate_lives(const std::vector<Run>& runs) {
   std::map<int, std::size_t> last_by;
   std::set<std::size_t> peculiar;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (runs[i].fine.windows == 0) continue;
+    if (runs[i].fine.windows == 0 || !runs[i].start_seen) continue;  // a part of a run is none
     ++result.runs;
     std::set<int> calls;
     for (const ObservedSyscall& seen : runs[i].syscalls)
@@ -99,6 +99,11 @@ RunEstimate estimate_lives(const std::vector<Run>& runs) {
   result.peculiar = static_cast<std::uint32_t>(peculiar.size());
   result.at_most = share_at_most(result.peculiar, result.runs);
   return result;
+}
+
+bool no_start_seen(const std::vector<Run>& runs) {
+  return std::none_of(runs.begin(), runs.end(), [](const Run& run) { return run.start_seen; }) &&
+         !runs.empty();
 }
 
 Estimate estimate(const std::vector<Incidence>& runs) {
@@ -143,6 +148,13 @@ Coverage coverage(const Observations& observations) {
   result.found = discovery(observations.runs);
   result.not_exercised = not_exercised(observations);
   result.verdict = describe(result, active_runs);
+  if (no_start_seen(observations.runs)) {
+    result.reliable = false;
+    result.verdict =
+        "Not reliable yet: no start was seen, for the containers ran already when their recording "
+        "began. Start one anew while it is recorded. " +
+        result.verdict;
+  }
   return result;
 }
 

@@ -52,6 +52,9 @@ struct Coverage {
 // another.
 Estimate estimate(const std::vector<Incidence>& runs);
 
+// There are runs, and all of them are of containers that ran already.
+bool no_start_seen(const std::vector<Run>& runs);
+
 RunEstimate estimate_lives(const std::vector<Run>& runs);
 
 // The upper end of the 95 % interval of a share of which `found` were seen among `samples` (Clopper

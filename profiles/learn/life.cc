@@ -69,7 +69,7 @@ class Counts {
 };
 
 void add_run(Counts& counts, const Run& run) {
-  if (!run.syscalls.empty()) counts.add("start");
+  if (!run.syscalls.empty() && run.start_seen) counts.add("start");
   const Life& life = *run.life;
   counts.add("exec", life.exec_sessions);
   const auto stop = stop_of(run);

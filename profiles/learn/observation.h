@@ -144,7 +144,7 @@ struct Life {
   bool operator==(const Life&) const = default;
 };
 
-// One container from create to exit.
+// One container from create to exit; or a part of its life, where somebody asked for a recording.
 struct Run {
   std::string id;
   std::string container;
@@ -170,6 +170,8 @@ struct Run {
   ArgumentValues unknown_calls;  // native numbers above all that the recorder has room for
   std::optional<Life> life;      // absent in recordings of older versions
   Source source = {};
+  bool start_seen = true;  // false: the container ran already when the recording began
+  std::string record_id;   // the request of a person that it was made for; empty: a policy's
   bool operator==(const Run&) const = default;
 };
 

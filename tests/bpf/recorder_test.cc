@@ -2,6 +2,7 @@
 #include "enforcer/recorder/recorder.h"
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -545,6 +547,91 @@ TEST(Pinning, SaysWhatItLacks) {
   EXPECT_THAT(what_pinning_lacks(""), HasSubstr("no directory"));
   EXPECT_THAT(what_pinning_lacks("/proc/ward"), HasSubstr("mount -t bpf bpf /proc"));
   EXPECT_THAT(what_pinning_lacks("/nowhere/at/all"), HasSubstr("does not exist"));
+}
+
+// The first process of a pid namespace of its own, without a filter; it has a child. Both are ready
+// when the constructor returns.
+class Contained {
+ public:
+  Contained() {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    pid_ = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0));
+    if (pid_ == 0) live(ends[1]);
+    ::close(ends[1]);
+    char byte = 0;
+    EXPECT_EQ(::read(ends[0], &byte, 1), 1);
+    ::close(ends[0]);
+  }
+  ~Contained() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Contained(const Contained&) = delete;
+  Contained& operator=(const Contained&) = delete;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+ private:
+  [[noreturn]] static void live(int ready) {
+    if (::syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0) {
+      for (bool said = false;;) {
+        ::syscall(SYS_getpgid, 0);
+        if (!said) said = ::syscall(SYS_write, ready, "x", 1) == 1;
+        ::syscall(SYS_poll, nullptr, 0, 1);
+      }
+    }
+    for (;;) ::syscall(SYS_pause);
+  }
+  pid_t pid_ = -1;
+};
+
+TEST_F(RecorderTest, JoinsAContainerThatRunsWhole) {
+  const Contained container;
+  ASSERT_TRUE(recorder_->begin_running("run", container.pid()));
+  const auto joined = recorder_->join("run", container.pid());
+  ASSERT_TRUE(joined) << joined.error().message;
+  EXPECT_EQ(*joined, 2U);
+  EXPECT_EQ(recorder_->join("run", container.pid()).value_or(0), 2U) << "again is no harm";
+  profiles::Run run;
+  const std::int64_t deadline_ns = monotonic_ns() + 10'000'000'000;
+  do {
+    ::poll(nullptr, 0, 5);
+    run = recorder_->snapshot("run").value_or(profiles::Run());
+  } while (numbers(run.syscalls).count(SYS_getpgid) == 0 && monotonic_ns() < deadline_ns);
+  // The first process called pause before anybody looked, and never comes back.
+  EXPECT_THAT(numbers(run.syscalls), AllOf(Contains(SYS_getpgid), Contains(SYS_pause)));
+  EXPECT_FALSE(run.start_seen);
+  EXPECT_EQ(run.lost_events, 0U);
+  EXPECT_THAT(run.refused, IsEmpty()) << "the calls that they were in have not been refused";
+  EXPECT_THAT(run.runtime, IsEmpty());
+  EXPECT_TRUE(recorder_->end("run"));
+}
+
+TEST_F(RecorderTest, JoinsAfterARestartByWhatIsPinned) {
+  const Contained container;
+  ASSERT_TRUE(recorder_->begin_running("run", container.pid()));
+  recorder_.reset();
+  recorder_ = Recorder::open(pins_);
+  ASSERT_THAT(recorder_->open_runs(), testing::ElementsAre("run"));
+  const auto joined = recorder_->join("run", container.pid());
+  ASSERT_TRUE(joined) << joined.error().message;
+  EXPECT_EQ(*joined, 2U);
+  EXPECT_FALSE(recorder_->end("run")->start_seen);
+}
+
+TEST_F(RecorderTest, RefusesToJoinWhatIsInANamespaceOfOthers) {
+  const auto ours = recorder_->begin_running("run", ::getpid());
+  ASSERT_FALSE(ours);
+  EXPECT_EQ(ours.error().code, Code::kFailedPrecondition);
+  EXPECT_THAT(ours.error().message, HasSubstr("shares its pid namespace"));
+  EXPECT_THAT(recorder_->open_runs(), IsEmpty());
+  pid_t ended = 0;
+  {
+    const Contained container;
+    ended = container.pid();
+    ASSERT_TRUE(recorder_->begin_running("run", ended));
+  }
+  EXPECT_FALSE(recorder_->join("run", ended)) << "it has ended meanwhile";
 }
 
 }  // namespace

@@ -66,6 +66,8 @@ struct ward_tag {
   __u32 in_call; /* 1: the task entered a call, so no filter refused it, and has not come back from
                     it */
   __u32 first;   /* 1: a thread of the process that the runtime handed over to */
+  __u32 joined;  /* 1: of a container that ran when its recording began, perhaps without a filter:
+                    all  its calls count */
   __u32 named;   /* 1 + the place of its program in ward_shared.programs; 0: it has none */
 };
 
@@ -83,6 +85,9 @@ struct ward_run {
   __u64 exit_status; /* as wait(2) tells it */
   __u64 signals_overflowed;
   __u64 programs_overflowed;
+  __u64 joined;          /* 1: the container ran when the recording began */
+  __u64 pid_ns;          /* then: the inode of its pid namespace ... */
+  __u64 pid_level;       /* ... and how deep that lies */
   __u64 misses_at_begin; /* of all programs, see bpf_prog_info.recursion_misses */
   char id[WARD_RUN_ID_BYTES];
 };

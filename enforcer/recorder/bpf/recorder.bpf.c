@@ -9,39 +9,19 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#include "record.h"
-#include "task.bpf.h"
+#include "note.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define SIGNAL_GROUP_EXIT 0x00000004  // include/linux/sched/signal.h
 #define CLONE_THREAD 0x00010000
-#define SIGNALS 64  // _NSIG
 #define SEND_SIG_NOINFO 0
 #define SEND_SIG_PRIV 1
 #define SI_USER 0
 #define SI_QUEUE -1
 #define SI_TKILL -6
 
-// Set by the loader; see WatchedArgument and the windows of profiles/learn/observation.h.
-const volatile struct ward_watch watches[WARD_NRS];
-const volatile __u64 fine_window_ns = 1;
-const volatile __u64 coarse_window_ns = 1;
 const volatile __u32 rt_sigaction_nr = ~0U;
-
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct ward_tag);
-} tags SEC(".maps");
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, WARD_RUNS);
-  __type(key, __u32);
-  __type(value, struct ward_run);
-} runs SEC(".maps");
 
 // What the maps mean; compared before pinned ones are adopted.
 struct {
@@ -51,168 +31,8 @@ struct {
   __type(value, __u64);
 } layout SEC(".maps");
 
-struct tables_of_run {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, WARD_FIRST_CPU_TABLE);  // and the loader adds the CPUs
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(union ward_table));
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, WARD_RUNS);
-  __type(key, __u32);
-  __array(values, struct tables_of_run);
-} tables SEC(".maps");
-
-static __always_inline struct ward_tag* tag_of(struct task_struct* task) {
-  if (!task->bpf_storage) return 0;  // most of the machine: no helper call for it
-  return bpf_task_storage_get(&tags, task, 0, 0);
-}
-
-static __always_inline struct ward_run* run_of(const struct ward_tag* tag) {
-  __u32 slot = tag->slot;
-  struct ward_run* run = bpf_map_lookup_elem(&runs, &slot);
-  return run && run->generation == tag->generation ? run : 0;
-}
-
-static __always_inline union ward_table* table_of(__u32 slot, __u32 number) {
-  void* inner = bpf_map_lookup_elem(&tables, &slot);
-  return inner ? bpf_map_lookup_elem(inner, &number) : 0;
-}
-
-static __always_inline struct ward_shared* shared_of(__u32 slot) {
-  union ward_table* table = table_of(slot, WARD_SHARED_TABLE);
-  return table ? &table->shared : 0;
-}
-
 static __always_inline int filtered(const struct task_struct* task, const struct ward_tag* tag) {
-  return (__u32)task->seccomp.filter_count.counter > tag->base_filters;
-}
-
-static __always_inline void note_window(__u32* last, __u32* seen, __u32 window) {
-  __u32 before = *last;
-  // Forward only, and one winner: two CPUs in the same window count it once.
-  if (before < window && __sync_val_compare_and_swap(last, before, window) == before)
-    __sync_fetch_and_add(seen, 1);
-}
-
-static __always_inline void note_mark(struct ward_mark* mark, __u64 now) {
-  if (!mark->first_ns) __sync_val_compare_and_swap(&mark->first_ns, 0, now);
-  note_window(&mark->fine_window, &mark->fine_seen, now / fine_window_ns + 1);
-  note_window(&mark->coarse_window, &mark->coarse_seen, now / coarse_window_ns + 1);
-}
-
-static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 cell,
-                                      int workload_call) {
-  union ward_table* table = table_of(slot, WARD_FIRST_CPU_TABLE + bpf_get_smp_processor_id());
-  if (!table || cell >= WARD_ANY_CALL) {
-    __sync_fetch_and_add(&run->lost, 1);
-    return;
-  }
-  struct ward_count* count = &table->cpu.counts[cell];
-  count->count++;
-  // Jiffies are one load, the clock is not (and tracing programs may not use the coarse one): once
-  // a tick is enough.
-  __u64 tick = bpf_jiffies64();
-  if (count->tick == tick) return;
-  count->tick = tick;
-  __u64 now = bpf_ktime_get_ns();
-  count->last_ns = now;
-  if (now < count->window_end_ns) return;
-  struct ward_shared* shared = shared_of(slot);
-  if (!shared) {
-    __sync_fetch_and_add(&run->lost, 1);
-    return;
-  }
-  count->window_end_ns = (now / fine_window_ns + 1) * fine_window_ns;
-  note_mark(&shared->marks[cell], now);
-  if (workload_call) note_mark(&shared->marks[WARD_ANY_CALL], now);
-}
-
-static __always_inline __u64 argument(const struct pt_regs* regs, __u8 index) {
-#if defined(__TARGET_ARCH_x86)
-  switch (index) {
-    case 0: return regs->di;
-    case 1: return regs->si;
-    case 2: return regs->dx;
-    case 3: return regs->r10;
-    case 4: return regs->r8;
-    default: return regs->r9;
-  }
-#elif defined(__TARGET_ARCH_arm64)
-  switch (index) {
-    case 0: return regs->orig_x0;
-    case 1: return regs->regs[1];
-    case 2: return regs->regs[2];
-    case 3: return regs->regs[3];
-    case 4: return regs->regs[4];
-    default: return regs->regs[5];
-  }
-#else
-#error "which registers hold the arguments of a system call on this architecture?"
-#endif
-}
-
-static __always_inline void note_value(struct ward_values* values, __u64 value) {
-  __u64 stored = value ^ WARD_VALUE_KEY;
-  for (int i = 0; i < WARD_SET_VALUES && stored; i++) {
-    __u64 there = values->stored[i];
-    if (!there) there = __sync_val_compare_and_swap(&values->stored[i], 0, stored);
-    if (!there || there == stored) return;
-  }
-  values->overflowed = 1;  // full, or the one value that cannot be told from a free place
-}
-
-// `list`: the origin, and for refused calls WARD_REFUSED_VALUES more.
-static __always_inline void note_arguments(struct ward_run* run, __u32 slot, __u32 list, __u32 nr,
-                                           const struct pt_regs* regs) {
-  __u32 watched = watches[nr].count;
-  if (!watched) return;
-  struct ward_shared* shared = shared_of(slot);
-  if (!shared) {
-    __sync_fetch_and_add(&run->lost, 1);
-    return;
-  }
-  for (__u32 i = 0; i < WARD_WATCHED_ARGS; i++) {
-    if (i >= watched) break;
-    __u32 set = watches[nr].set[i] & (WARD_SETS - 1);
-    note_value(&shared->values[list & (2 * WARD_REFUSED_VALUES - 1)][set],
-               argument(regs, watches[nr].index[i]));
-  }
-  if (!watches[nr].tuple) return;
-  // The kernel takes three ints: it does not look at the upper halves either.
-  __u32 a = argument(regs, 0), b = argument(regs, 1), c = argument(regs, 2);
-  struct ward_values* tuples = &shared->tuples[list & (2 * WARD_REFUSED_VALUES - 1)];
-  if (WARD_TUPLE_FITS(a, b, c)) {
-    note_value(tuples, WARD_TUPLE(a, b, c));
-  } else {
-    tuples->overflowed = 1;
-  }
-}
-
-// Its program is known by the name that was executed last: an executable of another ABI, or one
-// that uses both.
-static __always_inline void note_foreign(struct ward_run* run, const struct ward_tag* tag) {
-  __sync_fetch_and_add(&run->foreign, 1);
-  struct ward_shared* shared = shared_of(tag->slot);
-  __u32 place = tag->named - 1;
-  if (shared && place < WARD_PROGRAMS) __sync_fetch_and_add(&shared->programs[place].foreign, 1);
-}
-
-// No profile can name such a number, and none need: under every one it is refused.
-static __always_inline void note_unknown(struct ward_run* run, __u32 slot, __u32 nr) {
-  __sync_fetch_and_add(&run->unknown, 1);
-  struct ward_shared* shared = shared_of(slot);
-  if (shared) note_value(&shared->unknown, nr);
-}
-
-static __always_inline int is_foreign(const struct task_struct* task, long id) {
-#if defined(__TARGET_ARCH_x86)
-  return (id & X32_SYSCALL_BIT) || (task->thread_info.status & TS_COMPAT);
-#else
-  return 0;
-#endif
+  return tag->joined || (__u32)task->seccomp.filter_count.counter > tag->base_filters;
 }
 
 SEC("tp_btf/sys_enter")
@@ -239,14 +59,6 @@ int BPF_PROG(ward_sys_enter, struct pt_regs* regs, long id) {
   note_cell(run, tag->slot, bank * WARD_NRS + nr, bank == WARD_BANK_WORKLOAD);
   if (tag->program) note_arguments(run, tag->slot, origin, nr, regs);
   return 0;
-}
-
-static __always_inline long number_of(const struct pt_regs* regs) {
-#if defined(__TARGET_ARCH_x86)
-  return regs->orig_ax;
-#else
-  return regs->syscallno;
-#endif
 }
 
 static __always_inline void note_refused(struct task_struct* task, struct ward_tag* tag,
@@ -276,13 +88,7 @@ static __always_inline void note_handler(struct task_struct* task, struct ward_t
   __u32 index = (__u32)argument(regs, 0) - 1;
   struct ward_run* run = run_of(tag);
   if (!run || index >= SIGNALS || is_foreign(task, number_of(regs))) return;
-  // Read as a number: kernels before 6.2 let no index be added to a pointer that they know.
-  const char* sighand = (const char*)BPF_CORE_READ(task, sighand);
-  const char* action = sighand + bpf_core_field_offset(struct sighand_struct, action) +
-                       index * bpf_core_type_size(struct k_sigaction);
-  unsigned long handler = 0;  // the first field, SIG_DFL (0) or SIG_IGN (1) where there is none
-  if (bpf_probe_read_kernel(&handler, sizeof(handler), action)) return;
-  if (handler > 1) __sync_fetch_and_or(&run->handled, 1ULL << index);
+  if (has_handler(task, index)) __sync_fetch_and_or(&run->handled, 1ULL << index);
 }
 
 // The kernel asks the filter before ward_sys_enter: of a refused call it only comes back. So do a
@@ -363,9 +169,14 @@ static __always_inline __u32 note_program(struct ward_run* run, __u32 slot, cons
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ward_exec, struct task_struct* task, pid_t old_pid, struct linux_binprm* bprm) {
   struct ward_tag* tag = tag_of(task);
-  if (!tag || !filtered(task, tag)) return 0;  // the runtime's own execs come before its filter
-  struct ward_run* run = run_of(tag);
+  struct ward_run* run = tag ? run_of(tag) : 0;
   if (!run) return 0;
+  // The runtime's own execs come before its filter. Where the container has none, they come before
+  // the runtime has entered it.
+  if (!filtered(task, tag)) {
+    if (!run->joined || !number_within(task, run)) return 0;
+    tag->joined = 1;
+  }
   if (!tag->program) {
     tag->user_ns = task->cred->user_ns->ns.inum;
     tag->program = 1;

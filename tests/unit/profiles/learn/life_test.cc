@@ -170,5 +170,18 @@ TEST(Unlearnable, F06_NumbersWithoutANameAreToldWhetherTheyRanOrNot) {
   EXPECT_THAT(generated->warnings, Contains(HasSubstr("no name here")));
 }
 
+TEST(Life, AContainerThatRanAlreadyHasNoStart) {
+  profiles::Run joined = lived({});
+  joined.start_seen = false;
+  joined.fine.windows = 5;
+  const LifeReport report = life_report({joined});
+  EXPECT_THAT(report.missing, Contains(LifeEvent{"start", 0}));
+  EXPECT_THAT(report.seen, Not(Contains(testing::Field(&LifeEvent::what, "start"))));
+  EXPECT_EQ(estimate_lives({joined}).runs, 0U) << "a part of a life is no sample of lives";
+  EXPECT_TRUE(no_start_seen({joined}));
+  EXPECT_FALSE(no_start_seen({joined, lived({})}));
+  EXPECT_FALSE(no_start_seen({}));
+}
+
 }  // namespace
 }  // namespace ward::profiles
