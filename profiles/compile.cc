@@ -175,6 +175,7 @@ Result<CompiledProfile> compile_for_one_origin(const Profile& given) {
   compiled.set_digest(digest(profile));
   compiled.set_arch(oci::native_audit_arch());
   compiled.set_no_new_privileges(profile.no_new_privileges);
+  compiled.set_rehearsal(profile.rehearsal);
   if (profile.knows) compiled.set_knows_up_to(profile.knows->number);
   for (const std::string& capability : profile.capabilities) compiled.add_capabilities(capability);
   const SyscallSet listed = effective_layer(profile, Layer::kServing);

@@ -68,6 +68,7 @@ void compare_settings(const Profile& a, const Profile& b, ProfileDiff& out) {
                    b.knows && (!a.knows || b.knows->number < a.knows->number));
   settings.compare("posture", std::string(posture_name(a.posture)),
                    std::string(posture_name(b.posture)), b.posture > a.posture);
+  settings.compare("rehearsal", yes_no(a.rehearsal), yes_no(b.rehearsal), b.rehearsal);
   settings.compare("boundary.quiet", format_duration(a.boundary.quiet),
                    format_duration(b.boundary.quiet), b.boundary.quiet > a.boundary.quiet);
   settings.compare("boundary.latest", format_duration(a.boundary.latest),

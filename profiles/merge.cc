@@ -202,6 +202,7 @@ Profile merge(const Profile& left, const Profile& right) {
   both.knows = older(a.knows, b.knows);
   both.no_new_privileges = a.no_new_privileges && b.no_new_privileges;
   both.posture = std::max(a.posture, b.posture);
+  both.rehearsal = a.rehearsal && b.rehearsal;  // one of them has seen a start
   both.boundary = {std::max(a.boundary.quiet, b.boundary.quiet),
                    std::max(a.boundary.latest, b.boundary.latest)};
   both.syscalls = a.syscalls;

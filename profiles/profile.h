@@ -96,6 +96,7 @@ struct Profile {
   std::optional<NewestKnown> knows;        // absent: every call there is
   bool no_new_privileges = true;
   Posture posture = Posture::kStrict;
+  bool rehearsal = false;  // for mode supervise alone: its makers have not seen a start
   Boundary boundary;
   std::map<Layer, SyscallSet> syscalls;  // kBoot, kServing, kExec
   std::vector<Accept> accept;

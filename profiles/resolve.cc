@@ -49,6 +49,7 @@ Result<ProfileRef> compile_into(const Profile& profile, std::vector<SealedBytes>
   ref.set_digest(compiled->digest());
   ref.set_compiled_sha256(sealed.sha256);
   *ref.mutable_actions() = compiled->actions();
+  ref.set_rehearsal(profile.rehearsal);
   files.push_back(std::move(sealed));
   return ref;
 }

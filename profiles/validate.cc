@@ -223,6 +223,14 @@ void check_left_out(Findings& findings, const Profile& profile) {
   }
 }
 
+void check_rehearsal(Findings& findings, const Profile& profile) {
+  if (!profile.rehearsal) return;
+  findings.warn("rehearsal",
+                "it was learned without a start, so it is for mode supervise alone, and mode "
+                "enforce refuses it: generate it anew when a start was recorded, or remove this "
+                "line when the calls of a start have been put in by hand");
+}
+
 void check_accept(Findings& findings, const Profile& profile) {
   for (std::size_t i = 0; i < profile.accept.size(); ++i) {
     const Accept& accept = profile.accept[i];
@@ -370,6 +378,7 @@ std::vector<Finding> validate(const Profile& profile) {
     findings.warn("syscalls",
                   "no syscall is allowed besides the base set: no program gets far with it");
   check_accept(findings, profile);
+  check_rehearsal(findings, profile);
   check_left_out(findings, profile);
   check_unions(findings, profile);
   check_capabilities(findings, profile);

@@ -91,6 +91,21 @@ void check_limits(const Candidate& candidate, const Sources& sources, Complaints
                  std::to_string(candidate.policies[largest].rules.size()));
 }
 
+void check_rehearsals(const Candidate& candidate, Complaints& complaints) {
+  std::set<std::string> rehearsals;
+  for (const LoadedProfile& loaded : candidate.profiles)
+    if (loaded.profile.rehearsal) rehearsals.insert(loaded.profile.name);
+  for (const profiles::Policy& policy : candidate.policies) {
+    for (const profiles::PolicyRule& rule : policy.rules) {
+      if (rule.mode != profiles::Mode::kEnforce || rehearsals.count(rule.profile) == 0) continue;
+      complaints.add(rule.place.file + ":" + std::to_string(rule.place.line) +
+                     ":1: mode enforce, and profile '" + rule.profile +
+                     "' is for rehearsal, for it was learned without a start: say `mode: "
+                     "supervise`, or record a start and generate it anew");
+    }
+  }
+}
+
 // A warning says where, like a refusal.
 void place_warnings(Candidate& candidate, const Sources& sources) {
   std::map<std::string, const SourceFile*> files;
@@ -160,6 +175,7 @@ Result<Candidate> make_candidate(const Sources& sources, const SeenVersions& see
   auto resolved = profiles::resolve(out.policies, plain, settings, 0);
   if (!resolved) return tl::unexpected<Error>(resolved.error());
   out.resolved = std::move(*resolved);
+  check_rehearsals(out, complaints);
   check_limits(out, sources, complaints);
   if (!complaints.none()) return complaints.error();
   place_warnings(out, sources);

@@ -62,6 +62,9 @@ Result<profiles::Resolved> with_profile(const InForce& in_force, const profiles:
   out.files.insert(out.files.end(), alone.files.begin(), alone.files.end());
   for (node::v1::Rule& rule : *out.index.mutable_rules()) {
     if (rule.profile_name() != name) continue;
+    if (now.rehearsal() && rule.mode() == node::v1::MODE_ENFORCE)
+      return fail(Code::kFailedPrecondition,
+                  "it is for rehearsal, and policy '" + rule.policy() + "' enforces it");
     if (default_actions(rule, before).SerializeAsString() != now.actions().SerializeAsString()) {
       return fail(Code::kFailedPrecondition,
                   "its onViolation is another than before, and policy '" + rule.policy() +

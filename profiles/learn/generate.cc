@@ -349,6 +349,11 @@ class Generator {
   }
 
   void warn_of_what_was_not_lived() {
+    if (no_start_seen(observations_.runs))
+      out_.warnings.emplace_back(
+          "start not seen: the containers ran already when their recording began, so the profile "
+          "is for mode supervise alone (rehearsal: true); record a start and generate it anew for "
+          "mode enforce");
     const LifeReport life = life_report(observations_.runs);
     if (life.missing.empty()) return;
     out_.warnings.push_back("never seen of this workload's life: " + describe(life.missing) +
@@ -443,6 +448,9 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
   for (const std::string& what : found.not_exercised)
     not_exercised += (not_exercised.empty() ? "" : "; ") + what;
   if (!not_exercised.empty()) provenance["notExercised"] = not_exercised;
+  const auto joined = std::count_if(observations.runs.begin(), observations.runs.end(),
+                                    [](const Run& run) { return !run.start_seen; });
+  if (joined > 0) provenance["startNotSeen"] = std::to_string(joined) + " runs";
   const LifeReport& life = found.life;
   if (!life.seen.empty()) provenance["life"] = describe(life.seen);
   if (!life.missing.empty()) provenance["neverSeen"] = describe(life.missing);
@@ -486,6 +494,7 @@ Result<Generated> generate(const Observations& observations, const GenerateOptio
   profile.architectures = {"x86_64"};
   profile.knows = newest_known_here();
   profile.posture = options.posture;
+  profile.rehearsal = no_start_seen(observations.runs);
   Generator(observations, united, out).run();
   profile = normalize(profile);
   profile.provenance = provenance_of(observations, united);

@@ -36,8 +36,8 @@ inline const Section kProfile{"the document",
 inline const Section kProfileMetadata{"metadata", {"name", "version", "labels", "annotations"}};
 inline const Section kProfileSpec{
     "spec",
-    {"extends", "architectures", "knows", "noNewPrivileges", "posture", "boundary", "syscalls",
-     "accept", "capabilities", "refused", "onViolation"}};
+    {"extends", "architectures", "knows", "noNewPrivileges", "posture", "rehearsal", "boundary",
+     "syscalls", "accept", "capabilities", "refused", "onViolation"}};
 inline const Section kKnows{"knows", {"number", "name"}};
 inline const Section kBoundary{"boundary", {"quiet", "latest"}};
 inline const Section kLayers{"syscalls", {"serving", "boot", "exec"}};

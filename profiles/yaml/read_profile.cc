@@ -81,6 +81,10 @@ class ProfileReader {
       if (const auto choice = read_choice(reading_, *found, "posture", posture_names()))
         profile_.posture = static_cast<Posture>(*choice);
     }
+    if (const YamlNode* found = fields.find("rehearsal")) {
+      remember("rehearsal", *found);
+      if (const auto value = read_bool(reading_, *found, "rehearsal")) profile_.rehearsal = *value;
+    }
     if (const YamlNode* found = fields.find("boundary")) read_boundary(*found);
     if (const YamlNode* found = fields.require("syscalls")) read_layers(*found);
     if (const YamlNode* found = fields.find("accept")) read_accepts(*found);

@@ -120,6 +120,7 @@ std::string format_spec(const Profile& profile) {
   // As with `refused` below.
   if (profile.posture != Posture::kStrict)
     text += "  posture: " + std::string(posture_name(profile.posture)) + "\n";
+  if (profile.rehearsal) text += "  rehearsal: true\n";
   text += "  boundary: {quiet: " + format_duration(profile.boundary.quiet) +
           ", latest: " + format_duration(profile.boundary.latest) + "}\n";
   text += "  syscalls:";

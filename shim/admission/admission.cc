@@ -69,6 +69,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   profile.boundary_quiet_ms = message.boundary_quiet_ms();
   profile.boundary_latest_ms = message.boundary_latest_ms();
   profile.no_new_privileges = message.no_new_privileges();
+  profile.rehearsal = message.rehearsal();
   profile.capabilities.assign(message.capabilities().begin(), message.capabilities().end());
   std::sort(profile.capabilities.begin(), profile.capabilities.end());
   return profile;
@@ -204,6 +205,12 @@ Result<void> carry_out(oci::Config& config, const Places& places,
   if (auto ok = patience.lasts(); !ok) return ok;
   auto profile = read_profile_in_force(places, treatment.compiled_sha256);
   if (!profile) return tl::unexpected<Error>(profile.error());
+  if (profile->rehearsal && admitted.mode == node::v1::MODE_ENFORCE) {
+    return fail(Code::kFailedPrecondition,
+                "profile '" + profile->name +
+                    "' is for rehearsal, for it was learned without a start: mode supervise, or a "
+                    "profile that has seen one");
+  }
   admitted.profile = std::move(*profile);
   return enforce(config, admitted, request, cache, patience);
 }

@@ -51,6 +51,7 @@ struct ProfileInForce {
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
   bool no_new_privileges = false;
+  bool rehearsal = false;  // CompiledProfile.rehearsal
   oci::CapabilitySet capabilities;
 };
 

@@ -266,6 +266,13 @@ struct Guard::State {
                   "a running container is switched between supervise and enforce only; other modes "
                   "need a restart");
     }
+    const auto& profile = (*container)->admitted.profile;
+    if (mode == node::v1::MODE_ENFORCE && profile && profile->rehearsal) {
+      return fail(
+          Code::kFailedPrecondition,
+          "profile '" + profile->name +
+              "' is for rehearsal, for it was learned without a start, and is not enforced");
+    }
     (*container)
         ->supervisor->set_mode(mode == node::v1::MODE_ENFORCE ? supervisor::Mode::kEnforce
                                                               : supervisor::Mode::kSupervise);

@@ -62,6 +62,25 @@ TEST(Generate, ALossyRecordingIsRefusedUnlessAskedFor) {
   EXPECT_EQ(lossy->profile.provenance.at("lostEvents"), "7");
 }
 
+TEST(Generate, RunsWithoutAStartGiveAProfileForRehearsalAlone) {
+  profiles::Run joined = run_of("a", {seen(SYS_bind)});
+  joined.start_seen = false;
+  const Generated g = generated({joined});
+  EXPECT_TRUE(g.profile.rehearsal);
+  EXPECT_EQ(g.profile.provenance.at("startNotSeen"), "1 runs");
+  EXPECT_THAT(g.profile.provenance.at("coverage"), HasSubstr("no start was seen"));
+  EXPECT_THAT(g.warnings, Contains(HasSubstr("mode supervise alone")));
+  const auto read = read_profile(write_generated(g), "web.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_TRUE(read->rehearsal);
+  EXPECT_TRUE(compile(*read)->rehearsal());
+  // One run that saw a start is enough.
+  const Generated both = generated({joined, run_of("b", {seen(SYS_listen)})});
+  EXPECT_FALSE(both.profile.rehearsal);
+  EXPECT_EQ(both.profile.provenance.at("startNotSeen"), "1 runs");
+  EXPECT_FALSE(merge(g.profile, both.profile).rehearsal);
+}
+
 TEST(Generate, RunsAreUnited) {
   const Generated g = generated({run_of("a", {seen(SYS_bind)}), run_of("b", {seen(SYS_listen)})});
   EXPECT_THAT(serving(g), Contains(Key("bind")));
