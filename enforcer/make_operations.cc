@@ -7,6 +7,7 @@
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
 #include "enforcer/propose_profile.h"
+#include "enforcer/record.h"
 #include "enforcer/recordings/describe.h"
 #include "enforcer/simulate_profile.h"
 #include "enforcer/test_policy.h"
@@ -249,6 +250,10 @@ Operations make_operations(Node& node) {
   out.generate = [&node](const auto& request) { return generate_profile(node, request); };
   out.propose = [&node](const auto& request) { return propose_profile(node, request); };
   out.simulate = [&node](const auto& request) { return simulate_profile(node, request); };
+  out.record = [&node](const auto& request, auto done) { record(node, request, std::move(done)); };
+  out.end_record = [&node](const auto& request, auto done) {
+    end_record(node, request, std::move(done));
+  };
   out.profiles = [&node](const auto&) -> Result<v1::ListProfilesResponse> {
     v1::ListProfilesResponse response;
     for (const LoadedProfile& loaded : node.store.profiles())

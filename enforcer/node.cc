@@ -30,6 +30,12 @@ class BpfRuns final : public RunRecorder {
   Result<void> begin(const std::string& run_id, pid_t pid) override {
     return recorder_.begin(run_id, pid);
   }
+  Result<void> begin_running(const std::string& run_id, pid_t first) override {
+    return recorder_.begin_running(run_id, first);
+  }
+  Result<std::uint64_t> join(const std::string& run_id, pid_t first) override {
+    return recorder_.join(run_id, first);
+  }
   Result<void> add_exec(const std::string& run_id, pid_t pid) override {
     return recorder_.add_exec(run_id, pid);
   }
@@ -258,6 +264,7 @@ void Node::read_configuration() {
 
 void Node::reload() {
   store.reload();
+  store.end_records(wall_ns());
   if (store.governed()) seen.watch();
   widen_running();
 }
@@ -367,6 +374,7 @@ void Node::every_moment() {
 
 void Node::every_few_seconds() {
   recordings.persist();
+  store.end_records(wall_ns());
   journal.write_again();
   if (store.must_try_again() || config_awaits_) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();

@@ -33,8 +33,7 @@ Result<v1::SimulateProfileResponse> simulate_profile(Node& node,
   if (!profile) return tl::unexpected<Error>(profile.error());
   const std::string workload = request.workload().empty() ? profile->name : request.workload();
   const auto recording = node.recordings.find(workload);
-  if (!recording && !request.workload().empty())
-    return tl::unexpected<Error>(recording.error());
+  if (!recording && !request.workload().empty()) return tl::unexpected<Error>(recording.error());
   const auto events = read_calls_outside(node.journal, profile->name);
   if (!events) return tl::unexpected<Error>(events.error());
   if (!recording && events->calls.empty()) {
@@ -43,8 +42,8 @@ Result<v1::SimulateProfileResponse> simulate_profile(Node& node,
                                      "' to replay: name a workload of `ward learn list`");
   }
   const std::vector<profiles::Run> none;
-  const auto simulated = profiles::simulate(
-      *profile, recording ? recording->observations.runs : none, events->calls);
+  const auto simulated =
+      profiles::simulate(*profile, recording ? recording->observations.runs : none, events->calls);
   if (!simulated) return tl::unexpected<Error>(simulated.error());
   v1::SimulateProfileResponse out;
   out.set_profile(profile->name);

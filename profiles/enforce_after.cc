@@ -67,8 +67,7 @@ bool may_name(const PolicyRule& rule, const std::string& profile) {
   return !rule.profile.empty() && fits(rule.profile, profile);
 }
 
-std::vector<std::string> closed_gates(const std::vector<Policy>& policies,
-                                      const Profile& profile) {
+std::vector<std::string> closed_gates(const std::vector<Policy>& policies, const Profile& profile) {
   std::vector<std::string> out;
   for (const Policy& policy : policies) {
     for (std::size_t i = 0; i < policy.rules.size(); ++i) {

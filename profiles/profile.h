@@ -153,7 +153,7 @@ struct PolicyRule {
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise
   std::optional<EnforceAfter> enforce_after = {};
-  Sessions sessions = Sessions::kLayer;        // `exec` in YAML
+  Sessions sessions = Sessions::kLayer;  // `exec` in YAML
   Place place = {};
   bool operator==(const PolicyRule&) const = default;
 };

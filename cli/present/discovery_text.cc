@@ -80,9 +80,7 @@ struct Scale {
   [[nodiscard]] double x(std::uint64_t ms) const {
     return kLeft + static_cast<double>(ms) * per_ms;
   }
-  [[nodiscard]] double y(std::uint32_t calls) const {
-    return kTop + kHeight - calls * per_call;
-  }
+  [[nodiscard]] double y(std::uint32_t calls) const { return kTop + kHeight - calls * per_call; }
 };
 
 std::string svg_label(double x, double y, const std::string& anchor, const std::string& text) {

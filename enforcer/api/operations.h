@@ -29,6 +29,8 @@ struct Operations {
   Call<v1::GenerateProfileRequest, v1::GenerateProfileResponse> generate;
   Call<v1::ProposeProfileRequest, v1::ProposeProfileResponse> propose;
   Call<v1::SimulateProfileRequest, v1::SimulateProfileResponse> simulate;
+  LongCall<v1::RecordRequest, v1::RecordResponse> record;
+  LongCall<v1::EndRecordRequest, v1::RecordResponse> end_record;
   Call<v1::ListProfilesRequest, v1::ListProfilesResponse> profiles;
   Call<v1::GetProfileRequest, v1::ProfileDocument> profile;
   LongCall<v1::ApplyProfileRequest, v1::ApplyProfileResponse> apply;

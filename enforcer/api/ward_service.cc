@@ -87,6 +87,13 @@ class WardService final : public v1::Ward::CallbackService {
                          v1::SimulateProfileResponse* out) override {
     return answer(context, operations_.simulate, in, out);
   }
+  Unary* Record(Context* context, const v1::RecordRequest* in, v1::RecordResponse* out) override {
+    return answer(context, operations_.record, in, out);
+  }
+  Unary* EndRecord(Context* context, const v1::EndRecordRequest* in,
+                   v1::RecordResponse* out) override {
+    return answer(context, operations_.end_record, in, out);
+  }
   Unary* ListProfiles(Context* context, const v1::ListProfilesRequest* in,
                       v1::ListProfilesResponse* out) override {
     return answer(context, operations_.profiles, in, out);

@@ -92,6 +92,7 @@ v1::Run to_api(const Run& run) {
   for (const std::string& program : run.foreign_programs) out.add_foreign_programs(program);
   if (const auto stop = profiles::stop_of(run)) out.set_stop(profiles::describe(*stop));
   if (run.life) out.set_exec_sessions(run.life->exec_sessions);
+  out.set_start_not_seen(!run.start_seen);
   return out;
 }
 
@@ -203,6 +204,12 @@ std::vector<std::string> warnings_of(const WorkloadRecording& recording, std::ui
                   "stops in them are not "
                   "known");
   }
+  const auto joined =
+      std::count_if(runs.begin(), runs.end(), [](const Run& run) { return !run.start_seen; });
+  if (joined > 0)
+    out.push_back("start not seen in " + std::to_string(joined) + " of " +
+                  std::to_string(runs.size()) +
+                  " runs: these containers ran already when the recording began");
   const auto active = std::count_if(runs.begin(), runs.end(),
                                     [](const Run& run) { return run.ended_wall_ns == 0; });
   if (active > 0)

@@ -19,6 +19,7 @@ constexpr int kUnclaimedChecks =
     6;  // persist() every five seconds: half a minute for a shim to come back
 constexpr int kEndedChecks = 2;  // likewise, where the kernel saw that the container ended
 constexpr std::size_t kMaxIdBytes = 127;
+constexpr std::size_t kMaxAsked = 64;
 
 // One row for each workload and kind of run, of those that are stored.
 constexpr const char* kStoredKinds =
@@ -65,6 +66,7 @@ void take_observation(profiles::Run& run, profiles::Run seen) {
   run.foreign_programs = std::move(seen.foreign_programs);
   run.unknown_calls = std::move(seen.unknown_calls);
   run.life = std::move(seen.life);
+  run.start_seen = seen.start_seen;
   if (run.started_wall_ns == 0) run.started_wall_ns = seen.started_wall_ns;
 }
 
@@ -96,6 +98,7 @@ void Recordings::adopt(const std::vector<std::string>& open_runs) {
     entry.run.id = run_id;
     if (auto found = open_.find(run_id); found != open_.end()) {
       found->second = std::move(entry);
+      remember(found->second);
       log::info("recording goes on", {{"run", run_id}, {"workload", found->second.workload}});
       continue;
     }
@@ -137,30 +140,81 @@ Result<void> Recordings::begin(const node::v1::BeginRecordingRequest& request) {
   entry.run.started_wall_ns = wall_ns();
   entry.run.runtime_sha256 = request.runtime_sha256();
   entry.run.no_new_privileges = request.no_new_privileges();
-  journal_.note(event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run,
-                      "recording of " + entry.workload));
-  store(run_id, entry, nullptr);
-  open_[run_id] = std::move(entry);
+  entry.run.record_id = request.record_id();
+  open(std::move(entry));
   return {};
+}
+
+Result<void> Recordings::begin_running(const node::v1::ContainerStatus& container,
+                                       const std::string& run_id, const std::string& record_id,
+                                       const std::string& workload) {
+  if (auto begun = recorder_.begin_running(run_id, container.pid()); !begun) return begun;
+  Entry entry;
+  entry.workload = workload;
+  entry.containerd_namespace = container.identity().containerd_namespace();
+  entry.run.id = run_id;
+  entry.run.container = container.identity().container_id();
+  entry.run.source = source_of(container.identity());
+  entry.run.started_wall_ns = wall_ns();
+  entry.run.start_seen = false;
+  entry.run.record_id = record_id;
+  open(std::move(entry));
+  return {};
+}
+
+Result<std::uint64_t> Recordings::join(const std::string& run_id, pid_t first) {
+  return recorder_.join(run_id, first);
+}
+
+void Recordings::open(Entry entry) {
+  const std::string run_id = entry.run.id;
+  journal_.note(
+      event(EventKind::kRecordingStarted, entry.containerd_namespace, entry.run,
+            "recording of " + entry.workload + (entry.run.start_seen ? "" : ", start not seen")));
+  store(run_id, entry, nullptr);
+  remember(entry);
+  open_[run_id] = std::move(entry);
+}
+
+void Recordings::remember(const Entry& entry) {
+  const std::string& record_id = entry.run.record_id;
+  if (record_id.empty()) return;
+  const auto [found, fresh] = asked_.try_emplace(record_id);
+  found->second.push_back({entry.run.id, entry.workload, entry.containerd_namespace,
+                           entry.run.container, entry.run.start_seen});
+  if (!fresh) return;
+  asked_in_order_.push_back(record_id);
+  if (asked_in_order_.size() <= kMaxAsked) return;
+  asked_.erase(asked_in_order_.front());
+  asked_in_order_.erase(asked_in_order_.begin());
+}
+
+std::vector<Recordings::Recorded> Recordings::runs_of(const std::string& record_id) const {
+  const auto found = asked_.find(record_id);
+  return found == asked_.end() ? std::vector<Recorded>() : found->second;
 }
 
 Result<void> Recordings::end(const node::v1::EndRecordingRequest& request) {
   // A second EndRecording is a shim that did not get the first answer.
   if (open_.count(request.run_id()) == 0) return {};
   if (request.abandoned()) {
-    drop(request.run_id());
+    drop(request.run_id(), "its container had started before it was ready");
   } else {
-    close(request.run_id(), request.exit_status(), request.graceful(), "");
+    close(request.run_id(), request.exit_status(), request.graceful(),
+          request.goes_on() ? "its container went on when the recording ended" : "");
   }
   return {};
 }
 
-void Recordings::drop(const std::string& run_id) {
-  const Entry entry = std::move(open_.extract(run_id).mapped());
+void Recordings::drop(const std::string& run_id, const std::string& why) {
+  auto node = open_.extract(run_id);
+  if (node.empty()) return;
+  const Entry entry = std::move(node.mapped());
   (void)recorder_.end(run_id);
+  if (const auto asked = asked_.find(entry.run.record_id); asked != asked_.end())
+    std::erase_if(asked->second, [&](const Recorded& run) { return run.run_id == run_id; });
   journal_.note(event(EventKind::kRecordingEnded, entry.containerd_namespace, entry.run,
-                      "recording of " + entry.workload +
-                          ": dropped, for its container had started before it was ready"));
+                      "recording of " + entry.workload + ": dropped, for " + why));
   remove({run_id}, nullptr);
 }
 

@@ -26,6 +26,8 @@ class RunRecorder {
  public:
   virtual ~RunRecorder() = default;
   virtual Result<void> begin(const std::string& run_id, pid_t pid) = 0;
+  virtual Result<void> begin_running(const std::string& run_id, pid_t first) = 0;
+  virtual Result<std::uint64_t> join(const std::string& run_id, pid_t first) = 0;
   virtual Result<void> add_exec(const std::string& run_id, pid_t pid) = 0;
   virtual Result<profiles::Run> snapshot(const std::string& run_id) = 0;
   virtual Result<profiles::Run> end(const std::string& run_id) = 0;
@@ -59,6 +61,21 @@ class Recordings {
   Result<void> begin(const node::v1::BeginRecordingRequest& request);
   Result<void> end(const node::v1::EndRecordingRequest& request);
 
+  // A container that runs already, for the request `record_id`: first the run is open, so that its
+  // shim can name it; join() takes the container in once the shim has agreed. One that it did not
+  // agree to is dropped without a trace.
+  Result<void> begin_running(const node::v1::ContainerStatus& container, const std::string& run_id,
+                             const std::string& record_id, const std::string& workload);
+  Result<std::uint64_t> join(const std::string& run_id, pid_t first);
+  void drop(const std::string& run_id, const std::string& why);
+
+  struct Recorded {
+    std::string run_id, workload, containerd_namespace, container;
+    bool start_seen = true;
+  };
+  // All runs of a request, also those that have ended since wardd started.
+  [[nodiscard]] std::vector<Recorded> runs_of(const std::string& record_id) const;
+
   void persist();  // writes what open runs saw since the last time; ends those that nobody claims
   void set_runs_per_workload(std::uint32_t runs) { runs_per_workload_ = runs; }
 
@@ -87,7 +104,8 @@ class Recordings {
   void close(const std::string& run_id, std::uint32_t exit_status, bool graceful,
              const std::string& note);
   void close_unclaimed(const std::string& run_id);
-  void drop(const std::string& run_id);  // an open run of which no trace is to remain
+  void open(Entry entry);  // which the recorder has begun
+  void remember(const Entry& entry);
   void remove(std::vector<std::string> run_ids, std::function<void(Result<void>)> done);
   void refresh(const std::string& run_id, Entry& entry);
   void store(const std::string& run_id, const Entry& entry, std::function<void(Result<void>)> done);
@@ -99,8 +117,10 @@ class Recordings {
   mutable Reader reader_;  // it opens the file when it is first asked
   std::function<bool(const std::string&)> alive_;
   std::uint32_t runs_per_workload_ = 64;
-  std::map<std::string, Entry> open_;    // by run id
-  std::map<std::string, Entry> closed_;  // not yet known to be in the database
+  std::map<std::string, Entry> open_;                   // by run id
+  std::map<std::string, Entry> closed_;                 // not yet known to be in the database
+  std::map<std::string, std::vector<Recorded>> asked_;  // by request; the newest kMaxAsked of them
+  std::vector<std::string> asked_in_order_;
 };
 
 }  // namespace ward::enforcer

@@ -81,6 +81,13 @@ class ProfileStore {
 
   [[nodiscard]] bool governed() const { return in_force_ && in_force_->index.rules_size() > 0; }
 
+  // A person asks for recordings until a time, or for longer: in the index when it returns, behind
+  // all that policies say. kResourceExhausted beyond filter::kMaxRecordRules, kFailedPrecondition
+  // where nothing is in force yet. False: the index said so already.
+  Result<bool> put_record(const node::v1::RecordRule& rule);
+  Result<void> drop_record(const std::string& id);
+  void end_records(std::int64_t now_wall_ns);  // those whose time has passed
+
   void collect_garbage(const std::set<std::string>& digests_in_use) {
     compiled_.collect_garbage(digests_in_use);
   }
@@ -98,6 +105,7 @@ class ProfileStore {
                               const std::string& rollback);
   void refuse(const Error& error);
   Result<void> check_directories(const Sources& sources) const;
+  Result<void> rewrite_records(google::protobuf::RepeatedPtrField<node::v1::RecordRule> records);
   void tell_written(const std::vector<std::string>& written);
   [[nodiscard]] std::string read_back()
       const;  // why shims do not read what is in force; empty: they do

@@ -36,6 +36,10 @@ class IndexReader {
   [[nodiscard]] std::uint64_t generation() const { return head_.generation(); }
   [[nodiscard]] const node::v1::NodeSettings& settings() const { return head_.settings(); }
   [[nodiscard]] const node::v1::ProfileRef& baseline() const { return head_.baseline(); }
+  // What people asked to be recorded, also of what is over: profiles/filter/record_rule.h.
+  [[nodiscard]] const google::protobuf::RepeatedPtrField<node::v1::RecordRule>& records() const {
+    return head_.records();
+  }
   [[nodiscard]] std::uint64_t rules() const { return layout_.rules.items; }
 
   Result<Governing> find_governing(const node::v1::Identity& identity);

@@ -124,6 +124,7 @@ Result<std::string> write_index(const node::v1::CompiledIndex& index) {
   head.set_generation(index.generation());
   if (index.has_settings()) *head.mutable_settings() = index.settings();
   if (index.has_baseline()) *head.mutable_baseline() = index.baseline();
+  *head.mutable_records() = index.records();
   Layout layout;
   std::string content(sizeof layout, '\0');
   layout.head_at = content.size();

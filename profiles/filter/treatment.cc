@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <optional>
 
+#include "lib/base/clock.h"
 #include "lib/base/escape.h"
+#include "profiles/filter/record_rule.h"
 #include "profiles/filter/terms.h"
 
 namespace ward::filter {
@@ -133,9 +135,19 @@ void decide_sessions(const Rule& rule, const std::map<std::string, std::string>&
           : "its annotation " + std::string(kSessionsAnnotation);
 }
 
-}  // namespace
+// A person's request for a recording never loosens what a policy says, and never takes a container
+// away from a recording that a policy asks for.
+void take_request(const IndexReader& index, const Identity& identity, Treatment& treatment) {
+  if (treatment.mode != node::v1::MODE_OFF) return;
+  const node::v1::RecordRule* const asked = find_record(index.records(), identity, wall_ns());
+  if (asked == nullptr) return;
+  treatment.mode = node::v1::MODE_LEARN;
+  treatment.workload = asked->workload().empty() ? default_workload(identity) : asked->workload();
+  treatment.record_id = asked->id();
+  treatment.record_until_wall_ns = asked->until_wall_ns();
+}
 
-Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
+Result<Treatment> decide_by_policy(IndexReader& index, const Identity& identity,
                                    const std::map<std::string, std::string>& annotations) {
   Treatment treatment;
   const auto governing = index.find_governing(identity);
@@ -168,6 +180,15 @@ Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
   treatment.actions.set_workload(stricter(treatment.actions.workload(), kActionAnnotation,
                                           annotations, action_word, treatment.notes));
   decide_sessions(*rule, annotations, treatment);
+  return treatment;
+}
+
+}  // namespace
+
+Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
+                                   const std::map<std::string, std::string>& annotations) {
+  auto treatment = decide_by_policy(index, identity, annotations);
+  if (treatment) take_request(index, identity, *treatment);
   return treatment;
 }
 

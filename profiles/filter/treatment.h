@@ -4,6 +4,7 @@
 // on disk. Shims ask at every start; wardd asks where a person wants to know.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ struct Treatment {
   node::v1::Sessions sessions = node::v1::SESSIONS_LAYER;  // likewise
   std::string sessions_refused_by;                         // who says so, for people; empty: nobody
   std::vector<std::string> notes;
+  // Where a person asked for it, and no policy has anything to say: mode learn until then.
+  std::string record_id;
+  std::int64_t record_until_wall_ns = 0;
 };
 
 // {container}, {pod} and {namespace} replaced. Always a name, and never the same for two containers

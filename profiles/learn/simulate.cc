@@ -66,7 +66,8 @@ bool allows(const filter::CallTable& table, int nr, const Made& made, std::uint3
     if ((rule.layers & layers) == 0) return false;
     return std::any_of(rule.alternatives.begin(), rule.alternatives.end(), [&](const auto& all) {
       return std::all_of(all.begin(), all.end(), [&](const auto& condition) {
-        return !made.known.at(condition.index) || oci::holds(condition, made.args.at(condition.index));
+        return !made.known.at(condition.index) ||
+               oci::holds(condition, made.args.at(condition.index));
       });
     });
   });
@@ -93,8 +94,7 @@ class Simulation {
         origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInServing;
     if (allows(calls_, nr, made, layers)) return false;
     const bool let_run = origin == Origin::kWorkload && tolerated_.allows(nr, made.args, ~0U);
-    const std::string name =
-        oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
+    const std::string name = oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
     SimulatedCall& outside = outside_[{!let_run ? 0 : 1, name, origin}];
     outside.syscall = name;
     outside.origin = origin;

@@ -318,6 +318,8 @@ Result<Admitted> admit(const Places& places, const Request& request, NodeIndex& 
   admitted.settings = (*index)->settings();
   admitted.governed_node = (*index)->rules() > 0;
   admitted.notes = treatment->notes;
+  admitted.record_id = treatment->record_id;
+  admitted.record_until_wall_ns = treatment->record_until_wall_ns;
   if (auto done = carry_out(config, places, *treatment, request, patience, admitted); !done) {
     return tl::unexpected<Error>(done.error());
   }

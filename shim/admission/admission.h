@@ -79,6 +79,9 @@ struct Admitted {
       false;  // runc must deliver a listener at listener_path, with nonce as its metadata
   std::filesystem::path listener_path;
   std::string nonce;
+  // Mode learn because a person asked for it, and until when.
+  std::string record_id;
+  std::int64_t record_until_wall_ns = 0;
   std::vector<std::string> notes;  // for people: what was ignored, replaced or lost; escaped
 };
 

@@ -306,6 +306,36 @@ struct Guard::State {
     return (*container)->status();
   }
 
+  // For a person, through wardd. The recorder tags what runs; from here on exec sessions are told
+  // to it, and so is the end.
+  Result<node::v1::ContainerStatus> record(const node::v1::RecordCommand& command) {
+    auto found = running(command.container_id());
+    if (!found) return tl::unexpected(found.error());
+    GuardedContainer& container = **found;
+    if (!command.run_id().empty()) {
+      if (container.admitted.supervised)
+        return fail(Code::kFailedPrecondition, "it runs under a profile, and is not recorded");
+      if (container.recording)
+        return fail(Code::kAlreadyExists, "it is recorded already, as run " + container.run_id);
+      container.recording = true;
+      container.run_id = command.run_id();
+      container.admitted.workload = command.workload();
+      container.record_id = command.record_id();
+      container.unrecorded.clear();
+    }
+    if (container.record_id == command.record_id()) {
+      keep_to_time(container, command.until_wall_ns());
+      tell(container);
+    }
+    return container.status();
+  }
+
+  void keep_to_time(GuardedContainer& container, std::int64_t until_wall_ns) {
+    end_recording_at(loop, node_link(), container, until_wall_ns, [this, id = container.id] {
+      if (auto* const told = find(id)) tell(*told);
+    });
+  }
+
   // What the kernel saw. The first processes are our own children: their ends we see ourselves.
   Result<void> told(const node::v1::Seen& what) {
     auto* const container = find(what.container_id());
@@ -372,6 +402,7 @@ void Guard::serve_on(ttrpc::Server& server) {
        .set_mode = [&state](const std::string& id,
                             node::v1::Mode mode) { return state.set_mode(id, mode); },
        .widen = [&state](const node::v1::WidenRequest& request) { return state.widen(request); },
+       .record = [&state](const node::v1::RecordCommand& command) { return state.record(command); },
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});
 }
 
@@ -447,15 +478,19 @@ void Guard::before_runtime(const std::string& id, const std::string& exec_id, pi
   auto& start = container->starts[exec_id] = Start{};
   start.runtime_pid = runc_pid;
   if (!is_recorded(id)) return go();
-  begin_recording(
-      state_->loop, state_->node_link(), *container, state_->config.places.node_socket(), exec_id,
-      runc_pid, state_->runtime,
-      [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, go = std::move(go)] {
-        if (!weak.expired()) {
-          if (auto* const told = state.find(id)) state.tell(*told);
-        }
-        go();
-      });
+  begin_recording(state_->loop, state_->node_link(), *container,
+                  state_->config.places.node_socket(), exec_id, runc_pid, state_->runtime,
+                  [&state = *state_, weak = std::weak_ptr<bool>(state_->alive), id, exec_id,
+                   go = std::move(go)] {
+                    if (!weak.expired()) {
+                      if (auto* const told = state.find(id)) {
+                        if (!told->record_id.empty() && exec_id.empty())
+                          state.keep_to_time(*told, told->admitted.record_until_wall_ns);
+                        state.tell(*told);
+                      }
+                    }
+                    go();
+                  });
 }
 
 void Guard::confirm(const std::string& id, const std::string& exec_id, pid_t pid,
@@ -551,7 +586,8 @@ bool Guard::is_supervised(const std::string& id) const {
 
 bool Guard::is_recorded(const std::string& id) const {
   const auto* const container = state_->find(id);
-  return container != nullptr && container->admitted.mode == node::v1::MODE_LEARN;
+  return container != nullptr &&
+         (container->admitted.mode == node::v1::MODE_LEARN || container->recording);
 }
 
 bool Guard::is_quarantined(const std::string& id) const {

@@ -123,7 +123,7 @@ class Guard {
   // Admitted with a profile: its filter has a listener, which every start has to deliver.
   [[nodiscard]] bool is_supervised(const std::string& id) const;
 
-  // In mode learn, where a recording begins before the runtime of each start.
+  // In mode learn, or for a person's request: a recording begins before the runtime of each start.
   [[nodiscard]] bool is_recorded(const std::string& id) const;
 
   // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one

@@ -121,7 +121,10 @@ void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedConta
                      const std::filesystem::path& node_socket, const std::string& exec_id,
                      pid_t runtime_pid, const std::string& runtime_name, std::function<void()> go) {
   if (!exec_id.empty() && !container.recording) return go();
-  if (exec_id.empty()) container.run_id = random_hex(16);
+  if (exec_id.empty()) {
+    container.run_id = random_hex(16);
+    container.record_id = container.admitted.record_id;
+  }
   node::v1::BeginRecordingRequest request;
   *request.mutable_identity() = container.admitted.identity;
   request.set_workload(container.admitted.workload);
@@ -130,10 +133,42 @@ void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedConta
   request.set_run_id(container.run_id);
   request.set_runtime_sha256(runtime_digest(runtime_name));
   request.set_no_new_privileges(container.admitted.no_new_privileges);
+  request.set_record_id(container.record_id);
   const auto asking = std::make_shared<Asking>(
       Asking{loop, link, container, exec_id, node_socket, std::move(request), std::move(go)});
   asking->deadline_ns = monotonic_ns() + std::chrono::nanoseconds(kRecordingDeadline).count();
   ask(asking);
+}
+
+namespace {
+
+void leave(links::NodeLink& link, GuardedContainer& container) {
+  node::v1::EndRecordingRequest request;
+  request.set_run_id(container.run_id);
+  request.set_goes_on(true);
+  link.end_recording(std::move(request));
+  container.recording = false;
+  container.record_end.reset();
+  container.unrecorded = container.admitted.mode == node::v1::MODE_LEARN
+                             ? "the time that `ward record` asked for is over"
+                             : "";
+}
+
+}  // namespace
+
+void end_recording_at(asio::io_context& loop, links::NodeLink& link, GuardedContainer& container,
+                      std::int64_t until_wall_ns, std::function<void()> ended) {
+  if (!container.recording) return;
+  const std::int64_t left_ns = until_wall_ns - wall_ns();
+  if (left_ns <= 0) return leave(link, container);
+  container.record_end = std::make_unique<asio::steady_timer>(loop);
+  container.record_end->expires_after(std::chrono::nanoseconds(left_ns));
+  container.record_end->async_wait([&link, &container, alive = std::weak_ptr<bool>(container.alive),
+                                    ended = std::move(ended)](const asio::error_code& error) {
+    if (error || alive.expired() || !container.recording) return;
+    leave(link, container);
+    ended();
+  });
 }
 
 void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_status) {
@@ -146,6 +181,7 @@ void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_
   request.set_graceful(!signaled || signal == SIGTERM || signal == SIGQUIT);
   link.end_recording(std::move(request));
   container.recording = false;
+  container.record_end.reset();
 }
 
 }  // namespace ward::shim::guard

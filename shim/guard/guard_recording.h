@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <asio/io_context.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -25,5 +26,10 @@ void begin_recording(asio::io_context& loop, links::NodeLink& link, GuardedConta
                      pid_t runtime_pid, const std::string& runtime_name, std::function<void()> go);
 
 void end_recording(links::NodeLink& link, GuardedContainer& container, int wait_status);
+
+// Where a person asked for it: at that time the recording ends, and the container goes on. `ended`
+// is called then; a time that has passed ends it at once, without that call.
+void end_recording_at(asio::io_context& loop, links::NodeLink& link, GuardedContainer& container,
+                      std::int64_t until_wall_ns, std::function<void()> ended);
 
 }  // namespace ward::shim::guard

@@ -75,12 +75,16 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   status.set_pid(pid);
   status.set_workload(admitted.workload);
   status.set_since_wall_ns(since_wall_ns);
-  if (recording) status.set_recording_id(run_id);
+  if (recording) {
+    status.set_recording_id(run_id);
+    status.set_record_id(record_id);
+  }
   if (admitted.profile) {
     status.set_profile_name(admitted.profile->name);
     status.set_profile_digest(admitted.profile->digest);
   }
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
+  if (recording && !record_id.empty()) note = "recorded for `ward record`";
   for (const auto& remark : admitted.notes) note += (note.empty() ? "" : "; ") + remark;
   if (!versions.empty())
     note += (note.empty() ? "" : "; ") +

@@ -58,6 +58,9 @@ struct GuardedContainer {
   std::string unrecorded;  // why not
   // Other versions of its profile came into force while it ran: which ones it is judged by.
   std::string versions;
+  // The request of a person that the recording is for, whatever the mode; empty: a policy's.
+  std::string record_id;
+  std::unique_ptr<asio::steady_timer> record_end;
   std::shared_ptr<bool> alive =
       std::make_shared<bool>(true);  // for answers that come after the container is gone
 

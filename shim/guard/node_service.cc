@@ -84,6 +84,16 @@ void serve_node_service(ttrpc::Server& server, NodeServiceCalls given) {
     *response.mutable_container() = std::move(*status);
     responder.reply(response);
   });
+  server.add(
+      kService, "Record", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
+        auto command = parse_command<node::v1::RecordCommand>(request, calls->containerd_namespace);
+        if (!command) return responder.error(command.error());
+        auto status = calls->record(*command);
+        if (!status) return responder.error(status.error());
+        node::v1::RecordAnswer answer;
+        *answer.mutable_container() = std::move(*status);
+        responder.reply(answer);
+      });
   server.add(kService, "Tell", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
     auto seen = parse_command<node::v1::Seen>(request, calls->containerd_namespace);
     if (!seen) return responder.error(seen.error());

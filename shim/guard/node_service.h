@@ -24,6 +24,7 @@ struct NodeServiceCalls {
   std::function<Result<node::v1::ContainerStatus>(const std::string& id, node::v1::Mode mode)>
       set_mode;
   std::function<Result<node::v1::ContainerStatus>(const node::v1::WidenRequest& request)> widen;
+  std::function<Result<node::v1::ContainerStatus>(const node::v1::RecordCommand& command)> record;
   std::function<Result<void>(const node::v1::Seen& seen)> tell;
 };
 

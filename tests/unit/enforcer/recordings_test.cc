@@ -46,6 +46,14 @@ class FakeRecorder : public RunRecorder {
     runs.emplace(run_id, profiles::Run());
     return {};
   }
+  Result<void> begin_running(const std::string& run_id, pid_t) override {
+    runs.emplace(run_id, profiles::Run()).first->second.start_seen = false;
+    return {};
+  }
+  Result<std::uint64_t> join(const std::string& run_id, pid_t) override {
+    if (runs.count(run_id) == 0) return fail(Code::kNotFound, "no such run");
+    return 3;
+  }
   Result<void> add_exec(const std::string& run_id, pid_t) override {
     if (runs.count(run_id) == 0) return fail(Code::kNotFound, "no such run");
     return {};
@@ -125,6 +133,8 @@ TEST(RunJson, ReadingBackGivesTheSameRun) {
                             {1, 15},
                             profiles::ProcessEnd{256, 99}};
   run.source = {"k8s.io", "shop", "cart-1", "app", "docker.io/shop/cart:1", "abc"};
+  run.start_seen = false;
+  run.record_id = "0123456789abcdef";
   run.syscalls.back().together = profiles::ArgumentTuples{{{2, 0x80001, 0}, {38, 5, 0}}, true};
   const auto back = read_run_json(write_run_json(run));
   ASSERT_TRUE(back) << back.error().message;
@@ -238,6 +248,47 @@ TEST_F(RecordingsTest, AnAdoptedRunWithoutARecordIsIdentifiedByItsContainer) {
   status.mutable_identity()->set_container_id("web-1");
   recordings_->identify(status);
   EXPECT_TRUE(recordings_->find("web"));
+}
+
+TEST_F(RecordingsTest, ARunOfARequestIsKnownByItAlsoAfterItsEndAndARestart) {
+  node::v1::ContainerStatus running;
+  running.mutable_identity()->set_containerd_namespace("default");
+  running.mutable_identity()->set_container_id("web-1");
+  running.set_pid(7);
+  ASSERT_TRUE(recordings_->begin_running(running, "r1", "abc", "web"));
+  recorder_.runs["r1"] = observed({"read"});
+  recorder_.runs["r1"].start_seen = false;
+  EXPECT_EQ(recordings_->join("r1", 7).value(), 3U);
+  settle();
+  open();
+  recordings_->adopt({"r1"});
+  const auto runs = recordings_->runs_of("abc");
+  ASSERT_EQ(runs.size(), 1U);
+  EXPECT_EQ(runs[0].run_id, "r1");
+  EXPECT_EQ(runs[0].workload, "web");
+  EXPECT_FALSE(runs[0].start_seen);
+  node::v1::EndRecordingRequest end;
+  end.set_run_id("r1");
+  end.set_goes_on(true);
+  EXPECT_TRUE(recordings_->end(end));
+  EXPECT_EQ(recordings_->runs_of("abc").size(), 1U);
+  const auto found = recordings_->find("web");
+  ASSERT_TRUE(found);
+  EXPECT_THAT(found->notes, Contains(HasSubstr("went on")));
+  const v1::Recording shown = describe(*found);
+  EXPECT_TRUE(shown.runs(0).start_not_seen());
+  EXPECT_THAT(shown.warnings(), Contains(HasSubstr("start not seen in 1 of 1 runs")));
+}
+
+TEST_F(RecordingsTest, WhatItsShimRefusedLeavesNoTrace) {
+  node::v1::ContainerStatus running;
+  running.mutable_identity()->set_container_id("web-1");
+  ASSERT_TRUE(recordings_->begin_running(running, "r1", "abc", "web"));
+  recordings_->drop("r1", "its shim refused");
+  settle();
+  EXPECT_TRUE(recordings_->runs_of("abc").empty());
+  EXPECT_FALSE(recordings_->find("web"));
+  EXPECT_TRUE(recorder_.runs.empty());
 }
 
 TEST_F(RecordingsTest, ARunThatNobodyClaimsIsEnded) {

@@ -973,5 +973,67 @@ TEST_F(StoreTest, TheWatchSeesFilesLinksAndDirectoriesReplaced) {
              [&] { write(directory_.path() / "v2" / "c.yaml", "x"); });
 }
 
+node::v1::RecordRule record(const std::string& id, std::int64_t until_wall_ns) {
+  node::v1::RecordRule rule;
+  rule.set_id(id);
+  rule.set_until_wall_ns(until_wall_ns);
+  rule.add_selectors()->add_containers("web-*");
+  return rule;
+}
+
+TEST_F(StoreTest, ARequestForARecordingIsInTheIndexUntilItsTimeAlsoOverRestartsAndChanges) {
+  write(places_.profiles() / "web.yaml", profile("web", 1));
+  store_->reload();
+  ASSERT_TRUE(store_->put_record(record("aa", 100)));
+  ASSERT_TRUE(store_->put_record(record("bb", 200)));
+  EXPECT_EQ(index().records_size(), 2);
+  const std::uint64_t generation = index().generation();
+  ASSERT_TRUE(store_->put_record(record("bb", 200)));
+  EXPECT_EQ(index().generation(), generation) << "it said so already";
+  open();
+  store_->reload();
+  EXPECT_EQ(index().generation(), generation);
+  write(places_.profiles() / "db.yaml", profile("db", 1));
+  store_->reload();
+  EXPECT_EQ(index().records_size(), 2);
+  EXPECT_EQ(index().profiles_size(), 2);
+  store_->end_records(150);
+  ASSERT_EQ(index().records_size(), 1);
+  EXPECT_EQ(index().records(0).id(), "bb");
+  ASSERT_TRUE(store_->drop_record("bb"));
+  ASSERT_TRUE(store_->drop_record("bb"));
+  EXPECT_EQ(index().records_size(), 0);
+  EXPECT_THAT(store_->problems(), IsEmpty());
+}
+
+TEST_F(StoreTest, RequestsForRecordingsAreBounded) {
+  store_->reload();
+  for (int i = 0; i < 16; ++i) ASSERT_TRUE(store_->put_record(record(std::to_string(i), 100)));
+  const auto more = store_->put_record(record("more", 100));
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::kResourceExhausted);
+  EXPECT_TRUE(store_->put_record(record("3", 200)));
+}
+
+TEST_F(StoreTest, I9_AProfileForRehearsalIsNotEnforced) {
+  write(places_.profiles() / "web.yaml", profile("web", 1));
+  write(places_.policies() / "10-web.yaml", policy("web", "web"));
+  store_->reload();
+  std::string rehearsal = profile("web", 2);
+  rehearsal.replace(rehearsal.find("  syscalls:"), 0, "  rehearsal: true\n");
+  const auto applied = apply(rehearsal);
+  ASSERT_FALSE(applied);
+  EXPECT_THAT(applied.error().message,
+              HasSubstr("10-web.yaml:6:1: mode enforce, and profile 'web'"));
+  EXPECT_EQ(store_->find("web")->profile.version, 1U);
+  std::string supervised = policy("web", "web");
+  supervised.replace(supervised.find("enforce"), 7, "supervise");
+  write(places_.policies() / "10-web.yaml", supervised);
+  store_->reload();
+  const auto rehearsed = apply(rehearsal);
+  ASSERT_TRUE(rehearsed) << rehearsed.error().message;
+  EXPECT_THAT(rehearsed->warnings, Contains(HasSubstr("learned without a start")));
+}
+
 }  // namespace
 }  // namespace ward::enforcer

@@ -37,8 +37,7 @@ Policy asking(const EnforceAfter& gate, const std::string& profile, Mode mode = 
 
 TEST(EnforceAfter, WhatIsMissingIsNamedWithWhatIsAskedFor) {
   EXPECT_THAT(shortfalls({5, 10min, 40}, learned("2", "90", "71")),
-              ElementsAre("2 runs (5 are asked for)",
-                          "90s of recorded time (10m are asked for)",
+              ElementsAre("2 runs (5 are asked for)", "90s of recorded time (10m are asked for)",
                           "up to 71 % of further runs may show a new call (at most 40 % are asked "
                           "for)"));
   EXPECT_THAT(shortfalls({5, 10min, 40}, learned("5", "600", "40")), IsEmpty());

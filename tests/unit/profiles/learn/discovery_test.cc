@@ -48,8 +48,8 @@ TEST(Discovery, RunsAreLaidEndToEndInTheOrderOfTheirStarts) {
                                      run("early", 50, 20, {call(1, 0), call(2, 15)})});
   EXPECT_THAT(found.steps, ElementsAre(DiscoveryStep{0, 1}, DiscoveryStep{15 * kSecond, 2},
                                        DiscoveryStep{24 * kSecond, 3}));
-  EXPECT_THAT(found.runs, ElementsAre(RunGain{"early", 20 * kSecond, 2},
-                                      RunGain{"late", 10 * kSecond, 1}));
+  EXPECT_THAT(found.runs,
+              ElementsAre(RunGain{"early", 20 * kSecond, 2}, RunGain{"late", 10 * kSecond, 1}));
   EXPECT_EQ(found.recorded_ns, 30 * kSecond);
   EXPECT_EQ(found.longest_run_ns, 20 * kSecond);
   EXPECT_EQ(found.late, 1U);  // at 24 of 30 s; what came at 15 s is the first half's last
@@ -62,8 +62,8 @@ TEST(Discovery, ARunThatGoesOnIsAsLongAsWhatWasSeenOfIt) {
 }
 
 TEST(Discovery, ExecSessionsAndEmptyRunsAddNothing) {
-  const Discovery found = discovery({run("exec", 1, 5, {call(1, 0, Origin::kExec)}),
-                                     run("empty", 2, 500, {})});
+  const Discovery found =
+      discovery({run("exec", 1, 5, {call(1, 0, Origin::kExec)}), run("empty", 2, 500, {})});
   EXPECT_THAT(found.steps, IsEmpty());
   EXPECT_EQ(found.recorded_ns, 5 * kSecond);
 }

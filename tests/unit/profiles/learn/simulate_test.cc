@@ -52,10 +52,11 @@ TEST(Simulate, ARunThatStaysInsideIsNotStopped) {
 TEST(Simulate, ACallThatIsNotListedStopsTheRunsThatMadeItAndSaysWithWhat) {
   ObservedSyscall mixed = call(SYS_socket);
   mixed.together = ArgumentTuples{{{AF_INET, SOCK_STREAM, 0}, {AF_PACKET, SOCK_RAW, 3}}, false};
-  const auto done = simulate(
-      web(), {run("a", {mixed}), run("b", {call(SYS_ioctl, {{1, {{0x5401, 0x5412}, false}}})}),
-              run("c", {call(SYS_read)})},
-      {});
+  const auto done =
+      simulate(web(),
+               {run("a", {mixed}), run("b", {call(SYS_ioctl, {{1, {{0x5401, 0x5412}, false}}})}),
+                run("c", {call(SYS_read)})},
+               {});
   ASSERT_TRUE(done);
   EXPECT_EQ(done->runs, 3U);
   EXPECT_EQ(done->stopped, 2U);
