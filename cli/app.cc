@@ -107,6 +107,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_status(*app, session, exit_code);
   add_ps(*app, session, exit_code);
   add_events(*app, session, exit_code);
+  add_record(*app, session, exit_code);
   add_learn(*app, session, exit_code);
   add_profile(*app, session, exit_code);
   add_policy(*app, session, exit_code);

@@ -4,6 +4,7 @@
 #include <grpcpp/client_context.h>
 
 #include "cli/app.h"
+#include "cli/progress.h"
 
 namespace ward::cli {
 
@@ -13,7 +14,10 @@ std::optional<ward::v1::ApplyProfileResponse> apply_profile(
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::ApplyProfileResponse response;
-  const auto rpc = session.api().ApplyProfile(&context, request, &response);
+  const auto rpc = [&] {
+    const Progress progress("wardd checks and compiles");
+    return session.api().ApplyProfile(&context, request, &response);
+  }();
   if (rpc.ok()) return response;
   exit_code = session.fail(verb, rpc);
   return std::nullopt;

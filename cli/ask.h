@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/present/json.h"
+#include "cli/progress.h"
 #include "cli/request_text.h"
 #include "cli/session.h"
 
@@ -26,7 +27,11 @@ int ask(Session& session, const std::string& doing, Question<Request, Response> 
   grpc::ClientContext context;
   context.set_deadline(deadline());
   Response answer;
-  if (const auto rpc = (session.api().*question)(&context, request, &answer); !rpc.ok()) {
+  const auto rpc = [&] {
+    const Progress progress("asking wardd");
+    return (session.api().*question)(&context, request, &answer);
+  }();
+  if (!rpc.ok()) {
     return session.fail(doing, rpc);
   }
   if (session.json) {

@@ -99,6 +99,7 @@ void add_learn(CLI::App& app, Session& session, int& exit_code) {
   const auto svg = std::make_shared<std::string>();
   verb->add_option("--svg", *svg, "write the curve of discovery to this file, as a picture")
       ->type_name(kFileValue);
+  add_learn_watch(*learn, session, exit_code);
   add_forget(*learn, session, exit_code);
   verb->callback(
       [&session, &exit_code, workload, svg] { exit_code = show(session, *workload, *svg); });

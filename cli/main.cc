@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ward`: the command line of a node's wardd, and of profiles as files (lint, diff and compile need
 // no wardd).
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -54,6 +55,9 @@ int run(int argc, char** argv, Session& session) {
     return exit_code;
   }
   session.json = asks_for_json(argc, argv);
+  char** const dashes = std::find(argv, argv + argc, std::string_view("--"));
+  if (dashes != argv + argc)
+    session.behind_dashes = static_cast<std::size_t>(argv + argc - dashes - 1);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version

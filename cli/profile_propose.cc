@@ -8,6 +8,7 @@
 #include "cli/out_option.h"
 #include "cli/present/json.h"
 #include "cli/present/table.h"
+#include "cli/progress.h"
 #include "cli/request_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -67,7 +68,11 @@ int run(Session& session, const Wanted& wanted) {
   grpc::ClientContext context;
   context.set_deadline(deadline(kPatienceToCompile));
   ward::v1::ProposeProfileResponse response;
-  if (const auto rpc = session.api().ProposeProfile(&context, wanted.request, &response); !rpc.ok())
+  const auto rpc = [&] {
+    const Progress progress("wardd looks through its journal");
+    return session.api().ProposeProfile(&context, wanted.request, &response);
+  }();
+  if (!rpc.ok())
     return session.fail("profile propose " + escape(wanted.request.profile(), 80), rpc);
   if (!wanted.output.empty()) {
     if (auto written = write_named_output(wanted.output, response.yaml(), 0644); !written)

@@ -41,6 +41,7 @@ struct Session {
   Style out{1};
   Style err{2};
   Output output{1};
+  std::size_t behind_dashes = 0;  // words of the command line that stand behind the first `--`
 
   // The answer, to standard output.
   void print(std::string_view text) { output.print(text); }

@@ -13,6 +13,8 @@ void add_status(CLI::App& app, Session& session, int& exit_code);
 void add_ps(CLI::App& app, Session& session, int& exit_code);
 void add_events(CLI::App& app, Session& session, int& exit_code);
 void add_learn(CLI::App& app, Session& session, int& exit_code);
+void add_learn_watch(CLI::App& learn, Session& session, int& exit_code);
+void add_record(CLI::App& app, Session& session, int& exit_code);
 void add_quarantine(CLI::App& app, Session& session, int& exit_code);
 void add_policy(CLI::App& app, Session& session, int& exit_code);
 void add_mode(CLI::App& app, Session& session, int& exit_code);

@@ -15,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -308,6 +309,31 @@ static _Noreturn void crowd(int count) {
   for (;;) pause();
 }
 
+// A thread that makes the same harmless call again and again.
+static void* repeat(void* call) {
+  for (;;) {
+    syscall((int)(intptr_t)call, 0, 0, 0);
+    poll(NULL, 0, 5);
+  }
+  return NULL;
+}
+
+// A thread for each of some calls, here and in a child; the first threads wait, for ever. Says
+// "ready".
+static _Noreturn void threads(void) {
+  static const int calls[] = {SYS_getppid, SYS_geteuid, SYS_getegid, SYS_getpgrp};
+  static const int calls_of_child[] = {SYS_getuid, SYS_getgid, SYS_sched_yield};
+  const int child = fork() == 0;
+  const int* mine = child ? calls_of_child : calls;
+  const size_t count = child ? sizeof calls_of_child / sizeof *mine : sizeof calls / sizeof *mine;
+  for (size_t i = 0; i < count; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, repeat, (void*)(intptr_t)mine[i]) != 0) _exit(1);
+  }
+  if (!child) dprintf(1, "ready\n");
+  for (;;) pause();
+}
+
 // Becomes another program in a child, once the first process has ended and was reaped: what a
 // session leaves behind.
 static int orphan(char** argv) {
@@ -494,6 +520,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "orphans") == 0) return orphans(number);
   if (strcmp(verb, "bomb") == 0) bomb();
   if (strcmp(verb, "crowd") == 0) crowd(number);
+  if (strcmp(verb, "threads") == 0) threads();
   if (strcmp(verb, "eat") == 0) return eat(number);
   if (strcmp(verb, "orphan") == 0 && argc > 2) return orphan(argv + 2);
   if (strcmp(verb, "flood") == 0) return flood(number);
