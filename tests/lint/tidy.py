@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""clang-tidy over the sources, those of tests last. What was clean once is not looked at again until
-it, a header of ours that it includes, or .clang-tidy changes (.cache/tidy). Files that are left
-when the time is up are named, and the check counts as skipped."""
+"""clang-tidy over the sources, those of tests last. What was clean once is not looked at again
+until it, a header of ours that it includes, or .clang-tidy changes (.cache/tidy). Files that are
+left when the time is up are named, and the check counts as skipped."""
 import argparse
 import concurrent.futures
 import functools
