@@ -2,6 +2,7 @@
 #include "cli/discovery_view.h"
 
 #include <grpcpp/client_context.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -71,13 +72,17 @@ void DiscoveryView::print_json(const std::string& workload, const std::vector<Ne
 void DiscoveryView::show_state(const std::string& left) {
   const int fd = to_ == To::kOutput ? STDOUT_FILENO : STDERR_FILENO;
   if (session_.json || recordings_.empty() || ::isatty(fd) != 1) return;
-  std::string text;
+  std::string text = left;
   for (const auto& [workload, known] : recordings_) {
     text += (text.empty() ? "" : " | ") +
             (recordings_.size() > 1 ? escape(workload) + ": " : std::string()) +
             known.summary(now_s());
   }
-  print("\r" + style().dim(text + (left.empty() ? "" : "; " + left)) + "\033[K");
+  // One that wraps could not be taken back.
+  winsize terminal{};
+  const bool known_width = ::ioctl(fd, TIOCGWINSZ, &terminal) == 0 && terminal.ws_col > 1;
+  const std::size_t columns = known_width ? terminal.ws_col - 1U : 79U;
+  print("\r" + style().dim(cut_to_columns(text, columns)) + "\033[K");
   state_shown_ = true;
 }
 

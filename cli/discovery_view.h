@@ -21,7 +21,7 @@ class DiscoveryView {
 
   // One look at a recording. An error is the caller's; kNotFound: nothing was recorded.
   grpc::Status look(const std::string& workload);
-  // The line below, with `left` at its end ("57 s left"); nothing where this is no terminal.
+  // The line below, with `left` at its front ("57 s left"); nothing where this is no terminal.
   void show_state(const std::string& left);
   void clear_state();
   void conclude();  // the last state of each, for good

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 
 namespace ward::cli {
 namespace {
@@ -87,6 +88,13 @@ std::string new_calls_text(const std::vector<NewCall>& calls, double at_s, const
     if (!line.empty()) text.append(begin).append(line).append("\n");
   }
   return text;
+}
+
+std::string cut_to_columns(const std::string& line, std::size_t columns) {
+  std::string_view rest = line;
+  for (; columns > 0 && !rest.empty(); --columns)
+    rest.remove_prefix(std::max<std::size_t>(utf8_length(rest), 1));
+  return line.substr(0, line.size() - rest.size());
 }
 
 }  // namespace ward::cli

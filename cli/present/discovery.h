@@ -50,4 +50,7 @@ class Discovery {
 // red.
 std::string new_calls_text(const std::vector<NewCall>& calls, double at_s, const Style& style);
 
+// As much of a line of UTF-8 as has room in so many columns, one for each character.
+std::string cut_to_columns(const std::string& line, std::size_t columns);
+
 }  // namespace ward::cli

@@ -130,6 +130,16 @@ TEST_F(Record, ARunningContainerIsTakenInWholeAndItsStartIsNotSeen) {
   node().remove(id);
 }
 
+TEST_F(Record, OnATerminalOneLineSaysHowItStands) {
+  const std::string id = start("terminal", {"/box", "threads"});
+  const std::string out = file("terminal.yaml");
+  Child record(ward_command({"record", "--for", "3s", "-o", out, id}), node().environment(true));
+  EXPECT_TRUE(record.await_output("s left | ")) << record.out();
+  EXPECT_EQ(record.wait(), 0) << record.out();
+  EXPECT_THAT(record.out(), AllOf(HasSubstr("getppid"), HasSubstr("\033[K"), HasSubstr("wrote ")));
+  node().remove(id);
+}
+
 TEST_F(Record, AsJsonTheAnswerIsOneDocument) {
   const std::string id = start("json", {"/box", "threads"});
   const Json answer = ward_json({"record", "--for", "1s", id});

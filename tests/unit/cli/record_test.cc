@@ -82,6 +82,12 @@ TEST(Discovery, TheSummarySaysWhatWasNotExercised) {
               HasSubstr("the last new one 12 s ago; not exercised yet: exec, stop by TERM"));
 }
 
+TEST(Discovery, ALineIsCutBetweenCharacters) {
+  EXPECT_EQ(cut_to_columns("▂▂██ x", 3), "▂▂█");
+  EXPECT_EQ(cut_to_columns("ab", 5), "ab");
+  EXPECT_EQ(cut_to_columns("", 5), "");
+}
+
 TEST(Discovery, NewCallsFillLinesAndAreNamedByWhoMadeThem) {
   std::vector<NewCall> calls(40, NewCall{"clock_gettime", "workload", 12, false});
   calls.push_back({"read", "exec", 1, false});
