@@ -154,8 +154,12 @@ class Record {
     if (!session_.json && !(fresh_.empty() && fresh_refusals_.empty())) view_.clear_state();
     for (const auto& run : std::exchange(fresh_, {})) {
       if (session_.json) continue;
+      const std::string whose = run.pod().empty() ? std::string()
+                                                  : " (" + escape(run.kubernetes_namespace()) +
+                                                        "/" + escape(run.pod()) + "/" +
+                                                        escape(run.container_name()) + ")";
       session_.say("recording " + escape(run.containerd_namespace()) + "/" +
-                   escape(run.container()) + " as '" + escape(run.workload()) + "'" +
+                   escape(run.container()) + whose + " as '" + escape(run.workload()) + "'" +
                    (run.start_not_seen() ? session_.err.warn(" (runs already: start not seen)")
                                          : std::string()));
     }

@@ -66,6 +66,11 @@ struct Answers {
       out.set_containerd_namespace(run.containerd_namespace);
       out.set_container(run.container);
       out.set_start_not_seen(!run.start_seen);
+      if (const auto entry = node.containers.find(run.containerd_namespace, run.container)) {
+        out.set_kubernetes_namespace(entry->status.identity().kubernetes_namespace());
+        out.set_pod(entry->status.identity().pod());
+        out.set_container_name(entry->status.identity().container_name());
+      }
     }
     response.set_until_wall_ns(rule.until_wall_ns());
     done(std::move(response));
@@ -113,6 +118,8 @@ void give_up(Node& node, const ContainerEntry& entry, const std::shared_ptr<Answ
                       ? "its shim is of a version of Ward that records from the start only: start "
                         "it anew while this goes on"
                       : why.message);
+  // It may have agreed, and its answer was late.
+  ask_shim(node, entry, command_for(entry, answers->rule, 0), [](const Result<std::string>&) {});
 }
 
 // The run is open before the shim is asked, so that an exec session that begins in between finds
@@ -134,11 +141,8 @@ void join(Node& node, const ContainerEntry& entry, const std::shared_ptr<Answers
   ask_shim(node, entry, command,
            [&node, entry, answers, run_id](const Result<std::string>& answer) {
              if (!answer) return give_up(node, entry, answers, run_id, answer.error());
-             if (auto joined = node.recordings.join(run_id, entry.status.pid()); !joined) {
-               give_up(node, entry, answers, run_id, joined.error());
-               return ask_shim(node, entry, command_for(entry, answers->rule, 0),
-                               [](const Result<std::string>&) {});
-             }
+             if (auto joined = node.recordings.join(run_id, entry.status.pid()); !joined)
+               return give_up(node, entry, answers, run_id, joined.error());
              take_status(node, entry, *answer);
            });
 }

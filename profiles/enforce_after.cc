@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles/enforce_after.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
 
+#include "profiles/filter/selector.h"
+#include "profiles/filter/terms.h"
 #include "profiles/yaml/yaml_fields.h"
 
 namespace ward::profiles {
@@ -19,17 +22,18 @@ std::optional<std::uint64_t> figure(const Profile& profile, const char* key) {
   return value;
 }
 
-// A template's places stand for any text: only what is around them has to fit.
+// A template's places stand for any text: only what is around them has to fit. Behind the last
+// place nothing is compared, for a long name ends in a digest.
 bool fits(std::string_view pattern, std::string_view text) {
-  const std::size_t open = pattern.find('{');
-  if (open == std::string_view::npos) return pattern == text;
-  const std::size_t close = pattern.find('}', open);
-  if (close == std::string_view::npos || text.substr(0, open) != pattern.substr(0, open))
-    return false;
-  for (std::size_t taken = open; taken <= text.size(); ++taken) {
-    if (fits(pattern.substr(close + 1), text.substr(taken))) return true;
+  const std::size_t last = pattern.rfind('}');
+  if (last == std::string_view::npos) return pattern == text;
+  std::string glob;
+  for (std::size_t at = 0; at <= last;) {
+    const std::size_t open = std::min(pattern.find('{', at), last);
+    glob += std::string(pattern.substr(at, open - at)) + "*";
+    at = std::min(pattern.find('}', open), last) + 1;
   }
-  return false;
+  return filter::glob_matches(glob, text);
 }
 
 }  // namespace
@@ -79,6 +83,30 @@ std::vector<std::string> closed_gates(const std::vector<Policy>& policies, const
       out.push_back("policy " + policy.name + ", rule " + std::to_string(i + 1) +
                     " asks for more before it enforces profile " + profile.name + ": " + lacking);
     }
+  }
+  return out;
+}
+
+node::v1::EnforceAfter to_proto(const EnforceAfter& gate) {
+  node::v1::EnforceAfter out;
+  out.set_runs(gate.runs);
+  out.set_recorded_s(gate.recorded.count());
+  if (gate.new_in_a_run_at_most) out.set_new_in_a_run_below(*gate.new_in_a_run_at_most + 1);
+  return out;
+}
+
+std::vector<Policy> gates_in_force(const node::v1::CompiledIndex& index) {
+  std::vector<Policy> out;
+  for (const node::v1::Rule& compiled : index.rules()) {
+    if (out.empty() || out.back().name != compiled.policy()) out.push_back({compiled.policy(), {}});
+    PolicyRule& rule = out.back().rules.emplace_back();
+    if (compiled.mode() != node::v1::MODE_ENFORCE || !compiled.has_enforce_after()) continue;
+    const node::v1::EnforceAfter& asked = compiled.enforce_after();
+    rule.mode = Mode::kEnforce;
+    rule.profile = compiled.profile_name();
+    rule.enforce_after = EnforceAfter{asked.runs(), std::chrono::seconds(asked.recorded_s()), {}};
+    if (asked.new_in_a_run_below() > 0)
+      rule.enforce_after->new_in_a_run_at_most = asked.new_in_a_run_below() - 1;
   }
   return out;
 }

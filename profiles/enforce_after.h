@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "profiles/profile.h"
+#include "ward/node/v1/compiled.pb.h"
 
 namespace ward::profiles {
 
@@ -30,5 +31,9 @@ bool may_name(const PolicyRule& rule, const std::string& profile);
 // Of all rules in mode enforce that may put the profile in force: "policy web, rule 2 asks for more
 // before it enforces profile web: 2 runs (5 are asked for)".
 std::vector<std::string> closed_gates(const std::vector<Policy>& policies, const Profile& profile);
+
+// For the index, and back: the gates that are in force although their files cannot be read.
+node::v1::EnforceAfter to_proto(const EnforceAfter& gate);
+std::vector<Policy> gates_in_force(const node::v1::CompiledIndex& index);
 
 }  // namespace ward::profiles

@@ -64,7 +64,8 @@ SyscallSet make_exec_layer() {
        {"connect", "sendto", "sendmsg", "sendmmsg", "recvfrom", "recvmsg", "recvmmsg"})
     add(name);
   // musl's resolver gives its socket an address before it asks: without, no name is found. The
-  // address of an IP socket by its length; nobody connects to it, for there is no listen.
+  // address of an IP socket by its length; nobody connects to it, for there is no listen. Datagrams
+  // that are sent to it arrive.
   add("bind", {{{2, std::nullopt, {sizeof(sockaddr_in), sizeof(sockaddr_in6)}}}});
   return set;
 }

@@ -90,7 +90,10 @@ class Resolver {
       const std::string choice = describe_tenants_choice(rule, text);
       if (!choice.empty()) warn(policy, number, key, choice);
     }
+    if (rule.enforce_after) *compiled.mutable_enforce_after() = to_proto(*rule.enforce_after);
     if (rule.enforce_after && rule.mode == Mode::kEnforce) warn_of_gate(policy, number);
+    if (is_template(rule.profile) && rule.mode == Mode::kEnforce)
+      warn_of_rehearsals(policy, number);
     if (rule.profile.empty()) return;
     const auto ref = refs_.find(rule.profile);
     if (ref != refs_.end()) {
@@ -119,6 +122,17 @@ class Resolver {
       if (lacking.empty()) continue;
       warn(policy, number, "enforceAfter",
            "profile " + profile.name + " is enforced before its time: " + lacking);
+    }
+  }
+
+  // A rule that names one is refused; which containers a template leads there is not known before
+  // they start.
+  void warn_of_rehearsals(const Policy& policy, std::size_t number) {
+    for (const Profile& profile : profiles_) {
+      if (!profile.rehearsal || !may_name(policy.rules[number], profile.name)) continue;
+      warn(policy, number, "profile",
+           "profile " + profile.name +
+               " is for rehearsal, and containers that this rule enforces it for do not start");
     }
   }
 

@@ -25,7 +25,8 @@ struct Added {
 
 bool is_from_shim(EventKind kind) {
   return kind == EventKind::kViolation || kind == EventKind::kTolerated ||
-         kind == EventKind::kSessionRefused || kind == EventKind::kNewerProgram;
+         kind == EventKind::kSessionRefused || kind == EventKind::kNewerProgram ||
+         kind == EventKind::kCapabilityDenied;
 }
 
 // A closed account has its shim's unknown violations among the lost already.

@@ -16,6 +16,11 @@ bool runs_under_a_profile(const node::v1::ContainerStatus& status) {
          !status.profile_digest().empty();
 }
 
+bool is_passing(const Error& error) {
+  return error.code == Code::kDeadlineExceeded || error.code == Code::kUnavailable ||
+         error.code == Code::kCanceled;
+}
+
 }  // namespace
 
 std::size_t Widening::look(const Find& find) {
@@ -45,6 +50,7 @@ std::size_t Widening::look(const Find& find) {
                 });
   }
   asked_ = std::move(there);
+  std::erase_if(tried_again_, [this](const auto& tried) { return !asked_.contains(tried.first); });
   return asked;
 }
 
@@ -52,6 +58,11 @@ void Widening::answered(const ContainerTable::Key& key, const ContainerEntry& be
                         const ProfileVersion& version, const Result<std::string>& answer) {
   // One that ended meanwhile is under no version.
   if (!answer && !containers_.find(key.first, key.second)) return;
+  // A shim that was busy is asked once more by the next look; what it cannot do it cannot do then.
+  if (!answer && is_passing(answer.error()) && tried_again_.insert({key, version.digest}).second) {
+    asked_.erase(key);
+    return;
+  }
   JournalEntry event{EventKind::kWidened, {}};
   *event.body.mutable_identity() = before.status.identity();
   event.body.set_mode(before.status.mode());

@@ -6,7 +6,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "enforcer/journal/journal.h"
 #include "enforcer/node_link/container_table.h"
@@ -24,7 +26,8 @@ class Widening {
       : containers_(containers), shims_(shims), journal_(journal) {}
 
   // Asks the shims of all containers that run under another version. Each is asked once for each
-  // version: a shim that cannot says why, the journal keeps it, and the next start brings it.
+  // version, and once more where it did not answer: a shim that cannot says why, the journal keeps
+  // it, and the next start brings it.
   // Returns how many were asked now.
   std::size_t look(const Find& find);
 
@@ -36,6 +39,7 @@ class Widening {
   ShimLinks& shims_;
   Journal& journal_;
   std::map<ContainerTable::Key, std::string> asked_;  // the digest it was asked to take
+  std::set<std::pair<ContainerTable::Key, std::string>> tried_again_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

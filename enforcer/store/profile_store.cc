@@ -51,13 +51,21 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
   return out;
 }
 
-// What policies ask for before they enforce this profile (enforceAfter) and it does not have. A
-// policy that cannot be read asks for nothing: it is not in force either.
-std::string describe_closed_gates(const Sources& sources, const profiles::Profile& profile) {
+// What policies ask for before they enforce this profile (enforceAfter) and it does not have. Where
+// a policy cannot be read, the last good one is in force, and so is its gate.
+std::string describe_closed_gates(const Sources& sources, const InForce* in_force,
+                                  const profiles::Profile& profile) {
   std::vector<profiles::Policy> policies;
+  std::set<std::string> read;
   for (const SourceFile& file : sources.policies) {
-    if (auto policy = profiles::read_policy(file.text, file.path.string()))
-      policies.push_back(std::move(*policy));
+    auto policy = profiles::read_policy(file.text, file.path.string());
+    if (!policy) continue;
+    read.insert(policy->name);
+    policies.push_back(std::move(*policy));
+  }
+  if (in_force != nullptr) {
+    for (profiles::Policy& policy : profiles::gates_in_force(in_force->index))
+      if (!read.contains(policy.name)) policies.push_back(std::move(policy));
   }
   std::string out;
   for (const std::string& gate : profiles::closed_gates(policies, profile)) out += gate + "\n";
@@ -351,9 +359,11 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
         "other files of this node are bad, and what they say stays out of force: see `ward "
         "status`");
   }
-  if (!applied.unchanged && !request.insist) {
-    if (const auto closed = describe_closed_gates(*sources, *profile); !closed.empty())
-      return refuse_with({Code::kFailedPrecondition, closed, 0});
+  // A rollback is for an emergency, and that version was in force already.
+  if (!applied.unchanged && !request.insist && !request.rollback) {
+    const auto closed =
+        describe_closed_gates(*sources, in_force_ ? &*in_force_ : nullptr, *profile);
+    if (!closed.empty()) return refuse_with({Code::kFailedPrecondition, closed, 0});
   }
   if (request.dry_run || applied.unchanged) return done(std::move(applied));
 

@@ -102,7 +102,8 @@ RunEstimate estimate_lives(const std::vector<Run>& runs) {
 }
 
 bool no_start_seen(const std::vector<Run>& runs) {
-  return std::none_of(runs.begin(), runs.end(), [](const Run& run) { return run.start_seen; }) &&
+  return std::none_of(runs.begin(), runs.end(),
+                      [](const Run& run) { return run.start_seen && !run.syscalls.empty(); }) &&
          !runs.empty();
 }
 

@@ -438,7 +438,7 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
   std::map<std::string, std::string> provenance = {
       {"workload", escape(observations.workload)},
       {"recorder", escape(observations.recorder)},
-      {kRunsKey, std::to_string(found.found.runs.size())},
+      {kRunsKey, std::to_string(found.lives.runs)},
       {kRecordedKey, std::to_string(found.found.recorded_ns / kSecond_ns)},
       {kNewInARunKey, std::to_string(std::lround(std::ceil(found.lives.at_most * 100)))},
       {"lostEvents", std::to_string(united.lost_events)},

@@ -266,15 +266,19 @@ Result<ProfileInForce> read_profile_in_force(const Places& places,
   return to_profile(*compiled, compiled_sha256);
 }
 
-ProfileInForce widened(const ProfileInForce& running, ProfileInForce next) {
-  next.calls = running.calls.united_with(next.calls);
-  next.danger = running.danger.united_with(next.danger);
-  next.refused = running.refused.united_with(next.refused);
-  next.tolerated = running.tolerated.united_with(next.tolerated);
-  next.boundary_quiet_ms = running.boundary_quiet_ms;
-  next.boundary_latest_ms = running.boundary_latest_ms;
-  next.no_new_privileges = running.no_new_privileges;
-  next.capabilities = running.capabilities;
+ProfileInForce widened(const ProfileInForce& began, ProfileInForce next) {
+  next.calls = began.calls.united_with(next.calls);
+  next.danger = began.danger.united_with(next.danger);
+  // What one of them did not know of was not left out on purpose. 0: it knew all.
+  if (next.knows_up_to == 0 || (began.knows_up_to != 0 && began.knows_up_to < next.knows_up_to))
+    next.knows_up_to = began.knows_up_to;
+  next.refused = began.refused.united_with(next.refused);
+  next.tolerated = began.tolerated.united_with(next.tolerated);
+  next.boundary_quiet_ms = began.boundary_quiet_ms;
+  next.boundary_latest_ms = began.boundary_latest_ms;
+  next.no_new_privileges = began.no_new_privileges;
+  next.capabilities = began.capabilities;
+  next.rehearsal = began.rehearsal;
   return next;
 }
 

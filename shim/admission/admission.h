@@ -108,9 +108,10 @@ std::string why_the_runtime_may_fail(const Admitted& admitted, const std::filesy
 Result<ProfileInForce> read_profile_in_force(const Places& places,
                                              const std::string& compiled_sha256);
 
-// A container that runs under `running` when `next`, another version of that profile, comes into
-// force: it may do what either allows. What next took away stays until the next start, for the
-// container's kernel filter lets it run already; capabilities and noNewPrivileges stay as well.
-ProfileInForce widened(const ProfileInForce& running, ProfileInForce next);
+// A container that began under `began` when `next`, another version of that profile, comes into
+// force: it may do what either allows. What next takes away of the version of its start stays until
+// the next start, for the container's kernel filter lets it run already; capabilities and
+// noNewPrivileges stay as well. Versions in between leave nothing behind.
+ProfileInForce widened(const ProfileInForce& began, ProfileInForce next);
 
 }  // namespace ward::shim::admission

@@ -292,10 +292,9 @@ struct Guard::State {
     if (!next) return tl::unexpected(next.error());
     if (next->name != profile->name)
       return fail(Code::kInvalidArgument, "the compiled file is of profile '" + next->name + "'");
-    std::string& versions = (*container)->versions;
-    if (versions.empty()) versions = std::to_string(profile->version);
-    versions += " and " + std::to_string(next->version);
-    profile = admission::widened(*profile, std::move(*next));
+    auto& began = (*container)->began_under;
+    if (!began) began = *profile;
+    profile = admission::widened(*began, std::move(*next));
     (*container)
         ->supervisor->set_law({.profile_digest = profile->digest,
                                .calls = profile->calls,

@@ -86,9 +86,10 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
   if (recording && !record_id.empty()) note = "recorded for `ward record`";
   for (const auto& remark : admitted.notes) note += (note.empty() ? "" : "; ") + remark;
-  if (!versions.empty())
-    note += (note.empty() ? "" : "; ") +
-            ("versions " + versions + " of its profile together, until the next start");
+  if (began_under && began_under->version != admitted.profile->version)
+    note += (note.empty() ? "" : "; ") + ("versions " + std::to_string(began_under->version) +
+                                          " and " + std::to_string(admitted.profile->version) +
+                                          " of its profile together, until the next start");
   if (supervisor) {
     if (admitted.supervised) status.set_phase(filter::to_proto(supervisor->phase()));
     status.set_violations(supervisor->violations());

@@ -56,8 +56,9 @@ struct GuardedContainer {
   std::string run_id;  // mode learn
   bool recording = false;
   std::string unrecorded;  // why not
-  // Other versions of its profile came into force while it ran: which ones it is judged by.
-  std::string versions;
+  // Another version of its profile came into force while it ran: what it began with. It is judged
+  // by both.
+  std::optional<admission::ProfileInForce> began_under;
   // The request of a person that the recording is for, whatever the mode; empty: a policy's.
   std::string record_id;
   std::unique_ptr<asio::steady_timer> record_end;

@@ -28,7 +28,8 @@ std::int64_t wall_ns_of_files();
 
 // `found` comes from the loop, with the name of the file as it was looked up, where one is newer,
 // and not at all otherwise. `under_way` counts looks that have not ended: a container gets no more
-// than eight at once, and each ends within two seconds.
+// than eight at once, and each is ended after two seconds. One that waits for a file system of user
+// space, or for NFS, goes on until that answers: behind eight of these nothing is looked at (T38).
 void look_at_session_program(asio::io_context& loop, const SessionProgram& session,
                              const std::shared_ptr<int>& under_way,
                              std::function<void(std::string)> found);

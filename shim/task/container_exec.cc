@@ -90,7 +90,8 @@ void Container::begin_exec(const ProcessPtr& process) {
 bool Container::go_on_with_early(const ProcessPtr& process, const std::string& document,
                                  const PidDone& done) {
   if (process->early() == nullptr) return false;
-  if (is_frozen(init_->pid())) {
+  // A recording that began meanwhile tags a runtime before it runs: this one runs already.
+  if (is_frozen(init_->pid()) || surroundings_.guard.is_recorded(spec_.id)) {
     process->begin_early(nullptr);
     return false;
   }
