@@ -435,10 +435,14 @@ std::map<std::string, std::string> provenance_of(const Observations& observation
     runtime_list += (runtime_list.empty() ? "" : " ") + runtime;
   constexpr std::int64_t kSecond_ns = 1'000'000'000;
   const Coverage found = coverage(observations);
+  // What joined a container that ran already is a part of a run, and none.
+  const auto whole =
+      std::count_if(observations.runs.begin(), observations.runs.end(),
+                    [](const Run& run) { return run.start_seen && !run.syscalls.empty(); });
   std::map<std::string, std::string> provenance = {
       {"workload", escape(observations.workload)},
       {"recorder", escape(observations.recorder)},
-      {kRunsKey, std::to_string(found.lives.runs)},
+      {kRunsKey, std::to_string(whole)},
       {kRecordedKey, std::to_string(found.found.recorded_ns / kSecond_ns)},
       {kNewInARunKey, std::to_string(std::lround(std::ceil(found.lives.at_most * 100)))},
       {"lostEvents", std::to_string(united.lost_events)},

@@ -783,6 +783,28 @@ TEST_F(StoreTest, F27_AGoodProfileIsAppliedBesideABadPolicyAndWhatWasInForceOfIt
   EXPECT_EQ(store_->find("web")->profile.version, 3U);
 }
 
+TEST_F(StoreTest, TheGateOfAPolicyHoldsWhileItsFileIsBadAndAlsoAfterARestart) {
+  const std::string gated =
+      "apiVersion: ward.dev/v1alpha1\nkind: Policy\nmetadata: {name: shop}\nspec:\n  rules:\n"
+      "    - {mode: enforce, profile: \"{container}\", enforceAfter: {runs: 5}}\n";
+  const std::string learned = "provenance: {runs: '5'}\n", few = "provenance: {runs: '1'}\n";
+  write(places_.policies() / "shop.yaml", gated);
+  ASSERT_TRUE(apply(profile("web", 1) + learned));
+  EXPECT_THAT(apply(profile("web", 2) + few).error().message,
+              HasSubstr("1 runs (5 are asked for)"));
+  write(places_.policies() / "shop.yaml", "spec: {rules: [}\n");
+  for (int i = 0; i < 2; ++i) {
+    store_->reload();
+    EXPECT_THAT(apply(profile("web", 2) + few).error().message,
+                HasSubstr("policy shop, rule 1 asks for more before it enforces profile web"));
+    open();
+  }
+  store_->reload();
+  EXPECT_TRUE(apply(profile("web", 2) + learned));
+  // A rollback is for an emergency.
+  EXPECT_TRUE(apply(profile("web", 1) + few, true));
+}
+
 TEST_F(StoreTest, F27_BesideABadFileAProfileIsStillJudgedItself) {
   ASSERT_TRUE(apply(profile("web", 2)));
   write(places_.policies() / "bad.yaml", "kind: Polcy\n");

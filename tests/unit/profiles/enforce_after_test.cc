@@ -53,10 +53,22 @@ TEST(EnforceAfter, AProfileThatSaysNothingOrNonsenseFallsShort) {
 
 TEST(EnforceAfter, ATemplateMayNameEveryProfileThatFitsAroundItsPlaces) {
   PolicyRule rule;
-  rule.profile = "{namespace}_{container}-v2";
-  EXPECT_TRUE(may_name(rule, "shop_cart-v2"));
-  EXPECT_FALSE(may_name(rule, "shop-cart-v2"));
+  rule.profile = "prod-{namespace}_{container}";
+  EXPECT_TRUE(may_name(rule, "prod-shop_cart"));
+  EXPECT_FALSE(may_name(rule, "prod-shop-cart"));
   EXPECT_FALSE(may_name(rule, "shop_cart"));
+  // Behind the last place a long name has a digest.
+  rule.profile = "{namespace}_{pod}-prod";
+  EXPECT_TRUE(may_name(rule, "shop_cart__0123456789ab"));
+  std::string many, name;
+  for (int i = 0; i < 30; ++i) {
+    many += "{pod}_";
+    name += "a_";
+  }
+  rule.profile = many + "{pod}";
+  EXPECT_TRUE(may_name(rule, name + "b"));
+  rule.profile = "x_" + many + "{pod}";
+  EXPECT_FALSE(may_name(rule, name + "b"));
   rule.profile = "web";
   EXPECT_TRUE(may_name(rule, "web"));
   EXPECT_FALSE(may_name(rule, "web2"));
@@ -71,6 +83,33 @@ TEST(EnforceAfter, OnlyARuleThatEnforcesAsks) {
                           "runs (2 are asked for)"));
   EXPECT_THAT(closed_gates({asking({2, 0s, {}}, "web", Mode::kSupervise)}, few), IsEmpty());
   EXPECT_THAT(closed_gates({asking({2, 0s, {}}, "api")}, few), IsEmpty());
+}
+
+TEST(EnforceAfter, TheIndexKeepsTheGates) {
+  Policy policy = asking({2, 90s, 0}, "web");
+  policy.rules.insert(policy.rules.begin(), PolicyRule{});
+  const auto resolved = resolve({policy}, {learned("2", "90", "1")}, {}, 1);
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  const auto kept = gates_in_force(resolved->index);
+  ASSERT_EQ(kept.size(), 1U);
+  ASSERT_EQ(kept[0].rules.size(), 2U);
+  EXPECT_EQ(kept[0].rules[1].enforce_after, policy.rules[1].enforce_after);
+  EXPECT_THAT(closed_gates(kept, learned("2", "90", "1")),
+              ElementsAre(HasSubstr("policy node, rule 2 asks for more")));
+}
+
+TEST(EnforceAfter, ARehearsalThatATemplateMayEnforceIsWarnedOf) {
+  Profile rehearsal = learned("5", "600", "40");
+  rehearsal.rehearsal = true;
+  PolicyRule rule;
+  rule.mode = Mode::kEnforce;
+  rule.profile = "{container}";
+  Policy policy;
+  policy.name = "node";
+  policy.rules = {rule};
+  const auto resolved = resolve({policy}, {rehearsal}, {}, 1);
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  EXPECT_THAT(resolved->warnings, testing::Contains(HasSubstr("web is for rehearsal")));
 }
 
 TEST(EnforceAfter, AProfileInForceBeforeItsTimeIsWarnedOf) {

@@ -159,6 +159,32 @@ TEST(Admission, I2_AnExecObeysTheSame) {
   EXPECT_EQ(admit_exec(Admitted{}, node::v1::MODE_OFF, "not even read").value(), "not even read");
 }
 
+ProfileInForce version_that_allows(std::uint32_t nr, std::uint32_t knows_up_to) {
+  ProfileInForce profile;
+  profile.calls = filter::CallTable({{nr, filter::kLayerServing, {}}}, {});
+  profile.knows_up_to = knows_up_to;
+  return profile;
+}
+
+TEST(Admission, AWidenedContainerMayDoWhatEitherVersionAllowsAndIsMetNoStricter) {
+  ProfileInForce began = version_that_allows(SYS_mkdir, 450);
+  began.capabilities = {"CAP_KILL"};
+  ProfileInForce next = version_that_allows(SYS_mount, 460);
+  next.capabilities = {"CAP_CHOWN"};
+  next.rehearsal = true;
+  next.version = 7;
+  const ProfileInForce both = widened(began, next);
+  EXPECT_TRUE(both.calls.allows(SYS_mkdir, {}, filter::kLayerServing));
+  EXPECT_TRUE(both.calls.allows(SYS_mount, {}, filter::kLayerServing));
+  EXPECT_FALSE(both.calls.allows(SYS_chroot, {}, filter::kLayerServing));
+  EXPECT_EQ(both.version, 7U);
+  EXPECT_EQ(both.capabilities, began.capabilities);
+  EXPECT_FALSE(both.rehearsal);
+  EXPECT_EQ(both.knows_up_to, 450U) << "what one did not know it did not leave out on purpose";
+  EXPECT_EQ(widened(version_that_allows(1, 0), next).knows_up_to, 460U);
+  EXPECT_EQ(widened(began, version_that_allows(1, 0)).knows_up_to, 450U);
+}
+
 TEST(Admission, F08_SuperviseTakesNothingAndKnowsWhatEnforceWould) {
   const CompiledNode node;
   node.put_config(kConfig);
