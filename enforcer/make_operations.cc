@@ -6,6 +6,7 @@
 #include "enforcer/api/translate.h"
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
+#include "enforcer/node_link/widening.h"
 #include "enforcer/propose_profile.h"
 #include "enforcer/record.h"
 #include "enforcer/recordings/describe.h"
@@ -137,16 +138,32 @@ Result<v1::ProfileDocument> get_profile(const Node& node, const std::string& nam
   return out;
 }
 
+std::uint32_t count_under_other_versions(const std::vector<ContainerEntry>& containers,
+                                         const LoadedProfile& loaded) {
+  return static_cast<std::uint32_t>(
+      std::count_if(containers.begin(), containers.end(), [&](const ContainerEntry& entry) {
+        return runs_under_a_profile(entry.status) &&
+               entry.status.profile_name() == loaded.profile.name &&
+               entry.status.profile_digest() != loaded.digest;
+      }));
+}
+
 void apply_profile(Node& node, const v1::ApplyProfileRequest& request,
                    std::function<void(Result<v1::ApplyProfileResponse>)> done) {
+  // Before: the file that apply writes is seen by whoever watches the directory, too, and the shims
+  // may have answered when it is done.
+  const std::vector<ContainerEntry> before = node.containers.list();
   node.store.apply({request.yaml(), request.file_name(), request.rollback(), request.dry_run(),
                     request.insist()},
-                   [&node, done = std::move(done)](const Result<Applied>& applied) {
+                   [&node, before, dry_run = request.dry_run(),
+                    done = std::move(done)](const Result<Applied>& applied) {
                      if (!applied) return done(tl::unexpected<Error>(applied.error()));
                      v1::ApplyProfileResponse response;
                      *response.mutable_profile() = summarize(node, applied->profile);
                      response.set_unchanged(applied->unchanged);
-                     response.set_running(static_cast<std::uint32_t>(node.widen_running()));
+                     if (!dry_run)
+                       response.set_running(count_under_other_versions(before, applied->profile));
+                     node.widen_running();
                      const auto& provenance = applied->profile.profile.provenance;
                      if (const auto found = provenance.find("coverage"); found != provenance.end())
                        response.set_coverage(found->second);

@@ -9,19 +9,19 @@
 namespace ward::enforcer {
 namespace {
 
-bool runs_under_a_profile(const node::v1::ContainerStatus& status) {
-  const bool judged =
-      status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
-  return judged && status.state() != node::v1::CONTAINER_STATE_STOPPED &&
-         !status.profile_digest().empty();
-}
-
 bool is_passing(const Error& error) {
   return error.code == Code::kDeadlineExceeded || error.code == Code::kUnavailable ||
          error.code == Code::kCanceled;
 }
 
 }  // namespace
+
+bool runs_under_a_profile(const node::v1::ContainerStatus& status) {
+  const bool judged =
+      status.mode() == node::v1::MODE_SUPERVISE || status.mode() == node::v1::MODE_ENFORCE;
+  return judged && status.state() != node::v1::CONTAINER_STATE_STOPPED &&
+         !status.profile_digest().empty();
+}
 
 std::size_t Widening::look(const Find& find) {
   std::size_t asked = 0;

@@ -17,6 +17,9 @@
 
 namespace ward::enforcer {
 
+// It runs, and is judged by a profile.
+bool runs_under_a_profile(const node::v1::ContainerStatus& status);
+
 class Widening {
  public:
   // Of a profile's name; nothing where none is in force.

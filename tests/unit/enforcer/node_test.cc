@@ -11,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "profiles/filter/governed.h"
 #include "profiles/filter/index_reader.h"
+#include "profiles/filter/watch_pins.h"
 #include "profiles/yaml/yaml_tree.h"
 #include "tests/unit/enforcer/run_until.h"
 #include "tests/unit/enforcer/scratch_directory.h"
@@ -25,6 +26,12 @@ using testing::Not;
 
 class NodeTest : public testing::Test {
  protected:
+  // A node that governs and is not stopped in order leaves what it watches with, so that nothing is
+  // missed until the next wardd.
+  ~NodeTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(filter::watch_pins(places_), ignored);
+  }
   NodeTest() {
     for (const auto& path :
          {places_.profiles(), places_.policies(), places_.compiled(), places_.run}) {
