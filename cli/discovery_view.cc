@@ -30,7 +30,7 @@ grpc::Status DiscoveryView::look(const std::string& workload) {
   ward::v1::GetRecordingRequest request;
   request.set_workload(workload);
   ward::v1::Recording recording;
-  const grpc::Status answered = session_.api().GetRecording(&context, request, &recording);
+  grpc::Status answered = session_.api().GetRecording(&context, request, &recording);
   if (!answered.ok()) return answered;
   const auto [found, first] = recordings_.try_emplace(workload);
   const std::vector<NewCall> fresh = found->second.look(recording, now_s());

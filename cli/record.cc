@@ -66,7 +66,7 @@ class Record {
     if (!wanted_.command.empty()) {
       auto started = RecordedCommand::start(wanted_.command, *signals);
       if (!started) return end_with(session_.fail(started.error()));
-      command_.emplace(std::move(*started));
+      command_.emplace(*started);
     }
     watch(*signals);
     // From here on a signal ends us as usual: wardd makes the profile, and the recordings are kept.
@@ -119,7 +119,7 @@ class Record {
     context.set_deadline(deadline());
     ward::v1::RecordResponse answer;
     const Progress progress("asking wardd");
-    const grpc::Status status = session_.api().Record(&context, request_, &answer);
+    grpc::Status status = session_.api().Record(&context, request_, &answer);
     if (status.ok()) take(answer);
     return status;
   }
@@ -214,7 +214,7 @@ class Record {
       ward::v1::EndRecordRequest request;
       request.set_id(request_.id());
       ward::v1::RecordResponse answer;
-      const grpc::Status status = session_.api().EndRecord(&context, request, &answer);
+      grpc::Status status = session_.api().EndRecord(&context, request, &answer);
       if (status.ok()) take(answer);
       if (status.error_code() != grpc::StatusCode::UNAVAILABLE || Clock::now() > patience)
         return status;

@@ -96,15 +96,19 @@ std::string svg_curve(const ward::v1::Coverage& c, const Scale& scale) {
   return "<path class=\"curve\" d=\"" + path + "\"/>\n";
 }
 
+std::string svg_line(double x) {
+  const std::string at = number(x);
+  return "<line class=\"run\" x1=\"" + at + "\" y1=\"" + number(kTop) + "\" x2=\"" + at +
+         "\" y2=\"" + number(kTop + kHeight) + "\"/>\n";
+}
+
 // Where one run ends and the next begins.
 std::string svg_runs(const ward::v1::Coverage& c, const Scale& scale) {
   std::string out;
   std::uint64_t at = 0;
   for (int i = 0; i + 1 < c.runs_size(); ++i) {
     at += c.runs(i).length_ms();
-    const std::string x = number(scale.x(at));
-    out += "<line class=\"run\" x1=\"" + x + "\" y1=\"" + number(kTop) + "\" x2=\"" + x +
-           "\" y2=\"" + number(kTop + kHeight) + "\"/>\n";
+    out += svg_line(scale.x(at));
   }
   return out;
 }
