@@ -9,7 +9,6 @@ namespace {
 
 using testing::ContainsRegex;
 using testing::HasSubstr;
-using testing::Not;
 
 class Status : public GuardedTest {
  protected:

@@ -125,8 +125,12 @@ def main():
     os.chdir(ROOT)
     cache = os.path.join(ROOT, ".cache", "tidy")
     os.makedirs(cache, exist_ok=True)
-    with open(".clang-tidy", "rb") as rules_file, open(PLUGIN, "rb") as plugin_file:
-        rules, plugin = rules_file.read(), plugin_file.read()
+    rules = b""
+    for path in (".clang-tidy", os.path.join("tests", ".clang-tidy")):
+        with open(path, "rb") as file:
+            rules += file.read()
+    with open(PLUGIN, "rb") as file:
+        plugin = file.read()
     listed = subprocess.run(
         ["git", "ls-files", *options.folders], check=True, text=True, stdout=subprocess.PIPE
     ).stdout.split()

@@ -68,13 +68,14 @@ JsonPage::JsonPage() {
 }
 
 std::string JsonPage::why_not(const nlohmann::json& document) const {
-  const std::string kBegin = "ward.dev/v1/";
+  const std::string begin_with = "ward.dev/v1/";
   if (!document.is_object() || !document.contains("schema") || !document["schema"].is_string()) {
     return "a document without `schema`";
   }
   const std::string schema = document["schema"];
-  if (!starts_with(schema, kBegin)) return "schema " + schema;
-  return why_not_table(document, schema.substr(kBegin.size()), schema.substr(kBegin.size()));
+  if (!starts_with(schema, begin_with)) return "schema " + schema;
+  return why_not_table(document, schema.substr(begin_with.size()),
+                       schema.substr(begin_with.size()));
 }
 
 std::string JsonPage::why_not_table(const nlohmann::json& value, const std::string& table,

@@ -26,7 +26,8 @@ std::string criu_program();
 
 struct Version {
   int major = 0, minor = 0, patch = 0;
-  auto operator<=>(const Version&) const = default;
+  auto operator<=>(const Version&) const =
+      default;  // NOLINT(modernize-use-nullptr): of the compiler's making
 };
 Version containerd_version();
 

@@ -13,7 +13,6 @@ using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 TEST(RecordWords, ALengthIsSecondsToADay) {
   EXPECT_EQ(parse_length("60s").value(), seconds(60));

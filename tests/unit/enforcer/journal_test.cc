@@ -389,8 +389,8 @@ TEST_F(JournalShares, H05_APassLooksUpAndDoesNotScan) {
         "SELECT sequence FROM events WHERE wall_ns < 5 ORDER BY wall_ns LIMIT 5",
         "SELECT workload, events FROM shares ORDER BY events DESC LIMIT 64",
         "SELECT sequence, body FROM events WHERE workload = '' ORDER BY sequence LIMIT 5",
-        "SELECT sequence FROM events WHERE container = 'x' AND containerd_namespace = 'y'"
-        " ORDER BY sequence DESC LIMIT 5"}) {
+        ("SELECT sequence FROM events WHERE container = 'x' AND containerd_namespace = 'y'"
+         " ORDER BY sequence DESC LIMIT 5")}) {
     auto plan = connection->prepare("EXPLAIN QUERY PLAN " + std::string(sql));
     ASSERT_TRUE(plan);
     for (auto row = plan->step(); row && *row; row = plan->step()) {

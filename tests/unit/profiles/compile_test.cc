@@ -103,7 +103,8 @@ TEST(Compile, ASignatureForOneNamespaceDoesNotOpenTheOthers) {
 
 TEST(Compile, TheDangerSetIsNamedByNumberAndByValue) {
   const auto compiled = compile(web());
-  for (const std::uint32_t nr : {SYS_mount, SYS_unshare, SYS_bpf, SYS_io_uring_setup, SYS_ptrace}) {
+  for (const std::uint32_t nr : std::initializer_list<std::uint32_t>{
+           SYS_mount, SYS_unshare, SYS_bpf, SYS_io_uring_setup, SYS_ptrace}) {
     EXPECT_THAT(compiled->danger(), Contains(nr));
   }
   EXPECT_TRUE(std::is_sorted(compiled->danger().begin(), compiled->danger().end()));

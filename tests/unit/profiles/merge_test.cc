@@ -14,7 +14,6 @@
 namespace ward::profiles {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // Profiles of a few calls and values, so that collisions are common.

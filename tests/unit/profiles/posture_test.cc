@@ -159,7 +159,8 @@ TEST(Posture, ExecSessionsStartProgramsAndAskServers) {
   EXPECT_TRUE(exec(SYS_clone, {CLONE_CHILD_SETTID | SIGCHLD}));
   EXPECT_FALSE(exec(SYS_clone, {CLONE_NEWUSER | SIGCHLD}));
   EXPECT_TRUE(exec(SYS_socket, {AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC}));
-  for (const std::uint64_t family : {AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK})
+  for (const std::uint64_t family :
+       std::initializer_list<std::uint64_t>{AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK})
     EXPECT_FALSE(exec(SYS_socket, {family, SOCK_DGRAM})) << family;
   EXPECT_FALSE(exec(SYS_socket, {AF_INET, SOCK_RAW}));
   EXPECT_TRUE(exec(SYS_bind, {3, 0, sizeof(sockaddr_in6)})) << "the resolver of musl";

@@ -71,7 +71,7 @@ TEST_F(Publishing, SendsTheEnvelopeContainerdChecks) {
   EXPECT_EQ(namespaces_[0], "ns1");
   EXPECT_EQ(seen_[0].event().type_url(), "containerd.events.TaskExit");
   EXPECT_NEAR(static_cast<double>(seen_[0].timestamp().seconds()),
-              static_cast<double>(wall_ns() / 1'000'000'000), 60);
+              static_cast<double>(wall_ns()) / 1e9, 60);
 }
 
 TEST_F(Publishing, KeepsOrderAndEachOnceWhenContainerdStartsLateDiesAndComesBack) {

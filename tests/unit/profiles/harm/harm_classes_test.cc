@@ -26,9 +26,6 @@
 namespace ward::profiles {
 namespace {
 
-using ::testing::Contains;
-using ::testing::HasSubstr;
-
 constexpr auto kSelf = HarmClass::kSelf;
 constexpr auto kHeld = HarmClass::kHeld;
 constexpr auto kReach = HarmClass::kReach;

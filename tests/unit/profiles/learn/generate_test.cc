@@ -263,7 +263,7 @@ TEST(Generate, F31_TheLinesToPasteOpenExactlyWhatWasSeen) {
   EXPECT_TRUE(allowed(16, 3, 0));
   EXPECT_TRUE(allowed(16, 0x80803, 0)) << "with SOCK_CLOEXEC and SOCK_NONBLOCK";
   EXPECT_TRUE(allowed(1, 2, 0));
-  for (const std::uint64_t netfilter : {12, 9, 15, 16}) EXPECT_FALSE(allowed(16, 3, netfilter));
+  for (const std::uint64_t netfilter : {12U, 9U, 15U, 16U}) EXPECT_FALSE(allowed(16, 3, netfilter));
   EXPECT_FALSE(allowed(16, 2, 0));
   EXPECT_FALSE(allowed(1, 3, 0)) << "SOCK_RAW came with netlink";
   EXPECT_FALSE(allowed(2, 3, 0));

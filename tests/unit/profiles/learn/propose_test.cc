@@ -104,7 +104,7 @@ TEST(Propose, WhatAPersonFilteredIsNotOpenedAsAWhole) {
   const auto proposal = propose(web(), 8, {call(SYS_kill, {9, 10}), call(SYS_kill, {8, 12})});
   ASSERT_TRUE(proposal) << proposal.error().message;
   const filter::CallTable calls = table_of(proposal->generated.profile);
-  for (const std::uint64_t signal : {0, 10, 12, 15})
+  for (const std::uint64_t signal : {0U, 10U, 12U, 15U})
     EXPECT_TRUE(calls.allows(SYS_kill, {1, signal}, filter::kAllowedInServing)) << signal;
   EXPECT_FALSE(calls.allows(SYS_kill, {1, 9}, filter::kAllowedInServing));
 }
