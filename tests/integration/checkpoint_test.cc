@@ -115,7 +115,7 @@ TEST_F(Checkpoint, WhatCriuSaysIsTheReason) {
   const Bundle& bundle = make_bundle("undumped", {"/box", "wait"});
   ASSERT_TRUE(create(request_for(bundle)).has_value());
   ASSERT_TRUE(tasks_->start("undumped").has_value());
-  std::ofstream(bundle.path() / "fails");
+  std::ofstream(bundle.path() / "fails").flush();
   const auto result = checkpoint("undumped", "/images");
   ASSERT_FALSE(result.has_value());
   EXPECT_THAT(result.error().message, HasSubstr("OCI runtime checkpoint failed"));
@@ -161,7 +161,7 @@ TEST_F(Checkpoint, OneThatWasNeverRestoredCanBeDeletedAndAFailedRestoreRepeated)
   auto request = request_for(bundle);
   request.set_checkpoint("/images");
   ASSERT_TRUE(create(request).has_value());
-  std::ofstream(bundle.path() / "fails");
+  std::ofstream(bundle.path() / "fails").flush();
   const auto failed = tasks_->start("unrestored");
   ASSERT_FALSE(failed.has_value());
   EXPECT_THAT(failed.error().message, HasSubstr("OCI runtime restore failed"));

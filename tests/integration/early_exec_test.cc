@@ -36,10 +36,11 @@ class EarlyExec : public TaskApiTest {
   // Runtimes that wait, by the pid file that they will write.
   static std::size_t waiting(const std::string& session) {
     const auto processes = processes_of(node().name());
-    return std::count_if(processes.begin(), processes.end(), [&](const std::string& process) {
-      return process.find(" exec ") != std::string::npos &&
-             process.find("exec-" + session + ".pid") != std::string::npos;
-    });
+    return static_cast<std::size_t>(
+        std::count_if(processes.begin(), processes.end(), [&](const std::string& process) {
+          return process.find(" exec ") != std::string::npos &&
+                 process.find("exec-" + session + ".pid") != std::string::npos;
+        }));
   }
   static void signal_waiting(const std::string& session, int signal) {
     for (const std::string& process : processes_of(node().name())) {

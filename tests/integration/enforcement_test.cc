@@ -12,7 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr int kSigsys = 128 + SIGSYS;
 

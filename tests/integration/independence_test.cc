@@ -10,8 +10,6 @@
 namespace ward::test {
 namespace {
 
-using testing::HasSubstr;
-
 class Independence : public GuardedTest {
  protected:
   // Without its shim a container's process is init's to reap, and there are inits that take their

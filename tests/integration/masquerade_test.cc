@@ -22,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
-using testing::Not;
 
 // prctl is signed for as a whole, so that the masquerade itself succeeds: what counts is that it
 // gains nothing.

@@ -7,9 +7,7 @@
 namespace ward::test {
 namespace {
 
-using testing::Contains;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 constexpr char kHostileImage[] = "docker.io/ward/hostile-labels:demo";
 

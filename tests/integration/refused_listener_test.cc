@@ -16,7 +16,6 @@ namespace ward::test {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::AnyOf;
 using testing::HasSubstr;
 
 // Some for the runtime's streams and its pid file, and then none for its listener.

@@ -12,7 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::Contains;
-using testing::ElementsAre;
 
 // The stock shim leaves the socket of a shim that was killed; ours must not.
 void expect_socket_gone(const Node& node, const std::string& id, bool is_ward) {

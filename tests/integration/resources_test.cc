@@ -15,7 +15,6 @@
 namespace ward::test {
 namespace {
 
-using testing::Contains;
 using testing::HasSubstr;
 
 class Resources : public RuntimeTest {
