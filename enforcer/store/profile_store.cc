@@ -51,22 +51,9 @@ std::string as_given(const std::string& message, const std::filesystem::path& ta
   return out;
 }
 
-// What policies ask for before they enforce this profile (enforceAfter) and it does not have. Where
-// a policy cannot be read, the last good one is in force, and so is its gate.
-std::string describe_closed_gates(const Sources& sources, const InForce* in_force,
+// What policies ask for before they enforce this profile (enforceAfter) and it does not have.
+std::string describe_closed_gates(const std::vector<profiles::Policy>& policies,
                                   const profiles::Profile& profile) {
-  std::vector<profiles::Policy> policies;
-  std::set<std::string> read;
-  for (const SourceFile& file : sources.policies) {
-    auto policy = profiles::read_policy(file.text, file.path.string());
-    if (!policy) continue;
-    read.insert(policy->name);
-    policies.push_back(std::move(*policy));
-  }
-  if (in_force != nullptr) {
-    for (profiles::Policy& policy : profiles::gates_in_force(in_force->index))
-      if (!read.contains(policy.name)) policies.push_back(std::move(policy));
-  }
   std::string out;
   for (const std::string& gate : profiles::closed_gates(policies, profile)) out += gate + "\n";
   if (out.empty()) return out;
@@ -359,10 +346,15 @@ void ProfileStore::apply(const ApplyRequest& request, std::function<void(Result<
         "other files of this node are bad, and what they say stays out of force: see `ward "
         "status`");
   }
-  // A rollback is for an emergency, and that version was in force already.
-  if (!applied.unchanged && !request.insist && !request.rollback) {
+  // A way back is for an emergency. Where a file is bad, what was good before is in force, and so
+  // are its gates.
+  const bool goes_back = request.rollback && profile->version < before.version;
+  if (!applied.unchanged && !request.insist && !goes_back) {
     const auto closed =
-        describe_closed_gates(*sources, in_force_ ? &*in_force_ : nullptr, *profile);
+        describe_closed_gates(!alone      ? candidate->policies
+                              : in_force_ ? profiles::gates_in_force(in_force_->index)
+                                          : std::vector<profiles::Policy>(),
+                              *profile);
     if (!closed.empty()) return refuse_with({Code::kFailedPrecondition, closed, 0});
   }
   if (request.dry_run || applied.unchanged) return done(std::move(applied));
@@ -493,10 +485,11 @@ std::uint64_t ProfileStore::generation() const {
 std::map<std::string, ProfileVersion> ProfileStore::versions() const {
   std::map<std::string, ProfileVersion> out;
   if (!in_force_) return out;
-  for (const auto& ref : in_force_->index.profiles()) {
-    const LoadedProfile* const loaded = find(ref.name());
-    out[ref.name()] = {ref.digest(), ref.compiled_sha256(),
-                       loaded == nullptr ? 0 : loaded->profile.version};
+  for (const auto& ref : in_force_->index.profiles())
+    out[ref.name()] = {ref.digest(), ref.compiled_sha256(), 0};
+  for (const LoadedProfile& loaded : profiles_) {
+    const auto found = out.find(loaded.profile.name);
+    if (found != out.end()) found->second.number = loaded.profile.version;
   }
   return out;
 }

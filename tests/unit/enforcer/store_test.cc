@@ -800,7 +800,8 @@ TEST_F(StoreTest, TheGateOfAPolicyHoldsWhileItsFileIsBadAndAlsoAfterARestart) {
   }
   store_->reload();
   EXPECT_TRUE(apply(profile("web", 2) + learned));
-  // A rollback is for an emergency.
+  // A way back is for an emergency; the flag alone opens nothing.
+  EXPECT_FALSE(apply(profile("web", 3) + few, true));
   EXPECT_TRUE(apply(profile("web", 1) + few, true));
 }
 
