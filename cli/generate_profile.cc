@@ -66,7 +66,8 @@ int generate_profile(Session& session, const std::string& doing,
         "  these belong to the danger set, or came with it: learning alone never allows them. To "
         "allow one, take the "
         "`# `\n"
-        "  off its lines in the document (under syscalls and under accept), and write the reason "
+        "  off its lines in the document (under accept, and those under syscalls), and write the "
+        "reason "
         "in the place of WHY");
   }
   session.warn_all(response.warnings());

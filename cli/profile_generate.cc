@@ -40,7 +40,8 @@ void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
   verb->add_option_function<std::string>(
           "--posture", [request](const std::string& p) { request->set_posture(p); },
           "what calls that are not listed are met with: strict acts on all; balanced, the default, "
-          "lets run what harms nobody (docs/harm-classes.md)")
+          "lets run what harms nobody; lenient lets run all but the danger set "
+          "(docs/harm-classes.md)")
       ->check(CLI::IsMember(std::vector<std::string>(profiles::posture_names().begin(),
                                                      profiles::posture_names().end())))
       ->type_name("POSTURE");

@@ -10,13 +10,15 @@ namespace {
 
 constexpr std::uint32_t kAtOnce = 1000;
 
-// What the own filter refuses would be refused under any profile.
+// What the own filter refuses would be refused under any profile; what is let run because a number
+// is the caller's own no profile could list.
 bool is_of(const JournalRecord& record, const std::string& profile) {
   const node::v1::Violation& body = record.entry.body;
   return body.phase() != node::v1::PHASE_RUNTIME &&
          (record.entry.kind == EventKind::kViolation ||
           record.entry.kind == EventKind::kTolerated) &&
-         body.profile_name() == profile && body.syscall_nr() >= 0 && !body.own_filter_denies();
+         body.profile_name() == profile && body.syscall_nr() >= 0 && !body.own_filter_denies() &&
+         !body.own_number();
 }
 
 profiles::CallOutside to_call(const JournalRecord& record) {

@@ -48,8 +48,8 @@ Profile normalize(Profile profile) {
   for (Accept& accept : profile.accept) normalize_filters(accept.args);
   std::stable_sort(profile.accept.begin(), profile.accept.end(),
                    [](const Accept& a, const Accept& b) {
-                     return std::tie(a.syscall, a.capability, a.reason) <
-                            std::tie(b.syscall, b.capability, b.reason);
+                     return std::tie(a.syscall, a.capability, a.bundle, a.reason) <
+                            std::tie(b.syscall, b.capability, b.bundle, b.reason);
                    });
   return profile;
 }

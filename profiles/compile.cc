@@ -11,6 +11,7 @@
 #include "profiles/filter/constants.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/harm/danger.h"
+#include "profiles/harm/harm_table.h"
 #include "profiles/merge.h"
 #include "profiles/posture.h"
 #include "profiles/validate.h"
@@ -121,6 +122,21 @@ void add_rules(google::protobuf::RepeatedPtrField<SyscallRule>& rules, const Sys
   }
 }
 
+// What the posture lets run where a number is the caller's own. What is in the filter needs none;
+// what is let run whatever the number is has one all the same, so that its record can say so.
+void add_own_numbers(CompiledProfile& compiled, Posture posture, const SyscallSet& in_filter) {
+  for (const HarmCall& call : harm_calls()) {
+    const auto found = in_filter.find(std::string(call.name));
+    if (found != in_filter.end() && found->second.args.empty()) continue;
+    for (const OwnAlternative& way : own_alternatives_at_most(call, tolerated_at_most(posture))) {
+      node::v1::OwnNumberRule& rule = *compiled.add_tolerated_own();
+      rule.mutable_rule()->set_nr(call.nr);
+      add_alternatives(*rule.mutable_rule(), way.filters);
+      for (const std::uint32_t index : way.own) rule.add_own(index);
+    }
+  }
+}
+
 // Where the profile has conditions of its own on a call, its posture adds none: together they might
 // be more than a filter has room for.
 SyscallSet with_posture(const SyscallSet& listed, const SyscallSet& boot, Posture posture) {
@@ -192,6 +208,7 @@ Result<CompiledProfile> compile_for_one_origin(const Profile& given) {
   compiled.set_boundary_latest_ms(profile.boundary.latest.count());
   add_rules(*compiled.mutable_refused(), profile.refused);
   add_rules(*compiled.mutable_tolerated(), tolerated_by(profile.posture, serving));
+  if (profile.posture != Posture::kStrict) add_own_numbers(compiled, profile.posture, serving);
   *compiled.mutable_actions() = to_proto(profile.on_workload, profile.on_exec, profile.on_refused);
   return compiled;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "profiles/baselines/baselines.h"
+#include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
 #include "profiles/merge.h"
 
@@ -38,6 +39,21 @@ void clear_namespace_flags(SyscallEntry& clone, const std::vector<Accept>& accep
   if (found->mask) found->mask = *found->mask | kNamespaceFlags;
 }
 
+// As alternatives: joined index by index with the profile's own, they would open mixtures.
+void add_bundles(SyscallSet& set, const std::vector<Accept>& accept) {
+  for (const Accept& one : accept) {
+    const Bundle* bundle = one.bundle.empty() ? nullptr : find_bundle(one.bundle);
+    if (bundle == nullptr) continue;
+    for (const SyscallEntry& call : bundle->calls) {
+      const auto [place, added] = set.emplace(call.name, call);
+      if (added) continue;
+      auto alternatives = alternatives_of(place->second);
+      alternatives.push_back(call.args);
+      place->second = unite_alternatives(call.name, alternatives);
+    }
+  }
+}
+
 }  // namespace
 
 SyscallSet effective_layer(const Profile& profile, Layer layer) {
@@ -50,6 +66,7 @@ SyscallSet effective_layer(const Profile& profile, Layer layer) {
   }
   const auto own = profile.syscalls.find(layer);
   if (own != profile.syscalls.end()) set = merge(set, own->second);
+  if (layer == Layer::kServing) add_bundles(set, profile.accept);
   set.erase("clone3");
   const auto clone = set.find("clone");
   if (clone == set.end()) return set;

@@ -8,6 +8,7 @@
 #include "profiles/baselines/baselines.h"
 #include "profiles/diff.h"
 #include "profiles/effective.h"
+#include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
 #include "profiles/words.h"
 
@@ -29,6 +30,12 @@ std::vector<std::string> sources_of(const Profile& profile, Layer layer,
   for (const std::string& name : baselines) {
     const SyscallSet* baseline = find_baseline(name);
     if (baseline != nullptr && baseline->contains(syscall)) sources.push_back("baseline " + name);
+  }
+  for (const Accept& accept : profile.accept) {
+    const Bundle* bundle = find_bundle(accept.bundle);
+    const auto has = [&](const SyscallEntry& call) { return call.name == syscall; };
+    if (bundle != nullptr && std::any_of(bundle->calls.begin(), bundle->calls.end(), has))
+      sources.push_back("bundle " + accept.bundle);
   }
   return sources;
 }
@@ -74,7 +81,7 @@ Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
         {layer, describe_arguments(found->second), sources_of(profile, layer, e.syscall)});
   }
   e.danger = describe_danger(SyscallEntry{e.syscall, {}});
-  for (const Accept& accept : profile.accept) {
+  for (const Accept& accept : without_bundles(profile.accept)) {
     if (accept.syscall == e.syscall)
       e.signature += (e.signature.empty() ? "" : "; ") + accept.reason;
   }

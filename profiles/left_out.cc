@@ -10,6 +10,7 @@
 #include "profiles/argument_choices.h"
 #include "profiles/effective.h"
 #include "profiles/filter/constants.h"
+#include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
 #include "profiles/merge.h"
 #include "profiles/yaml/write_yaml.h"
@@ -126,27 +127,35 @@ std::string describe(const LeftOut& left_out) {
   return text + (purpose.empty() ? "" : ": ") + std::string(purpose);
 }
 
-Suggestion suggest(const LeftOut& left_out) {
+Suggestion suggest(const LeftOut& left_out, const std::vector<std::string>& capabilities) {
   Accept accept{left_out.syscall, "WHY", left_out.args, {}};
   if (left_out.syscall.empty()) {
     accept.capability = left_out.what;
     return {"capabilities", left_out.what, format_accept(accept)};
   }
+  const Bundle* bundle = bundle_of(left_out.syscall, left_out.args);
+  if (bundle != nullptr && left_out.origin == Origin::kWorkload &&
+      std::find(capabilities.begin(), capabilities.end(), bundle->too_much) == capabilities.end())
+    return {"", "", format_accept({"", "WHY", {}, {}, std::string(bundle->name)})};
   const bool dangerous = !describe_danger({left_out.syscall, left_out.args}).empty();
   return {left_out.origin == Origin::kExec ? "syscalls.exec" : "syscalls.serving",
           format_entry(left_out.syscall, left_out.args), dangerous ? format_accept(accept) : ""};
 }
 
-std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>& left_out) {
-  std::string serving, exec, capabilities, accept;
+std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>& left_out,
+                            std::vector<std::string> capabilities) {
+  for (const LeftOut& one : left_out)
+    if (one.syscall.empty()) capabilities.push_back(one.what);  // once it is signed for
+  std::string serving, exec, to_hold, accept;
   for (const LeftOut& one : left_out) {
-    const Suggestion lines = suggest(one);
+    const Suggestion lines = suggest(one, capabilities);
     if (lines.key == "capabilities") {
-      capabilities += "  # for " + lines.entry + ": add it to the list here\n";
-    } else {
+      to_hold += "  # for " + lines.entry + ": add it to the list here\n";
+    } else if (!lines.key.empty()) {
       (lines.key == "syscalls.exec" ? exec : serving) += "      # " + lines.entry + ",\n";
     }
-    if (!lines.accept.empty()) accept += "  #   - " + lines.accept + "\n";
+    const std::string line = lines.accept.empty() ? "" : "  #   - " + lines.accept + "\n";
+    if (accept.find(line) == std::string::npos) accept += line;  // a bundle may be meant twice
   }
   std::string text = yaml;
   const auto add_to_layer = [&](std::string_view layer, const std::string& lines) {
@@ -157,7 +166,7 @@ std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>&
   add_to_layer("serving", serving);
   add_to_layer("exec", exec);
   if (!accept.empty()) accept = "  # accept:\n" + accept;
-  insert_before(text, "  capabilities: [", accept + capabilities);
+  insert_before(text, "  capabilities: [", accept + to_hold);
   return text;
 }
 

@@ -30,15 +30,18 @@ std::string describe(const LeftOut& left_out);
 
 // The lines to add to a document, without indentation: under which key of `spec`, and what.
 struct Suggestion {
-  std::string key;    // "syscalls.serving", "syscalls.exec", "capabilities"
+  std::string key;    // "syscalls.serving", "syscalls.exec", "capabilities"; empty: the accept is
+                      // all (a bundle)
   std::string entry;  // "{name: socket, args: [...]}"
   std::string
       accept;  // "{syscall: socket, reason: WHY, args: [...]}"; empty: it needs no signature
 };
-Suggestion suggest(const LeftOut& left_out);
+Suggestion suggest(const LeftOut& left_out, const std::vector<std::string>& capabilities);
 
-// A document of write_yaml() with all suggestions at their places, as comments.
-std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>& left_out);
+// A document of write_yaml() with all suggestions at their places, as comments. `capabilities`: of
+// the profile, for a bundle is not for every one.
+std::string add_suggestions(const std::string& yaml, const std::vector<LeftOut>& left_out,
+                            std::vector<std::string> capabilities);
 
 // For the provenance, and back: those of provenance "leftOut" that the profile still does not
 // allow, for people. What cannot be read there is passed over.

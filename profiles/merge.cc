@@ -100,20 +100,20 @@ std::optional<NewestKnown> older(const std::optional<NewestKnown>& a,
 
 // One signature for each (call or capability, reason); arguments united, none means all.
 std::vector<Accept> unite_accepts(const std::vector<Accept>& a, const std::vector<Accept>& b) {
-  std::map<std::tuple<std::string, std::string, std::string>, SyscallEntry> by_reason;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, SyscallEntry> by_reason;
   for (const auto* list : {&a, &b}) {
     for (const Accept& accept : *list) {
       const SyscallEntry entry{accept.syscall, accept.args};
       const auto [place, added] = by_reason.emplace(
-          std::make_tuple(accept.syscall, accept.capability, accept.reason), entry);
+          std::make_tuple(accept.syscall, accept.capability, accept.bundle, accept.reason), entry);
       if (!added) place->second = merge(place->second, entry);
     }
   }
   std::vector<Accept> accepts;
   accepts.reserve(by_reason.size());
   for (const auto& [key, entry] : by_reason) {
-    const auto& [syscall, capability, reason] = key;
-    accepts.push_back({syscall, reason, entry.args, capability});
+    const auto& [syscall, capability, bundle, reason] = key;
+    accepts.push_back({syscall, reason, entry.args, capability, bundle});
   }
   return accepts;
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a posture does about calls that a profile does not list, by their harm class
 // (docs/harm-classes.md): strict acts on all of them; balanced allows what touches only the caller
-// (self), lets run and records what acts on things held already (held), and acts on the rest.
+// (self), lets run and records what acts on things held already (held), and acts on the rest;
+// lenient lets run and records new reach as well, and acts on the danger set alone.
 #pragma once
 
 #include <string_view>
 
 #include "lib/base/result.h"
+#include "profiles/harm/harm_class.h"
 #include "profiles/profile.h"
 
 namespace ward::profiles {
@@ -21,8 +23,12 @@ SyscallSet allowed_by(Posture posture);
 // session runs (docs/threat-model.md).
 SyscallSet allowed_to_exec_by(Posture posture);
 
-// Let run by the supervisor and recorded: what is left of the classes self and held where all of
-// `in_filter` is allowed.
+// The strictest class of what the supervisor lets run. Nothing is let run by strict.
+HarmClass tolerated_at_most(Posture posture);
+
+// Let run by the supervisor and recorded: what is left of those classes where all of `in_filter` is
+// allowed. An entry may hold values of the danger set, for these are looked for first
+// (Law::danger).
 SyscallSet tolerated_by(Posture posture, const SyscallSet& in_filter);
 
 Result<Posture> parse_posture(std::string_view word);  // kInvalidArgument names the words there are

@@ -24,7 +24,7 @@ using filter::Sessions;
 enum class Refused { kLog, kAct };  // what the container's own filter refuses as well
 enum class Missing { kRefuse, kBaseline, kLearn };
 // What happens to calls that a profile does not list: profiles/posture.h.
-enum class Posture { kStrict, kBalanced };
+enum class Posture { kStrict, kBalanced, kLenient };
 
 // A condition on one scalar argument. Exactly one form is used:
 //  one_of: the argument equals one of the values; masked: (argument & mask) is one of the values;
@@ -59,10 +59,11 @@ using SyscallSet = std::map<std::string, SyscallEntry>;  // by name
 
 // A person's signature for a call or a capability of the danger set.
 struct Accept {
-  std::string syscall;  // empty where it is for a capability
+  std::string syscall;  // empty where it is for a capability or a bundle
   std::string reason;
   std::vector<ArgFilter> args;
   std::string capability = {};  // "CAP_SYS_PTRACE"
+  std::string bundle = {};      // "getaddrinfo": harm/bundle.h. It lists its calls, too
   bool operator==(const Accept&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "profiles/baselines/baselines.h"
 #include "profiles/effective.h"
 #include "profiles/filter/seccomp_intersect.h"
+#include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
 #include "profiles/left_out.h"
 #include "profiles/name_template.h"
@@ -105,7 +106,7 @@ void check_entry(Findings& findings, const Profile& profile, const std::string& 
                    "C library falls back to clone");
     return;
   }
-  const auto danger = find_unsigned_danger(entry, profile.accept);
+  const auto danger = find_unsigned_danger(entry, without_bundles(profile.accept));
   if (!danger) return;
   const bool by_value = danger->what != entry.name;
   findings.error(subject,
@@ -180,7 +181,8 @@ void check_baselines(Findings& findings, const Profile& profile) {
                      "unknown baseline '" + escape(name, 60) + "': there are " + baseline_names());
       continue;
     }
-    if (const std::string dangers = list_unsigned(*baseline, profile.accept); !dangers.empty()) {
+    if (const std::string dangers = list_unsigned(*baseline, without_bundles(profile.accept));
+        !dangers.empty()) {
       findings.error("extends", describe_unsigned(name, dangers));
     }
   }
@@ -191,7 +193,7 @@ void check_baselines(Findings& findings, const Profile& profile) {
 void check_unions(Findings& findings, const Profile& profile) {
   if (profile.extends.empty() || has_errors(findings.list())) return;
   const std::string dangers =
-      list_unsigned(effective_layer(profile, Layer::kServing), profile.accept);
+      list_unsigned(effective_layer(profile, Layer::kServing), without_bundles(profile.accept));
   if (dangers.empty()) return;
   findings.error("syscalls.serving",
                  "together with its baselines the profile allows what is in the danger set (" +
@@ -231,6 +233,29 @@ void check_rehearsal(Findings& findings, const Profile& profile) {
                 "line when the calls of a start have been put in by hand");
 }
 
+void check_posture(Findings& findings, const Profile& profile) {
+  if (profile.posture != Posture::kLenient) return;
+  findings.warn("posture",
+                "lenient acts on the danger set alone: new programs, processes and sockets are let "
+                "run and recorded. For the first days; balanced stops them");
+}
+
+void check_bundle(Findings& findings, const Profile& profile, const std::string& subject,
+                  const std::string& name) {
+  const Bundle* bundle = find_bundle(name);
+  if (bundle == nullptr) {
+    findings.error(subject,
+                   "unknown bundle '" + escape(name, 60) + "': there are " + bundle_names());
+    return;
+  }
+  const auto& held = profile.capabilities;
+  if (std::find(held.begin(), held.end(), bundle->too_much) == held.end()) return;
+  const std::string capability(bundle->too_much);
+  findings.error(subject, "bundle " + name + " is not for a workload with " + capability +
+                              ", which " + std::string(bundle->why_not) + ": remove " + capability +
+                              ", or sign for the call itself");
+}
+
 void check_accept(Findings& findings, const Profile& profile) {
   for (std::size_t i = 0; i < profile.accept.size(); ++i) {
     const Accept& accept = profile.accept[i];
@@ -238,6 +263,10 @@ void check_accept(Findings& findings, const Profile& profile) {
     if (accept.reason.size() < kMinReason) {
       findings.error(subject, "accept needs a reason that a reviewer can judge (at least " +
                                   std::to_string(kMinReason) + " characters)");
+    }
+    if (!accept.bundle.empty()) {
+      check_bundle(findings, profile, subject, accept.bundle);
+      continue;
     }
     if (!accept.capability.empty()) {
       check_capability_accept(findings, profile, subject, accept.capability);
@@ -379,6 +408,7 @@ std::vector<Finding> validate(const Profile& profile) {
                   "no syscall is allowed besides the base set: no program gets far with it");
   check_accept(findings, profile);
   check_rehearsal(findings, profile);
+  check_posture(findings, profile);
   check_left_out(findings, profile);
   check_unions(findings, profile);
   check_capabilities(findings, profile);

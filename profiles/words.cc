@@ -16,7 +16,7 @@ const std::vector<std::string_view>& missing_names() {
 }
 
 const std::vector<std::string_view>& posture_names() {
-  static const std::vector<std::string_view> names = {"strict", "balanced"};
+  static const std::vector<std::string_view> names = {"strict", "balanced", "lenient"};
   return names;
 }
 

@@ -98,8 +98,19 @@ class ProfileStore {
   Result<const SeenVersions*> seen();
   Result<void> put_in_force(Candidate candidate, const std::string& rollback,
                             std::function<void(Result<void>)> stored);
+
+  // The steps of apply().
+  struct Attempt;
+  Result<Attempt> attempt(const ApplyRequest& request, const std::string& file_name);
+  [[nodiscard]] std::filesystem::path file_of(const std::string& profile,
+                                              const Sources& sources) const;
+  [[nodiscard]] Applied describe(const Attempt& attempt, const SeenVersion& before,
+                                 const std::string& text) const;
+  [[nodiscard]] std::vector<profiles::Policy> policies_beside(const Attempt& attempt) const;
+  void write_down(Attempt attempt, Applied applied, std::function<void(Result<Applied>)> done);
   Result<void> put_one_in_force(Candidate candidate, const std::string& rollback,
                                 std::function<void(Result<void>)> stored);
+
   // Those that differ from what was seen, each with its event.
   SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles,
                               const std::string& rollback);

@@ -57,6 +57,12 @@ std::string_view line_value(std::string_view text, std::string_view key) {
   return {};
 }
 
+// "1234\t56\t7": the last.
+pid_t last_number(std::string_view line) {
+  const std::size_t at = line.find_last_of("\t ");
+  return number<pid_t>(at == std::string_view::npos ? line : line.substr(at + 1));
+}
+
 }  // namespace
 
 Result<TaskStat> parse_stat(std::string_view text) {
@@ -87,6 +93,8 @@ Result<TaskStat> read_stat(pid_t tid, const std::filesystem::path& proc) {
 TaskStatus parse_status(std::string_view text) {
   TaskStatus status;
   status.thread_group = number<pid_t>(line_value(text, "Tgid:"));
+  status.own_thread_group = last_number(line_value(text, "NStgid:"));
+  status.own_thread = last_number(line_value(text, "NSpid:"));
   status.uid = line_value(text, "Uid:");
   status.gid = line_value(text, "Gid:");
   status.capabilities_effective = line_value(text, "CapEff:");

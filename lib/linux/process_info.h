@@ -33,6 +33,9 @@ Result<TaskStat> read_stat(pid_t tid, const std::filesystem::path& proc = "/proc
 // The lines of /proc/<tid>/status that matter for a record.
 struct TaskStatus {
   pid_t thread_group = 0;
+  // By which the thread knows itself: in the innermost of its PID namespaces. 0: not known.
+  pid_t own_thread_group = 0;
+  pid_t own_thread = 0;
   std::string uid, gid;  // the four numbers, tab separated, as the kernel wrote them
   std::string capabilities_effective;
   int no_new_privileges = -1;

@@ -5,17 +5,6 @@
 #include <vector>
 
 namespace ward::filter {
-namespace {
-
-CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers) {
-  CallRule rule{syscall.nr(), layers, {}};
-  for (const auto& alternative : syscall.alternatives())
-    rule.alternatives.push_back(to_conjunction(alternative));
-  return rule;
-}
-
-}  // namespace
-
 Conjunction to_conjunction(const node::v1::Alternative& alternative) {
   Conjunction all;
   for (const node::v1::ArgCondition& condition : alternative.conditions()) {
@@ -26,6 +15,13 @@ Conjunction to_conjunction(const node::v1::Alternative& alternative) {
                    known ? static_cast<oci::CompareOp>(op) : oci::CompareOp::kEq});
   }
   return all;
+}
+
+CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers) {
+  CallRule rule{syscall.nr(), layers, {}};
+  for (const auto& alternative : syscall.alternatives())
+    rule.alternatives.push_back(to_conjunction(alternative));
+  return rule;
 }
 
 CallTable to_table(const node::v1::CompiledProfile& compiled) {

@@ -11,6 +11,8 @@ namespace ward::filter {
 // An operator of a newer wardd compares equal, the narrowest meaning.
 Conjunction to_conjunction(const node::v1::Alternative& alternative);
 
+CallRule to_rule(const node::v1::SyscallRule& syscall, std::uint32_t layers);
+
 // What the profile allows, in which layers, and what it answers ENOSYS.
 CallTable to_table(const node::v1::CompiledProfile& compiled);
 // The danger set, what learning saw refused, and what the posture lets run. In these the layer says

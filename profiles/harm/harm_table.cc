@@ -4,6 +4,7 @@
 #include <linux/audit.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace ward::profiles {
 namespace {
@@ -17,10 +18,6 @@ bool holds(const HarmCondition& condition, std::uint64_t argument) {
          condition.values.end();
 }
 
-bool is_own(const OwnNumbers& caller, std::uint64_t argument) {
-  return argument == caller.process.value_or(0) || argument == caller.thread.value_or(0);
-}
-
 Match match(const HarmValue& value, const KnownArguments& arguments, const OwnNumbers& caller) {
   Match result = Match::kYes;
   for (const HarmCondition& condition : value.conditions) {
@@ -29,8 +26,7 @@ Match match(const HarmValue& value, const KnownArguments& arguments, const OwnNu
       result = Match::kMaybe;
       continue;
     }
-    bool met = holds(condition, *argument) ||
-               (condition.own && *argument != 0 && is_own(caller, *argument));
+    bool met = holds(condition, *argument) || (condition.own && caller.include(*argument));
     // Most arguments are ints: the kernel drops the upper half, and a stray one must not hide a
     // strict value.
     if (value.harm >= HarmClass::kReach)
@@ -51,16 +47,41 @@ const std::vector<const HarmCall*>& by_number() {
   return calls;
 }
 
+// Absent where a filter cannot say it.
+std::optional<ArgFilter> filter_of(const HarmCondition& condition) {
+  if (condition.any || condition.values.empty()) return std::nullopt;
+  ArgFilter filter{
+      condition.index, std::nullopt, {condition.values.begin(), condition.values.end()}};
+  if (condition.mask != ~std::uint64_t{0}) filter.mask = condition.mask;
+  return filter;
+}
+
 std::optional<std::vector<ArgFilter>> filters_of(const HarmValue& value) {
   std::vector<ArgFilter> filters;
   for (const HarmCondition& condition : value.conditions) {
-    if (condition.any || condition.values.empty()) return std::nullopt;
-    ArgFilter filter{
-        condition.index, std::nullopt, {condition.values.begin(), condition.values.end()}};
-    if (condition.mask != ~std::uint64_t{0}) filter.mask = condition.mask;
-    filters.push_back(std::move(filter));
+    auto filter = filter_of(condition);
+    if (!filter) return std::nullopt;
+    filters.push_back(std::move(*filter));
   }
   return filters;
+}
+
+// Each way in which at least one argument is the caller's own: the others that may be are one of
+// their values instead.
+void add_own_alternatives(const HarmValue& value, std::vector<OwnAlternative>& out) {
+  std::vector<OwnAlternative> ways{{}};
+  for (const HarmCondition& condition : value.conditions) {
+    const auto filter = filter_of(condition);
+    if (!filter && !condition.own) return;
+    std::vector<OwnAlternative> longer;
+    for (const OwnAlternative& way : ways) {
+      if (condition.own) longer.emplace_back(way).own.push_back(condition.index);
+      if (filter) longer.emplace_back(way).filters.push_back(*filter);
+    }
+    ways = std::move(longer);
+  }
+  std::copy_if(ways.begin(), ways.end(), std::back_inserter(out),
+               [](const OwnAlternative& way) { return !way.own.empty(); });
 }
 
 }  // namespace
@@ -132,6 +153,13 @@ std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, H
     if (value.harm > most) continue;
     if (auto filters = filters_of(value)) alternatives.push_back(std::move(*filters));
   }
+  return alternatives;
+}
+
+std::vector<OwnAlternative> own_alternatives_at_most(const HarmCall& call, HarmClass most) {
+  std::vector<OwnAlternative> alternatives;
+  for (const HarmValue& value : call.values)
+    if (value.harm <= most) add_own_alternatives(value, alternatives);
   return alternatives;
 }
 

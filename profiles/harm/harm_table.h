@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "profiles/filter/own_numbers.h"
 #include "profiles/harm/harm_class.h"
 #include "profiles/profile.h"
 
@@ -59,11 +60,7 @@ const HarmCall* find_harm_call(std::uint32_t nr);
 
 using KnownArguments = std::array<std::optional<std::uint64_t>, 6>;  // absent: not known
 
-// The numbers by which the caller knows itself, in its own PID namespace. Absent: not known, and
-// nothing is its own.
-struct OwnNumbers {
-  std::optional<std::uint32_t> process, thread;
-};
+using filter::OwnNumbers;
 
 // The class of a call with these arguments; of what is not known, the strictest that may be. A call
 // without a class is reach. A value below reach is compared in full, a stricter one in the lower
@@ -88,6 +85,14 @@ const HarmValue* deciding_value(const HarmCall& call, const KnownArguments& argu
 // user space can tell (`own`) is left out, and so is the rest of a call that has stricter values.
 // For a filter in the kernel: never wider than class_of().
 std::vector<std::vector<ArgFilter>> alternatives_at_most(const HarmCall& call, HarmClass most);
+
+// The part of that which is left out because only user space can tell: the arguments of `own` must
+// be the caller's numbers, and `filters` must hold of the others.
+struct OwnAlternative {
+  std::vector<std::uint32_t> own;  // never empty
+  std::vector<ArgFilter> filters;
+};
+std::vector<OwnAlternative> own_alternatives_at_most(const HarmCall& call, HarmClass most);
 
 // The one of these that a call with these arguments falls under: empty where no value decides.
 // Absent where a filter cannot say it.

@@ -477,7 +477,8 @@ std::string make_header(const Generated& generated) {
 }  // namespace
 
 std::string write_generated(const Generated& generated) {
-  return add_suggestions(write_yaml(generated.profile, generated.header), generated.left_out);
+  return add_suggestions(write_yaml(generated.profile, generated.header), generated.left_out,
+                         generated.profile.capabilities);
 }
 
 Result<Generated> generate(const Observations& observations, const GenerateOptions& options) {

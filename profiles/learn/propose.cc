@@ -103,6 +103,13 @@ std::map<Key, std::vector<const CallOutside*>> by_call(const std::vector<CallOut
   return calls;
 }
 
+// Let run because it does little harm. Of new reach that a lenient posture lets run the arguments
+// say as much, or as little, as of a violation.
+bool is_mild(const CallOutside& call) {
+  const auto name = oci::find_syscall_name(call.nr);
+  return call.tolerated && name && class_of(*name, arguments_of(call)) <= HarmClass::kHeld;
+}
+
 // Calls that are many calls, told apart by a number: what one of them did says nothing of another.
 std::vector<std::uint32_t> indexes_of(const std::string& name, const std::vector<ArgFilters>& own) {
   std::set<std::uint32_t> indexes;
@@ -163,10 +170,10 @@ SyscallSet added_to(Origin origin, const SyscallSet& generated, const SyscallSet
     const auto own =
         before == listed.end() ? std::vector<ArgFilters>() : alternatives_of(before->second);
     const auto indexes = indexes_of(name, own);
-    const bool only_let_run = std::all_of(events.begin(), events.end(),
-                                          [](const CallOutside* call) { return call->tolerated; });
+    const bool only_mild = std::all_of(events.begin(), events.end(),
+                                       [](const CallOutside* call) { return is_mild(*call); });
     std::vector<ArgFilters> alternatives;
-    if (only_let_run) {
+    if (only_mild) {
       alternatives = as_classed(name, events);
     } else if (name == "clone") {
       alternatives = {{{0, kNamespaceFlags, {0}}}};  // its other flags say nothing about harm
@@ -266,14 +273,13 @@ std::string make_header(const Profile& in_force, const Proposal& proposal) {
   return text;
 }
 
-// Nothing where there was none.
-Result<Generated> generate_of_violations(const Profile& in_force,
-                                         const std::vector<CallOutside>& seen,
-                                         const std::vector<CapabilityOutside>& capabilities) {
-  std::vector<CallOutside> violations;
-  std::copy_if(seen.begin(), seen.end(), std::back_inserter(violations),
-               [](const CallOutside& call) { return !call.tolerated; });
-  const Observations observations = as_recorded(in_force.name, violations, capabilities);
+// Of violations and of new reach. Nothing where there was none.
+Result<Generated> generate_of_reach(const Profile& in_force, const std::vector<CallOutside>& seen,
+                                    const std::vector<CapabilityOutside>& capabilities) {
+  std::vector<CallOutside> reach;
+  std::copy_if(seen.begin(), seen.end(), std::back_inserter(reach),
+               [](const CallOutside& call) { return !is_mild(call); });
+  const Observations observations = as_recorded(in_force.name, reach, capabilities);
   if (observations.runs.empty()) return Generated();
   GenerateOptions options;
   options.name = in_force.name;
@@ -295,7 +301,7 @@ Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
   const std::vector<CallOutside> seen = still_outside(filter::to_table(*compiled), all);
   if (seen.empty() && capabilities.empty()) return nothing();
   Proposal out;
-  auto generated = generate_of_violations(in_force, seen, capabilities);
+  auto generated = generate_of_reach(in_force, seen, capabilities);
   if (!generated) return tl::unexpected<Error>(generated.error());
   out.generated.left_out = std::move(generated->left_out);
   Profile& profile = out.generated.profile;

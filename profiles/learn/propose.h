@@ -56,7 +56,7 @@ struct Proposal {
 };
 
 // The settings of the profile stay as they are; calls are added. What only the posture let run is
-// added as far as its harm class goes, what was a violation with its family, as from a recording;
+// added as far as its harm class goes, what is new reach with its family, as from a recording;
 // with the values that were seen where they are the call (ioctl), and where the profile filters it
 // already. What would be too many listings is left out with a warning. kNotFound: it lists all that
 // was seen, and nothing of the danger set was tried. Capabilities of the workload are added, those

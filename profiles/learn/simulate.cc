@@ -86,15 +86,20 @@ std::string describe(const std::string& name, const Made& made) {
 class Simulation {
  public:
   explicit Simulation(const node::v1::CompiledProfile& compiled)
-      : calls_(filter::to_table(compiled)), tolerated_(filter::to_tolerated(compiled)) {}
+      : calls_(filter::to_table(compiled)),
+        tolerated_(filter::to_tolerated(compiled)),
+        danger_(filter::to_danger(compiled)) {}
 
   // Returns whether it is acted upon.
   bool call(int nr, Origin origin, const Made& made, const std::string& run, std::uint64_t count) {
     const std::uint32_t layers =
         origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInServing;
     if (allows(calls_, nr, made, layers)) return false;
-    const bool let_run = origin == Origin::kWorkload && tolerated_.allows(nr, made.args, ~0U);
+    // What is not known of the arguments may make it one of the danger set.
     const std::string name = oci::find_syscall_name(nr).value_or("syscall-" + std::to_string(nr));
+    const bool let_run = origin == Origin::kWorkload && !danger_.allows(nr, made.args, ~0U) &&
+                         class_of(name, made.known) < HarmClass::kDanger &&
+                         tolerated_.allows(nr, made.args, ~0U);
     SimulatedCall& outside = outside_[{!let_run ? 0 : 1, name, origin}];
     outside.syscall = name;
     outside.origin = origin;
@@ -134,7 +139,7 @@ class Simulation {
   }
 
  private:
-  filter::CallTable calls_, tolerated_;
+  filter::CallTable calls_, tolerated_, danger_;
   std::map<std::tuple<int, std::string, Origin>, SimulatedCall> outside_;  // acted upon first
 };
 

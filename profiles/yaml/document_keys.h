@@ -43,7 +43,7 @@ inline const Section kBoundary{"boundary", {"quiet", "latest"}};
 inline const Section kLayers{"syscalls", {"serving", "boot", "exec"}};
 inline const Section kCall{"a syscall", {"name", "args"}};
 inline const Section kFilter{"a filter", {"index", "mask", "oneOf", "noneOf"}};
-inline const Section kAccept{"accept", {"syscall", "capability", "reason", "args"}};
+inline const Section kAccept{"accept", {"syscall", "capability", "bundle", "reason", "args"}};
 inline const Section kReaction{"onViolation.workload and onViolation.exec", {"action", "escalate"}};
 inline const Section kEscalate{"escalate", {"to", "after", "within"}};
 

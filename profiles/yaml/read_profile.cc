@@ -277,7 +277,15 @@ class ProfileReader {
       remember("accept." + std::to_string(profile_.accept.size()), item);
       const Fields fields(reading_, item, "accept", sections::kAccept.keys);
       Accept accept;
-      if (const YamlNode* capability = fields.find("capability")) {
+      if (const YamlNode* bundle = fields.find("bundle")) {
+        accept.bundle = read_text(reading_, *bundle, "bundle").value_or("");
+        if (accept.bundle.empty())
+          reading_.complain(bundle->at, "bundle needs a name, such as getaddrinfo");
+        for (const char* other : {"capability", "syscall", "args"})
+          if (fields.find(other) != nullptr)
+            reading_.complain(bundle->at, "a signature for a bundle has no " + std::string(other) +
+                                              ": write two");
+      } else if (const YamlNode* capability = fields.find("capability")) {
         accept.capability = read_text(reading_, *capability, "capability").value_or("");
         if (accept.capability.empty())
           reading_.complain(capability->at, "capability needs a name, such as CAP_SYS_PTRACE");

@@ -194,8 +194,9 @@ std::string format_entry(std::string_view name, const ArgFilters& args) {
 }
 
 std::string format_accept(const Accept& accept) {
-  std::string text = accept.capability.empty() ? "{syscall: " + quote(accept.syscall)
-                                               : "{capability: " + quote(accept.capability);
+  std::string text = !accept.bundle.empty()       ? "{bundle: " + quote(accept.bundle)
+                     : !accept.capability.empty() ? "{capability: " + quote(accept.capability)
+                                                  : "{syscall: " + quote(accept.syscall);
   text += ", reason: " + quote(accept.reason);
   if (!accept.args.empty()) text += ", args: " + format_filters(accept.syscall, accept.args);
   return text + "}";

@@ -66,6 +66,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   profile.knows_up_to = message.knows_up_to();
   profile.refused = filter::to_refused(message);
   profile.tolerated = filter::to_tolerated(message);
+  profile.tolerated_own = filter::OwnNumberTable(message);
   profile.boundary_quiet_ms = message.boundary_quiet_ms();
   profile.boundary_latest_ms = message.boundary_latest_ms();
   profile.no_new_privileges = message.no_new_privileges();
@@ -274,6 +275,7 @@ ProfileInForce widened(const ProfileInForce& began, ProfileInForce next) {
     next.knows_up_to = began.knows_up_to;
   next.refused = began.refused.united_with(next.refused);
   next.tolerated = began.tolerated.united_with(next.tolerated);
+  next.tolerated_own = began.tolerated_own.united_with(next.tolerated_own);
   next.boundary_quiet_ms = began.boundary_quiet_ms;
   next.boundary_latest_ms = began.boundary_latest_ms;
   next.no_new_privileges = began.no_new_privileges;

@@ -15,6 +15,7 @@
 #include "lib/base/result.h"
 #include "lib/oci/bundle.h"
 #include "lib/oci/capabilities.h"
+#include "profiles/filter/own_numbers.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "shim/admission/index.h"
 #include "ward/node/v1/compiled.pb.h"
@@ -46,8 +47,9 @@ struct ProfileInForce {
                              // with certain arguments
   filter::CallTable
       refused;  // what the own filter may refuse without anybody being told; allows nothing
-  filter::CallTable tolerated;    // what is let run and recorded although `calls` has it not
-  std::uint32_t knows_up_to = 0;  // CompiledProfile.knows_up_to
+  filter::CallTable tolerated;           // what is let run and recorded although `calls` has it not
+  filter::OwnNumberTable tolerated_own;  // likewise, where a number is the caller's own
+  std::uint32_t knows_up_to = 0;         // CompiledProfile.knows_up_to
   std::int64_t boundary_quiet_ms = 0;
   std::int64_t boundary_latest_ms = 0;
   bool no_new_privileges = false;

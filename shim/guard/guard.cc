@@ -301,6 +301,7 @@ struct Guard::State {
                                .danger = profile->danger,
                                .refused = profile->refused,
                                .tolerated = profile->tolerated,
+                               .tolerated_own = profile->tolerated_own,
                                .knows_up_to = profile->knows_up_to});
     return (*container)->status();
   }

@@ -129,6 +129,7 @@ supervisor::Charge make_charge(const admission::Admitted& admitted, const Places
     charge.knows_up_to = admitted.profile->knows_up_to;
     charge.refused = admitted.profile->refused;
     charge.tolerated = admitted.profile->tolerated;
+    charge.tolerated_own = admitted.profile->tolerated_own;
     charge.boundary_quiet = std::chrono::milliseconds(admitted.profile->boundary_quiet_ms);
     charge.boundary_latest = std::chrono::milliseconds(admitted.profile->boundary_latest_ms);
   }

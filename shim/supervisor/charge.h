@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 
+#include "profiles/filter/own_numbers.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "shim/supervisor/evidence_bundle.h"
 #include "shim/supervisor/verdict.h"
@@ -23,9 +24,10 @@ struct Charge {
   std::string profile_digest;
   filter::CallTable calls;
   filter::OwnFilter own;
-  filter::CallTable danger;       // what it names is never let run unless `calls` allows it
-  filter::CallTable refused;      // what of it the own filter refuses is no violation
-  filter::CallTable tolerated;    // Law::tolerated
+  filter::CallTable danger;     // what it names is never let run unless `calls` allows it
+  filter::CallTable refused;    // what of it the own filter refuses is no violation
+  filter::CallTable tolerated;  // Law::tolerated
+  filter::OwnNumberTable tolerated_own;
   std::uint32_t knows_up_to = 0;  // Law::knows_up_to
   bool sessions_as_workload = false;
   ActionSet actions;
@@ -40,6 +42,7 @@ struct Charge {
 struct NewLaw {
   std::string profile_digest;
   filter::CallTable calls, danger, refused, tolerated;
+  filter::OwnNumberTable tolerated_own;
   std::uint32_t knows_up_to = 0;
 };
 

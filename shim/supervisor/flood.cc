@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/supervisor/flood.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -94,9 +96,19 @@ std::optional<std::int64_t> DetailLimiter::next_summary_ns() const {
   return next;
 }
 
+FirstOfKind::Which FirstOfKind::kind_of(const CallKey& call, const CallContext& context) const {
+  constexpr std::uint64_t kType = 0xF;  // SOCK_CLOEXEC and SOCK_NONBLOCK are no type
+  constexpr std::size_t kMostKinds = 512;
+  const Which plain{call.nr, context.origin, context.verdict.own_number, {}};
+  if (call.nr != SYS_socket) return plain;
+  const Which socket{
+      call.nr, context.origin, false, {call.args[0], call.args[1] & kType, call.args[2]}};
+  return kinds_.contains(socket) || kinds_.size() < kMostKinds ? socket : plain;
+}
+
 bool FirstOfKind::is_new(const CallKey& call, const CallContext& context, std::int64_t now_ns) {
   const auto [kind, added] =
-      kinds_.try_emplace({call.nr, context.origin}, Kind{now_ns, 0, call, context});
+      kinds_.try_emplace(kind_of(call, context), Kind{now_ns, 0, call, context});
   if (added) return true;
   ++kind->second.untold;
   kind->second.example = call;

@@ -6,9 +6,11 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "profiles/filter/seccomp_intersect.h"
@@ -79,8 +81,9 @@ class DetailLimiter {
   CallContext overflow_context_;
 };
 
-// Calls that nothing is done about: one record for each number and origin, the others are counted,
-// and told of once an hour. As many kinds as filters name calls.
+// Calls that nothing is done about: one record for each kind, the others are counted, and told of
+// once an hour. A kind is a number and an origin, whether a number of the caller's own was the
+// reason, and of sockets family, type and protocol. At most 512 by sockets.
 class FirstOfKind {
  public:
   static constexpr std::int64_t kSummaryEvery_ns = 3'600'000'000'000;
@@ -98,7 +101,10 @@ class FirstOfKind {
     CallKey example;
     CallContext context;
   };
-  std::map<std::pair<int, Origin>, Kind> kinds_;
+  using Which = std::tuple<int, Origin, bool, std::array<std::uint64_t, 3>>;
+  [[nodiscard]] Which kind_of(const CallKey& call, const CallContext& context) const;
+
+  std::map<Which, Kind> kinds_;
 };
 
 // What comes as often as somebody asks for it from outside: one record a minute, which says of how

@@ -72,6 +72,7 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
   violation.set_tid(call.tid);
   violation.set_own_filter_denies(verdict.own_filter_denies);
   violation.set_tolerated(verdict.tolerated);
+  violation.set_own_number(verdict.own_number);
   violation.set_reason(explain(verdict, violation.syscall(), profile, phase));
   return violation;
 }

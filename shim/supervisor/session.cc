@@ -34,6 +34,14 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
   return dying_.includes(call.tid, now_ns) && listener.is_valid(call.id);
 }
 
+// Likewise.
+filter::OwnNumbers Session::numbers_of(const SeccompListener& listener, const Notification& call) {
+  const auto status = read_status(call.tid);
+  if (!status || !listener.is_valid(call.id)) return {};
+  return {static_cast<std::uint32_t>(status->own_thread_group),
+          static_cast<std::uint32_t>(status->own_thread)};
+}
+
 // A `startContainer` hook is a child of the runtime's init and executes its program under the
 // filter, before the init does. Only the init's own execve makes it the container's program. A
 // process that is neither is not known, and ends the runtime phase as well.
@@ -53,6 +61,7 @@ std::int64_t Session::asked(SeccompListener& listener, const Notification& call)
   question.arch = call.arch;
   question.nr = call.nr;
   question.args = call.args;
+  if (host_.asks_who_calls(call.nr)) question.caller = numbers_of(listener, call);
   const Verdict verdict = host_.judge(question);
   if (verdict.effect == Effect::kDeny && verdict.why != Why::kContained)
     send_own_signal(listener, call, verdict.own_signal);

@@ -47,6 +47,7 @@ class Session {
   std::int64_t asked(SeccompListener& listener, const Notification& call);
   [[nodiscard]] bool asked_by_a_dying_thread(const SeccompListener& listener,
                                              const Notification& call, std::int64_t now_ns) const;
+  static filter::OwnNumbers numbers_of(const SeccompListener& listener, const Notification& call);
   [[nodiscard]] bool replaces_the_runtime(const Notification& call) const;
   void let_run(SeccompListener& listener, const Notification& call, const Verdict& verdict);
   void watch_phase();

@@ -26,6 +26,8 @@ class SessionHost {
  public:
   virtual ~SessionHost() = default;
 
+  // Whether Question::caller matters for a call of this number: it costs a look into /proc.
+  [[nodiscard]] virtual bool asks_who_calls(int nr) const = 0;
   // The session says who asks for what, and when; mode, contained and recent_denials are the
   // host's to add.
   [[nodiscard]] virtual Verdict judge(Question question) const = 0;

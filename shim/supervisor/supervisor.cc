@@ -59,10 +59,12 @@ void Supervisor::add_circumstances(Question& question) const {
 
 Verdict Supervisor::judge(Question question) const {
   add_circumstances(question);
-  return decide(question,
-                {charge_.calls, charge_.own, charge_.danger, charge_.actions, charge_.knows_up_to,
-                 &charge_.refused, &charge_.tolerated, charge_.sessions_as_workload});
+  return decide(question, {charge_.calls, charge_.own, charge_.danger, charge_.actions,
+                           charge_.knows_up_to, &charge_.refused, &charge_.tolerated,
+                           &charge_.tolerated_own, charge_.sessions_as_workload});
 }
+
+bool Supervisor::asks_who_calls(int nr) const { return charge_.tolerated_own.names(nr); }
 
 std::int64_t Supervisor::violated(const Violated& violated) {
   if (violated.verdict.violation) records_.count_violation();
@@ -117,6 +119,7 @@ void Supervisor::set_law(NewLaw law) {
   charge_.danger = std::move(law.danger);
   charge_.refused = std::move(law.refused);
   charge_.tolerated = std::move(law.tolerated);
+  charge_.tolerated_own = std::move(law.tolerated_own);
   charge_.knows_up_to = law.knows_up_to;
   callbacks_.changed();
 }

@@ -85,6 +85,7 @@ class Supervisor final : private SessionHost {
   // Number of the workload's session; those of exec sessions follow.
   static constexpr std::uint64_t kWorkloadSession = 0;
 
+  [[nodiscard]] bool asks_who_calls(int nr) const override;
   [[nodiscard]] Verdict judge(Question question) const override;
   std::int64_t violated(const Violated& violated) override;
   void was_let_run() override;

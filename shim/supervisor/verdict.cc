@@ -57,6 +57,20 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
   verdict.effect = effect_of(action);
 }
 
+// What the posture lets run.
+bool tolerates(const Question& question, const Law& law, Verdict& verdict) {
+  verdict.own_number = law.tolerated_own != nullptr &&
+                       law.tolerated_own->allows(question.nr, question.args, question.caller);
+  verdict.tolerated =
+      verdict.own_number ||
+      (law.tolerated != nullptr && law.tolerated->allows(question.nr, question.args, kAnyLayer));
+  if (!verdict.tolerated) return false;
+  verdict.why = Why::kTolerated;
+  verdict.effect = Effect::kContinue;
+  verdict.action = Action::kLog;
+  return true;
+}
+
 // As an older kernel would answer, for which every C library has a way out. In supervise it runs
 // like all else.
 void judge_newer(const Question& question, Verdict& verdict) {
@@ -113,14 +127,7 @@ Verdict decide(const Question& question, const Law& law) {
     verdict.why = Why::kOwnFilter;
     return verdict;
   }
-  if (!own_denies && !dangerous && law.tolerated != nullptr &&
-      law.tolerated->allows(question.nr, question.args, kAnyLayer)) {
-    verdict.why = Why::kTolerated;
-    verdict.effect = Effect::kContinue;
-    verdict.action = Action::kLog;
-    verdict.tolerated = true;
-    return verdict;
-  }
+  if (!own_denies && !dangerous && tolerates(question, law, verdict)) return verdict;
   const bool newer =
       law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
   if (newer && !dangerous && !names(law.calls, filter::kAllowedInExec, question.nr)) {
@@ -169,7 +176,8 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
       break;
     case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
     case Why::kTolerated:
-      return text + " is not in profile " + profile + ", whose posture lets it run";
+      return text + " is not in profile " + profile + ", whose posture lets it run" +
+             (verdict.own_number ? ": the number is the caller's own" : "");
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kEndedBySignal: text += " ended the process"; break;
     case Why::kContained: text += " came from a container that is contained already"; break;

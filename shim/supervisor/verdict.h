@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "profiles/filter/own_numbers.h"
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/filter/terms.h"
 #include "shim/supervisor/phase.h"
@@ -46,6 +47,8 @@ struct Law {
   const filter::CallTable* refused = nullptr;
   // What the profile's posture lets run although `calls` has it not; recorded, and no violation.
   const filter::CallTable* tolerated = nullptr;
+  // Likewise, where a number among the arguments is the caller's own.
+  const filter::OwnNumberTable* tolerated_own = nullptr;
   // Exec sessions may do what the workload may while it serves, and nothing else.
   bool sessions_as_workload = false;
 };
@@ -62,6 +65,7 @@ struct Question {
   std::uint32_t arch = 0;
   int nr = 0;
   filter::CallArgs args{};
+  filter::OwnNumbers caller = {};  // only where Law::tolerated_own names the call
   // Denials of the workload in the present window, this one not counted.
   std::uint32_t recent_denials = 0;
 };
@@ -97,6 +101,7 @@ struct Verdict {
   bool own_filter_denies = false;
   bool refused = false;                     // the own filter's answer is all that happens
   bool tolerated = false;                   // let run by the posture: recorded, and no violation
+  bool own_number = false;                  // tolerated because a number is the caller's own
   OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
   bool boot_call = false;  // let run although serving does not allow it: boot is not over

@@ -17,6 +17,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workl
 import pods  # noqa: E402
 from against import compare, read_rows  # noqa: E402
 from containment import containment  # noqa: E402
+from continued import continued  # noqa: E402
 from flat import flat  # noqa: E402
 from floor import Floor  # noqa: E402
 from driver import Nginx, Redis  # noqa: E402
@@ -41,7 +42,18 @@ spec:
     - {match: {containers: ["learn-*"]}, mode: learn, workload: again}
 """
 BOX = "docker.io/ward/box:demo"
-PARTS = ("start", "exec", "pod", "memory", "output", "containment", "flat", "nginx", "redis")
+PARTS = (
+    "start",
+    "exec",
+    "pod",
+    "memory",
+    "output",
+    "containment",
+    "continued",
+    "flat",
+    "nginx",
+    "redis",
+)
 # name -> (prefix of the container's name, runtime, flags)
 VARIANTS = {
     "stock": ("stock", RUNC, []),
@@ -411,6 +423,7 @@ def main():
             ),
             "output": lambda: pods.output(bench, VARIANTS, BOX),
             "containment": lambda: containment(bench, 10 if quick else 200),
+            "continued": lambda: continued(bench, BOX, quick),
             "flat": lambda: flat(bench, BOX, quick),
             "nginx": lambda: bench.throughput(
                 "nginx",

@@ -4,6 +4,7 @@ another one under the profile, in the postures balanced and strict, on a private
 wardd. A line of JSON for each program goes to the screen behind `result: `, and to a file, so that
 an interrupted evaluation goes on where it was."""
 import argparse
+import contextlib
 import glob
 import hashlib
 import json
@@ -20,6 +21,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", part) for part in ("support", "workl
 import programs  # noqa: E402
 from measure import CLASSES, Measurement  # noqa: E402
 from private_node import Broken, PrivateNode, enter_mount_namespace  # noqa: E402
+from troubles import SmallDisk  # noqa: E402
 
 HERE = os.path.join(ROOT, "tests", "evaluate")
 PARTS = ("shim/containerd-shim-ward-v1", "enforcer/wardd", "cli/ward")
@@ -89,7 +91,8 @@ def evaluate(options, build, names):
             json.dump({"key": keys[name], "row": rows[name]}, file, indent=1)
 
     probes = compiled_probes(build)
-    with PrivateNode(build) as node:
+    with PrivateNode(build) as node, contextlib.ExitStack() as disks:
+        disk = disks.enter_context(SmallDisk(node))
         node.start_containerd()
         node.start_wardd()
         for name in [name for name in names if name not in rows]:
@@ -97,6 +100,7 @@ def evaluate(options, build, names):
             say(at)
             measurement = Measurement(
                 node,
+                disk,
                 programs.load(name),
                 probes,
                 options.short,
@@ -123,6 +127,7 @@ def evaluate(options, build, names):
         for name, measurement in idle.items():
             time.sleep(measurement.idle_left())
             keep(name, measurement)
+        disks.close()
         if left := node.end():
             raise Broken("something is left: " + "\n".join(" ".join(x) for x in left))
     return rows, failed
@@ -137,6 +142,9 @@ def judge_short(rows):
             wrong.append(f"{name}: exercise a is stopped: {kept['a']}")
         if harmless := [v for v in kept["b"]["violations"] if v["class"] in ("self", "held")]:
             wrong.append(f"{name}: a harmless call of exercise b is a violation: {harmless}")
+        for trouble, seen in row["troubles"].items():
+            if harmless := [v for v in seen["violations"] if v["class"] in ("self", "held")]:
+                wrong.append(f"{name}: a harmless call is a violation, {trouble}: {harmless}")
         if kept["exec"]["work"] != kept["exec"]["of"]:
             wrong.append(f"{name}: commands fail: {kept['exec']['failed']}")
         if kept["after_rehearsal"]["violations"]:

@@ -9,6 +9,7 @@ import time
 import roots
 from life import Life, Stopped
 from private_node import WARD, Broken, read, wait_for
+from troubles import troubles
 
 POSTURES = ("balanced", "strict")
 IDLE = 400  # s
@@ -38,6 +39,7 @@ spec:
   rules:
     - {{match: {{containers: ["{0}-learn-*"]}}, mode: learn, workload: {0}}}
     - {{match: {{containers: ["{0}-count-*"]}}, mode: learn, workload: {0}-counted}}
+    - {{match: {{containers: ["{0}-more-*"]}}, mode: learn, workload: {0}-more}}
 """
 # Denials are counted, and the program goes on; what the profile itself does is tried apart.
 ENFORCING = """\
@@ -65,8 +67,9 @@ def name_of(program, posture):
 
 
 class Measurement:
-    def __init__(self, node, program, probes, short=False, say=print):
-        self.node, self.program, self.probes, self.say = node, program, probes, say
+    def __init__(self, node, disk, program, probes, short=False, say=print):
+        self.node, self.disk, self.program = node, disk, program
+        self.probes, self.say = probes, say
         self.short = short
         self.learnings, self.repeats = (1, 1) if short else (3, 5)
         self.postures = ("balanced",) if short else POSTURES
@@ -84,18 +87,19 @@ class Measurement:
                 return again
             events = again
 
-    def live(self, container, exercise, runtime=WARD, program=None):
-        life = Life(self.node, program or self.program, container, runtime)
+    def live(self, container, exercise, runtime=WARD, program=None, flags=()):
+        life = Life(self.node, program or self.program, container, runtime, flags=flags)
         stopped, status = "", None
         try:
             life.start()
             status = exercise(life)
         except Stopped as end:
             stopped = str(end)
-        state = life.state()
-        if state == "ENDED":
-            status = life.process.returncode
-        life.clear()
+        finally:
+            state = life.state()
+            if state == "ENDED":
+                status = life.process.returncode
+            life.clear()
         run = {"status": status, "steps": life.steps, "wrong": life.wrong}
         if stopped:
             run["ended_early"] = stopped[:300]
@@ -103,8 +107,8 @@ class Measurement:
             run["quarantined"] = True
         return run
 
-    def governed(self, container, exercise, program=None):
-        run = self.live(container, exercise, program=program)
+    def governed(self, container, exercise, program=None, flags=()):
+        run = self.live(container, exercise, program=program, flags=flags)
         calls = {}
         for event in self.events(container):
             if event["kind"] == "violation":
@@ -185,7 +189,7 @@ class Measurement:
         signed = []
         lines = text.splitlines()
         for number, line in enumerate(lines):
-            if "NETLINK_ROUTE" in line and re.match(r"\s+# ", line):
+            if "bundle: getaddrinfo" in line and re.match(r"\s+# ", line):
                 lines[number] = line.replace("# ", "", 1).replace(
                     "WHY", "getaddrinfo asks the kernel for addresses"
                 )
@@ -378,6 +382,20 @@ class Measurement:
             "violations": calls,
         }
 
+    def estimate(self):
+        """What the recordings of a say of further runs, and what one more run showed."""
+        coverage = self.node.ward_json("learn", "show", self.program.name)["coverage"]
+        container = f"{self.program.name}-more-a"
+        self.live(container, self.program.learned)
+        self.await_recording(self.program.name + "-more", container)
+        more = self.recorded(self.program.name + "-more") - self.recorded(self.program.name)
+        return {
+            "estimated": coverage["estimated"],
+            "unseen": coverage["estimated_unseen"],
+            "new_in_a_run_at_most": coverage["new_in_a_run_at_most"],
+            "one_more_run": sorted(more),
+        }
+
     def pairs(self):
         """Calls of b that a never made: {class: [call]}. Of a recording from which no profile is
         made."""
@@ -403,6 +421,7 @@ class Measurement:
                 raise Broken(f"exercise b goes wrong without Ward: {right}")
             say("counting")
             pairs, _ = self.pairs()
+            estimate = self.estimate()
             plain = self.commands(f"{program.name}-off-exec")
             row = {
                 "program": program.name,
@@ -410,6 +429,7 @@ class Measurement:
                 "learned_runs": len(learned),
                 "learned_calls": len(self.recorded(program.name)),
                 "unlearned_calls": pairs,
+                "estimate": estimate,
                 "postures": {},
             }
             generated = {posture: self.generate(posture) for posture in self.postures}
@@ -433,6 +453,9 @@ class Measurement:
                 kept["probes"] = self.probe(posture)
                 kept["after_rehearsal"] = self.rehearse(posture, right)
                 row["postures"][posture] = kept
+            name = name_of(program, "balanced")
+            say("in trouble")
+            row["troubles"] = troubles(self, self.disk, name, name + "-rehearsed")
             if not self.short:
                 say("Debian 13")
                 row["debian13"] = self.one_release_later("balanced")

@@ -75,6 +75,43 @@ def later(rows):
     return lines
 
 
+TROUBLES = ("crash", "disk full", "no names")
+
+
+def troubles(rows):
+    """Lives that nobody recorded."""
+    lines = [
+        "| program | " + " | ".join(f"{one}: calls stopped" for one in TROUBLES) + " |",
+        "|" + "---|" * (1 + len(TROUBLES)),
+    ]
+    for row in rows:
+        told = [by_class(row["troubles"][one]["violations"], CLASSES) for one in TROUBLES]
+        lines.append(f"| {row['program']} | " + " | ".join(told) + " |")
+    return lines
+
+
+def estimates(rows):
+    """What was said of further runs, beside one more of the same exercise and one of another."""
+    lines = [
+        "| program | calls learned | unseen by the estimate | a further run shows a new call, at "
+        "most | one more run of a: new calls | b: new calls |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        said = row["estimate"]
+        other = sum(map(len, row["unlearned_calls"].values()))
+        lines.append(
+            f"| {row['program']} | {row['learned_calls']} | "
+            f"{round(said['unseen']) if said['estimated'] else 'none is made'} | "
+            f"{said['new_in_a_run_at_most']:.0%} | "
+            f"{', '.join(said['one_more_run']) or 'none'} | {other} |"
+        )
+    showed = sum(bool(row["estimate"]["one_more_run"]) for row in rows)
+    most = sum(row["estimate"]["new_in_a_run_at_most"] for row in rows)
+    other = sum(bool(sum(map(len, row["unlearned_calls"].values()))) for row in rows)
+    return [*lines, f"| of {len(rows)} | | | in at most {most:.1f} | in {showed} | in {other} |"]
+
+
 def totals(rows):
     lines = [
         "| posture | programs | b without a stop | calls of b that were stopped | of class self or "
@@ -97,8 +134,11 @@ def totals(rows):
     return lines
 
 
+KINDS = {kind.__name__: kind for kind in (totals, programs, later, troubles, estimates)}
+
+
 def table(path, kind):
-    return "\n".join({"programs": programs, "totals": totals, "later": later}[kind](rows_of(path)))
+    return "\n".join(KINDS[kind](rows_of(path)))
 
 
 def unexplained(text, path):
@@ -109,6 +149,13 @@ def unexplained(text, path):
         for row in rows_of(path)
         for part in ("a", "b")
         for violation in row["postures"]["balanced"][part]["calls" if part == "a" else "violations"]
+        if violation["class"] in ("reach", "danger")
+    }
+    stopped |= {
+        violation["call"]
+        for row in rows_of(path)
+        for seen in row["troubles"].values()
+        for violation in seen["violations"]
         if violation["class"] in ("reach", "danger")
     }
     told = set(re.findall(r"^\| `(\w+)", text, re.M))

@@ -15,6 +15,7 @@
 #include "lib/oci/bundle.h"
 #include "profiles/filter/own_filter.h"
 #include "tests/integration/guarded_test_base.h"
+#include "tests/support/node_remains.h"
 #include "tests/support/random_filters.h"
 #include "tests/support/task_client.h"
 
@@ -117,8 +118,8 @@ spec:
     const Output output = run({"runc", "--root", (bundle->path() / "state").string(), "run",
                                "--bundle", bundle->path().string(), node().name() + bundle->id()},
                               node().environment());
-    Ran ran{output.status == 0, output.err, parse(output.out)};
-    return ran;
+    if (output.status != 0) await([&] { return remove_cgroups_of(node().name(), bundle->id()); });
+    return {output.status == 0, output.err, parse(output.out)};
   }
 
   [[nodiscard]] Ran run_under_ward(const Json& filter, const std::string& probes) const {

@@ -21,6 +21,10 @@ class Posture : public GuardedTest {
     balanced.replace(balanced.find("name: box"), 9, "name: balanced");
     balanced.replace(balanced.find("  syscalls:"), 0, "  posture: balanced\n");
     node().write_profile("balanced", balanced);
+    std::string lenient = box_profile();
+    lenient.replace(lenient.find("name: box"), 9, "name: lenient");
+    lenient.replace(lenient.find("  syscalls:"), 0, "  posture: lenient\n");
+    node().write_profile("lenient", lenient);
     // Read before the policy of the others, so that its rules come first.
     node().write_policy("balanced", R"(apiVersion: ward.dev/v1alpha1
 kind: Policy
@@ -30,6 +34,7 @@ spec:
     - {match: {containers: ["quarantine-*"]}, mode: enforce, profile: balanced}
     - {match: {containers: ["deny-*"]}, mode: enforce, profile: balanced, onViolation: {workload: {action: deny}}}
     - {match: {containers: ["supervise-*"]}, mode: supervise, profile: balanced}
+    - {match: {containers: ["lenient-*"]}, mode: enforce, profile: lenient, onViolation: {workload: {action: deny}}}
 )");
     await([] {
       return node().ward({"profile", "list"}).out.find("balanced") != std::string::npos;
@@ -58,6 +63,38 @@ TEST_F(Posture, I11_WhatIsHeldRunsIsRecordedOnceAndIsNoViolation) {
     EXPECT_EQ(seen[0]["reason"], "mkdir is not in profile balanced, whose posture lets it run");
     EXPECT_TRUE(events(id).empty()) << events(id).front();
   }
+}
+
+// The numbers that it sees itself: of its own PID namespace, as its first process and as a child.
+TEST_F(Posture, I11_ASignalToItselfIsLetRunAndOneToAnotherIsNot) {
+  for (const std::string verb : {"attack", "child"}) {
+    const std::string id = node().unique("deny");
+    const Output output = run_box(id, {"/box", verb, "own", "other", "own"});
+    const std::string own = verb == "child" ? "own 0 0\nown ended by 0\n" : "own 0 0\n";
+    const std::string other = verb == "child" ? "other -1 1\nother ended by 0\n" : "other -1 1\n";
+    EXPECT_EQ(output.out, own + other + own) << verb << output.err;
+    EXPECT_TRUE(await([&] { return told(events(id, "tolerated")) == 2; }))
+        << node().ward({"events", "-c", id}).out;
+    EXPECT_EQ(events(id, "tolerated")[0]["reason"],
+              "tkill is not in profile balanced, whose posture lets it run: the number is the "
+              "caller's own");
+    ASSERT_EQ(events(id).size(), 1U) << verb;
+    EXPECT_EQ(events(id)[0]["syscall"], "tkill");
+  }
+  const Output proposal = node().ward({"profile", "propose", "balanced"});
+  EXPECT_THAT(proposal.out, HasSubstr("tkill")) << "the signal to another was a violation";
+}
+
+TEST_F(Posture, LenientLetsNewReachRunAndStopsTheDangerSet) {
+  const std::string id = node().unique("lenient");
+  EXPECT_EQ(run_box(id, {"/box", "attack", "other", "inet", "listen", "unshare", "af_alg"}).out,
+            "other -1 3\ninet 3 0\nlisten 0 0\nunshare -1 1\naf_alg -1 1\n");
+  EXPECT_TRUE(await([&] { return told(events(id)) == 2; }))
+      << node().ward({"events", "-c", id}).out;
+  const Output proposal = node().ward({"profile", "propose", "lenient"});
+  for (const char* call : {"tkill (reach, let run)", "listen (reach, let run)"})
+    EXPECT_THAT(proposal.out, HasSubstr(call));
+  EXPECT_THAT(proposal.out, Not(HasSubstr("\n      unshare"))) << "but as a comment";
 }
 
 TEST_F(Posture, ThoseOfALivingContainerAreCountedAsContinuedOnly) {

@@ -177,6 +177,13 @@ std::vector<std::string> cgroups_of(const std::string& node) {
   return found;
 }
 
+bool remove_cgroups_of(const std::string& node, const std::string& id) {
+  bool gone = true;
+  for (const fs::path& directory : cgroup_directories_of(node))
+    if (directory.filename() == id) gone = ::rmdir(directory.c_str()) == 0 && gone;
+  return gone;
+}
+
 namespace {
 
 bool is_daemon(const std::string& process) {

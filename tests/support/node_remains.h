@@ -43,6 +43,10 @@ std::vector<std::string> mounts_below(const std::filesystem::path& directory);
 // which is not counted.
 std::vector<std::string> cgroups_of(const std::string& node);
 
+// Removes the cgroups of a container whose processes end, where its runtime gave up before they
+// had: runc 1.1 tries for 310 ms after a failed start. False while one is still in use.
+bool remove_cgroups_of(const std::string& node, const std::string& id);
+
 // The ids of the BPF programs that the node's processes hold now: nobody else's, whatever else this
 // machine does.
 std::set<std::uint32_t> bpf_programs_of(const std::string& node);

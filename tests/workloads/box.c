@@ -34,6 +34,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "offers.h"
@@ -119,6 +120,8 @@ static long try_beyond(void) { return syscall(600); }
 static long try_listxattrat(void) { return syscall(SYS_LISTXATTRAT, -1, "nowhere", 0, NULL, 0UL); }
 static long try_raw(void) { return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }  // wants CAP_NET_RAW
 static long try_nice(void) { return setpriority(PRIO_PROCESS, 0, -1); }        // wants CAP_SYS_NICE
+static long try_own(void) { return syscall(SYS_tkill, gettid(), 0); }
+static long try_other(void) { return syscall(SYS_tkill, getppid() + 99, 0); }
 static long try_inet(void) { return socket(AF_INET, SOCK_STREAM, 0); }
 static const struct sockaddr_in kAnyAddress = {.sin_family = AF_INET};
 // As musl's resolver begins: its socket gets an address before it asks.
@@ -174,6 +177,8 @@ static const struct attack kAttacks[] = {
     {"beyond", try_beyond},
     {"raw", try_raw},
     {"nice", try_nice},
+    {"own", try_own},
+    {"other", try_other},
     {"inet", try_inet},
     {"resolve", try_resolve},
     {"listen", try_listen},
@@ -332,6 +337,67 @@ static _Noreturn void threads(void) {
   }
   if (!child) dprintf(1, "ready\n");
   for (;;) pause();
+}
+
+// What a call that may be asked for costs who makes it: `box rate CALL THREADS MILLISECONDS
+// PAUSE_US`. Each thread makes it again and again; the program says how many there were in all, and
+// of the first thread's how long they took.
+struct rate {
+  char call;  // m: mkdir of what is there; p: pwrite64 of a byte
+  int first, pause_us;
+  uint64_t end_ns, count;
+  uint32_t* took_ns;
+};
+enum { kMostTimed = 1 << 20 };
+
+static uint64_t now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void* make_calls(void* argument) {
+  struct rate* rate = argument;
+  const int fd = rate->call == 'p' ? open("/rate", O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+  for (uint64_t begin = now_ns(); begin < rate->end_ns; begin = now_ns()) {
+    if (rate->call == 'p' ? pwrite(fd, "x", 1, 0) != 1
+                          : mkdir("/proc", 0755) == 0 || errno != EEXIST)
+      _exit(3);
+    if (rate->first && rate->count < kMostTimed)
+      rate->took_ns[rate->count] = (uint32_t)(now_ns() - begin);
+    ++rate->count;
+    if (rate->pause_us > 0) usleep((useconds_t)rate->pause_us);
+  }
+  return NULL;
+}
+
+static int by_size(const void* a, const void* b) {
+  const uint32_t x = *(const uint32_t*)a, y = *(const uint32_t*)b;
+  return x < y ? -1 : x > y;
+}
+
+static int measure_rate(char** argv) {
+  enum { kMost = 64 };
+  static struct rate rates[kMost];
+  static uint32_t took[kMostTimed];
+  pthread_t threads[kMost];
+  const int count = atoi(argv[1]);
+  if (count < 1 || count > kMost) return 2;
+  const uint64_t end_ns = now_ns() + (uint64_t)atoi(argv[2]) * 1000000U;
+  for (int i = 0; i < count; ++i) {
+    rates[i] = (struct rate){argv[0][0], i == 0, atoi(argv[3]), end_ns, 0, took};
+    if (pthread_create(&threads[i], NULL, make_calls, &rates[i]) != 0) return 1;
+  }
+  uint64_t all = 0;
+  for (int i = 0; i < count; ++i) {
+    pthread_join(threads[i], NULL);
+    all += rates[i].count;
+  }
+  const size_t timed = rates[0].count < kMostTimed ? rates[0].count : kMostTimed;
+  qsort(took, timed, sizeof *took, by_size);
+  dprintf(1, "calls %llu p50_ns %u p99_ns %u\n", (unsigned long long)all, took[timed / 2],
+          took[timed - 1 - timed / 100]);
+  return 0;
 }
 
 // Becomes another program in a child, once the first process has ended and was reaped: what a
@@ -527,6 +593,7 @@ int main(int argc, char** argv) {
   if (strcmp(verb, "hunt") == 0) return hunt(number);
   if (strcmp(verb, "offer") == 0 && argc > 2) return offer(argv[2]);
   if (strcmp(verb, "usurp") == 0 && argc > 2) return usurp(argv[2]);
+  if (strcmp(verb, "rate") == 0 && argc > 5) return measure_rate(argv + 2);
   if (strcmp(verb, "spin") == 0)
     for (;;) continue;
   if (strcmp(verb, "wait") == 0) {  // says ready, ends with 42 at SIGTERM
@@ -569,6 +636,7 @@ int main(int argc, char** argv) {
           "tick fork "
           "orphans bomb "
           "crowd eat flood hunt spin wait "
-          "crash holder tty size [N] | orphan PROGRAM... | offer FILE | usurp NAME\n");
+          "crash holder tty size [N] | orphan PROGRAM... | offer FILE | usurp NAME | "
+          "rate CALL THREADS MILLISECONDS PAUSE_US\n");
   return 2;
 }

@@ -48,6 +48,17 @@ TEST(ProcessInfo, StatusIgnoresKeysInsideOfTheName) {
   EXPECT_EQ(status.uid, "0\t0\t0\t0");
   EXPECT_EQ(status.no_new_privileges, 1);
   EXPECT_EQ(status.seccomp, 2);
+  EXPECT_EQ(status.own_thread, 0) << "an older kernel says nothing of it";
+}
+
+TEST(ProcessInfo, AThreadKnowsItselfByItsInnermostNumber) {
+  const auto status = parse_status("Tgid:\t812\nNStgid:\t812\t30\t7\nNSpid:\t815\t33\t9\n");
+  EXPECT_EQ(status.own_thread_group, 7);
+  EXPECT_EQ(status.own_thread, 9);
+  const auto outside = parse_status("Tgid:\t812\nNStgid:\t812\nNSpid:\t815\n");
+  EXPECT_EQ(outside.own_thread_group, 812);
+  EXPECT_EQ(outside.own_thread, 815);
+  EXPECT_EQ(read_status(::getpid())->own_thread_group, ::getpid());
 }
 
 TEST(ProcessInfo, ThreadsOfAGroupAreNamedByNumberAndStart) {

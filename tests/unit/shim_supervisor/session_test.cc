@@ -22,6 +22,7 @@ class NotingHost : public SessionHost {
     asked = question;
     return verdict;
   }
+  [[nodiscard]] bool asks_who_calls(int /*nr*/) const override { return asks; }
   std::int64_t violated(const Violated& violated) override {
     told.push_back("violated by " + violated.exec_id);
     EXPECT_TRUE(violated.listener.deny(violated.call.id, ENOSYS));
@@ -34,6 +35,7 @@ class NotingHost : public SessionHost {
   }
 
   Verdict verdict;
+  bool asks = false;
   mutable std::optional<Question> asked;
   std::vector<std::string> told;
 };
@@ -50,7 +52,7 @@ class OneSession : public test::LoopTest {
     subject.number = 4;
     subject.origin = Origin::kExec;
     subject.exec_id = "x";
-    subject.runtime_pid = child.pid;
+    subject.runtime_pid = child_ = child.pid;
     const Session session(loop_, host_, std::move(subject), std::move(*listener));
     EXPECT_TRUE(run_until([&] { return !host_.told.empty() || host_.asked; }));
     const int status = test::exit_status(child.pid);
@@ -59,7 +61,20 @@ class OneSession : public test::LoopTest {
   }
 
   NotingHost host_;
+  pid_t child_ = 0;
 };
+
+TEST_F(OneSession, I11_SaysWhoCallsWhereThatMatters) {
+  host_.verdict.effect = Effect::kContinue;
+  EXPECT_EQ(run_child(), 0);
+  EXPECT_FALSE(host_.asked->caller.process);
+  host_.told.clear();
+  host_.asked.reset();
+  host_.asks = true;
+  (void)run_child();  // the directory is there already
+  EXPECT_EQ(host_.asked->caller.process, static_cast<std::uint32_t>(child_));
+  EXPECT_EQ(host_.asked->caller.thread, static_cast<std::uint32_t>(child_));
+}
 
 TEST_F(OneSession, LetsRunWhatIsNoViolationAndSaysWhenNobodyIsLeft) {
   host_.verdict.effect = Effect::kContinue;

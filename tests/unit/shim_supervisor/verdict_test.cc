@@ -61,19 +61,22 @@ struct Ask {
   filter::CallTable refused{};
   filter::CallTable tolerated{};
   bool sessions_as_workload = false;
+  filter::OwnNumberTable tolerated_own{};
+  filter::OwnNumbers caller{};
 
   Verdict operator()(int nr, filter::CallArgs args = {}) const {
-    return decide(
-        {.mode = mode,
-         .phase = phase,
-         .origin = origin,
-         .dying_runtime_thread = dying_runtime_thread,
-         .contained = contained,
-         .arch = oci::native_audit_arch(),
-         .nr = nr,
-         .args = args,
-         .recent_denials = recent_denials},
-        {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated, sessions_as_workload});
+    return decide({.mode = mode,
+                   .phase = phase,
+                   .origin = origin,
+                   .dying_runtime_thread = dying_runtime_thread,
+                   .contained = contained,
+                   .arch = oci::native_audit_arch(),
+                   .nr = nr,
+                   .args = args,
+                   .caller = caller,
+                   .recent_denials = recent_denials},
+                  {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated, &tolerated_own,
+                   sessions_as_workload});
   }
 };
 
@@ -421,6 +424,35 @@ TEST(Verdict, F08_SuperviseStopsNothingButTheDangerSet) {
   }
   EXPECT_EQ(supervise(SYS_unshare).effect, Effect::kDeny);
   EXPECT_TRUE(supervise(SYS_unshare).violation) << "and says so";
+}
+
+TEST(Verdict, I11_ACallWithTheCallersOwnNumberIsLetRunAndSaidSo) {
+  node::v1::CompiledProfile compiled;
+  node::v1::OwnNumberRule& rule = *compiled.add_tolerated_own();
+  rule.mutable_rule()->set_nr(SYS_kill);
+  rule.add_own(0);
+  compiled.add_tolerated_own()->mutable_rule()->set_nr(SYS_tkill);  // damaged: it names no argument
+  const filter::OwnNumberTable table(compiled);
+  EXPECT_TRUE(table.names(SYS_kill));
+  EXPECT_FALSE(table.names(SYS_tkill));
+  const Ask ask{.phase = Phase::kServing, .tolerated_own = table, .caller = {7, 9}};
+  for (const std::uint64_t own : {7, 9}) {
+    const Verdict verdict = ask(SYS_kill, {own, 15});
+    EXPECT_EQ(verdict.effect, Effect::kContinue);
+    EXPECT_TRUE(verdict.tolerated && verdict.own_number && !verdict.violation);
+    EXPECT_EQ(explain(verdict, "kill", "web", Phase::kServing),
+              "kill is not in profile web, whose posture lets it run: the number is the caller's "
+              "own");
+  }
+  constexpr std::uint64_t kUpper = std::uint64_t{1} << 32U;
+  for (const std::uint64_t other : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{8},
+                                    7 | kUpper, ~std::uint64_t{0}, ~std::uint64_t{6}}) {
+    EXPECT_TRUE(ask(SYS_kill, {other, 15}).violation) << other;
+  }
+  EXPECT_TRUE(ask(SYS_tkill, {9, 15}).violation);
+  // Nobody's numbers are known: nothing is its own, 0 least of all.
+  const Ask unknown{.phase = Phase::kServing, .tolerated_own = table, .caller = {}};
+  for (const std::uint64_t any : {0, 7}) EXPECT_TRUE(unknown(SYS_kill, {any, 15}).violation);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "profiles/compile.h"
 #include "profiles/diff.h"
 #include "profiles/effective.h"
+#include "profiles/filter/call_tables.h"
 #include "profiles/learn/generate.h"
 #include "profiles/merge.h"
 #include "profiles/validate.h"
@@ -184,6 +185,52 @@ TEST(Danger, F32_LintNamesWhatIsSignedAndNotListedValuesIncluded) {
       warnings_of(
           "  syscalls: {serving: [read]}\n  accept: [{syscall: keyctl, reason: as agreed}]\n"),
       HasSubstr("nothing allows keyctl: list {name: keyctl} under syscalls too"));
+}
+
+constexpr const char* kBundle = "  accept: [{bundle: getaddrinfo, reason: it finds its servers}]\n";
+
+TEST(Danger, F32_ABundleIsListedByItsSignatureAndOpensNothingBeside) {
+  const auto profile = read(
+      "  syscalls: {serving: [{name: socket, args: [{index: 0, oneOf: [AF_UNIX, AF_INET]}]}, "
+      "{name: bind, args: [{index: 2, oneOf: [16]}]}]}\n" +
+      std::string(kBundle));
+  ASSERT_TRUE(profile) << profile.error().message;
+  EXPECT_TRUE(validate(*profile).empty()) << validate(*profile).front().message;
+  EXPECT_EQ(read_profile(write_yaml(*profile), "again.yaml").value(), *profile);
+  const auto compiled = compile(*profile);
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  const filter::CallTable calls = filter::to_table(*compiled);
+  const auto allows = [&](int nr, const filter::CallArgs& args) {
+    return calls.allows(nr, args, filter::kAllowedInServing);
+  };
+  EXPECT_TRUE(allows(SYS_socket, {16, 3, 0}) && allows(SYS_socket, {16, 0x80002, 0}));
+  EXPECT_TRUE(allows(SYS_socket, {2, 1, 6}));
+  EXPECT_TRUE(allows(SYS_bind, {3, 0x1000, 12}) && allows(SYS_bind, {3, 0x1000, 16}));
+  EXPECT_TRUE(allows(SYS_sendto, {3, 0x1000, 20, 0, 0x2000, 12}));
+  EXPECT_TRUE(allows(SYS_recvmsg, {3}) && allows(SYS_getsockname, {3}));
+  // Not another protocol, type or family, and no address of another length.
+  for (const filter::CallArgs& other :
+       std::vector<filter::CallArgs>{{16, 3, 12}, {16, 1, 0}, {16, 5, 0}, {10, 3, 0}, {17, 3, 0}})
+    EXPECT_FALSE(allows(SYS_socket, other)) << ::testing::PrintToString(other);
+  EXPECT_FALSE(allows(SYS_bind, {3, 0x1000, 28}) || allows(SYS_sendto, {3, 0, 20, 0, 0, 28}));
+}
+
+TEST(Danger, F32_ABundleIsRefusedWhereItWouldOpenMoreAndWhereItIsNone) {
+  EXPECT_THAT(
+      error_of("  syscalls: {serving: [read]}\n  capabilities: [CAP_NET_ADMIN]\n"
+               "  accept: [{bundle: getaddrinfo, reason: it finds its servers},\n"
+               "           {capability: CAP_NET_ADMIN, reason: it is a router}]\n"),
+      HasSubstr("bundle getaddrinfo is not for a workload with CAP_NET_ADMIN, which changes "
+                "routes and addresses by the same socket"));
+  EXPECT_THAT(error_of("  syscalls: {serving: [read]}\n"
+                       "  accept: [{bundle: resolver, reason: it finds its servers}]\n"),
+              HasSubstr("unknown bundle 'resolver': there are getaddrinfo"));
+  EXPECT_THAT(error_of("  syscalls: {serving: [read]}\n  accept: [{bundle: getaddrinfo, reason: it "
+                       "finds its servers, syscall: socket}]\n"),
+              HasSubstr("a signature for a bundle has no syscall: write two"));
+  EXPECT_THAT(error_of("  syscalls: {serving: [read]}\n"
+                       "  accept: [{bundle: getaddrinfo, reason: why}]\n"),
+              HasSubstr("a reason that a reviewer can judge"));
 }
 
 TEST(Danger, H02_ADiffMarksSuchACapability) {

@@ -221,11 +221,30 @@ bool allows(const node::v1::CompiledProfile& profile, int nr,
   });
 }
 
+// What a bundle is for needs one line; with the capability that it is not for, the call itself.
+TEST(Generate, F31_GetaddrinfoIsSignedForByItsName) {
+  const Generated g = generated({run_of("a", {tuples({{1, 1, 0}, {16, 0x80003, 0}, {16, 2, 0}})})});
+  std::string text = write_generated(g);
+  EXPECT_THAT(text, HasSubstr("  # accept:\n  #   - {bundle: getaddrinfo, reason: WHY}\n"));
+  EXPECT_EQ(text.find("bundle"), text.rfind("bundle")) << "once, for both types\n" << text;
+  EXPECT_THAT(text, Not(HasSubstr("# {name: socket")));
+  for (const auto& [what, by] :
+       std::vector<std::pair<std::string, std::string>>{{"# accept:", "accept:"},
+                                                        {"#   - {bundle", "  - {bundle"},
+                                                        {"reason: WHY", "reason: as we agreed"}})
+    text.replace(text.find(what), what.size(), by);
+  const auto profile = read_profile(text, "web.yaml");
+  ASSERT_TRUE(profile) << profile.error().message << text;
+  EXPECT_THAT(still_left_out(*profile), ::testing::IsEmpty());
+}
+
 // The lines of generate, with their comment signs taken off and a reason written, are a profile
 // that opens that tuple and nothing beside it.
 TEST(Generate, F31_TheLinesToPasteOpenExactlyWhatWasSeen) {
-  const Generated g = generated(
-      {run_of("a", {tuples({{1, 1, 0}, {16, 0x80003, 0}, {38, 5, 0}}), seen(SYS_mount)})});
+  profiles::Run admin =
+      run_of("a", {tuples({{1, 1, 0}, {16, 0x80003, 0}, {38, 5, 0}}), seen(SYS_mount)});
+  admin.capabilities.push_back({"CAP_NET_ADMIN", Origin::kWorkload, 1});
+  const Generated g = generated({admin});
   std::string text = write_generated(g);
   EXPECT_EQ(read_profile(text, "web.yaml").value(), g.profile) << "comments say nothing";
   EXPECT_THAT(text,

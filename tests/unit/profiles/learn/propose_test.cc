@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <csignal>
 #include <map>
 
 #include "profiles/compile.h"
@@ -42,6 +43,26 @@ CallOutside call(int nr, std::array<std::uint64_t, 6> args = {}, const char* con
 
 filter::CallTable table_of(const Profile& profile) {
   return filter::to_table(compile(profile).value());
+}
+
+// Under lenient new reach is let run, and listed no wider than a violation would be.
+TEST(Propose, NewReachThatWasLetRunIsProposedAsItWasMade) {
+  Profile lenient = web();
+  lenient.posture = Posture::kLenient;
+  std::vector<CallOutside> seen = {call(SYS_socket, {AF_INET, SOCK_STREAM, 0}),
+                                   call(SYS_ioctl, {3, 0x1234}), call(SYS_clone, {SIGCHLD}),
+                                   call(SYS_listen)};
+  for (CallOutside& one : seen) one.tolerated = true;
+  const auto proposal = propose(lenient, 8, seen);
+  ASSERT_TRUE(proposal) << proposal.error().message;
+  const filter::CallTable calls = table_of(proposal->generated.profile);
+  const auto allows = [&](int nr, const filter::CallArgs& args) {
+    return calls.allows(nr, args, filter::kAllowedInServing);
+  };
+  EXPECT_TRUE(allows(SYS_socket, {AF_INET, SOCK_STREAM, 0}) && allows(SYS_listen, {}));
+  EXPECT_TRUE(allows(SYS_ioctl, {3, 0x1234}) && allows(SYS_clone, {SIGCHLD}));
+  EXPECT_FALSE(allows(SYS_socket, {AF_PACKET, SOCK_RAW, 0}));
+  EXPECT_FALSE(allows(SYS_ioctl, {3, 0x1235}) || allows(SYS_clone, {0x10000000 | SIGCHLD}));
 }
 
 TEST(Propose, WhatHappenedIsInTheNextVersionAndNothingElseChanges) {
