@@ -17,6 +17,7 @@ void add_profile(CLI::App& app, Session& session, int& exit_code) {
   add_profile_apply(*profile, session, exit_code);
   add_profile_lint(*profile, session, exit_code);
   add_profile_diff(*profile, session, exit_code);
+  add_profile_explain(*profile, session, exit_code);
   add_profile_compile(*profile, session, exit_code);
 }
 

@@ -21,7 +21,7 @@ void add_mode(CLI::App& app, Session& session, int& exit_code);
 void add_completion(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session, int& exit_code);
 void add_syscalls(CLI::App& app, Session& session, int& exit_code);
-void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares the eight below
+void add_profile(CLI::App& app, Session& session, int& exit_code);  // declares those below
 
 void add_profile_list(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_show(CLI::App& profile, Session& session, int& exit_code);
@@ -31,6 +31,7 @@ void add_profile_propose(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_apply(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_diff(CLI::App& profile, Session& session, int& exit_code);
+void add_profile_explain(CLI::App& profile, Session& session, int& exit_code);
 void add_profile_compile(CLI::App& profile, Session& session, int& exit_code);
 
 }  // namespace ward::cli

@@ -10,6 +10,9 @@
 #include "profiles/effective.h"
 #include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
+#include "profiles/harm/harm_table.h"
+#include "profiles/merge.h"
+#include "profiles/posture.h"
 #include "profiles/words.h"
 
 namespace ward::profiles {
@@ -40,6 +43,33 @@ std::vector<std::string> sources_of(const Profile& profile, Layer layer,
   return sources;
 }
 
+// Of a call that no layer has. What neither is allowed nor let run is acted upon.
+std::string posture_of(const Profile& profile, const Explanation& e) {
+  const std::string by =
+      e.syscall + " is not listed, and posture " + std::string(posture_name(profile.posture));
+  const std::string all = describe_arguments(SyscallEntry{e.syscall, {}});
+  if (e.posture_allows == all) return by + " allows it.";
+  if (e.posture_lets_run == all && e.danger.empty()) return by + " lets it run and records it.";
+  return by + " lets some of it run; the rest is met with " +
+         std::string(action_name(profile.on_workload.action)) + ", of an exec session with " +
+         std::string(action_name(profile.on_exec.action)) + ".";
+}
+
+void add_posture(const Profile& profile, Explanation& e) {
+  e.harm = std::string(harm_class_name(class_of(e.syscall)));
+  const SyscallSet allowed = allowed_by(profile.posture);
+  SyscallSet in_filter = merge(effective_layer(profile, Layer::kServing), allowed);
+  const auto say = [&](const SyscallSet& set) {
+    const auto found = set.find(e.syscall);
+    return found == set.end() ? std::string() : describe_arguments(found->second);
+  };
+  e.posture_allows = say(allowed);
+  e.posture_lets_run = say(tolerated_by(profile.posture, in_filter));
+  const HarmCall* call = find_harm_call(e.syscall);
+  e.own_numbers = call != nullptr && profile.posture != Posture::kStrict &&
+                  !own_alternatives_at_most(*call, tolerated_at_most(profile.posture)).empty();
+}
+
 std::string verdict_of(const Profile& profile, const Explanation& e) {
   if (e.syscall == "clone3")
     return "clone3 is answered ENOSYS by every profile, because it hides its flags behind a "
@@ -49,6 +79,9 @@ std::string verdict_of(const Profile& profile, const Explanation& e) {
     return e.syscall + " is newer than all calls that the profile knows (up to " +
            profile.knows->name + "): it is answered ENOSYS, as by an older kernel, and recorded.";
   }
+  if (e.allowed.empty() &&
+      (!e.posture_allows.empty() || !e.posture_lets_run.empty() || e.own_numbers))
+    return posture_of(profile, e);
   if (e.allowed.empty()) {
     return e.syscall + " is not allowed: the workload is met with " +
            std::string(action_name(profile.on_workload.action)) + ", an exec session with " +
@@ -80,6 +113,7 @@ Result<Explanation> explain(const Profile& profile, std::string_view syscall) {
     e.allowed.push_back(
         {layer, describe_arguments(found->second), sources_of(profile, layer, e.syscall)});
   }
+  add_posture(profile, e);
   e.danger = describe_danger(SyscallEntry{e.syscall, {}});
   for (const Accept& accept : without_bundles(profile.accept)) {
     if (accept.syscall == e.syscall)
@@ -104,6 +138,13 @@ std::string format_explanation(const Explanation& e) {
       text += (i == 0 ? " (" : ", ") + allowance.sources[i];
     text += allowance.sources.empty() ? "\n" : ")\n";
   }
+  if (!e.posture_allows.empty()) text += "  allowed by the posture: " + e.posture_allows + "\n";
+  if (!e.posture_lets_run.empty())
+    text += "  let run and recorded by the posture: " + e.posture_lets_run +
+            (e.danger.empty() ? "" : ", but for the danger set") + "\n";
+  if (e.own_numbers)
+    text += "  let run and recorded where the number of a process is the caller's own\n";
+  text += "  harm class: " + e.harm + "\n";
   if (!e.danger.empty())
     text += "  danger set: " + e.danger +
             (e.signature.empty() ? "" : ", signed for: " + escape(e.signature)) + "\n";

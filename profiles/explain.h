@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One call under one profile: allowed or not, where, why, and who else allows it. For `ward profile
-// explain` and for reasons in events; text for people.
+// One call under one profile: allowed or not, where, why, what its posture does about the rest, and
+// who else allows it. For `ward profile explain`; text for people.
 #pragma once
 
 #include <string>
@@ -20,7 +20,14 @@ struct Allowance {
 
 struct Explanation {
   std::string syscall;
-  std::vector<Allowance> allowed;   // empty: nowhere
+  std::vector<Allowance> allowed;  // empty: nowhere
+  // The strictest class that the call may have, and what the posture does about what is not allowed
+  // above: arguments that it allows in the filter, and those that it lets run and records; empty:
+  // none. `own_numbers`: also where a number among them is the caller's own.
+  std::string harm;
+  std::string posture_allows;
+  std::string posture_lets_run;
+  bool own_numbers = false;
   std::string danger;               // what of the call is in the danger set; empty where nothing is
   std::string signature;            // the reason of its accept, if any
   std::string refused;              // arguments that are listed under `refused`; empty: it is not

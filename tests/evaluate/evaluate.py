@@ -112,7 +112,7 @@ def evaluate(options, build, names):
                 say(f"{name} FAILED: {broken}")
                 failed.append(name)
                 continue
-            except (OSError, KeyError, ValueError, subprocess.SubprocessError):
+            except (OSError, LookupError, ValueError, subprocess.SubprocessError):
                 say(f"{name} FAILED:\n{traceback.format_exc()}")
                 failed.append(name)
                 continue

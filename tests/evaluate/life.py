@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -241,6 +242,8 @@ class Life:
             http.client.HTTPException,
             subprocess.SubprocessError,
             ValueError,
+            LookupError,  # an answer that is shorter than it should be
+            struct.error,
         ) as error:
             self.wrong.append(f"{what}: {type(error).__name__}: {str(error)[:160]}")
             self.silent += 1

@@ -104,7 +104,11 @@ def troubles(measurement, disk, name, copy):
     lives = {
         "crash": (name, crash(program.learned), ()),
         "disk full": (name, disk_full(program.learned, disk), disk.flags),
-        "no names": (copy, program.unlearned, [resolver(measurement.node)]),
+        "no names": (
+            copy,
+            lambda life: tried(program.unlearned, life),
+            [resolver(measurement.node)],
+        ),
     }
     out = {}
     for trouble, (profile, exercise, flags) in lives.items():

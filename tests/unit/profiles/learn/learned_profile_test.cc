@@ -159,19 +159,45 @@ TEST(Explain, SaysWhereACallIsAllowedAndWhoElseAllowsIt) {
   EXPECT_EQ(format_explanation(*explain(profile, "bind")),
             "bind is allowed until the workload serves, and to exec sessions.\n"
             "  boot: any arguments (listed in boot)\n"
+            "  harm class: reach\n"
             "  Docker's default: any arguments\n");
   EXPECT_EQ(format_explanation(*explain(profile, "futex")),
             "futex is allowed at any time.\n"
             "  serving: any arguments (listed in serving, baseline ward-baseline)\n"
+            "  harm class: reach\n"
             "  Docker's default: any arguments\n");
   EXPECT_EQ(
       format_explanation(*explain(profile, "mount")),
       "mount is not allowed: the workload is met with quarantine, an exec session with deny.\n"
+      "  harm class: danger\n"
       "  danger set: mount\n"
       "  Docker's default: not allowed\n");
   EXPECT_THAT(format_explanation(*explain(profile, "clone3")), HasSubstr("answered ENOSYS"));
   EXPECT_EQ(explain(profile, "mountt").error().message,
             "unknown syscall 'mountt' (did you mean 'mount'?)");
+}
+
+TEST(Explain, SaysWhatThePostureDoesAboutTheRest) {
+  Profile profile;
+  profile.name = "web";
+  profile.posture = Posture::kBalanced;
+  profile.accept = {{"", "it finds its servers", {}, {}, "getaddrinfo"}};
+  const auto said = [&](const char* call) {
+    return format_explanation(explain(profile, call).value());
+  };
+  EXPECT_THAT(said("mkdir"),
+              HasSubstr("mkdir is not listed, and posture balanced lets it run and records it.\n"));
+  EXPECT_THAT(said("getpriority"),
+              HasSubstr("posture balanced lets some of it run; the rest is met "
+                        "with quarantine, of an exec session with deny."));
+  EXPECT_THAT(said("kill"), HasSubstr("where the number of a process is the caller's own"));
+  EXPECT_THAT(said("connect"), HasSubstr("connect is not allowed: the workload is met with"));
+  EXPECT_THAT(said("recvmsg"), HasSubstr("serving: any arguments (bundle getaddrinfo)"));
+  profile.posture = Posture::kLenient;
+  EXPECT_THAT(
+      said("connect"),
+      HasSubstr("connect is not listed, and posture lenient lets it run and records it.\n"));
+  EXPECT_THAT(said("mount"), HasSubstr("mount is not allowed: "));
 }
 
 }  // namespace
