@@ -18,9 +18,8 @@ namespace {
 nlohmann::ordered_json to_json(const profiles::Explanation& e) {
   nlohmann::ordered_json allowed = nlohmann::ordered_json::array();
   for (const profiles::Allowance& one : e.allowed)
-    allowed.push_back({{"layer", layer_name(one.layer)},
-                       {"arguments", one.arguments},
-                       {"sources", one.sources}});
+    allowed.push_back(
+        {{"layer", layer_name(one.layer)}, {"arguments", one.arguments}, {"sources", one.sources}});
   return {{"schema", schema("Explanation")},
           {"call", e.syscall},
           {"verdict", e.verdict},

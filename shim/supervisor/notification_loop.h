@@ -16,7 +16,9 @@ namespace ward::shim::supervisor {
 
 class NotificationLoop {
  public:
-  static constexpr int kQuestionsPerTurn = 64;
+  // So long another container of the pod waits at most for each thread that floods. Beside 16 of
+  // them its p99 is 1,000 us with 64, 150 with 4 and 115 with 1, which answers a third fewer calls.
+  static constexpr int kQuestionsPerTurn = 4;
 
   struct Callbacks {
     // Must answer. Returns how long to leave the following ones with the kernel (nanoseconds, 0: no
