@@ -436,7 +436,7 @@ TEST(Verdict, I11_ACallWithTheCallersOwnNumberIsLetRunAndSaidSo) {
   EXPECT_TRUE(table.names(SYS_kill));
   EXPECT_FALSE(table.names(SYS_tkill));
   const Ask ask{.phase = Phase::kServing, .tolerated_own = table, .caller = {7, 9}};
-  for (const std::uint64_t own : {7, 9}) {
+  for (const std::uint64_t own : {std::uint64_t{7}, std::uint64_t{9}}) {
     const Verdict verdict = ask(SYS_kill, {own, 15});
     EXPECT_EQ(verdict.effect, Effect::kContinue);
     EXPECT_TRUE(verdict.tolerated && verdict.own_number && !verdict.violation);
@@ -452,7 +452,8 @@ TEST(Verdict, I11_ACallWithTheCallersOwnNumberIsLetRunAndSaidSo) {
   EXPECT_TRUE(ask(SYS_tkill, {9, 15}).violation);
   // Nobody's numbers are known: nothing is its own, 0 least of all.
   const Ask unknown{.phase = Phase::kServing, .tolerated_own = table, .caller = {}};
-  for (const std::uint64_t any : {0, 7}) EXPECT_TRUE(unknown(SYS_kill, {any, 15}).violation);
+  for (const std::uint64_t any : {std::uint64_t{0}, std::uint64_t{7}})
+    EXPECT_TRUE(unknown(SYS_kill, {any, 15}).violation);
 }
 
 }  // namespace
