@@ -58,7 +58,7 @@ void add_profile_explain(CLI::App& profile, Session& session, int& exit_code) {
   const auto path = std::make_shared<std::string>();
   const auto calls = std::make_shared<std::vector<std::string>>();
   verb->footer(examples({"ward profile explain web.yaml connect",
-                         "ward profile show web | ward profile explain - kill mkdir -o json"}));
+                         "ward profile explain web.yaml kill mkdir -o json"}));
   verb->add_option("file", *path, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
