@@ -58,7 +58,7 @@ std::string posture_of(const Profile& profile, const Explanation& e) {
 void add_posture(const Profile& profile, Explanation& e) {
   e.harm = std::string(harm_class_name(class_of(e.syscall)));
   const SyscallSet allowed = allowed_by(profile.posture);
-  SyscallSet in_filter = merge(effective_layer(profile, Layer::kServing), allowed);
+  const SyscallSet in_filter = merge(effective_layer(profile, Layer::kServing), allowed);
   const auto say = [&](const SyscallSet& set) {
     const auto found = set.find(e.syscall);
     return found == set.end() ? std::string() : describe_arguments(found->second);
@@ -66,7 +66,9 @@ void add_posture(const Profile& profile, Explanation& e) {
   e.posture_allows = say(allowed);
   e.posture_lets_run = say(tolerated_by(profile.posture, in_filter));
   const HarmCall* call = find_harm_call(e.syscall);
-  e.own_numbers = call != nullptr && profile.posture != Posture::kStrict &&
+  const auto known = in_filter.find(e.syscall);
+  const bool whole = known != in_filter.end() && known->second.args.empty();
+  e.own_numbers = !whole && call != nullptr && profile.posture != Posture::kStrict &&
                   !own_alternatives_at_most(*call, tolerated_at_most(profile.posture)).empty();
 }
 

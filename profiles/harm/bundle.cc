@@ -22,7 +22,6 @@ Bundle make_getaddrinfo() {
                             {2, std::nullopt, {NETLINK_ROUTE}}};
   const std::uint64_t address = sizeof(sockaddr_nl);
   return {"getaddrinfo",
-          "asks the kernel for addresses and routes (getaddrinfo, getifaddrs, if_nameindex)",
           "CAP_NET_ADMIN",
           "changes routes and addresses by the same socket",
           {{"socket", route},

@@ -14,7 +14,6 @@ namespace ward::profiles {
 
 struct Bundle {
   std::string_view name;      // "getaddrinfo"
-  std::string_view words;     // what it does, for people
   std::string_view too_much;  // a capability with which it would open more; empty: none
   std::string_view why_not;   // what that would be
   std::vector<SyscallEntry> calls;

@@ -47,6 +47,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"profile", "list"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{box}"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{wider}"}, 5},
+      {Needs::kNothing, {"profile", "explain", "{box}", "kill", "mkdir", "socket"}},
       {Needs::kNothing, {"profile", "compile", "{box}"}},
       {Needs::kNothing, {"profile", "compile", "{box}", "--format", "supervised", "-o", "{out}"}},
       {Needs::kNothing, {"profile", "compile", "{box}", "--format", "ward", "-o", "{out}"}},

@@ -188,6 +188,7 @@ TEST_F(HostileText, FilesOfTheNodeMayBeCalledAnything) {
 
 TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
   const pid_t wardd = node().wardd_pid();
+  const std::string box = (node().config() / "profiles/box.yaml").string();
   for (const std::string& word :
        {std::string(kHostile), std::string("\xff\xfe"), std::string(70'000, 'x'),
         std::string("ns/\u00e9\n"), std::string("a/b/c/d"), std::string("\u202e"),
@@ -203,6 +204,7 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"mode"},
                                                {"profile", "lint"},
                                                {"profile", "apply"},
+                                               {"profile", "explain", box},
                                                {"syscalls"},
                                                {"help"},
                                                {"events", "--since"},

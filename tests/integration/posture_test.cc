@@ -32,9 +32,15 @@ metadata: {name: balanced}
 spec:
   rules:
     - {match: {containers: ["quarantine-*"]}, mode: enforce, profile: balanced}
-    - {match: {containers: ["deny-*"]}, mode: enforce, profile: balanced, onViolation: {workload: {action: deny}}}
+    - match: {containers: ["deny-*"]}
+      mode: enforce
+      profile: balanced
+      onViolation: {workload: {action: deny}}
     - {match: {containers: ["supervise-*"]}, mode: supervise, profile: balanced}
-    - {match: {containers: ["lenient-*"]}, mode: enforce, profile: lenient, onViolation: {workload: {action: deny}}}
+    - match: {containers: ["lenient-*"]}
+      mode: enforce
+      profile: lenient
+      onViolation: {workload: {action: deny}}
 )");
     await([] {
       return node().ward({"profile", "list"}).out.find("balanced") != std::string::npos;

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <sstream>
 
+#include "profiles/harm/bundle.h"
 #include "profiles/harm/danger.h"
+#include "profiles/words.h"
 #include "profiles/yaml/read_yaml.h"
 
 namespace ward::profiles {
@@ -53,6 +55,27 @@ TEST(ProfileFormatPage, H02_EveryCapabilityOfTheDangerSetIsNamedWithWhatItOpens)
     const std::string words(reason.substr(0, reason.find(" [")));
     EXPECT_THAT(text, ::testing::HasSubstr("| " + std::string(name) + " | " + words + " |"));
   }
+}
+
+TEST(ProfileFormatPage, EveryBundleIsNamedWithWhatRefusesIt) {
+  const std::string text = page();
+  for (const Bundle& bundle : bundles()) {
+    const std::string begin = "| `" + std::string(bundle.name) + "` | ";
+    const std::size_t at = text.find(begin);
+    ASSERT_NE(at, std::string::npos) << bundle.name;
+    const std::string row = text.substr(at, text.find('\n', at) - at);
+    EXPECT_THAT(row, ::testing::HasSubstr("| " + std::string(bundle.too_much)));
+    for (const SyscallEntry& call : bundle.calls)
+      EXPECT_THAT(row, ::testing::HasSubstr(call.name)) << bundle.name;
+  }
+}
+
+TEST(ProfileFormatPage, ATableSaysWhatEachPostureDoes) {
+  const std::string text = page();
+  std::string head = "| class |";
+  for (const std::string_view posture : posture_names())
+    head += " `" + std::string(posture) + "` |";
+  EXPECT_THAT(text, ::testing::HasSubstr(head + "\n"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "shim/supervisor/flood.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 namespace ward::shim::supervisor {
 namespace {
@@ -88,6 +89,31 @@ TEST(FirstOfKind, F01_OneRecordForEachKindAndEveryOtherCallIsCounted) {
   const auto last = refusals.take_summaries(FirstOfKind::kSummaryEvery_ns, true);
   ASSERT_EQ(last.size(), 1U);
   EXPECT_EQ(last[0].count, 1U);
+}
+
+// A second kind of socket, and a number that is not the caller's own, are not hidden by the first.
+TEST(FirstOfKind, SocketsAndOwnNumbersAreKindsOfTheirOwnAndBounded) {
+  FirstOfKind tolerated;
+  const CallContext other;
+  CallContext own;
+  own.verdict.own_number = true;
+  EXPECT_TRUE(tolerated.is_new({.tid = 1, .nr = SYS_kill, .args = {7}}, own, 0));
+  EXPECT_TRUE(tolerated.is_new({.tid = 1, .nr = SYS_kill, .args = {8}}, other, 0));
+  EXPECT_FALSE(tolerated.is_new({.tid = 1, .nr = SYS_kill, .args = {9}}, other, 0));
+  const auto socket = [&](std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
+    return tolerated.is_new({.tid = 1, .nr = SYS_socket, .args = {family, type, protocol}}, other,
+                            0);
+  };
+  EXPECT_TRUE(socket(2, 1, 6));
+  EXPECT_FALSE(socket(2, 0x80001, 6)) << "SOCK_CLOEXEC is no other type";
+  EXPECT_TRUE(socket(2, 2, 6));
+  EXPECT_TRUE(socket(2, 1, 132));
+  EXPECT_TRUE(socket(10, 1, 6));
+  int told = 0;
+  for (std::uint64_t protocol = 1000; protocol < 3000; ++protocol)
+    told += socket(2, 1, protocol) ? 1 : 0;
+  EXPECT_LT(told, 520) << "a container chooses the protocol";
+  EXPECT_GT(told, 400);
 }
 
 TEST(TokenBucket, LetsTheBurstThroughAndThenPaces) {

@@ -191,6 +191,8 @@ TEST(Explain, SaysWhatThePostureDoesAboutTheRest) {
               HasSubstr("posture balanced lets some of it run; the rest is met "
                         "with quarantine, of an exec session with deny."));
   EXPECT_THAT(said("kill"), HasSubstr("where the number of a process is the caller's own"));
+  EXPECT_THAT(said("tgkill"), ::testing::Not(HasSubstr("caller's own")))
+      << "of the baseline, whole";
   EXPECT_THAT(said("connect"), HasSubstr("connect is not allowed: the workload is met with"));
   EXPECT_THAT(said("recvmsg"), HasSubstr("serving: any arguments (bundle getaddrinfo)"));
   profile.posture = Posture::kLenient;

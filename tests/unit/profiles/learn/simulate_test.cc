@@ -83,6 +83,19 @@ TEST(Simulate, WhatThePostureLetsRunStopsNothing) {
   EXPECT_TRUE(balanced->calls[0].let_run);
 }
 
+TEST(Simulate, I3_TheDangerSetIsActedUponUnderLenientToo) {
+  profiles::Run netlink = run("a", {call(SYS_connect), call(SYS_socket)});
+  netlink.syscalls[1].together = ArgumentTuples{{{16, 3, 0}}, false};
+  const auto lenient = simulate(web(Posture::kLenient), {netlink}, {});
+  ASSERT_TRUE(lenient);
+  EXPECT_EQ(lenient->stopped, 1U);
+  ASSERT_EQ(lenient->calls.size(), 2U);
+  EXPECT_EQ(lenient->calls[0].syscall, "socket") << "acted upon comes first";
+  EXPECT_FALSE(lenient->calls[0].let_run);
+  EXPECT_EQ(lenient->calls[1].syscall, "connect");
+  EXPECT_TRUE(lenient->calls[1].let_run);
+}
+
 TEST(Simulate, EventsAreCountedBesideRunsAndCapabilitiesNamed) {
   profiles::Run used = run("a", {call(SYS_read)});
   used.capabilities = {{"CAP_NET_RAW", Origin::kWorkload, 2}, {"CAP_KILL", Origin::kExec, 1}};
