@@ -51,6 +51,9 @@ void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
   quarantine->add_subcommand("list", "Which ones, and why")
       ->footer(examples({"ward quarantine list", "ward quarantine list -o json"}))
       ->callback([&] { exit_code = list(session); });
+  add_command(*quarantine, session, exit_code, "add",
+              "Cut it off from the network and freeze it now, whatever it did", "quarantined",
+              &Stub::QuarantineContainer);
   add_command(*quarantine, session, exit_code, "release",
               "Thaw it, give it its network back, go on enforcing",
               "released, and enforced as before", &Stub::ReleaseContainer);

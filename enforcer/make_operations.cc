@@ -283,6 +283,7 @@ Operations make_operations(Node& node) {
   out.apply = [&node](const auto& request, auto done) {
     apply_profile(node, request, std::move(done));
   };
+  out.quarantine_one = command(node, ContainerCommandKind::kQuarantine);
   out.release = command(node, ContainerCommandKind::kRelease);
   out.kill = command(node, ContainerCommandKind::kKill);
   out.test_policy = [&node](const v1::TestPolicyRequest& request) {

@@ -34,6 +34,7 @@ struct Operations {
   Call<v1::ListProfilesRequest, v1::ListProfilesResponse> profiles;
   Call<v1::GetProfileRequest, v1::ProfileDocument> profile;
   LongCall<v1::ApplyProfileRequest, v1::ApplyProfileResponse> apply;
+  LongCall<v1::ContainerRequest, v1::ContainerResponse> quarantine_one;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> release;
   LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
   Call<v1::TestPolicyRequest, v1::PolicyVerdict> test_policy;

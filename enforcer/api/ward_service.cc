@@ -110,6 +110,10 @@ class WardService final : public v1::Ward::CallbackService {
                         v1::ListContainersResponse* out) override {
     return answer(context, operations_.quarantine, in, out);
   }
+  Unary* QuarantineContainer(Context* context, const v1::ContainerRequest* in,
+                             v1::ContainerResponse* out) override {
+    return answer(context, operations_.quarantine_one, in, out);
+  }
   Unary* ReleaseContainer(Context* context, const v1::ContainerRequest* in,
                           v1::ContainerResponse* out) override {
     return answer(context, operations_.release, in, out);

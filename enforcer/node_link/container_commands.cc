@@ -8,7 +8,14 @@ namespace ward::enforcer {
 namespace {
 
 Result<void> check(ContainerCommandKind kind, const ContainerEntry& entry) {
-  if (entry.status.state() == node::v1::CONTAINER_STATE_QUARANTINED) return {};
+  const bool quarantined = entry.status.state() == node::v1::CONTAINER_STATE_QUARANTINED;
+  if (kind == ContainerCommandKind::kQuarantine) {
+    const std::string who = "container " + full_name(entry.status.identity());
+    if (quarantined) return fail(Code::kAlreadyExists, who + " is quarantined already");
+    if (entry.status.state() != node::v1::CONTAINER_STATE_STOPPED) return {};
+    return fail(Code::kFailedPrecondition, who + " has stopped already");
+  }
+  if (quarantined) return {};
   const bool kill = kind == ContainerCommandKind::kKill;
   const bool stopped = entry.status.state() == node::v1::CONTAINER_STATE_STOPPED;
   return fail(
@@ -17,6 +24,19 @@ Result<void> check(ContainerCommandKind kind, const ContainerEntry& entry) {
           (stopped ? " has stopped already" : " is not quarantined, and nothing was done") +
           (kill && !stopped ? ": `kubectl delete pod` or `ctr task kill` end one that is healthy"
                             : ""));
+}
+
+struct Verb {
+  const char* method;  // the shim's
+  const char* word;    // for people
+};
+Verb verb_of(ContainerCommandKind kind) {
+  switch (kind) {
+    case ContainerCommandKind::kQuarantine: return {"Quarantine", "quarantine "};
+    case ContainerCommandKind::kRelease: return {"Release", "release "};
+    case ContainerCommandKind::kKill: break;
+  }
+  return {"Kill", "kill "};
 }
 
 std::string asked_by(const std::string& reason) { return reason.empty() ? "by a person" : reason; }
@@ -67,16 +87,15 @@ void command_container(const ContainerCommandRequest& request, ContainerTable& c
   command.set_containerd_namespace(entry->status.identity().containerd_namespace());
   command.set_container_id(entry->status.identity().container_id());
   command.set_reason(request.reason);
-  const bool release = request.kind == ContainerCommandKind::kRelease;
-  shims.call(entry->shim_address, release ? "Release" : "Kill", command.SerializeAsString(),
-             [request, before = *entry, &containers, &journal, release,
+  const Verb verb = verb_of(request.kind);
+  shims.call(entry->shim_address, verb.method, command.SerializeAsString(),
+             [request, word = verb.word, before = *entry, &containers, &journal,
               done = std::move(done)](const Result<std::string>& answer) {
-               if (!answer) {
-                 return done(fail_with(
-                     (release ? "release " : "kill ") + full_name(before.status.identity()),
-                     answer.error()));
-               }
-               journal.note(journal_entry(request, before));
+               if (!answer)
+                 return done(fail_with(word + full_name(before.status.identity()), answer.error()));
+               // A quarantine is journalled with its state, whoever began it.
+               if (request.kind != ContainerCommandKind::kQuarantine)
+                 journal.note(journal_entry(request, before));
                // A kill may have ended the container altogether by now: then what it was is the
                // best answer.
                auto now = containers.find(before.status.identity().containerd_namespace(),

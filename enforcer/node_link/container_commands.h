@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person can do to a running container: release it from quarantine, kill it, or switch it
-// between supervise and enforce. The shim does it; the journal says who asked for what. Core loop
-// only.
+// What a person can do to a running container: put it into quarantine, release it from there, kill
+// it there, or switch it between supervise and enforce. The shim does it; the journal says who
+// asked for what. Core loop only.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace ward::enforcer {
 
-enum class ContainerCommandKind { kRelease, kKill };
+enum class ContainerCommandKind { kQuarantine, kRelease, kKill };
 
 struct ContainerCommandRequest {
   ContainerCommandKind kind = ContainerCommandKind::kRelease;
@@ -23,7 +23,8 @@ struct ContainerCommandRequest {
 };
 
 // `done` gets the container as its shim describes it afterwards. kFailedPrecondition: it is not
-// quarantined, for nobody can take back the end of a healthy container.
+// quarantined, for nobody can take back the end of a healthy container; or it has stopped.
+// kAlreadyExists: it is to be quarantined, and is.
 void command_container(const ContainerCommandRequest& request, ContainerTable& containers,
                        ShimLinks& shims, Journal& journal,
                        std::function<void(Result<ContainerEntry>)> done);

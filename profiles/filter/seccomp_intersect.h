@@ -46,15 +46,39 @@ class CallTable {
   // Allowed in at least one of `layers`. A number of the enosys list is never allowed.
   [[nodiscard]] bool allows(int nr, const CallArgs& args, std::uint32_t layers) const;
   [[nodiscard]] bool answers_enosys(int nr) const;
-  [[nodiscard]] std::span<const CallRule> rules_of(int nr) const;  // as long as some copy lives
+  [[nodiscard]] std::vector<CallRule> rules_of(int nr) const;
   // What either allows; ENOSYS where both answer it.
   [[nodiscard]] CallTable united_with(const CallTable& other) const;
 
  private:
+  // Flat, for a shim keeps several as long as its container lives: a vector for each alternative
+  // would take three times as much, and lie scattered over pages that are otherwise given back.
+  struct Rule {
+    std::uint16_t nr = 0;
+    std::uint8_t layers = 0;
+    bool any_arguments = false;
+    std::uint32_t first = 0, end = 0;  // its conditions
+  };
+  struct Condition {
+    std::uint64_t value = 0, value_two = 0;
+    std::uint8_t index = 0;
+    std::uint8_t op = 0;  // oci::CompareOp
+    bool last = false;    // of its alternative
+    [[nodiscard]] oci::SeccompArg unpacked() const {
+      return {index, value, value_two, static_cast<oci::CompareOp>(op)};
+    }
+  };
   struct Content {
-    std::vector<CallRule> rules;        // sorted by number
+    std::vector<Rule> rules;  // sorted by number
+    std::vector<Condition> conditions;
     std::vector<std::uint32_t> enosys;  // sorted
   };
+
+  static void add(const CallRule& rule, Content& content);
+  static CallRule to_rule(const Rule& rule, const Content& content);
+  static bool one_holds(const Rule& rule, const Content& content, const CallArgs& args);
+  [[nodiscard]] std::span<const Rule> flat_rules_of(int nr) const;
+
   std::shared_ptr<const Content> content_;  // absent: empty
 };
 

@@ -32,6 +32,11 @@ constexpr std::chrono::seconds kListenerDeadline{2};
 // Of one container (T8). An exec session that left processes behind keeps its own.
 constexpr std::size_t kMostListeners = 256;
 
+std::string by_signal(const Exit& exit) {
+  if (!WIFSIGNALED(exit.wait_status)) return "";
+  return ", by signal " + std::to_string(WTERMSIG(exit.wait_status));
+}
+
 }  // namespace
 
 struct Guard::State {
@@ -548,6 +553,10 @@ void Guard::exited(const std::string& id, const std::string& exec_id, const Exit
     container->sessions.erase(exec_id);
     return;
   }
+  // Whoever ends it through us has ended its quarantine before.
+  if (container->supervisor)
+    container->supervisor->ends_in_quarantine("it ended in quarantine" + by_signal(exit) +
+                                              ", which neither containerd nor a person asked for");
   container->set_state(node::v1::CONTAINER_STATE_STOPPED);
   if (container->recording) end_recording(state_->node_link(), *container, exit.wait_status);
   state_->tell(*container);
@@ -595,6 +604,15 @@ bool Guard::is_quarantined(const std::string& id) const {
   return container != nullptr && container->supervisor && container->supervisor->is_quarantined();
 }
 
+Error Guard::quarantined_error(const std::string& id) const {
+  const auto* const container = state_->find(id);
+  const bool known = container != nullptr && container->supervisor;
+  const std::string note = known ? container->supervisor->last_measure().note : "";
+  return {Code::kFailedPrecondition, "container " + id + " is " +
+                                         (note.empty() ? "quarantined" : note) +
+                                         "; to let it run again: ward quarantine release " + id};
+}
+
 void Guard::paused(const std::string& id, bool paused) {
   auto* const container = state_->find(id);
   if (container == nullptr) return;
@@ -603,9 +621,13 @@ void Guard::paused(const std::string& id, bool paused) {
   state_->tell(*container);
 }
 
-Result<void> Guard::kill_container(const std::string& id) {
+Result<void> Guard::kill_container(const std::string& id, int signal) {
   const auto* const container = state_->find(id);
-  if (container != nullptr && container->supervisor) return container->supervisor->kill();
+  if (container != nullptr && container->supervisor) {
+    container->supervisor->ends_in_quarantine("killed through containerd, by signal " +
+                                              std::to_string(signal));
+    return container->supervisor->kill();
+  }
   state_->callbacks.kill_all(id);
   return {};
 }

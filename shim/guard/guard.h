@@ -129,11 +129,14 @@ class Guard {
   // Pause/Resume/Kill by containerd. A quarantined container may not be resumed; a signal to one
   // becomes SIGKILL.
   [[nodiscard]] bool is_quarantined(const std::string& id) const;
+  // What is told to who asks such a container for something: "container web is quarantined: mount
+  // is not in profile web; to let it run again: ward quarantine release web".
+  [[nodiscard]] Error quarantined_error(const std::string& id) const;
   void paused(const std::string& id, bool paused);
 
   // Every process of a quarantined or ordinary container dies now, frozen or not (v1: SIGKILL all,
-  // then thaw).
-  Result<void> kill_container(const std::string& id);
+  // then thaw): containerd sent this signal.
+  Result<void> kill_container(const std::string& id, int signal);
 
   // Cancels timers and links so that the loop can run dry; spooled events stay on disk.
   void stop();

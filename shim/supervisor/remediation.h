@@ -48,6 +48,8 @@ class Remediation {
   // A person has begun a quarantine, or ended one.
   void begun_by_request(const std::string& reason);
   void released();
+  // It ends, or has ended, and no record could tell of it: `why` is for people.
+  void killed_without_a_violation(const std::string& why);
   // `done` as of Containment::kill; where there is no cgroup it comes at once, with an error.
   Result<void> start_kill(std::function<void(Result<std::int64_t>)> done);
 
@@ -65,7 +67,6 @@ class Remediation {
   void deny(const Violated& violated);
   void refuse(const Violated& violated);
   void tolerate(const Violated& violated);
-  void killed_without_a_violation(const std::string& why);
   void quarantine_for(const Violated& violated);
   void kill_now(const Violated& violated, node::v1::Violation record, const std::string& outcome);
   // Was the answer delivered? Logs where it could not be given.

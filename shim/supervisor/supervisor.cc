@@ -108,6 +108,10 @@ Result<void> Supervisor::kill(std::function<void(Result<void>)> done) {
   });
 }
 
+void Supervisor::ends_in_quarantine(const std::string& why) {
+  if (is_quarantined()) remediation_.killed_without_a_violation(why);
+}
+
 void Supervisor::set_mode(Mode mode) {
   charge_.mode = mode;
   callbacks_.changed();

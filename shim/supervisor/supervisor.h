@@ -67,6 +67,9 @@ class Supervisor final : private SessionHost {
   Result<void> quarantine(const std::string& reason);  // by a person
   Result<void> release();                              // thaw, network back, go on enforcing
   Result<void> kill(std::function<void(Result<void>)> done = {});
+  // It is killed, or was, while it was in quarantine, and not by a person through wardd, who is
+  // journalled there. In no quarantine nothing is told.
+  void ends_in_quarantine(const std::string& why);
   void set_mode(Mode mode);
   void set_law(NewLaw law);
 

@@ -288,30 +288,29 @@ void Container::pause(Done done) {
 }
 
 void Container::resume(Done done) {
-  init_->operations.run([self = shared_from_this(),
-                         done = std::move(done)](OperationQueue::Turn turn) {
-    const std::string& id = self->spec_.id;
-    if (self->surroundings_.guard.is_quarantined(id)) {
-      return done(fail(Code::kFailedPrecondition,
-                       "container " + id +
-                           " is quarantined; to let it run again: ward quarantine release " + id));
-    }
-    if (auto next = next_state(self->init_->state(), ProcessStep::kResume); !next) {
-      return done(tl::unexpected(next.error()));
-    }
-    runtime::RuncCall call;
-    call.arguments = {"resume", id};
-    self->runc_.run(std::move(call), [self, turn, done](const Result<std::string>& result) {
-      // A runtime that failed after it had thawed the container would refuse every further attempt.
-      if (!result && (self->init_->reaped() || is_frozen(self->init_->pid())))
-        return done(tl::unexpected(result.error()));
-      if (self->init_->advance(ProcessStep::kResume)) {
-        self->surroundings_.guard.paused(self->spec_.id, false);
-        self->surroundings_.events.resumed(self->spec_.id);
-      }
-      done({});
-    });
-  });
+  init_->operations.run(
+      [self = shared_from_this(), done = std::move(done)](OperationQueue::Turn turn) {
+        const std::string& id = self->spec_.id;
+        if (self->surroundings_.guard.is_quarantined(id)) {
+          return done(tl::unexpected<Error>(self->surroundings_.guard.quarantined_error(id)));
+        }
+        if (auto next = next_state(self->init_->state(), ProcessStep::kResume); !next) {
+          return done(tl::unexpected(next.error()));
+        }
+        runtime::RuncCall call;
+        call.arguments = {"resume", id};
+        self->runc_.run(std::move(call), [self, turn, done](const Result<std::string>& result) {
+          // A runtime that failed after it had thawed the container would refuse every further
+          // attempt.
+          if (!result && (self->init_->reaped() || is_frozen(self->init_->pid())))
+            return done(tl::unexpected(result.error()));
+          if (self->init_->advance(ProcessStep::kResume)) {
+            self->surroundings_.guard.paused(self->spec_.id, false);
+            self->surroundings_.events.resumed(self->spec_.id);
+          }
+          done({});
+        });
+      });
 }
 
 void Container::set_frozen(bool frozen) {

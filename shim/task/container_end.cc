@@ -72,7 +72,7 @@ void Container::kill(const std::string& exec_id, int signal, bool all, Done done
   // A frozen process takes no signal but the last one, and a person who kills a quarantined
   // container means it. Signal 0 only asks whether it is there.
   if (signal != 0 && surroundings_.guard.is_quarantined(spec_.id))
-    return done(surroundings_.guard.kill_container(spec_.id));
+    return done(surroundings_.guard.kill_container(spec_.id, signal));
   // A paused container is left to the runtime, which thaws it. Else its work is one system call,
   // without its cost.
   const bool frozen = signal == SIGKILL && init_->state() == ProcessState::kPaused;

@@ -43,6 +43,9 @@ Result<void> Container::add_exec(const std::string& exec_id, streams::StdioSpec 
                 "id " + exec_id + ": already exists: container " + spec_.id +
                     " has an exec session of this name; delete it, or take another one");
   }
+  if (surroundings_.guard.is_quarantined(spec_.id))
+    return tl::unexpected<Error>(
+        with_context("exec", surroundings_.guard.quarantined_error(spec_.id)));
   if (visible_state(*init_) == ProcessState::kPaused) {
     return fail(Code::kFailedPrecondition, "cannot exec in a paused state");
   }
@@ -129,6 +132,9 @@ Result<void> Container::may_start_exec() const {
   }
   const auto state = visible_state(*init_);
   if (state == ProcessState::kRunning) return {};
+  if (surroundings_.guard.is_quarantined(spec_.id))
+    return tl::unexpected<Error>(
+        with_context("exec", surroundings_.guard.quarantined_error(spec_.id)));
   return fail(Code::kFailedPrecondition,
               "cannot exec in a " + std::string(state_name(state)) + " state");
 }

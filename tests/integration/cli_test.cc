@@ -53,6 +53,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kNothing, {"profile", "compile", "{box}", "--format", "ward", "-o", "{out}"}},
       {Needs::kWardd, {"quarantine", "list"}},
       {Needs::kWardd, {"quarantine", "release", "{container}", "--reason", "seen"}},
+      {Needs::kWardd, {"quarantine", "add", "{container}", "--reason", "seen again"}},
       {Needs::kWardd, {"mode", "{container}", "enforce"}},
       {Needs::kWardd, {"quarantine", "kill", "{victim}"}},
       {Needs::kWardd, {"learn", "forget", "{workload}"}}};

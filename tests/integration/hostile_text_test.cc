@@ -198,6 +198,7 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"learn", "forget"},
                                                {"profile", "show"},
                                                {"profile", "generate"},
+                                               {"quarantine", "add"},
                                                {"quarantine", "kill"},
                                                {"quarantine", "release"},
                                                {"events", "-c"},
