@@ -153,6 +153,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
                  [this](const std::string& run) { return claims_run(run); }),
       calibrations(loop, writer, places.database(), measure_below(places.run)),
       store(places, writer, journal),
+      storms(containers, shims, journal, store),
       claim_(std::move(claimed)),
       claim_is_lost_(std::move(claim_is_lost)),
       moments_(loop),
@@ -205,6 +206,7 @@ Result<void> Node::serve() {
   node_service->ask_known_shims(places.database());
   api.emplace(core, std::move(*api_socket), make_operations(*this), journal);
   if (auto started = api->start(); !started) return started;
+  storms.start();
   every_moment();
   every_few_seconds();
   every_few_minutes();
@@ -375,6 +377,7 @@ void Node::every_moment() {
 void Node::every_few_seconds() {
   recordings.persist();
   store.end_records(wall_ns());
+  storms.tend(wall_ns());
   journal.write_again();
   if (store.must_try_again() || config_awaits_) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();
@@ -466,6 +469,7 @@ std::vector<std::string> Node::problems() const {
   if (!claim_problem_.empty()) out.push_back(claim_problem_);
   if (!socket_problem_.empty()) out.push_back(socket_problem_);
   add(store.problems());
+  add(storms.problems(wall_ns()));
   if (const auto problem = writer.problem()) out.push_back(*problem);
   if (const auto problem = journal.problem()) out.push_back(*problem);
   for (const std::string& repair : writer.repairs()) out.push_back("warning: " + repair);

@@ -32,6 +32,7 @@
 #include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
 #include "enforcer/store/watch.h"
+#include "enforcer/storm/storm_guard.h"
 #include "lib/base/clock.h"
 #include "lib/base/places.h"
 
@@ -82,6 +83,7 @@ struct Node {
   Recordings recordings;
   Calibrations calibrations;
   ProfileStore store;
+  StormGuards storms;
   std::unique_ptr<Watch> watch;
   std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;

@@ -144,6 +144,17 @@ struct EnforceAfter {
   bool operator==(const EnforceAfter&) const = default;
 };
 
+// When reactions that end containers, or stop them, become an outage of their own: so many of one
+// workload, in so many different pods, within that time. Then `then` is done instead, which is
+// never milder than deny, until as long again has passed without another.
+struct StormGuard {
+  std::uint32_t after = 5;
+  std::chrono::seconds within{std::chrono::minutes(10)};
+  std::uint32_t pods = 3;
+  Action then = Action::kDeny;
+  bool operator==(const StormGuard&) const = default;
+};
+
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
@@ -154,6 +165,7 @@ struct PolicyRule {
   std::optional<Action> on_workload, on_exec;  // override the profile's
   std::optional<Refused> on_refused = {};      // likewise
   std::optional<EnforceAfter> enforce_after = {};
+  std::optional<StormGuard> storm_guard = {};
   Sessions sessions = Sessions::kLayer;  // `exec` in YAML
   Place place = {};
   bool operator==(const PolicyRule&) const = default;

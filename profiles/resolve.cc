@@ -18,6 +18,15 @@ using node::v1::Rule;
 
 bool is_template(std::string_view text) { return text.find('{') != std::string_view::npos; }
 
+node::v1::StormGuard to_proto(const StormGuard& guard) {
+  node::v1::StormGuard out;
+  out.set_after(guard.after);
+  out.set_within_s(static_cast<std::uint32_t>(guard.within.count()));
+  out.set_pods(guard.pods);
+  out.set_then(filter::to_proto(guard.then));
+  return out;
+}
+
 node::v1::Missing to_proto(Missing missing) {
   switch (missing) {
     case Missing::kRefuse: return node::v1::MISSING_REFUSE;
@@ -92,6 +101,7 @@ class Resolver {
     }
     if (rule.enforce_after) *compiled.mutable_enforce_after() = to_proto(*rule.enforce_after);
     if (rule.enforce_after && rule.mode == Mode::kEnforce) warn_of_gate(policy, number);
+    if (rule.storm_guard) *compiled.mutable_storm_guard() = to_proto(*rule.storm_guard);
     if (is_template(rule.profile) && rule.mode == Mode::kEnforce)
       warn_of_rehearsals(policy, number);
     if (rule.profile.empty()) return;

@@ -418,6 +418,21 @@ std::vector<Finding> validate(const Profile& profile) {
   return findings.take();
 }
 
+namespace {
+
+void check_storm_guard(Findings& findings, const PolicyRule& rule, const std::string& subject) {
+  const StormGuard& guard = *rule.storm_guard;
+  if (rule.mode != Mode::kEnforce) findings.warn(subject, "stormGuard counts in mode enforce only");
+  if (guard.pods > guard.after)
+    findings.error(subject,
+                   "so many pods cannot be among so few containers: pods is at most after");
+  if (rule.on_workload && *rule.on_workload <= guard.then)
+    findings.warn(subject, "then: " + std::string(action_name(guard.then)) +
+                               " is not milder than what the rule does about a violation");
+}
+
+}  // namespace
+
 std::vector<Finding> validate(const Policy& policy) {
   Findings findings;
   if (!is_name(policy.name)) {
@@ -444,6 +459,7 @@ std::vector<Finding> validate(const Policy& policy) {
                      "recorded or newInARunAtMost, or remove it");
     if (rule.enforce_after && rule.mode != Mode::kEnforce)
       findings.warn(subject + ".enforceAfter", "enforceAfter counts in mode enforce only");
+    if (rule.storm_guard) check_storm_guard(findings, rule, subject + ".stormGuard");
     if (!needs_profile && rule.sessions != Sessions::kLayer) {
       findings.warn(subject + ".exec", "mode " + std::string(mode_name(rule.mode)) +
                                            " lets exec sessions do all that they may without Ward: "

@@ -117,6 +117,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_reason(body.reason());
   out.set_capability(body.capability());
   out.set_newer_program(body.newer_program());
+  out.set_calmed(body.calmed());
   return out;
 }
 

@@ -18,6 +18,7 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
     {EventKind::kKilled, "killed"},
     {EventKind::kModeChanged, "mode-changed"},
     {EventKind::kWidened, "widened"},
+    {EventKind::kStormGuard, "storm-guard"},
     {EventKind::kCapabilityUsed, "capability-used"},
     {EventKind::kCapabilityDenied, "capability-denied"},
     {EventKind::kEndedByFilter, "ended-by-filter"},

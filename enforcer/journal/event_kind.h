@@ -23,6 +23,7 @@ enum class EventKind : std::uint8_t {
   kKilled,
   kModeChanged,
   kWidened,
+  kStormGuard,
   kCapabilityUsed,
   kCapabilityDenied,
   kEndedByFilter,

@@ -141,7 +141,10 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
                                         std::function<void(Result<void>)> stored) {
   const std::uint64_t generation = in_force_ ? in_force_->index.generation() : 0;
   candidate.resolved.index.set_generation(generation);
-  if (in_force_) *candidate.resolved.index.mutable_records() = in_force_->index.records();
+  if (in_force_) {
+    *candidate.resolved.index.mutable_records() = in_force_->index.records();
+    *candidate.resolved.index.mutable_calmed() = in_force_->index.calmed();
+  }
   const bool same = in_force_ && candidate.resolved.index.SerializeAsString() ==
                                      in_force_->index.SerializeAsString();
   std::vector<std::string> warnings = std::move(candidate.resolved.warnings);

@@ -88,6 +88,12 @@ class ProfileStore {
   Result<void> drop_record(const std::string& id);
   void end_records(std::int64_t now_wall_ns);  // those whose time has passed
 
+  // A storm guard is in force for a workload until a time, or for longer: in the index when it
+  // returns. kResourceExhausted beyond kMaxCalmed. end_calmed() names those whose time has passed.
+  static constexpr std::size_t kMaxCalmed = 64;  // every start reads all of them
+  Result<void> put_calmed(const node::v1::Calmed& calmed);
+  std::vector<std::string> end_calmed(std::int64_t now_wall_ns);
+
   void collect_garbage(const std::set<std::string>& digests_in_use) {
     compiled_.collect_garbage(digests_in_use);
   }
@@ -116,7 +122,8 @@ class ProfileStore {
                               const std::string& rollback);
   void refuse(const Error& error);
   Result<void> check_directories(const Sources& sources) const;
-  Result<void> rewrite_records(google::protobuf::RepeatedPtrField<node::v1::RecordRule> records);
+  // What policies do not say: the same files, and a head of the index that says something else.
+  Result<void> rewrite_index(const std::function<void(node::v1::CompiledIndex&)>& change);
   void tell_written(const std::vector<std::string>& written);
   [[nodiscard]] std::string read_back()
       const;  // why shims do not read what is in force; empty: they do

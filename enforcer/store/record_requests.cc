@@ -8,12 +8,12 @@
 
 namespace ward::enforcer {
 
-Result<void> ProfileStore::rewrite_records(
-    google::protobuf::RepeatedPtrField<node::v1::RecordRule> records) {
+Result<void> ProfileStore::rewrite_index(
+    const std::function<void(node::v1::CompiledIndex&)>& change) {
   profiles::Resolved same;
   same.index = in_force_->index;
   same.files = in_force_->files;
-  *same.index.mutable_records() = std::move(records);
+  change(same.index);
   auto next = make_in_force(std::move(same), in_force_->index.generation() + 1);
   if (!next) return tl::unexpected<Error>(next.error());
   if (auto written = compiled_.write(*next, nullptr); !written)
@@ -37,8 +37,9 @@ Result<bool> ProfileStore::put_record(const node::v1::RecordRule& rule) {
   if (there != records.end() && there->SerializeAsString() == rule.SerializeAsString())
     return false;
   (there == records.end() ? *records.Add() : *there) = rule;
-  if (auto written = rewrite_records(std::move(records)); !written)
-    return tl::unexpected<Error>(written.error());
+  const auto written = rewrite_index(
+      [&](node::v1::CompiledIndex& index) { *index.mutable_records() = std::move(records); });
+  if (!written) return tl::unexpected<Error>(written.error());
   return true;
 }
 
@@ -49,7 +50,8 @@ Result<void> ProfileStore::drop_record(const std::string& id) {
                                    [&](const auto& record) { return record.id() == id; });
   if (gone == records.end()) return {};
   records.erase(gone, records.end());
-  return rewrite_records(std::move(records));
+  return rewrite_index(
+      [&](node::v1::CompiledIndex& index) { *index.mutable_records() = std::move(records); });
 }
 
 void ProfileStore::end_records(std::int64_t now_wall_ns) {

@@ -40,6 +40,10 @@ class IndexReader {
   [[nodiscard]] const google::protobuf::RepeatedPtrField<node::v1::RecordRule>& records() const {
     return head_.records();
   }
+  // Storm guards in force, also those whose time has passed.
+  [[nodiscard]] const google::protobuf::RepeatedPtrField<node::v1::Calmed>& calmed() const {
+    return head_.calmed();
+  }
   [[nodiscard]] std::uint64_t rules() const { return layout_.rules.items; }
 
   Result<Governing> find_governing(const node::v1::Identity& identity);

@@ -125,6 +125,7 @@ Result<std::string> write_index(const node::v1::CompiledIndex& index) {
   if (index.has_settings()) *head.mutable_settings() = index.settings();
   if (index.has_baseline()) *head.mutable_baseline() = index.baseline();
   *head.mutable_records() = index.records();
+  *head.mutable_calmed() = index.calmed();
   Layout layout;
   std::string content(sizeof layout, '\0');
   layout.head_at = content.size();

@@ -75,6 +75,12 @@ bool CallTable::allows(int nr, const CallArgs& args, std::uint32_t layers) const
   });
 }
 
+bool CallTable::names(int nr, std::uint32_t layers) const {
+  const auto rules = flat_rules_of(nr);
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](const Rule& rule) { return (rule.layers & layers) != 0; });
+}
+
 bool CallTable::answers_enosys(int nr) const {
   return content_ && std::binary_search(content_->enosys.begin(), content_->enosys.end(),
                                         static_cast<std::uint32_t>(nr));

@@ -45,6 +45,8 @@ class CallTable {
 
   // Allowed in at least one of `layers`. A number of the enosys list is never allowed.
   [[nodiscard]] bool allows(int nr, const CallArgs& args, std::uint32_t layers) const;
+  // Allowed in one of `layers` with some arguments.
+  [[nodiscard]] bool names(int nr, std::uint32_t layers) const;
   [[nodiscard]] bool answers_enosys(int nr) const;
   [[nodiscard]] std::vector<CallRule> rules_of(int nr) const;
   // What either allows; ENOSYS where both answer it.

@@ -183,12 +183,24 @@ Result<Treatment> decide_by_policy(IndexReader& index, const Identity& identity,
   return treatment;
 }
 
+// A storm guard that is in force for the workload makes what it is treated by milder.
+void take_calm(const IndexReader& index, Treatment& treatment) {
+  if (treatment.mode != node::v1::MODE_ENFORCE) return;
+  for (const node::v1::Calmed& calmed : index.calmed()) {
+    if (calmed.workload() != treatment.workload || calmed.until_wall_ns() <= wall_ns()) continue;
+    treatment.actions.set_calmed_to(calmed.then());
+    treatment.actions.set_calmed_until_wall_ns(calmed.until_wall_ns());
+    treatment.notes.emplace_back("a storm guard is in force for its workload");
+  }
+}
+
 }  // namespace
 
 Result<Treatment> decide_treatment(IndexReader& index, const Identity& identity,
                                    const std::map<std::string, std::string>& annotations) {
   auto treatment = decide_by_policy(index, identity, annotations);
   if (treatment) take_request(index, identity, *treatment);
+  if (treatment) take_calm(index, *treatment);
   return treatment;
 }
 

@@ -20,9 +20,10 @@ namespace sections {
 inline const Section kPolicy{"the document", {"apiVersion", "kind", "metadata", "spec"}};
 inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
-inline const Section kRule{
-    "a rule",
-    {"match", "mode", "profile", "workload", "missing", "exec", "enforceAfter", "onViolation"}};
+inline const Section kRule{"a rule",
+                           {"match", "mode", "profile", "workload", "missing", "exec",
+                            "enforceAfter", "onViolation", "stormGuard"}};
+inline const Section kStormGuard{"stormGuard", {"after", "within", "pods", "then"}};
 inline const Section kEnforceAfter{"enforceAfter", {"runs", "recorded", "newInARunAtMost"}};
 inline const Section kMatch{
     "match",

@@ -124,6 +124,34 @@ EnforceAfter read_enforce_after(Reading& reading, const YamlNode& node) {
   return out;
 }
 
+StormGuard read_storm_guard(Reading& reading, const YamlNode& node) {
+  constexpr std::uint32_t kMost = 10'000;
+  const Fields fields(reading, node, "stormGuard", sections::kStormGuard.keys);
+  StormGuard out;
+  const auto read_count = [&](std::string_view key, std::uint32_t& count) {
+    const YamlNode* number = fields.find(key);
+    if (number == nullptr) return;
+    count = read_small(reading, *number, key, kMost).value_or(1);
+    if (count == 0) reading.complain(number->at, std::string(key) + " is at least 1");
+  };
+  read_count("after", out.after);
+  read_count("pods", out.pods);
+  if (const YamlNode* within = fields.find("within")) {
+    if (const auto length = read_duration(reading, *within, "within"))
+      out.within = std::chrono::ceil<std::chrono::seconds>(*length);
+    if (out.within.count() < 1) reading.complain(within->at, "within is at least 1s");
+  }
+  if (const YamlNode* then = fields.find("then")) {
+    if (const auto choice = read_choice(reading, *then, "then", action_names()))
+      out.then = filter::action_at(*choice);
+    if (out.then == Action::kLog)
+      reading.complain(then->at,
+                       "a storm guard denies at least: nothing that an attacker brings "
+                       "about may let calls run");
+  }
+  return out;
+}
+
 PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
                      std::map<std::string, Position>& positions) {
   const Fields fields(reading, node, "a rule", sections::kRule.keys);
@@ -150,6 +178,10 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   if (const YamlNode* gate = fields.find("enforceAfter")) {
     positions[subject + ".enforceAfter"] = gate->at;
     rule.enforce_after = read_enforce_after(reading, *gate);
+  }
+  if (const YamlNode* guard = fields.find("stormGuard")) {
+    positions[subject + ".stormGuard"] = guard->at;
+    rule.storm_guard = read_storm_guard(reading, *guard);
   }
   if (const YamlNode* sessions = fields.find("exec")) {
     positions[subject + ".exec"] = sessions->at;

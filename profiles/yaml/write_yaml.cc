@@ -186,6 +186,12 @@ std::string format_gate(const EnforceAfter& gate) {
   return "      enforceAfter: {" + items + "}\n";
 }
 
+std::string format_storm_guard(const StormGuard& guard) {
+  return "      stormGuard: {after: " + std::to_string(guard.after) +
+         ", within: " + format_duration(guard.within) + ", pods: " + std::to_string(guard.pods) +
+         ", then: " + std::string(action_name(guard.then)) + "}\n";
+}
+
 }  // namespace
 
 std::string format_entry(std::string_view name, const ArgFilters& args) {
@@ -232,6 +238,7 @@ std::string write_yaml(const Policy& policy) {
     if (rule.sessions != Sessions::kLayer)
       text += "      exec: " + std::string(sessions_name(rule.sessions)) + "\n";
     if (rule.enforce_after) text += format_gate(*rule.enforce_after);
+    if (rule.storm_guard) text += format_storm_guard(*rule.storm_guard);
     if (!rule.on_workload && !rule.on_exec && !rule.on_refused) continue;
     text += "      onViolation:\n";
     if (rule.on_workload)

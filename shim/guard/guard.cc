@@ -284,6 +284,23 @@ struct Guard::State {
     return (*container)->status();
   }
 
+  Result<void> calm(const node::v1::CalmCommand& command) {
+    auto container = running(command.container_id());
+    if (!container) return tl::unexpected(container.error());
+    if (!(*container)->supervisor)
+      return fail(Code::kFailedPrecondition,
+                  "container '" + command.container_id() + "' is under no profile");
+    // Of a newer wardd, too: what this shim does not know is as mild as it gets.
+    const auto known = [](node::v1::Action action) {
+      return action >= node::v1::ACTION_DENY && action <= node::v1::ACTION_QUARANTINE;
+    };
+    (*container)
+        ->supervisor->calm(known(command.then()) ? static_cast<supervisor::Action>(command.then())
+                                                 : supervisor::Action::kDeny,
+                           command.until_wall_ns());
+    return {};
+  }
+
   Result<node::v1::ContainerStatus> widen(const node::v1::WidenRequest& request) {
     auto container = running(request.container_id());
     if (!container) return tl::unexpected(container.error());
@@ -406,6 +423,7 @@ void Guard::serve_on(ttrpc::Server& server) {
        .kill = [&state](const std::string& id, auto done) { state.kill(id, std::move(done)); },
        .set_mode = [&state](const std::string& id,
                             node::v1::Mode mode) { return state.set_mode(id, mode); },
+       .calm = [&state](const node::v1::CalmCommand& command) { return state.calm(command); },
        .widen = [&state](const node::v1::WidenRequest& request) { return state.widen(request); },
        .record = [&state](const node::v1::RecordCommand& command) { return state.record(command); },
        .tell = [&state](const node::v1::Seen& seen) { return state.told(seen); }});

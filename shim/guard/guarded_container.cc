@@ -25,6 +25,8 @@ supervisor::ActionSet make_actions(const node::v1::Actions& actions) {
   set.escalate_after =
       actions.escalate_to() == node::v1::ACTION_UNSPECIFIED ? 0 : actions.escalate_after();
   set.escalate_window_ns = static_cast<std::int64_t>(actions.escalate_window_s()) * 1'000'000'000;
+  set.calmed_to = action_or(actions.calmed_to(), supervisor::Action::kDeny);
+  set.calmed_until_wall_ns = actions.calmed_until_wall_ns();
   return set;
 }
 

@@ -75,6 +75,11 @@ void serve_node_service(ttrpc::Server& server, NodeServiceCalls given) {
                *response.mutable_container() = std::move(*status);
                responder.reply(response);
              });
+  server.add(kService, "Calm", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
+    auto command = parse_command<node::v1::CalmCommand>(request, calls->containerd_namespace);
+    if (!command) return responder.error(command.error());
+    reply_to(responder, calls->calm(*command));
+  });
   server.add(kService, "Widen", [calls](const ttrpc::Request& request, ttrpc::Responder responder) {
     auto command = parse_command<node::v1::WidenRequest>(request, calls->containerd_namespace);
     if (!command) return responder.error(command.error());

@@ -23,6 +23,7 @@ struct NodeServiceCalls {
   std::function<void(const std::string& id, std::function<void(Result<void>)> done)> kill;
   std::function<Result<node::v1::ContainerStatus>(const std::string& id, node::v1::Mode mode)>
       set_mode;
+  std::function<Result<void>(const node::v1::CalmCommand& command)> calm;
   std::function<Result<node::v1::ContainerStatus>(const node::v1::WidenRequest& request)> widen;
   std::function<Result<node::v1::ContainerStatus>(const node::v1::RecordCommand& command)> record;
   std::function<Result<void>(const node::v1::Seen& seen)> tell;

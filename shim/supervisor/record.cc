@@ -73,6 +73,7 @@ node::v1::Violation make_violation(const Notification& call, const Verdict& verd
   violation.set_own_filter_denies(verdict.own_filter_denies);
   violation.set_tolerated(verdict.tolerated);
   violation.set_own_number(verdict.own_number);
+  violation.set_calmed(verdict.calmed);
   violation.set_reason(explain(verdict, violation.syscall(), profile, phase));
   return violation;
 }

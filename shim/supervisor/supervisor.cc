@@ -4,6 +4,7 @@
 #include <asio/post.hpp>
 #include <utility>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "shim/supervisor/containment.h"
 #include "shim/supervisor/session.h"
@@ -55,6 +56,7 @@ void Supervisor::add_circumstances(Question& question) const {
   question.mode = charge_.mode;
   question.contained = containment_ && containment_->is_contained();
   question.recent_denials = remediation_.recent_denials();
+  question.calmed = charge_.actions.calmed_until_wall_ns > wall_ns();
 }
 
 Verdict Supervisor::judge(Question question) const {
@@ -115,6 +117,11 @@ void Supervisor::ends_in_quarantine(const std::string& why) {
 void Supervisor::set_mode(Mode mode) {
   charge_.mode = mode;
   callbacks_.changed();
+}
+
+void Supervisor::calm(Action then, std::int64_t until_wall_ns) {
+  charge_.actions.calmed_to = then;
+  charge_.actions.calmed_until_wall_ns = until_wall_ns;
 }
 
 void Supervisor::set_law(NewLaw law) {

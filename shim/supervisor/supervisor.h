@@ -72,6 +72,7 @@ class Supervisor final : private SessionHost {
   void ends_in_quarantine(const std::string& why);
   void set_mode(Mode mode);
   void set_law(NewLaw law);
+  void calm(Action then, std::int64_t until_wall_ns);  // ActionSet::calmed_to
 
   [[nodiscard]] bool is_quarantined() const;               // also while it is being frozen
   [[nodiscard]] std::int64_t quarantined_wall_ns() const;  // when the last quarantine began

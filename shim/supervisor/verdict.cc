@@ -21,12 +21,6 @@ std::uint32_t layers_of(Phase phase, const Law& law) {
   return 0;
 }
 
-bool names(const filter::CallTable& calls, std::uint32_t layers, int nr) {
-  const auto rules = calls.rules_of(nr);
-  return std::any_of(rules.begin(), rules.end(),
-                     [&](const filter::CallRule& rule) { return (rule.layers & layers) != 0; });
-}
-
 Effect effect_of(Action action) {
   switch (action) {
     case Action::kLog: return Effect::kContinue;
@@ -51,6 +45,12 @@ void judge(const Question& question, bool dangerous, const ActionSet& actions, V
       actions.escalate_after > 0 && question.recent_denials + 1 >= actions.escalate_after) {
     action = actions.escalate_to;
     verdict.escalated = true;
+  }
+  // An attacker may be who made the storm: what learning can never have meant is acted upon as
+  // ever.
+  if (question.calmed && !dangerous && action > actions.calmed_to) {
+    action = std::max(actions.calmed_to, Action::kDeny);
+    verdict.calmed = true;
   }
   verdict.violation = true;
   verdict.action = action;
@@ -130,7 +130,7 @@ Verdict decide(const Question& question, const Law& law) {
   if (!own_denies && !dangerous && tolerates(question, law, verdict)) return verdict;
   const bool newer =
       law.knows_up_to != 0 && oci::order_of_appearance(question.nr) > law.knows_up_to;
-  if (newer && !dangerous && !names(law.calls, filter::kAllowedInExec, question.nr)) {
+  if (newer && !dangerous && !law.calls.names(question.nr, filter::kAllowedInExec)) {
     judge_newer(question, verdict);
     return verdict;
   }
@@ -139,7 +139,7 @@ Verdict decide(const Question& question, const Law& law) {
       question.origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInBoot;
   if (law.calls.allows(question.nr, question.args, some_phase)) {
     verdict.why = question.phase == Phase::kExec ? Why::kNotTheWorkloads : Why::kNotInPhase;
-  } else if (names(law.calls, layers, question.nr)) {
+  } else if (law.calls.names(question.nr, layers)) {
     verdict.why = Why::kArguments;
   }
   if (own_denies && !dangerous && !law.actions.acts_on_refused) {
@@ -184,6 +184,8 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
   }
   if (verdict.own_filter_denies) text += ", and the container's own seccomp profile refuses it";
   if (verdict.refused) text += ": nothing more is done";
+  if (verdict.calmed)
+    text += "; a storm guard is in force for the workload, else more would have been done";
   if (verdict.escalated) text += "; escalated after repeated denials";
   return text;
 }

@@ -28,6 +28,10 @@ struct ActionSet {
   Action escalate_to = Action::kQuarantine;
   std::uint32_t escalate_after = 0;
   std::int64_t escalate_window_ns = 0;
+  // Until then a storm guard of the workload is in force, and this is done where kill or quarantine
+  // would be. 0: none is.
+  Action calmed_to = Action::kDeny;
+  std::int64_t calmed_until_wall_ns = 0;
 };
 
 // What a container is judged by. Borrowed.
@@ -68,6 +72,7 @@ struct Question {
   filter::OwnNumbers caller = {};  // only where Law::tolerated_own names the call
   // Denials of the workload in the present window, this one not counted.
   std::uint32_t recent_denials = 0;
+  bool calmed = false;  // a storm guard is in force now
 };
 
 enum class Effect { kContinue, kDeny, kKill, kQuarantine };  // the last two answer EPERM as well
@@ -104,6 +109,7 @@ struct Verdict {
   bool own_number = false;                  // tolerated because a number is the caller's own
   OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
+  bool calmed = false;     // a storm guard made the action milder
   bool boot_call = false;  // let run although serving does not allow it: boot is not over
   Why why = Why::kNotInProfile;
 };

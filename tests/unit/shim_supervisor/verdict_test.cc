@@ -63,6 +63,7 @@ struct Ask {
   bool sessions_as_workload = false;
   filter::OwnNumberTable tolerated_own{};
   filter::OwnNumbers caller{};
+  bool calmed = false;
 
   Verdict operator()(int nr, filter::CallArgs args = {}) const {
     return decide({.mode = mode,
@@ -74,11 +75,50 @@ struct Ask {
                    .nr = nr,
                    .args = args,
                    .caller = caller,
-                   .recent_denials = recent_denials},
+                   .recent_denials = recent_denials,
+                   .calmed = calmed},
                   {kCalls, own, kDanger, actions, knows_up_to, &refused, &tolerated, &tolerated_own,
                    sessions_as_workload});
   }
 };
+
+TEST(Verdict, I3_AStormGuardIsNeverMilderThanDeny) {
+  for (const Action then : {Action::kLog, Action::kDeny}) {
+    const Verdict verdict = Ask{.actions = {.calmed_to = then}, .calmed = true}(SYS_mkdir);
+    EXPECT_EQ(verdict.effect, Effect::kDeny);
+    EXPECT_EQ(verdict.action, Action::kDeny);
+    EXPECT_TRUE(verdict.calmed);
+    EXPECT_TRUE(verdict.violation);
+  }
+  EXPECT_EQ(Ask{.actions = {.calmed_to = Action::kKill}, .calmed = true}(SYS_mkdir).effect,
+            Effect::kKill);
+}
+
+TEST(Verdict, T39_AStormGuardChangesNothingAboutTheDangerSet) {
+  const Verdict verdict = Ask{.calmed = true}(SYS_unshare);
+  EXPECT_EQ(verdict.effect, Effect::kQuarantine);
+  EXPECT_FALSE(verdict.calmed);
+  EXPECT_EQ(Ask{.calmed = true}(SYS_socket, {AF_ALG}).effect, Effect::kQuarantine);
+}
+
+TEST(Verdict, AStormGuardMakesNothingStricter) {
+  const Verdict logged = Ask{.actions = {.workload = Action::kLog}, .calmed = true}(SYS_mkdir);
+  EXPECT_EQ(logged.effect, Effect::kContinue);
+  EXPECT_FALSE(logged.calmed);
+  const Verdict denied = Ask{.actions = {.workload = Action::kDeny}, .calmed = true}(SYS_mkdir);
+  EXPECT_EQ(denied.effect, Effect::kDeny);
+  EXPECT_FALSE(denied.calmed);
+}
+
+TEST(Verdict, AStormGuardHoldsForWhatEscalates) {
+  const ActionSet escalating{.workload = Action::kDeny,
+                             .escalate_to = Action::kQuarantine,
+                             .escalate_after = 3,
+                             .escalate_window_ns = 1};
+  const Ask ask{.actions = escalating, .recent_denials = 2, .calmed = true};
+  EXPECT_EQ(ask(SYS_mkdir).effect, Effect::kDeny);
+  EXPECT_TRUE(ask(SYS_mkdir).calmed);
+}
 
 TEST(Verdict, PhasesAllowTheirLayers) {
   EXPECT_EQ(Ask{.phase = Phase::kServing}(SYS_read).effect, Effect::kContinue);

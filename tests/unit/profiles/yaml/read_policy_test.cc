@@ -232,6 +232,26 @@ TEST(ReadPolicy, F25_ARuleKnowsWhereItStands) {
   EXPECT_EQ(read->rules[1].place.line, read->rules[0].place.line + 2);
 }
 
+TEST(ReadPolicy, AStormGuard) {
+  const auto rule = [](const std::string& guard) {
+    return policy("    - {mode: enforce, profile: web, stormGuard: " + guard + "}\n");
+  };
+  const auto all = read_policy(rule("{after: 7, within: 90s, pods: 4, then: kill}"), "p.yaml");
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->rules.at(0).storm_guard,
+            (StormGuard{7, std::chrono::seconds(90), 4, Action::kKill}));
+  const auto defaults = read_policy(rule("{}"), "p.yaml");
+  ASSERT_TRUE(defaults) << defaults.error().message;
+  EXPECT_EQ(defaults->rules.at(0).storm_guard, StormGuard{});
+  EXPECT_EQ(read_policy(write_yaml(*all), "again.yaml").value(), *all);
+
+  EXPECT_THAT(error_of(rule("{then: log}")), HasSubstr("a storm guard denies at least"));
+  EXPECT_THAT(error_of(rule("{after: 0}")), HasSubstr("after is at least 1"));
+  EXPECT_THAT(error_of(rule("{after: 2, pods: 3}")), HasSubstr("pods is at most after"));
+  EXPECT_THAT(error_of(rule("{within: 0s}")), HasSubstr("within is at least 1s"));
+  EXPECT_THAT(error_of(rule("{afterwards: 3}")), HasSubstr("after"));
+}
+
 TEST(ReadPolicy, AGateBeforeEnforceIsReadAndItsMistakesAreNamed) {
   const auto read = read_policy(
       policy("    - {mode: enforce, profile: web, enforceAfter: {runs: 3, recorded: 30m, "
