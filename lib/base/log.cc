@@ -28,7 +28,7 @@ std::string_view level_name(Level level) {
   return "info";
 }
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   std::string out = "\"";
   for (const char c : escape(value, 4096)) {
     if (c == '"') out += '\\';
@@ -51,7 +51,7 @@ std::string fields_text(std::initializer_list<Field> fields) {
     text += ' ';
     text += key;
     text += '=';
-    text += quoted(value);
+    text += in_quotes(value);
   }
   return text;
 }
@@ -65,7 +65,7 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
   std::string line = "time=\"" + format_rfc3339(wall_ns()) + "\" level=";
   line += level_name(level);
   line += " msg=";
-  line += quoted(message);
+  line += in_quotes(message);
   line += fields_text(fields);
   line += '\n';
   // One write per line keeps lines whole; a reader that is gone or slow must not stop us.
