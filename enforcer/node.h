@@ -28,6 +28,7 @@
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
+#include "enforcer/sampling.h"
 #include "enforcer/seen_processes.h"
 #include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
@@ -82,6 +83,7 @@ struct Node {
   Recordings recordings;
   Calibrations calibrations;
   ProfileStore store;
+  Sampling sampling;
   std::unique_ptr<Watch> watch;
   std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;
