@@ -6,6 +6,7 @@
 #include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/present/runtime_text.h"
+#include "cli/present/sampling_text.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
 #include "lib/base/printable.h"
@@ -33,6 +34,7 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
     line("watch", seen ? style.good(what + ", reaction while wardd runs")
                        : style.warn(what + ": " + status.processes()));
   }
+  line("free calls", sampling_text(status.sampling(), wall_ns(), style));
   if (!status.newest_call().empty()) {
     line("calls", "named to " + status.newest_call() + "; newer ones are answered ENOSYS, and " +
                       (records ? "seen in mode learn only" : style.warn("not seen by anybody")));

@@ -29,6 +29,7 @@ v1::NodeStatus status(const Node& node) {
   out.set_started_wall_ns(node.started_at.wall_ns);
   out.set_recorder(node.recorder->status());
   out.set_processes(node.seen.status());
+  *out.mutable_sampling() = node.sampling.status();
   const profiles::NewestKnown newest = profiles::newest_known_here();
   out.set_newest_call(newest.name + " (" + std::to_string(newest.number) + ")");
   out.set_shims(static_cast<std::uint32_t>(node.shims.size()));

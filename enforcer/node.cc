@@ -154,6 +154,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
       calibrations(loop, writer, places.database(), measure_below(places.run)),
       store(places, writer, journal),
       storms(containers, shims, journal, store),
+      sampling(loop, filter::watch_pins(places), containers, store, journal, writer),
       claim_(std::move(claimed)),
       claim_is_lost_(std::move(claim_is_lost)),
       moments_(loop),
@@ -207,6 +208,7 @@ Result<void> Node::serve() {
   api.emplace(core, std::move(*api_socket), make_operations(*this), journal);
   if (auto started = api->start(); !started) return started;
   storms.start();
+  sampling.start(places.database());
   every_moment();
   every_few_seconds();
   every_few_minutes();
@@ -255,6 +257,7 @@ void Node::read_configuration() {
       recordings.set_runs_per_workload(config.runs_per_workload);
       store.set_settings(node_settings(config));
       serve_metrics();
+      sampling.set({config.sampling_window, config.sampling_every});
     } else {
       config_awaits_ = false;
       refuse_configuration(parsed.error());
@@ -384,6 +387,7 @@ void Node::every_few_seconds() {
   expire_evidence();
   take_what_shims_left();
   seen.tend(shims_are_back());
+  sampling.tend();
   widen_running();  // shims that came while nothing was applied
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
@@ -531,6 +535,7 @@ void Node::stop(std::function<void()> done) {
   watch.reset();
   spool_watch.reset();
   lost.stop();
+  sampling.stop();  // before the tags go
   seen.stop();
   metrics.reset();
   recordings.persist();

@@ -28,6 +28,7 @@
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
+#include "enforcer/sampling.h"
 #include "enforcer/seen_processes.h"
 #include "enforcer/socket_file.h"
 #include "enforcer/store/profile_store.h"
@@ -84,6 +85,7 @@ struct Node {
   Calibrations calibrations;
   ProfileStore store;
   StormGuards storms;
+  Sampling sampling;
   std::unique_ptr<Watch> watch;
   std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;

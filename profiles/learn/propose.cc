@@ -14,6 +14,7 @@
 #include "profiles/diff.h"
 #include "profiles/effective.h"
 #include "profiles/filter/call_tables.h"
+#include "profiles/free_calls.h"
 #include "profiles/harm/danger.h"
 #include "profiles/harm/harm_table.h"
 #include "profiles/merge.h"
@@ -43,14 +44,18 @@ void add_values(ObservedSyscall& observed, const std::string& name, const CallOu
   observed.together->values.insert(tuple);
 }
 
-// Events outlive versions: what this one allows is not proposed.
-std::vector<CallOutside> still_outside(const filter::CallTable& calls,
+// Events outlive versions: what this one lists is not proposed. What its posture alone allows was
+// seen in a window of the recorder; a violation of an older version is settled by it.
+std::vector<CallOutside> still_outside(const filter::CallTable& calls, const FreeCalls& free,
                                        const std::vector<CallOutside>& seen) {
   std::vector<CallOutside> outside;
   std::copy_if(seen.begin(), seen.end(), std::back_inserter(outside), [&](const CallOutside& call) {
-    return !calls.allows(
-        call.nr, call.args,
-        call.origin == Origin::kExec ? filter::kAllowedInExec : filter::kAllowedInServing);
+    const bool exec = call.origin == Origin::kExec;
+    if (!calls.allows(call.nr, call.args,
+                      exec ? filter::kAllowedInExec : filter::kAllowedInServing))
+      return true;
+    return call.tolerated &&
+           free.way_of(call.nr, call.args, exec ? filter::Phase::kExec : filter::Phase::kServing);
   });
   return outside;
 }
@@ -298,7 +303,9 @@ Result<Proposal> propose(const Profile& in_force, std::uint64_t version,
   };
   const auto compiled = compile(in_force);
   if (!compiled) return tl::unexpected<Error>(compiled.error());
-  const std::vector<CallOutside> seen = still_outside(filter::to_table(*compiled), all);
+  const auto free = FreeCalls::of(in_force);
+  if (!free) return tl::unexpected<Error>(free.error());
+  const std::vector<CallOutside> seen = still_outside(filter::to_table(*compiled), *free, all);
   if (seen.empty() && capabilities.empty()) return nothing();
   Proposal out;
   auto generated = generate_of_reach(in_force, seen, capabilities);

@@ -24,8 +24,8 @@ const Sections& profile_sections() {
 }
 
 const Sections& node_config_sections() {
-  static const Sections all = {&kNodeConfig, &kMetadata, &kJournal, &kRecordings,
-                               &kQuarantine, &kEvidence, &kRuntime, &kMetrics};
+  static const Sections all = {&kNodeConfig, &kMetadata, &kJournal, &kRecordings, &kQuarantine,
+                               &kEvidence,   &kRuntime,  &kMetrics, &kSampling};
   return all;
 }
 

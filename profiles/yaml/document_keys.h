@@ -51,7 +51,7 @@ inline const Section kEscalate{"escalate", {"to", "after", "within"}};
 inline const Section kNodeConfig{
     "the document",
     {"apiVersion", "kind", "metadata", "journal", "recordings", "quarantine", "evidence", "runtime",
-     "metrics", "whenUngoverned"}};
+     "metrics", "sampling", "whenUngoverned"}};
 inline const Section kJournal{"journal", {"maxEvents", "maxAge"}};
 inline const Section kRecordings{"recordings", {"runsPerWorkload"}};
 inline const Section kQuarantine{"quarantine", {"ttl"}};
@@ -59,6 +59,7 @@ inline const Section kEvidence{"evidence",
                                {"maxBytes", "maxFiles", "full", "maxAge", "maxTotalBytes"}};
 inline const Section kRuntime{"runtime", {"binary"}};
 inline const Section kMetrics{"metrics", {"listen"}};
+inline const Section kSampling{"sampling", {"window", "every"}};
 
 }  // namespace sections
 

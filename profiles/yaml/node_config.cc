@@ -109,6 +109,27 @@ void metrics_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
   out.metrics_listen = *value;
 }
 
+// A window slows every call of the node: more than half of the time is no sample.
+void sampling_section(Reading& reading, const YamlNode& node, NodeConfig& out) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kLeastWindow{10}, kMostWindow{10'000}, kLeastEvery{1000};
+  const Fields fields(reading, node, "sampling", sections::kSampling.keys);
+  if (const YamlNode* window = fields.find("window")) {
+    const auto value = read_duration(reading, *window, "window");
+    if (value && (*value < kLeastWindow || *value > kMostWindow))
+      reading.complain(window->at, "window must be at least 10ms, and at most 10s");
+    out.sampling_window = value.value_or(out.sampling_window);
+  }
+  if (const YamlNode* every = fields.find("every")) {
+    const auto value = read_duration(reading, *every, "every");
+    if (value && value->count() != 0 && *value < kLeastEvery)
+      reading.complain(every->at, "every must be at least 1s; 0s: never");
+    out.sampling_every = value.value_or(out.sampling_every);
+  }
+  if (out.sampling_every.count() != 0 && out.sampling_window * 2 > out.sampling_every)
+    reading.complain(node.at, "window must be at most half of every");
+}
+
 }  // namespace
 
 Result<NodeConfig> read_node_config(std::string_view text, std::string_view file_name) {
@@ -132,6 +153,7 @@ Result<NodeConfig> read_node_config(std::string_view text, std::string_view file
   section("evidence", evidence_section);
   section("runtime", runtime_section);
   section("metrics", metrics_section);
+  section("sampling", sampling_section);
   if (const YamlNode* choice = fields.find("whenUngoverned")) {
     const auto chosen = read_choice(reading, *choice, "whenUngoverned", {"refuse", "open"});
     out.open_when_ungoverned = chosen == std::size_t{1};

@@ -5,12 +5,12 @@
 //   journal: {maxEvents: 200000, maxAge: 720h}      older events go, and are counted
 //   recordings: {runsPerWorkload: 64}               the oldest go first
 //   quarantine: {ttl: 10m}                          then killed; 0s: held until a person decides
-//   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full keeps values of environment
-//   and arguments evidence: {maxAge: 168h, maxTotalBytes: 1073741824}   of all; older ones go, then
-//   the oldest runtime: {binary: /usr/sbin/runc}               without it runc from PATH
-//   whenUngoverned: refuse | open                   new containers while the compiled index is gone
-//   (a governed node) metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback
-//   only; off without it
+//   evidence: {maxBytes, maxFiles, full: false}     of one bundle; full: nothing is redacted
+//   evidence: {maxAge: 168h, maxTotalBytes: 1 GiB}  of all; older ones go, then the oldest
+//   runtime: {binary: /usr/sbin/runc}               without it runc from PATH
+//   whenUngoverned: refuse | open                   while the index of a governed node is gone
+//   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; else off
+//   sampling: {window: 300ms, every: 30s}           windows on free calls; every 0s: never
 // Values only, for wardd (enforcer/config.h) and for `ward profile lint`.
 #pragma once
 
@@ -39,6 +39,10 @@ struct NodeConfig {
   bool open_when_ungoverned =
       false;  // new containers run without a policy while the compiled index is gone
   std::string metrics_listen;  // "127.0.0.1:9464"; empty: no metrics endpoint
+  // Sampled windows on calls that profiles let run without asking (enforcer/sampling.h). every 0:
+  // never.
+  std::chrono::milliseconds sampling_window{300};
+  std::chrono::milliseconds sampling_every{30'000};
 };
 
 Result<NodeConfig> read_node_config(std::string_view text, std::string_view file_name);

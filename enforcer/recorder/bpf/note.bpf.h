@@ -116,30 +116,6 @@ static __always_inline void note_cell(struct ward_run* run, __u32 slot, __u32 ce
   if (workload_call) note_mark(&shared->marks[WARD_ANY_CALL], now);
 }
 
-static __always_inline __u64 argument(const struct pt_regs* regs, __u8 index) {
-#if defined(__TARGET_ARCH_x86)
-  switch (index) {
-    case 0: return regs->di;
-    case 1: return regs->si;
-    case 2: return regs->dx;
-    case 3: return regs->r10;
-    case 4: return regs->r8;
-    default: return regs->r9;
-  }
-#elif defined(__TARGET_ARCH_arm64)
-  switch (index) {
-    case 0: return regs->orig_x0;
-    case 1: return regs->regs[1];
-    case 2: return regs->regs[2];
-    case 3: return regs->regs[3];
-    case 4: return regs->regs[4];
-    default: return regs->regs[5];
-  }
-#else
-#error "which registers hold the arguments of a system call on this architecture?"
-#endif
-}
-
 static __always_inline void note_value(struct ward_values* values, __u64 value) {
   __u64 stored = value ^ WARD_VALUE_KEY;
   for (int i = 0; i < WARD_SET_VALUES && stored; i++) {
@@ -191,22 +167,6 @@ static __always_inline void note_unknown(struct ward_run* run, __u32 slot, __u32
   __sync_fetch_and_add(&run->unknown, 1);
   struct ward_shared* shared = shared_of(slot);
   if (shared) note_value(&shared->unknown, nr);
-}
-
-static __always_inline int is_foreign(const struct task_struct* task, long id) {
-#if defined(__TARGET_ARCH_x86)
-  return (id & X32_SYSCALL_BIT) || (task->thread_info.status & TS_COMPAT);
-#else
-  return 0;
-#endif
-}
-
-static __always_inline long number_of(const struct pt_regs* regs) {
-#if defined(__TARGET_ARCH_x86)
-  return regs->orig_ax;
-#else
-  return regs->syscallno;
-#endif
 }
 
 // `index`: the signal's number less one.

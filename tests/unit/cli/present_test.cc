@@ -11,6 +11,7 @@
 #include "cli/present/output.h"
 #include "cli/present/recording_text.h"
 #include "cli/present/runtime_text.h"
+#include "cli/present/sampling_text.h"
 #include "cli/present/since.h"
 #include "cli/present/style.h"
 #include "cli/present/table.h"
@@ -109,6 +110,28 @@ TEST(RecordingText, HostileProgramsAreEscapedOnce) {
   recording.add_runs()->add_programs("/x\x1b[2J\\");
   const std::string text = recording_text(recording, kPlain);
   EXPECT_NE(text.find("/x\\x1b[2J\\\\\n"), std::string::npos) << text;
+}
+
+TEST(SamplingText, SaysHowMuchIsWatchedOrSinceWhenNothingIs) {
+  constexpr std::int64_t kNow_ns = 1'790'000'000'000'000'000;
+  constexpr std::int64_t kSecond_ns = 1'000'000'000;
+  ward::v1::Sampling sampling;
+  EXPECT_EQ(sampling_text(sampling, kNow_ns, kPlain), "no container has any");
+  sampling.set_containers(14);
+  sampling.set_watched_share(0.0033);
+  sampling.set_windows(3);
+  sampling.set_last_wall_ns(kNow_ns - 12 * kSecond_ns);
+  EXPECT_EQ(sampling_text(sampling, kNow_ns, kPlain),
+            "watched 0.33 % of the last hour, newest window 12s ago, 14 containers");
+  sampling.set_unwatched_wall_ns(kNow_ns - 300 * kSecond_ns);
+  const std::string restarted = sampling_text(sampling, kNow_ns, kPlain);
+  EXPECT_EQ(restarted.find("not watched for 5m (since 20"), 0U) << restarted;
+  EXPECT_NE(restarted.find("14 containers: wardd has just started"), std::string::npos);
+  sampling.set_why_not("no \x1b[2JBPF");
+  sampling.set_containers(1);
+  const std::string refused = sampling_text(sampling, kNow_ns, kPlain);
+  EXPECT_NE(refused.find("1 container: no \\x1b[2JBPF"), std::string::npos) << refused;
+  EXPECT_EQ(refused.find('\x1b'), std::string::npos);
 }
 
 TEST(RuntimeText, SaysWhichItIsAndWhatAnUpgradeChanged) {

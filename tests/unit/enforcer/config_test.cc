@@ -29,7 +29,7 @@ TEST(Config, EveryKeyIsRead) {
           "quarantine: {ttl: 5m}\nevidence: {maxBytes: 65536, maxFiles: 9, full: true, "
           "maxAge: 72h, maxTotalBytes: 5000000000}\n"
           "runtime: {binary: /usr/sbin/runc}\nmetrics: {listen: '127.0.0.1:9464'}\n"
-          "whenUngoverned: open\n",
+          "sampling: {window: 50ms, every: 5m}\nwhenUngoverned: open\n",
       "wardd.yaml");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->journal.max_events, 1000U);
@@ -46,6 +46,8 @@ TEST(Config, EveryKeyIsRead) {
   EXPECT_EQ(config->evidence.max_age, std::chrono::hours(72));
   EXPECT_EQ(config->evidence.max_total_bytes, 5'000'000'000U);
   EXPECT_EQ(config->metrics_listen, "127.0.0.1:9464");
+  EXPECT_EQ(config->sampling_window, std::chrono::milliseconds(50));
+  EXPECT_EQ(config->sampling_every, std::chrono::minutes(5));
 }
 
 TEST(Config, EvidenceIsKeptForAWeekAndUpToOneGibibyteWhereNothingElseIsSaid) {
@@ -63,6 +65,10 @@ TEST(Config, I9_WhatIsWrongIsNamedWithItsPlace) {
   EXPECT_THAT(refusal("runtime: {binary: runc}\n"), HasSubstr("absolute path"));
   EXPECT_THAT(refusal("metrics: {listen: '0.0.0.0:9464'}\n"), HasSubstr("127.0.0.1"));
   EXPECT_THAT(refusal("metrics: {listen: '127.0.0.1:99999'}\n"), HasSubstr("127.0.0.1"));
+  EXPECT_THAT(refusal("sampling: {window: 1ms}\n"), HasSubstr("wardd.yaml:3:20: window must be"));
+  EXPECT_THAT(refusal("sampling: {every: 1ms}\n"), HasSubstr("at least 1s; 0s: never"));
+  EXPECT_THAT(refusal("sampling: {window: 2s, every: 3s}\n"), HasSubstr("at most half of every"));
+  EXPECT_EQ(refusal("sampling: {every: 0s}\n"), "accepted") << "never";
   EXPECT_THAT(refusal("quarantine: {ttl: soon}\n"), HasSubstr("wardd.yaml:3:19: "));
   EXPECT_THAT(refusal("evidence: {maxAge: long}\n"), HasSubstr("wardd.yaml:3:20: "));
   EXPECT_THAT(refusal("evidence: {maxAge: 10s}\n"),

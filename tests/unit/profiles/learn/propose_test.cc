@@ -95,6 +95,25 @@ TEST(Propose, WhatHappenedIsInTheNextVersionAndNothingElseChanges) {
   EXPECT_EQ(profile.provenance.at("proposedFrom"), "3 events of 2 containers");
 }
 
+// The posture puts it into the filter: it was seen in a window of the recorder.
+TEST(Propose, WhatThePostureLetRunWithoutAskingIsProposedAndWhatIsListedIsNot) {
+  std::vector<CallOutside> seen = {call(SYS_pwrite64), call(SYS_getrusage), call(SYS_openat)};
+  for (CallOutside& one : seen) one.tolerated = true;
+  seen[1].origin = Origin::kExec;
+  const auto proposal = propose(web(), 8, seen);
+  ASSERT_TRUE(proposal) << proposal.error().message;
+  ASSERT_EQ(proposal->calls.size(), 2U);
+  EXPECT_EQ(proposal->calls[0].syscall, "getrusage");
+  EXPECT_EQ(proposal->calls[0].origin, Origin::kExec);
+  EXPECT_EQ(proposal->calls[1].syscall, "pwrite64");
+  EXPECT_FALSE(proposal->calls[1].stopped);
+  EXPECT_EQ(proposal->generated.profile.syscalls[Layer::kServing].count("pwrite64"), 1U);
+  EXPECT_EQ(proposal->generated.profile.syscalls[Layer::kExec].count("getrusage"), 1U);
+  EXPECT_EQ(propose(proposal->generated.profile, 9, seen).error().code, Code::kNotFound);
+  // A violation of a version that was strict is settled by the posture of this one.
+  EXPECT_EQ(propose(web(), 8, {call(SYS_pwrite64)}).error().code, Code::kNotFound);
+}
+
 TEST(Propose, I3_TheDangerSetIsLeftOutWithItsReason) {
   const auto proposal =
       propose(web(), 8,
