@@ -16,6 +16,9 @@
 #include "enforcer/store/compiled_directory.h"
 #include "enforcer/store/profile_version.h"
 #include "lib/base/places.h"
+#include "profiles/amend_terms.h"
+#include "profiles/learn/amend.h"
+#include "profiles/overlay.h"
 #include "ward/node/v1/node.pb.h"
 
 namespace ward::enforcer {
@@ -88,6 +91,15 @@ class ProfileStore {
   Result<void> drop_record(const std::string& id);
   void end_records(std::int64_t now_wall_ns);  // those whose time has passed
 
+  // What this node lets run besides its profiles. At start, before anything is read: what the files
+  // in force have already.
+  void expect_overlays(profiles::Overlays overlays) { overlays_ = std::move(overlays); }
+  // In force when it returns, for containers that start from now on; nothing where it is already.
+  // What it cannot do now is tried again by the caller.
+  Result<void> set_overlays(profiles::Overlays overlays);
+  // What policies amend, of the profiles in force. Absent: no policy could be read since the start.
+  [[nodiscard]] const std::optional<profiles::Amendables>& amendable() const { return amendable_; }
+
   void collect_garbage(const std::set<std::string>& digests_in_use) {
     compiled_.collect_garbage(digests_in_use);
   }
@@ -115,6 +127,7 @@ class ProfileStore {
   SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles,
                               const std::string& rollback);
   void refuse(const Error& error);
+  void find_amendable();
   Result<void> check_directories(const Sources& sources) const;
   Result<void> rewrite_records(google::protobuf::RepeatedPtrField<node::v1::RecordRule> records);
   void tell_written(const std::vector<std::string>& written);
@@ -135,6 +148,9 @@ class ProfileStore {
   bool had_policies_ = false;
   std::vector<LoadedProfile> profiles_;
   std::size_t policies_ = 0;
+  profiles::Overlays overlays_;
+  std::vector<profiles::AmendRule> amend_rules_;  // of the last good policies
+  std::optional<profiles::Amendables> amendable_;
   std::string stamp_;                 // of the compiled files when they were as they should be
   std::string trouble_;               // why they are not
   std::vector<std::string> refused_;  // lines

@@ -20,10 +20,11 @@ namespace sections {
 inline const Section kPolicy{"the document", {"apiVersion", "kind", "metadata", "spec"}};
 inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
-inline const Section kRule{
-    "a rule",
-    {"match", "mode", "profile", "workload", "missing", "exec", "enforceAfter", "onViolation"}};
+inline const Section kRule{"a rule",
+                           {"match", "mode", "profile", "workload", "missing", "exec",
+                            "enforceAfter", "amend", "onViolation"}};
 inline const Section kEnforceAfter{"enforceAfter", {"runs", "recorded", "newInARunAtMost"}};
+inline const Section kAmend{"amend", {"auto", "containers", "over"}};
 inline const Section kMatch{
     "match",
     {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",

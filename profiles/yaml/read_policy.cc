@@ -124,6 +124,29 @@ EnforceAfter read_enforce_after(Reading& reading, const YamlNode& node) {
   return out;
 }
 
+// `amend: auto`, or a map that says `auto: true` and how much is asked for. `auto: false` is as if
+// it were not there, so that a person can switch it off where the figures stand.
+std::optional<Amend> read_amend(Reading& reading, const YamlNode& node) {
+  constexpr std::uint32_t kMostContainers = 32;  // kMostAmendSources
+  Amend out;
+  if (node.kind != YamlNode::Kind::kMap) {
+    static const std::vector<std::string_view> kWords = {"auto"};
+    if (!read_choice(reading, node, "amend", kWords)) return std::nullopt;
+    return out;
+  }
+  const Fields fields(reading, node, "amend", sections::kAmend.keys);
+  const YamlNode* automatic = fields.require("auto");
+  const bool on = automatic != nullptr && read_bool(reading, *automatic, "auto").value_or(false);
+  if (const YamlNode* containers = fields.find("containers"))
+    out.containers =
+        read_small(reading, *containers, "containers", kMostContainers).value_or(out.containers);
+  if (const YamlNode* over = fields.find("over")) {
+    if (const auto length = read_duration(reading, *over, "over"))
+      out.over = std::chrono::ceil<std::chrono::seconds>(*length);
+  }
+  return on ? std::optional(out) : std::nullopt;
+}
+
 PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
                      std::map<std::string, Position>& positions) {
   const Fields fields(reading, node, "a rule", sections::kRule.keys);
@@ -150,6 +173,10 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   if (const YamlNode* gate = fields.find("enforceAfter")) {
     positions[subject + ".enforceAfter"] = gate->at;
     rule.enforce_after = read_enforce_after(reading, *gate);
+  }
+  if (const YamlNode* amend = fields.find("amend")) {
+    positions[subject + ".amend"] = amend->at;
+    rule.amend = read_amend(reading, *amend);
   }
   if (const YamlNode* sessions = fields.find("exec")) {
     positions[subject + ".exec"] = sessions->at;

@@ -199,6 +199,8 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"profile", "show"},
                                                {"profile", "generate"},
                                                {"quarantine", "kill"},
+                                               {"amend", "list"},
+                                               {"amend", "drop"},
                                                {"quarantine", "release"},
                                                {"events", "-c"},
                                                {"mode"},
