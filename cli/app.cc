@@ -111,6 +111,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_learn(*app, session, exit_code);
   add_profile(*app, session, exit_code);
   add_policy(*app, session, exit_code);
+  add_amend(*app, session, exit_code);
   add_quarantine(*app, session, exit_code);
   add_mode(*app, session, exit_code);
   add_syscalls(*app, session, exit_code);

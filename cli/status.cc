@@ -20,7 +20,7 @@ constexpr std::string_view kWarning = "warning: ";
 
 bool is_warning(const std::string& problem) { return problem.rfind(kWarning, 0) == 0; }
 
-void print(Session& session, const ward::v1::NodeStatus& status) {
+void print(Session& session, const ward::v1::NodeStatus& status, const std::string& amended) {
   const Style& style = session.out;
   const auto line = [&session](const std::string& name, const std::string& value) {
     session.print(name + std::string(13 - name.size(), ' ') + value + "\n");
@@ -52,6 +52,7 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
   line("profiles", std::to_string(status.profiles()) + ", policies " +
                        std::to_string(status.policies()) + ", index generation " +
                        std::to_string(status.index_generation()));
+  if (!amended.empty()) line("amended", style.warn(amended));
   line("events", std::to_string(status.events()) +
                      (status.dropped() == 0
                           ? ""
@@ -75,11 +76,23 @@ void print(Session& session, const ward::v1::NodeStatus& status) {
   }
 }
 
+// Asked for apart: an older wardd does not know the question, and has none.
+std::string amended(Session& session) {
+  grpc::ClientContext context;
+  context.set_deadline(deadline());
+  ward::v1::ListAmendmentsResponse answer;
+  if (!session.api().ListAmendments(&context, {}, &answer).ok() || answer.amendments().empty())
+    return "";
+  return std::to_string(answer.amendments_size()) +
+         (answer.amendments_size() == 1 ? " call runs" : " calls run") +
+         " besides the profiles: `ward amend list`";
+}
+
 int run(Session& session) {
   ward::v1::NodeStatus answer;
   const int exit_code = ask(
       session, "status", &ward::v1::Ward::Stub::GetStatus, {},
-      [&](const auto& status) { print(session, status); }, &answer);
+      [&](const auto& status) { print(session, status, amended(session)); }, &answer);
   const bool well = std::all_of(answer.problems().begin(), answer.problems().end(), is_warning);
   return exit_code == kExitOk && !well ? int{kExitProblems} : exit_code;
 }

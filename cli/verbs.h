@@ -17,6 +17,7 @@ void add_learn_watch(CLI::App& learn, Session& session, int& exit_code);
 void add_record(CLI::App& app, Session& session, int& exit_code);
 void add_quarantine(CLI::App& app, Session& session, int& exit_code);
 void add_policy(CLI::App& app, Session& session, int& exit_code);
+void add_amend(CLI::App& app, Session& session, int& exit_code);
 void add_mode(CLI::App& app, Session& session, int& exit_code);
 void add_completion(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session, int& exit_code);

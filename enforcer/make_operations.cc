@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "enforcer/amend.h"
 #include "enforcer/api/translate.h"
 #include "enforcer/node.h"
 #include "enforcer/node_link/container_commands.h"
@@ -293,6 +294,8 @@ Operations make_operations(Node& node) {
   out.set_mode = [&node](const auto& request, auto done) {
     set_mode(node, request, std::move(done));
   };
+  out.amendments = [&node](const auto& request) { return list_amendments(node, request); };
+  out.drop_amendments = [&node](const auto& request) { return drop_amendments(node, request); };
   out.events_of = [&node](const std::string& name) { return events_of(node, name); };
   return out;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "enforcer/amend.h"
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
 #include "enforcer/recorder/calibration.h"
@@ -155,6 +156,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
       store(places, writer, journal),
       storms(containers, shims, journal, store),
       sampling(loop, filter::watch_pins(places), containers, store, journal, writer),
+      amendments(writer, journal, places.database()),
       claim_(std::move(claimed)),
       claim_is_lost_(std::move(claim_is_lost)),
       moments_(loop),
@@ -268,7 +270,9 @@ void Node::read_configuration() {
 }
 
 void Node::reload() {
+  remember_amendments(*this);
   store.reload();
+  amend(*this);
   store.end_records(wall_ns());
   if (store.governed()) seen.watch();
   widen_running();
@@ -386,6 +390,7 @@ void Node::every_few_seconds() {
   if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
   take_what_shims_left();
+  amend(*this);
   seen.tend(shims_are_back());
   sampling.tend();
   widen_running();  // shims that came while nothing was applied
@@ -481,6 +486,7 @@ std::vector<std::string> Node::problems() const {
   add(lost.problems());
   if (!evidence_problem_.empty()) out.push_back(evidence_problem_);
   add(evidence.problems());
+  add(amendments.problems());
   add(calibrations.problems());
   add(recordings.problems());
   if (node_service) {

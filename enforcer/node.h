@@ -25,6 +25,7 @@
 #include "enforcer/node_link/node_service.h"
 #include "enforcer/node_link/shim_links.h"
 #include "enforcer/node_link/widening.h"
+#include "enforcer/overlay/amendments.h"
 #include "enforcer/recorder/recorder.h"
 #include "enforcer/recordings/calibrations.h"
 #include "enforcer/recordings/recordings.h"
@@ -61,6 +62,7 @@ struct Node {
   [[nodiscard]] MetricsSnapshot metrics_snapshot() const;
   [[nodiscard]] std::uint64_t dropped()
       const;  // violations without a record, also those not journalled yet
+  [[nodiscard]] bool shims_are_back() const;  // all that live have told of their containers
   // Tells shims of the versions that are in force: how many containers were told now.
   std::size_t widen_running();
   void stop(std::function<void()> done);
@@ -86,6 +88,7 @@ struct Node {
   ProfileStore store;
   StormGuards storms;
   Sampling sampling;
+  Amendments amendments;
   std::unique_ptr<Watch> watch;
   std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;
@@ -99,7 +102,6 @@ struct Node {
   void shim_gone(const KnownShim& shim);
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
-  [[nodiscard]] bool shims_are_back() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
   void keep_claim();

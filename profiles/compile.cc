@@ -49,25 +49,6 @@ void add_condition(node::v1::Alternative& alternative, std::uint32_t index,
   }
 }
 
-// Every combination of one choice for each filtered index; validate() keeps their number small.
-void add_alternatives(SyscallRule& rule, const ArgFilters& args) {
-  if (args.empty()) return;
-  std::vector<std::vector<ArgChoice>> choices;
-  choices.reserve(args.size());
-  for (const ArgFilter& filter : args) choices.push_back(choices_of(filter));
-  std::vector<std::size_t> chosen(args.size(), 0);
-  while (true) {
-    node::v1::Alternative& alternative = *rule.add_alternatives();
-    for (std::size_t i = 0; i < args.size(); ++i) {
-      const ArgChoice& choice = choices[i][chosen[i]];
-      add_condition(alternative, args[i].index, choice.mask, choice.value);
-    }
-    std::size_t i = 0;
-    while (i < args.size() && ++chosen[i] == choices[i].size()) chosen[i++] = 0;
-    if (i == args.size()) return;
-  }
-}
-
 void add_layer(CompiledProfile& compiled, const SyscallSet& entries, Layer layer,
                const SyscallSet& covered_by) {
   for (const auto& [name, entry] : entries) {
@@ -169,6 +150,25 @@ SealedBytes seal(std::string_view magic, const google::protobuf::MessageLite& me
 }
 
 }  // namespace
+
+// Every combination of one choice for each filtered index; validate() keeps their number small.
+void add_alternatives(SyscallRule& rule, const ArgFilters& args) {
+  if (args.empty()) return;
+  std::vector<std::vector<ArgChoice>> choices;
+  choices.reserve(args.size());
+  for (const ArgFilter& filter : args) choices.push_back(choices_of(filter));
+  std::vector<std::size_t> chosen(args.size(), 0);
+  while (true) {
+    node::v1::Alternative& alternative = *rule.add_alternatives();
+    for (std::size_t i = 0; i < args.size(); ++i) {
+      const ArgChoice& choice = choices[i][chosen[i]];
+      add_condition(alternative, args[i].index, choice.mask, choice.value);
+    }
+    std::size_t i = 0;
+    while (i < args.size() && ++chosen[i] == choices[i].size()) chosen[i++] = 0;
+    if (i == args.size()) return;
+  }
+}
 
 Result<CompiledProfile> compile(const Profile& given) {
   auto compiled = compile_for_one_origin(given);

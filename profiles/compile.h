@@ -35,6 +35,9 @@ struct SealedBytes {
 };
 SealedBytes seal(const node::v1::CompiledProfile& profile);
 
+// All combinations of the values that the filters list, as alternatives of the rule.
+void add_alternatives(node::v1::SyscallRule& rule, const ArgFilters& args);
+
 node::v1::Refused to_proto(Refused refused);
 node::v1::Actions to_proto(const Reaction& workload, const Reaction& exec, Refused refused);
 

@@ -68,7 +68,11 @@ std::string describe(const std::vector<std::string>& lacking) {
 }
 
 bool may_name(const PolicyRule& rule, const std::string& profile) {
-  return !rule.profile.empty() && fits(rule.profile, profile);
+  return may_name(rule.profile, profile);
+}
+
+bool may_name(std::string_view name_or_template, const std::string& profile) {
+  return !name_or_template.empty() && fits(name_or_template, profile);
 }
 
 std::vector<std::string> closed_gates(const std::vector<Policy>& policies, const Profile& profile) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "profiles/profile.h"
@@ -27,6 +28,7 @@ std::string describe(const std::vector<std::string>& lacking);  // joined, for p
 
 // Whether the rule's profile, a name or a template, may be the one of that name.
 bool may_name(const PolicyRule& rule, const std::string& profile);
+bool may_name(std::string_view name_or_template, const std::string& profile);
 
 // Of all rules in mode enforce that may put the profile in force: "policy web, rule 2 asks for more
 // before it enforces profile web: 2 runs (5 are asked for)".

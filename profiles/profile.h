@@ -155,6 +155,14 @@ struct StormGuard {
   bool operator==(const StormGuard&) const = default;
 };
 
+// `amend: auto`: held calls outside of the profile are let run by the node itself once enough of
+// its containers have made them (learn/amend.h).
+struct Amend {
+  std::uint32_t containers = 3;                       // different ones that made the call ...
+  std::chrono::seconds over{std::chrono::hours(24)};  // ... the last so long after the first
+  bool operator==(const Amend&) const = default;
+};
+
 struct PolicyRule {
   Selector selector;
   Mode mode = Mode::kOff;
@@ -166,6 +174,7 @@ struct PolicyRule {
   std::optional<Refused> on_refused = {};      // likewise
   std::optional<EnforceAfter> enforce_after = {};
   std::optional<StormGuard> storm_guard = {};
+  std::optional<Amend> amend = {};
   Sessions sessions = Sessions::kLayer;  // `exec` in YAML
   Place place = {};
   bool operator==(const PolicyRule&) const = default;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "profiles/amend_terms.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/canonical.h"
 #include "profiles/enforce_after.h"
@@ -77,9 +78,13 @@ void override_actions(node::v1::Actions& actions, const PolicyRule& rule) {
 
 class Resolver {
  public:
-  Resolver(Resolved& out, const std::vector<Profile>& profiles,
+  Resolver(Resolved& out, const std::vector<Policy>& policies, const std::vector<Profile>& profiles,
            const std::map<std::string, ProfileRef>& refs)
-      : out_(out), profiles_(profiles), refs_(refs) {}
+      : out_(out), profiles_(profiles), refs_(refs) {
+    const std::vector<AmendRule> rules = amend_rules(policies);
+    for (const Profile& profile : profiles)
+      if (amend_terms(rules, profile.name).other) unamended_.insert(profile.name);
+  }
 
   void add(const Policy& policy, std::size_t number) {
     const PolicyRule& rule = policy.rules[number];
@@ -104,6 +109,7 @@ class Resolver {
     if (rule.storm_guard) *compiled.mutable_storm_guard() = to_proto(*rule.storm_guard);
     if (is_template(rule.profile) && rule.mode == Mode::kEnforce)
       warn_of_rehearsals(policy, number);
+    if (rule.amend) warn_of_amend(policy, number);
     if (rule.profile.empty()) return;
     const auto ref = refs_.find(rule.profile);
     if (ref != refs_.end()) {
@@ -146,6 +152,20 @@ class Resolver {
     }
   }
 
+  void warn_of_amend(const Policy& policy, std::size_t number) {
+    const PolicyRule& rule = policy.rules[number];
+    if (is_weak(*rule.amend))
+      warn(policy, number, "amend",
+           "amends with less than 3 containers over 24h, and what somebody has taken over may have "
+           "that");
+    for (const Profile& profile : profiles_) {
+      if (!unamended_.contains(profile.name) || !may_name(rule, profile.name)) continue;
+      warn(policy, number, "amend",
+           "profile " + profile.name +
+               " is not amended, because another rule that may name it does not say amend");
+    }
+  }
+
   void warn(const Policy& policy, std::size_t number, const char* key, const std::string& what) {
     out_.warned_of.emplace_back(policy.name, "rules." + std::to_string(number) + "." + key);
     out_.warnings.push_back("policy " + policy.name + ", rule " + std::to_string(number + 1) +
@@ -155,6 +175,7 @@ class Resolver {
   Resolved& out_;
   const std::vector<Profile>& profiles_;
   const std::map<std::string, ProfileRef>& refs_;
+  std::set<std::string> unamended_;  // although a rule that may name them amends
 };
 
 }  // namespace
@@ -179,7 +200,7 @@ Result<Resolved> resolve(const std::vector<Policy>& policies, const std::vector<
   *out.index.mutable_baseline() = std::move(*baseline);
   for (const auto& [name, ref] : refs) *out.index.add_profiles() = ref;
   std::set<std::string> names;
-  Resolver resolver(out, profiles, refs);
+  Resolver resolver(out, policies, profiles, refs);
   for (const Policy& policy : policies) {
     if (!names.insert(policy.name).second) {
       return fail(Code::kAlreadyExists,

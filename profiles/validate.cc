@@ -7,6 +7,7 @@
 #include "lib/base/escape.h"
 #include "lib/oci/capabilities.h"
 #include "lib/oci/seccomp.h"
+#include "profiles/amend_terms.h"
 #include "profiles/argument_choices.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/effective.h"
@@ -460,6 +461,14 @@ std::vector<Finding> validate(const Policy& policy) {
     if (rule.enforce_after && rule.mode != Mode::kEnforce)
       findings.warn(subject + ".enforceAfter", "enforceAfter counts in mode enforce only");
     if (rule.storm_guard) check_storm_guard(findings, rule, subject + ".stormGuard");
+    if (rule.amend) {
+      if (const std::string why = why_no_amend(rule); !why.empty())
+        findings.error(subject + ".amend", why);
+      else if (is_weak(*rule.amend))
+        findings.warn(subject + ".amend",
+                      "asks for less than 3 containers over 24h, and what somebody has taken over "
+                      "may have that");
+    }
     if (!needs_profile && rule.sessions != Sessions::kLayer) {
       findings.warn(subject + ".exec", "mode " + std::string(mode_name(rule.mode)) +
                                            " lets exec sessions do all that they may without Ward: "

@@ -26,6 +26,7 @@ std::string container_table(const ward::v1::ListContainersResponse& containers,
       paint = [&](const std::string& text) { return style.bad(text); };
     std::string profile = c.profile();
     if (!c.profile_digest().empty()) profile += "@" + short_digest(c.profile_digest());
+    if (!c.overlay().empty()) profile += "+" + short_digest(c.overlay());
     // What a person can name it by: NAMESPACE/CONTAINER.
     const bool in_pod = !c.kubernetes_namespace().empty();
     const std::string who = in_pod ? c.pod() + "/" + c.name() : c.id();

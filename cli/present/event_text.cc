@@ -40,6 +40,13 @@ std::string who(const ward::v1::Event& event) {
   return escape(out);
 }
 
+// "web@b0feb02dcc7d", and behind a plus sign what the node let run besides.
+std::string profile_of(const ward::v1::Event& event) {
+  std::string out = escape(event.profile()) + "@" + short_digest(event.profile_digest());
+  if (!event.overlay().empty()) out += "+" + short_digest(event.overlay());
+  return out;
+}
+
 void detail(std::string& out, const char* name, const std::string& value) {
   if (value.empty()) return;
   out += "    ";
@@ -60,10 +67,7 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   if (event.syscall().empty()) {
     out += style.bold(escape(event.kind())) + "  " + (event.container().empty() ? "" : who(event));
     out += "\n";
-    detail(out, "profile",
-           event.profile().empty()
-               ? ""
-               : escape(event.profile()) + "@" + short_digest(event.profile_digest()));
+    detail(out, "profile", event.profile().empty() ? "" : profile_of(event));
     if (event.repeats() > 0)
       detail(out, "repeats", std::to_string(event.repeats()) + " more of the same");
     detail(out, "reason", printable(event.reason()));
@@ -80,9 +84,9 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
   const bool looked_at = event.pid() != 0;
   if (looked_at) detail(out, "process", process);
   detail(out, "profile",
-         escape(event.profile()) + "@" + short_digest(event.profile_digest()) + ", mode " +
-             escape(event.mode()) + ", action " + escape(event.action()) + ", " +
-             escape(event.origin()) + " in phase " + escape(event.phase()));
+         profile_of(event) + ", mode " + escape(event.mode()) + ", action " +
+             escape(event.action()) + ", " + escape(event.origin()) + " in phase " +
+             escape(event.phase()));
   std::string timing = "answered after " + microseconds(event.answered_us());
   if (event.contained_us() > 0) {
     timing += event.action() == "quarantine" ? ", frozen after " : ", all processes dead after ";

@@ -39,6 +39,8 @@ struct Operations {
   LongCall<v1::ContainerRequest, v1::ContainerResponse> kill;
   Call<v1::TestPolicyRequest, v1::PolicyVerdict> test_policy;
   LongCall<v1::SetContainerModeRequest, v1::ContainerResponse> set_mode;
+  Call<v1::ListAmendmentsRequest, v1::ListAmendmentsResponse> amendments;
+  Call<v1::DropAmendmentsRequest, v1::DropAmendmentsResponse> drop_amendments;
 
   // The container whose events a person means by a name; it may run or not.
   struct EventsOf {

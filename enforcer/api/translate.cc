@@ -75,6 +75,7 @@ v1::Container to_api(const ContainerEntry& entry) {
   out.set_continued(status.continued());
   out.set_since_wall_ns(status.since_wall_ns());
   out.set_partly(status.partly());
+  out.set_overlay(status.overlay());
   return out;
 }
 
@@ -118,6 +119,7 @@ v1::Event to_api(const JournalRecord& record) {
   out.set_capability(body.capability());
   out.set_newer_program(body.newer_program());
   out.set_calmed(body.calmed());
+  out.set_overlay(body.overlay());
   return out;
 }
 

@@ -130,6 +130,14 @@ class WardService final : public v1::Ward::CallbackService {
                           v1::ContainerResponse* out) override {
     return answer(context, operations_.set_mode, in, out);
   }
+  Unary* ListAmendments(Context* context, const v1::ListAmendmentsRequest* in,
+                        v1::ListAmendmentsResponse* out) override {
+    return answer(context, operations_.amendments, in, out);
+  }
+  Unary* DropAmendments(Context* context, const v1::DropAmendmentsRequest* in,
+                        v1::DropAmendmentsResponse* out) override {
+    return answer(context, operations_.drop_amendments, in, out);
+  }
 
  private:
   template <typename Operation, typename Request, typename Response>

@@ -65,7 +65,9 @@ END;
 )sql";
 
 // Version 2 as well, and possibly added to a file of that version: how far spool files were
-// replayed, and of which image and namespace each run is (profiles/learn/source.h).
+// replayed, of which image and namespace each run is (profiles/learn/source.h), and what the node
+// lets run of itself (enforcer/overlay/amend_rows.h). A wardd that does not know one of them leaves
+// it alone.
 constexpr const char* kAdded = R"sql(
 CREATE TABLE IF NOT EXISTS replays (
   spool TEXT PRIMARY KEY,
@@ -76,6 +78,7 @@ CREATE TABLE IF NOT EXISTS run_kinds (
   run_id TEXT PRIMARY KEY,
   workload TEXT NOT NULL,
   kind TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS amendments (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
 }  // namespace

@@ -29,6 +29,8 @@ constexpr std::array kWords = std::to_array<std::pair<EventKind, std::string_vie
     {EventKind::kDatabaseRepaired, "database-repaired"},
     {EventKind::kEvidenceRemoved, "evidence-removed"},
     {EventKind::kProfileApplied, "profile-applied"},
+    {EventKind::kAmended, "amended"},
+    {EventKind::kAmendmentDropped, "amendment-dropped"},
     {EventKind::kPoliciesRemoved, "policies-removed"},
     {EventKind::kCompiledAgain, "compiled-again"},
     {EventKind::kRejected, "rejected"},

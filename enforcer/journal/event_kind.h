@@ -34,6 +34,8 @@ enum class EventKind : std::uint8_t {
   kDatabaseRepaired,
   kEvidenceRemoved,
   kProfileApplied,
+  kAmended,
+  kAmendmentDropped,
   kPoliciesRemoved,
   kCompiledAgain,
   kRejected,

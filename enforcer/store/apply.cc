@@ -70,6 +70,8 @@ Result<void> ProfileStore::put_one_in_force(Candidate candidate, const std::stri
   auto resolved = in_force_ ? with_profile(*in_force_, candidate.resolved, loaded.profile.name)
                             : Result<profiles::Resolved>(std::move(candidate.resolved));
   if (!resolved) return tl::unexpected<Error>(resolved.error());
+  if (auto laid = profiles::change_overlays(*resolved, {}, overlays_); !laid)
+    return fail_with("amendments of this node", laid.error());
   auto next =
       make_in_force(std::move(*resolved), (in_force_ ? in_force_->index.generation() : 0) + 1);
   if (!next)
@@ -84,6 +86,7 @@ Result<void> ProfileStore::put_one_in_force(Candidate candidate, const std::stri
   std::erase_if(profiles_,
                 [&](const LoadedProfile& one) { return one.profile.name == loaded.profile.name; });
   profiles_.push_back(std::move(loaded));
+  if (amendable_) find_amendable();
   return {};
 }
 

@@ -145,6 +145,8 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
     *candidate.resolved.index.mutable_records() = in_force_->index.records();
     *candidate.resolved.index.mutable_calmed() = in_force_->index.calmed();
   }
+  if (auto laid = profiles::change_overlays(candidate.resolved, {}, overlays_); !laid)
+    return fail_with("amendments of this node", laid.error());
   const bool same = in_force_ && candidate.resolved.index.SerializeAsString() ==
                                      in_force_->index.SerializeAsString();
   std::vector<std::string> warnings = std::move(candidate.resolved.warnings);
@@ -170,6 +172,8 @@ Result<void> ProfileStore::put_in_force(Candidate candidate, const std::string& 
   SeenVersions raised = raise_versions(candidate.profiles, rollback);
   profiles_ = std::move(candidate.profiles);
   policies_ = candidate.policies.size();
+  amend_rules_ = profiles::amend_rules(candidate.policies);
+  find_amendable();
   warnings_ = std::move(warnings);
   if (!refused_.empty()) log::info("configuration is good again");
   refused_.clear();

@@ -16,6 +16,9 @@
 #include "enforcer/store/compiled_directory.h"
 #include "enforcer/store/profile_version.h"
 #include "lib/base/places.h"
+#include "profiles/amend_terms.h"
+#include "profiles/learn/amend.h"
+#include "profiles/overlay.h"
 #include "ward/node/v1/node.pb.h"
 
 namespace ward::enforcer {
@@ -93,6 +96,14 @@ class ProfileStore {
   static constexpr std::size_t kMaxCalmed = 64;  // every start reads all of them
   Result<void> put_calmed(const node::v1::Calmed& calmed);
   std::vector<std::string> end_calmed(std::int64_t now_wall_ns);
+  // What this node lets run besides its profiles. At start, before anything is read: what the files
+  // in force have already.
+  void expect_overlays(profiles::Overlays overlays) { overlays_ = std::move(overlays); }
+  // In force when it returns, for containers that start from now on; nothing where it is already.
+  // What it cannot do now is tried again by the caller.
+  Result<void> set_overlays(profiles::Overlays overlays);
+  // What policies amend, of the profiles in force. Absent: no policy could be read since the start.
+  [[nodiscard]] const std::optional<profiles::Amendables>& amendable() const { return amendable_; }
 
   void collect_garbage(const std::set<std::string>& digests_in_use) {
     compiled_.collect_garbage(digests_in_use);
@@ -121,6 +132,7 @@ class ProfileStore {
   SeenVersions raise_versions(const std::vector<LoadedProfile>& profiles,
                               const std::string& rollback);
   void refuse(const Error& error);
+  void find_amendable();
   Result<void> check_directories(const Sources& sources) const;
   // What policies do not say: the same files, and a head of the index that says something else.
   Result<void> rewrite_index(const std::function<void(node::v1::CompiledIndex&)>& change);
@@ -142,6 +154,9 @@ class ProfileStore {
   bool had_policies_ = false;
   std::vector<LoadedProfile> profiles_;
   std::size_t policies_ = 0;
+  profiles::Overlays overlays_;
+  std::vector<profiles::AmendRule> amend_rules_;  // of the last good policies
+  std::optional<profiles::Amendables> amendable_;
   std::string stamp_;                 // of the compiled files when they were as they should be
   std::string trouble_;               // why they are not
   std::vector<std::string> refused_;  // lines

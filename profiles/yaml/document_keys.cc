@@ -11,8 +11,8 @@ const Keys& document_kinds() {
 }
 
 const Sections& policy_sections() {
-  static const Sections all = {&kPolicy,       &kMetadata,   &kPolicySpec, &kRule,        &kMatch,
-                               &kEnforceAfter, &kStormGuard, &kReactions,  &kRuleReaction};
+  static const Sections all = {&kPolicy, &kMetadata,   &kPolicySpec,   &kRule,      &kMatch,
+                               &kAmend,  &kStormGuard, &kEnforceAfter, &kReactions, &kRuleReaction};
   return all;
 }
 

@@ -22,9 +22,10 @@ inline const Section kMetadata{"metadata", {"name", "labels", "annotations"}};
 inline const Section kPolicySpec{"spec", {"rules"}};
 inline const Section kRule{"a rule",
                            {"match", "mode", "profile", "workload", "missing", "exec",
-                            "enforceAfter", "onViolation", "stormGuard"}};
+                            "enforceAfter", "amend", "onViolation", "stormGuard"}};
 inline const Section kStormGuard{"stormGuard", {"after", "within", "pods", "then"}};
 inline const Section kEnforceAfter{"enforceAfter", {"runs", "recorded", "newInARunAtMost"}};
+inline const Section kAmend{"amend", {"auto", "containers", "over"}};
 inline const Section kMatch{
     "match",
     {"containerdNamespaces", "kubernetesNamespaces", "pods", "containers", "images",

@@ -152,6 +152,29 @@ StormGuard read_storm_guard(Reading& reading, const YamlNode& node) {
   return out;
 }
 
+// `amend: auto`, or a map that says `auto: true` and how much is asked for. `auto: false` is as if
+// it were not there, so that a person can switch it off where the figures stand.
+std::optional<Amend> read_amend(Reading& reading, const YamlNode& node) {
+  constexpr std::uint32_t kMostContainers = 32;  // kMostAmendSources
+  Amend out;
+  if (node.kind != YamlNode::Kind::kMap) {
+    static const std::vector<std::string_view> kWords = {"auto"};
+    if (!read_choice(reading, node, "amend", kWords)) return std::nullopt;
+    return out;
+  }
+  const Fields fields(reading, node, "amend", sections::kAmend.keys);
+  const YamlNode* automatic = fields.require("auto");
+  const bool on = automatic != nullptr && read_bool(reading, *automatic, "auto").value_or(false);
+  if (const YamlNode* containers = fields.find("containers"))
+    out.containers =
+        read_small(reading, *containers, "containers", kMostContainers).value_or(out.containers);
+  if (const YamlNode* over = fields.find("over")) {
+    if (const auto length = read_duration(reading, *over, "over"))
+      out.over = std::chrono::ceil<std::chrono::seconds>(*length);
+  }
+  return on ? std::optional(out) : std::nullopt;
+}
+
 PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& subject,
                      std::map<std::string, Position>& positions) {
   const Fields fields(reading, node, "a rule", sections::kRule.keys);
@@ -182,63 +205,66 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   if (const YamlNode* guard = fields.find("stormGuard")) {
     positions[subject + ".stormGuard"] = guard->at;
     rule.storm_guard = read_storm_guard(reading, *guard);
-  }
-  if (const YamlNode* sessions = fields.find("exec")) {
-    positions[subject + ".exec"] = sessions->at;
-    if (const auto choice = read_choice(reading, *sessions, "exec", sessions_names()))
-      rule.sessions = filter::sessions_at(*choice);
-  }
-  if (const YamlNode* on_violation = fields.find("onViolation")) {
-    const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
-    if (const YamlNode* refused = reactions.find("refused")) {
-      const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
-      if (choice) rule.on_refused = static_cast<Refused>(*choice);
+    if (const YamlNode* amend = fields.find("amend")) {
+      positions[subject + ".amend"] = amend->at;
+      rule.amend = read_amend(reading, *amend);
     }
-    rule.on_workload = read_action(reading, reactions, "workload");
-    rule.on_exec = read_action(reading, reactions, "exec");
+    if (const YamlNode* sessions = fields.find("exec")) {
+      positions[subject + ".exec"] = sessions->at;
+      if (const auto choice = read_choice(reading, *sessions, "exec", sessions_names()))
+        rule.sessions = filter::sessions_at(*choice);
+    }
+    if (const YamlNode* on_violation = fields.find("onViolation")) {
+      const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
+      if (const YamlNode* refused = reactions.find("refused")) {
+        const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
+        if (choice) rule.on_refused = static_cast<Refused>(*choice);
+      }
+      rule.on_workload = read_action(reading, reactions, "workload");
+      rule.on_exec = read_action(reading, reactions, "exec");
+    }
+    return rule;
   }
-  return rule;
-}
 
-Result<Policy> read(std::string_view text, std::string_view file_name,
-                    std::map<std::string, Position>& positions) {
-  const auto root = parse_document(text, file_name);
-  if (!root) return tl::unexpected<Error>(root.error());
-  Reading reading(file_name, &policy_sections());
-  Policy policy;
-  positions = {{"metadata.name", root->at}, {"rules", root->at}};
-  const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
-  check_document(reading, fields, "Policy");
-  if (const YamlNode* metadata = fields.require("metadata")) {
-    const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
-    check_notes(reading, inner);
-    if (const YamlNode* name = inner.require("name")) {
-      positions["metadata.name"] = name->at;
-      policy.name = read_text(reading, *name, "name").value_or("");
-    }
-  }
-  if (const YamlNode* spec = fields.require("spec")) {
-    const Fields inner(reading, *spec, "spec", sections::kPolicySpec.keys);
-    const YamlNode* rules = inner.require("rules");
-    const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
-    if (items != nullptr) {
-      positions["rules"] = rules->at;
-      for (std::size_t i = 0; i < items->size(); ++i) {
-        policy.rules.push_back(
-            read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
-        policy.rules.back().place = {std::string(file_name),
-                                     static_cast<std::uint32_t>((*items)[i].at.line)};
+  Result<Policy> read(std::string_view text, std::string_view file_name,
+                      std::map<std::string, Position> & positions) {
+    const auto root = parse_document(text, file_name);
+    if (!root) return tl::unexpected<Error>(root.error());
+    Reading reading(file_name, &policy_sections());
+    Policy policy;
+    positions = {{"metadata.name", root->at}, {"rules", root->at}};
+    const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
+    check_document(reading, fields, "Policy");
+    if (const YamlNode* metadata = fields.require("metadata")) {
+      const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
+      check_notes(reading, inner);
+      if (const YamlNode* name = inner.require("name")) {
+        positions["metadata.name"] = name->at;
+        policy.name = read_text(reading, *name, "name").value_or("");
       }
     }
+    if (const YamlNode* spec = fields.require("spec")) {
+      const Fields inner(reading, *spec, "spec", sections::kPolicySpec.keys);
+      const YamlNode* rules = inner.require("rules");
+      const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
+      if (items != nullptr) {
+        positions["rules"] = rules->at;
+        for (std::size_t i = 0; i < items->size(); ++i) {
+          policy.rules.push_back(
+              read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
+          policy.rules.back().place = {std::string(file_name),
+                                       static_cast<std::uint32_t>((*items)[i].at.line)};
+        }
+      }
+    }
+    if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+    for (const Finding& finding : validate(policy)) {
+      if (finding.severity == Finding::Severity::kError)
+        reading.complain(positions[finding.subject], finding.message);
+    }
+    if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+    return policy;
   }
-  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
-  for (const Finding& finding : validate(policy)) {
-    if (finding.severity == Finding::Severity::kError)
-      reading.complain(positions[finding.subject], finding.message);
-  }
-  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
-  return policy;
-}
 
 }  // namespace
 

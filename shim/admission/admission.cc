@@ -61,6 +61,7 @@ ProfileInForce to_profile(const node::v1::CompiledProfile& message, const std::s
   profile.version = message.version();
   profile.digest = message.digest();
   profile.compiled_sha256 = sha256;
+  profile.overlay = message.overlay();
   profile.calls = filter::to_table(message);
   profile.danger = filter::to_danger(message);
   profile.knows_up_to = message.knows_up_to();
@@ -269,6 +270,7 @@ Result<ProfileInForce> read_profile_in_force(const Places& places,
 
 ProfileInForce widened(const ProfileInForce& began, ProfileInForce next) {
   next.calls = began.calls.united_with(next.calls);
+  if (next.overlay.empty()) next.overlay = began.overlay;  // what it lets run goes on, too
   next.danger = began.danger.united_with(next.danger);
   // What one of them did not know of was not left out on purpose. 0: it knew all.
   if (next.knows_up_to == 0 || (began.knows_up_to != 0 && began.knows_up_to < next.knows_up_to))

@@ -42,6 +42,7 @@ struct ProfileInForce {
   std::uint64_t version = 0;
   std::string digest;  // of the source profile: on every event
   std::string compiled_sha256;
+  std::string overlay;  // CompiledProfile.overlay: on every event
   filter::CallTable calls;
   filter::CallTable danger;  // names what is never continued in mode supervise: calls, and calls
                              // with certain arguments

@@ -319,6 +319,7 @@ struct Guard::State {
     profile = admission::widened(*began, std::move(*next));
     (*container)
         ->supervisor->set_law({.profile_digest = profile->digest,
+                               .overlay = profile->overlay,
                                .calls = profile->calls,
                                .danger = profile->danger,
                                .refused = profile->refused,

@@ -84,6 +84,7 @@ node::v1::ContainerStatus GuardedContainer::status() const {
   if (admitted.profile) {
     status.set_profile_name(admitted.profile->name);
     status.set_profile_digest(admitted.profile->digest);
+    status.set_overlay(admitted.profile->overlay);
   }
   std::string note = unrecorded.empty() ? std::string() : "runs unrecorded: " + unrecorded;
   if (recording && !record_id.empty()) note = "recorded for `ward record`";
@@ -126,6 +127,7 @@ supervisor::Charge make_charge(const admission::Admitted& admitted, const Places
   if (admitted.profile) {
     charge.profile_name = admitted.profile->name;
     charge.profile_digest = admitted.profile->digest;
+    charge.overlay = admitted.profile->overlay;
     charge.calls = admitted.profile->calls;
     charge.danger = admitted.profile->danger;
     charge.knows_up_to = admitted.profile->knows_up_to;

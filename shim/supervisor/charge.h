@@ -22,6 +22,7 @@ struct Charge {
   Mode mode = Mode::kEnforce;
   std::string profile_name;
   std::string profile_digest;
+  std::string overlay;  // Violation.overlay
   filter::CallTable calls;
   filter::OwnFilter own;
   filter::CallTable danger;     // what it names is never let run unless `calls` allows it
@@ -40,7 +41,7 @@ struct Charge {
 
 // What a running container is judged by from now on, in the place of what it began with.
 struct NewLaw {
-  std::string profile_digest;
+  std::string profile_digest, overlay;
   filter::CallTable calls, danger, refused, tolerated;
   filter::OwnNumberTable tolerated_own;
   std::uint32_t knows_up_to = 0;

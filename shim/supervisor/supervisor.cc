@@ -61,9 +61,10 @@ void Supervisor::add_circumstances(Question& question) const {
 
 Verdict Supervisor::judge(Question question) const {
   add_circumstances(question);
-  return decide(question, {charge_.calls, charge_.own, charge_.danger, charge_.actions,
-                           charge_.knows_up_to, &charge_.refused, &charge_.tolerated,
-                           &charge_.tolerated_own, charge_.sessions_as_workload});
+  return decide(question,
+                {charge_.calls, charge_.own, charge_.danger, charge_.actions, charge_.knows_up_to,
+                 &charge_.refused, &charge_.tolerated, &charge_.tolerated_own,
+                 charge_.sessions_as_workload, !charge_.overlay.empty()});
 }
 
 bool Supervisor::asks_who_calls(int nr) const { return charge_.tolerated_own.names(nr); }
@@ -126,6 +127,7 @@ void Supervisor::calm(Action then, std::int64_t until_wall_ns) {
 
 void Supervisor::set_law(NewLaw law) {
   charge_.profile_digest = std::move(law.profile_digest);
+  charge_.overlay = std::move(law.overlay);
   charge_.calls = std::move(law.calls);
   charge_.danger = std::move(law.danger);
   charge_.refused = std::move(law.refused);

@@ -66,6 +66,7 @@ bool tolerates(const Question& question, const Law& law, Verdict& verdict) {
       (law.tolerated != nullptr && law.tolerated->allows(question.nr, question.args, kAnyLayer));
   if (!verdict.tolerated) return false;
   verdict.why = Why::kTolerated;
+  verdict.amended = law.amended;
   verdict.effect = Effect::kContinue;
   verdict.action = Action::kLog;
   return true;
@@ -176,7 +177,9 @@ std::string explain(const Verdict& verdict, const std::string& syscall, const st
       break;
     case Why::kNewerThanProfile: text += " is newer than profile " + profile; break;
     case Why::kTolerated:
-      return text + " is not in profile " + profile + ", whose posture lets it run" +
+      return text + " is not in profile " + profile +
+             (verdict.amended ? ", and its posture or this node's amendments let it run"
+                              : ", whose posture lets it run") +
              (verdict.own_number ? ": the number is the caller's own" : "");
     case Why::kForeignAbi: text += " came through a foreign ABI"; break;
     case Why::kEndedBySignal: text += " ended the process"; break;

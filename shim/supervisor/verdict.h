@@ -55,6 +55,7 @@ struct Law {
   const filter::OwnNumberTable* tolerated_own = nullptr;
   // Exec sessions may do what the workload may while it serves, and nothing else.
   bool sessions_as_workload = false;
+  bool amended = false;  // `tolerated` holds what this node lets run of itself
 };
 
 struct Question {
@@ -107,6 +108,7 @@ struct Verdict {
   bool refused = false;                     // the own filter's answer is all that happens
   bool tolerated = false;                   // let run by the posture: recorded, and no violation
   bool own_number = false;                  // tolerated because a number is the caller's own
+  bool amended = false;                     // tolerated under a law that a node has amended
   OwnSignal own_signal = OwnSignal::kNone;  // sent before a denial is answered
   bool escalated = false;
   bool calmed = false;     // a storm guard made the action milder

@@ -35,6 +35,7 @@ node::v1::Violation ViolationRecords::with_identity(node::v1::Violation violatio
   violation.set_exec_id(exec_id);
   violation.set_profile_name(charge_.profile_name);
   violation.set_profile_digest(charge_.profile_digest);
+  violation.set_overlay(charge_.overlay);
   violation.set_mode(filter::to_proto(charge_.mode));
   return violation;
 }
@@ -141,7 +142,8 @@ void ViolationRecords::report_summaries(bool all) {
       summaries.push_back(summary);
   for (const auto& summary : summaries) {
     Notification call;
-    call.tid = summary.key.tid;
+    // One record for calls of several kinds is nobody's: wardd tells it from mere repeats by that.
+    call.tid = summary.identical ? summary.key.tid : 0;
     call.nr = summary.key.nr;
     call.args = summary.key.args;
     call.arch = oci::native_audit_arch();

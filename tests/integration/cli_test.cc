@@ -45,6 +45,8 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"profile", "apply", "{box}"}},
       {Needs::kWardd, {"profile", "show", "box"}},
       {Needs::kWardd, {"profile", "list"}},
+      {Needs::kWardd, {"amend", "list"}},
+      {Needs::kWardd, {"amend", "list", "box"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{box}"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{wider}"}, 5},
       {Needs::kNothing, {"profile", "explain", "{box}", "kill", "mkdir", "socket"}},
@@ -209,6 +211,9 @@ TEST_F(Cli, ARefusalSaysWhyAndItsExitCodeIsTheDocumentedOne) {
       {{"learn", "forget", "nowhere"}, 1, "nowhere"},
       {{"profile", "show", "nowhere"}, 1, "ward profile list"},
       {{"profile", "generate", "nowhere"}, 1, "nowhere"},
+      {{"amend", "list", "nowhere"}, 1, "ward profile list"},
+      {{"amend", "drop", "nowhere"}, 1, "ward amend list"},
+      {{"amend", "drop", "box", "mkdir"}, 1, "ward amend list"},
       {{"profile", "apply", missing}, 1, "missing"},
       {{"profile", "compile", missing}, 1, "missing"},
       {{"profile", "compile", "{box}", "-o", "/dev/full"}, 1, "No space left"},
@@ -281,10 +286,10 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
 }
 
 TEST_F(Cli, HelpOfEveryVerbEndsWith0) {
-  std::vector<Arguments> all{{}, {"learn"}, {"profile"}, {"quarantine"}};
+  std::vector<Arguments> all{{}, {"amend"}, {"learn"}, {"profile"}, {"quarantine"}};
   for (const Verb& verb : verbs()) {
-    const bool nested = verb.arguments[0] == "learn" || verb.arguments[0] == "profile" ||
-                        verb.arguments[0] == "quarantine";
+    const bool nested = verb.arguments[0] == "amend" || verb.arguments[0] == "learn" ||
+                        verb.arguments[0] == "profile" || verb.arguments[0] == "quarantine";
     all.emplace_back(verb.arguments.begin(), verb.arguments.begin() + (nested ? 2 : 1));
   }
   for (Arguments arguments : all) {

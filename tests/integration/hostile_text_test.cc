@@ -200,6 +200,8 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"profile", "generate"},
                                                {"quarantine", "add"},
                                                {"quarantine", "kill"},
+                                               {"amend", "list"},
+                                               {"amend", "drop"},
                                                {"quarantine", "release"},
                                                {"events", "-c"},
                                                {"mode"},

@@ -270,5 +270,34 @@ TEST(ReadPolicy, AGateBeforeEnforceIsReadAndItsMistakesAreNamed) {
               ::testing::Contains("rules.0.enforceAfter"));
 }
 
+TEST(ReadPolicy, WhatANodeMayLetRunOfItselfIsAskedForInOneWordOrInFigures) {
+  const auto amend = [](const std::string& text) {
+    const auto read =
+        read_policy(policy("    - {mode: enforce, profile: web, amend: " + text + "}\n"), "p.yaml");
+    EXPECT_TRUE(read) << read.error().message;
+    return read ? read->rules[0].amend : std::nullopt;
+  };
+  EXPECT_EQ(amend("auto"), Amend());
+  EXPECT_EQ(amend("{auto: true}"), Amend());
+  EXPECT_EQ(amend("{auto: true, containers: 2, over: 1s}"), (Amend{2, std::chrono::seconds(1)}));
+  EXPECT_EQ(amend("{auto: false, containers: 5}"), std::nullopt);
+  const auto wrong = [](const std::string& text) {
+    return error_of(policy("    - {mode: enforce, profile: web, amend: " + text + "}\n"));
+  };
+  EXPECT_THAT(wrong("{}"), HasSubstr("needs 'auto'"));
+  EXPECT_THAT(wrong("always"), HasSubstr("auto"));
+  EXPECT_THAT(wrong("true"), HasSubstr("auto"));
+  EXPECT_THAT(wrong("{auto: true, containers: 1}"), HasSubstr("at least 2"));
+  EXPECT_THAT(wrong("{auto: true, containers: 33}"), HasSubstr("at most 32"));
+  EXPECT_THAT(wrong("{auto: true, over: 0s}"), HasSubstr("at least 1s"));
+  EXPECT_THAT(wrong("{auto: true, container: 3}"), HasSubstr("did you mean 'containers'"));
+  EXPECT_THAT(error_of(policy("    - {mode: learn, amend: auto}\n")),
+              HasSubstr("p.yaml:6:27: mode learn uses no profile that could be amended"));
+  const std::string rule = "mode: supervise, profile: web, amend: ";
+  EXPECT_THAT(warnings_of(rule + "auto"), ::testing::IsEmpty());
+  for (const char* weak : {"{auto: true, containers: 2}", "{auto: true, over: 23h}"})
+    EXPECT_THAT(warnings_of(rule + weak), ::testing::Contains("rules.0.amend"));
+}
+
 }  // namespace
 }  // namespace ward::profiles
