@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a recording of hours can miss and the next run needs: signal delivery, exit and abort paths,
-// memory, thread start and stop, clocks that become system calls when the vDSO gives up, and
-// allocators under contention. Each is harmless by itself.
+// memory, thread start and stop, clocks that become system calls when the vDSO gives up, waits
+// before another try, and allocators under contention. Each is harmless by itself. What the C
+// libraries do at such moments is measured (docs/results/baselines.json).
 #include "lib/oci/seccomp.h"
 #include "profiles/baselines/tables.h"
 
@@ -11,9 +12,14 @@ namespace {
 constexpr std::string_view kWardBaseline[] = {
     // vDSO calls, on a clocksource without vDSO
     "clock_getres", "clock_gettime", "getcpu", "gettimeofday", "time",
-    // signals and restarts
-    "restart_syscall", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
-    // exit, abort() and raise()
+    // signals, waits for them, and restarts
+    "restart_syscall", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn",
+    "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack",
+    // waits before another try, and limits on them: sleep() of glibc is clock_nanosleep, of musl
+    // nanosleep, which also writes alarm() as setitimer
+    "alarm", "clock_nanosleep", "nanosleep", "poll", "setitimer",
+    // exit, abort() and raise(). Not tkill, by which musl raises: it would reach other processes,
+    // and postures let run what goes to the caller itself
     "exit", "exit_group", "getpid", "gettid", "tgkill",
     // memory; sched_getaffinity is how malloc counts processors when arenas are contended
     "brk", "madvise", "mmap", "mprotect", "mremap", "munmap", "sched_getaffinity",

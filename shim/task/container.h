@@ -179,6 +179,7 @@ class Container : public std::enable_shared_from_this<Container> {
   bool may_delete_ = false;
   std::shared_ptr<runtime::StartFifo> start_fifo_;  // while a start waits for it
   bool killing_all_ = false;
+  std::vector<std::function<void()>> after_kill_all_;
 };
 
 }  // namespace ward::shim::task

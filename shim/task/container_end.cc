@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <utility>
+
 #include "lib/base/clock.h"
 #include "lib/base/fault.h"
 #include "lib/base/log.h"
@@ -110,6 +112,7 @@ void Container::kill_all() {
     if (!result && result.error().code != Code::kNotFound) {
       log::warn("kill all processes", {{"id", self->spec_.id}, {"error", result.error().message}});
     }
+    for (auto& next : std::exchange(self->after_kill_all_, {})) next();
   });
 }
 
@@ -170,6 +173,12 @@ void Container::remove_init(OperationQueue::Turn turn, std::function<void(Result
 }
 
 void Container::destroy(std::function<void(Result<void>)> done) {
+  // `kill --all` freezes the cgroup while it works, and `delete` refuses what is paused.
+  if (killing_all_) {
+    after_kill_all_.emplace_back(
+        [self = shared_from_this(), done = std::move(done)] { self->destroy(done); });
+    return;
+  }
   if (auto ok = fault::point("delete.before-record"); !ok) return done(tl::unexpected(ok.error()));
   if (may_delete_ && runtime::try_delete(runc_.place().root, spec_.id)) return done({});
   runtime::RuncCall call;

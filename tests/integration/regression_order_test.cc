@@ -64,6 +64,37 @@ TEST_F(Regression, Bug01_TheInitsEndIsToldAfterThoseOfItsSessionsAndNoNewOneStar
   EXPECT_EQ(ends.back(), "bug01") << events.text();
 }
 
+// Of a container without a PID namespace of its own. `kill --all` freezes what it ends, and
+// `delete` refuses what is paused, so they must not meet.
+TEST_F(Regression, TheDeleteWaitsForTheEndOfAllProcesses) {
+  const Bundle& bundle = make_bundle("all-first", {"/box", "wait"});
+  bundle.patch(kHostPidNamespace);
+  const auto runtime = make_recording_runtime(bundle.path(), "kill");
+  ASSERT_TRUE(create(with_runtime(bundle.create_request(), runtime)).has_value());
+  ASSERT_TRUE(tasks_->start("all-first").has_value());
+  ASSERT_TRUE(signal_process(static_cast<pid_t>(tasks_->state("all-first")->pid()), SIGKILL));
+  const auto last_verb = [&] {
+    const auto seen = verbs(bundle.path());
+    return seen.empty() ? std::string() : seen.back();
+  };
+  ASSERT_TRUE(await([&] { return last_verb() == "kill"; }));
+  containerd::DeleteRequest request;
+  request.set_id("all-first");
+  bool answered = false;
+  tasks_->begin("Delete", request, "v2", [&](const Result<std::string>& answer) {
+    EXPECT_TRUE(answer.has_value()) << message_of(answer);
+    answered = true;
+  });
+  // Long enough for a runtime to be run and to answer.
+  EXPECT_EQ(live("meanwhile", {"/box", "true"}), 0);
+  EXPECT_TRUE(tasks_->state("all-first").has_value());
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(last_verb(), "kill");
+  std::ofstream(bundle.path() / "held") << "go\n";
+  ASSERT_TRUE(tasks_->run_until([&] { return answered; }));
+  EXPECT_EQ(last_verb(), "delete");
+}
+
 TEST_F(Regression, Bug02_AnEndBeforeThePidIsKnownIsNotLost) {
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(live("bug02-" + std::to_string(i), {"/box", "exit", "7"}), 7) << i;
