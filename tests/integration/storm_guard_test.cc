@@ -90,7 +90,7 @@ TEST_F(StormGuard, AWorkloadThatIsStoppedEverywhereIsDeniedInstead) {
   for (const std::string& id : ids) node().remove(id);
 }
 
-TEST_F(StormGuard, T39_OnePlaceThatIsStoppedAgainAndAgainIsNoStorm) {
+TEST_F(StormGuard, T40_OnePlaceThatIsStoppedAgainAndAgainIsNoStorm) {
   const std::size_t before = guards().size();
   const std::string id = node().unique("alone");
   for (int i = 0; i < 3; ++i) {

@@ -94,7 +94,7 @@ TEST(Verdict, I3_AStormGuardIsNeverMilderThanDeny) {
             Effect::kKill);
 }
 
-TEST(Verdict, T39_AStormGuardChangesNothingAboutTheDangerSet) {
+TEST(Verdict, T40_AStormGuardChangesNothingAboutTheDangerSet) {
   const Verdict verdict = Ask{.calmed = true}(SYS_unshare);
   EXPECT_EQ(verdict.effect, Effect::kQuarantine);
   EXPECT_FALSE(verdict.calmed);

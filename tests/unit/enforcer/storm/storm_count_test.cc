@@ -25,7 +25,7 @@ TEST(StormCount, SoManyInSoManyPodsWithinTheTime) {
   EXPECT_TRUE(count.add("web", "shop/a", 3 * kSecond, three));
 }
 
-TEST(StormCount, T39_WhoeverHasOnePodTripsNothing) {
+TEST(StormCount, T40_WhoeverHasOnePodTripsNothing) {
   StormCount count;
   const auto three = guard(3, 60, 2);
   for (int i = 0; i < 1000; ++i) EXPECT_FALSE(count.add("web", "shop/a", i * kSecond / 100, three));
