@@ -107,6 +107,9 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_status(*app, session, exit_code);
   add_ps(*app, session, exit_code);
   add_events(*app, session, exit_code);
+  add_incident(*app, session, exit_code);
+  add_why(*app, session, exit_code);
+  add_view(*app, session, exit_code);
   add_record(*app, session, exit_code);
   add_learn(*app, session, exit_code);
   add_profile(*app, session, exit_code);

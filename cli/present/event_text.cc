@@ -18,22 +18,6 @@ std::string hex_number(std::uint64_t value) {
   return text.data();
 }
 
-// "unshare(CLONE_NEWUSER|CLONE_NEWNS)": decoded arguments where there are any, else the raw scalars
-// without trailing zeros.
-std::string call_text(const ward::v1::Event& event) {
-  std::string out = escape(event.syscall()) + "(";
-  if (event.args_text_size() > 0) {
-    for (int i = 0; i < event.args_text_size(); ++i)
-      out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
-  } else {
-    int last = std::min(event.args_size(),
-                        filter::syscall_arity(event.syscall()).value_or(event.args_size()));
-    while (last > 0 && event.args(last - 1) == 0) --last;
-    for (int i = 0; i < last; ++i) out += (i == 0 ? "" : ", ") + hex_number(event.args(i));
-  }
-  return out + ")";
-}
-
 std::string who(const ward::v1::Event& event) {
   std::string out = event.containerd_namespace() + "/" + event.container();
   if (!event.exec_id().empty()) out += " exec " + event.exec_id();
@@ -60,6 +44,20 @@ void detail(std::string& out, const char* name, const std::string& value) {
 }
 
 }  // namespace
+
+std::string call_text(const ward::v1::Event& event) {
+  std::string out = escape(event.syscall()) + "(";
+  if (event.args_text_size() > 0) {
+    for (int i = 0; i < event.args_text_size(); ++i)
+      out += (i == 0 ? "" : ", ") + escape(event.args_text(i));
+  } else {
+    int last = std::min(event.args_size(),
+                        filter::syscall_arity(event.syscall()).value_or(event.args_size()));
+    while (last > 0 && event.args(last - 1) == 0) --last;
+    for (int i = 0; i < last; ++i) out += (i == 0 ? "" : ", ") + hex_number(event.args(i));
+  }
+  return out + ")";
+}
 
 std::string event_text(const ward::v1::Event& event, const Style& style) {
   std::string out =

@@ -9,6 +9,10 @@
 
 namespace ward::cli {
 
+// "unshare(CLONE_NEWUSER|CLONE_NEWNS)", escaped: decoded arguments where there are any, else the
+// raw scalars without trailing zeros.
+std::string call_text(const ward::v1::Event& event);
+
 std::string event_text(const ward::v1::Event& event, const Style& style);
 
 }  // namespace ward::cli

@@ -8,6 +8,7 @@
 #include "profiles/filter/seccomp_intersect.h"
 #include "profiles/validate.h"
 #include "profiles/words.h"
+#include "profiles/yaml/profile_places.h"
 #include "profiles/yaml/read_yaml.h"
 #include "profiles/yaml/yaml_fields.h"
 
@@ -36,6 +37,7 @@ class ProfileReader {
     if (!reading_.ok()) return tl::unexpected<Error>(reading_.error());
     return std::move(profile_);
   }
+  [[nodiscard]] const Places& places() const { return positions_; }
 
  private:
   void remember(const std::string& subject, const YamlNode& node) { positions_[subject] = node.at; }
@@ -78,6 +80,7 @@ class ProfileReader {
         profile_.no_new_privileges = *value;
     }
     if (const YamlNode* found = fields.find("posture")) {
+      remember("posture", *found);
       if (const auto choice = read_choice(reading_, *found, "posture", posture_names()))
         profile_.posture = static_cast<Posture>(*choice);
     }
@@ -362,7 +365,7 @@ class ProfileReader {
 
   Reading reading_;
   Profile profile_;
-  std::map<std::string, Position> positions_;
+  Places positions_;
 };
 
 }  // namespace
@@ -371,6 +374,13 @@ Result<Profile> read_profile(std::string_view text, std::string_view file_name) 
   const auto root = parse_document(text, file_name);
   if (!root) return tl::unexpected<Error>(root.error());
   return ProfileReader(file_name).read(*root);
+}
+
+Places profile_places(std::string_view text) {
+  const auto root = parse_document(text, "");
+  ProfileReader reader("");
+  if (!root || !reader.read(*root)) return {};
+  return reader.places();
 }
 
 Result<std::string> read_kind(std::string_view text, std::string_view file_name) {

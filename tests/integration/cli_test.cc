@@ -35,6 +35,12 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"ps"}},
       {Needs::kWardd, {"events"}},
       {Needs::kWardd, {"events", "-n", "1", "-c", "{container}"}},
+      {Needs::kWardd, {"incident", "list"}},
+      {Needs::kWardd, {"incident", "show", "{incident}"}},
+      {Needs::kWardd, {"incident", "report", "{incident}", "-o", "{out}"}},
+      {Needs::kWardd, {"why", "{incident}"}},
+      {Needs::kWardd, {"why", "{container}", "socket", "AF_NETLINK", "_"}},
+      {Needs::kWardd, {"view", "--out", "{out}"}},
       {Needs::kWardd, {"learn", "list"}},
       {Needs::kWardd, {"learn", "show", "{workload}"}},
       {Needs::kNothing, {"profile", "lint", "{box}", "{policy}"}},
@@ -92,10 +98,12 @@ class Cli : public GuardedTest {
         argument = quarantined_.empty() ? "nobody" : quarantined_[form == Form::kJson];
       if (argument == "{victim}")
         argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
+      if (argument == "{incident}")
+        argument = quarantined_.empty() ? "nothing" : newest_incident(quarantined_.front());
       if (argument == "{workload}") argument = form == Form::kText ? "learned" : "nginx";
       if (argument == "{out}") {
         argument = (node().directory() / ("out" + other)).string();
-        std::filesystem::remove(argument);  // of an earlier case
+        std::filesystem::remove_all(argument);  // of an earlier case
       }
       if (argument.front() == '{') {
         argument =
@@ -104,6 +112,9 @@ class Cli : public GuardedTest {
     }
     if (form == Form::kJson) arguments.insert(arguments.begin(), {"--output", "json"});
     return arguments;
+  }
+  static std::string newest_incident(const std::string& id) {
+    return await_violation(id)["id"].get<std::string>();
   }
   static std::string line_of(const Arguments& arguments) {
     std::string line = "ward";
@@ -218,6 +229,11 @@ TEST_F(Cli, ARefusalSaysWhyAndItsExitCodeIsTheDocumentedOne) {
       {{"profile", "compile", missing}, 1, "missing"},
       {{"profile", "compile", "{box}", "-o", "/dev/full"}, 1, "No space left"},
       {{"quarantine", "release", "nobody"}, 1, "nobody"},
+      {{"incident", "show", "nothing"}, 1, "ward incident list"},
+      {{"incident", "report", "nothing"}, 1, "nothing"},
+      {{"why", "nothing"}, 1, "nothing"},
+      {{"why", "nobody", "mount"}, 1, "nobody"},
+      {{"view"}, 2, "--serve"},
       {{"quarantine", "kill", "nobody"}, 1, "nobody"},
       {{"statsu"}, 2, "statsu"},
       {{"learn"}, 2, "subcommand"},
@@ -286,10 +302,11 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
 }
 
 TEST_F(Cli, HelpOfEveryVerbEndsWith0) {
-  std::vector<Arguments> all{{}, {"amend"}, {"learn"}, {"profile"}, {"quarantine"}};
+  std::vector<Arguments> all{{}, {"amend"}, {"incident"}, {"learn"}, {"profile"}, {"quarantine"}};
   for (const Verb& verb : verbs()) {
-    const bool nested = verb.arguments[0] == "amend" || verb.arguments[0] == "learn" ||
-                        verb.arguments[0] == "profile" || verb.arguments[0] == "quarantine";
+    const bool nested = verb.arguments[0] == "amend" || verb.arguments[0] == "incident" ||
+                        verb.arguments[0] == "learn" || verb.arguments[0] == "profile" ||
+                        verb.arguments[0] == "quarantine";
     all.emplace_back(verb.arguments.begin(), verb.arguments.begin() + (nested ? 2 : 1));
   }
   for (Arguments arguments : all) {

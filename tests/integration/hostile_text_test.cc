@@ -40,6 +40,7 @@ class HostileText : public GuardedTest {
                                                {"events"},
                                                {"status"},
                                                {"quarantine", "list"},
+                                               {"incident", "list"},
                                                {"learn", "list"},
                                                {"learn", "show", workload},
                                                {"profile", "list"}}) {
@@ -204,6 +205,10 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"amend", "drop"},
                                                {"quarantine", "release"},
                                                {"events", "-c"},
+                                               {"incident", "show"},
+                                               {"incident", "report"},
+                                               {"why"},
+                                               {"view", "--serve"},
                                                {"mode"},
                                                {"profile", "lint"},
                                                {"profile", "apply"},
