@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One root file system of each release of Debian with the runtimes that are measured, and the
 programs of tests/baselines/programs in /programs, compiled by the release's own compilers in a
-tree of their own. Kept below .cache/evaluate; only the programs are made anew when their text changes."""
+tree of their own. Kept below .cache/evaluate; only the programs are made anew when their text
+changes."""
 import hashlib
 import os
 import shutil
