@@ -14,6 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::size_t kMostTold = 256;  // by one window: each takes a look into /proc
 constexpr milliseconds kSoon{5000};  // where a window waits for something to look at
 constexpr const char* kCounter = "sampled_wall_ns";
 // At night all is quiet, and one that watches the clock knows a beat: the time between two windows
@@ -174,7 +175,11 @@ void Sampling::end() {
   const recorder::Sample sample = sampler_.close();
   time_.add_watched(static_cast<double>(sample.watched_ns) * part_watched_, monotonic_ns());
   ++windows_;
-  for (const recorder::SampledCall& call : sample.calls) tell(call);
+  std::size_t told = 0;
+  for (const recorder::SampledCall& call : sample.calls) {
+    if (told == kMostTold) break;  // the others are looked for again
+    if (tell(call)) ++told;
+  }
   if (sample.dropped > 0)
     log::info("a window had no place for all kinds of calls",
               {{"without", std::to_string(sample.dropped)}});
@@ -183,17 +188,18 @@ void Sampling::end() {
   plan_next(around(settings_.every));
 }
 
-void Sampling::tell(const recorder::SampledCall& call) {
+bool Sampling::tell(const recorder::SampledCall& call) {
   const auto found = plan_.by_tag.find(call.tag);
-  if (found == plan_.by_tag.end()) return;
+  if (found == plan_.by_tag.end()) return false;
   const Watched& in = found->second;
   const filter::Phase phase = call.exec ? filter::Phase::kExec : in.phase;
   // A supervisor was asked for the rest, and tells of it.
   const auto way = in.law->free.way_of(call.nr, call.args, phase);
-  if (!way || !in.law->told.insert({call.nr, call.exec, *way}).second) return;
+  if (!way || !in.law->told.insert({call.nr, call.exec, *way}).second) return false;
   const auto entry = containers_.find(in.key.first, in.key.second);
   journal_.note(sampled_event(call, *way, in, entry ? entry->status : node::v1::ContainerStatus(),
                               exe_of(call)));
+  return true;
 }
 
 void Sampling::remember(std::int64_t now_wall_ns) {

@@ -53,7 +53,7 @@ class Sampling {
   void begin();
   void end();
   void unseen(std::string why);
-  void tell(const recorder::SampledCall& call);
+  bool tell(const recorder::SampledCall& call);  // false: there was nothing to tell
   void remember(std::int64_t wall_ns);
 
   const ContainerTable& containers_;
