@@ -128,7 +128,9 @@ TEST(MeasuredBaselines, TheBaselineKnowsWhatTheCLibrariesDoAtMomentsThatNoRecord
     if (row["runtime"] != "glibc" && row["runtime"] != "musl") return;
     if (!kUnrecorded.contains(moment["moment"].get<std::string>())) return;
     for (const std::string& call : words(moment["calls"])) {
-      if (class_of(call) == HarmClass::kSelf) EXPECT_TRUE(baseline.contains(call)) << call;
+      if (class_of(call) == HarmClass::kSelf) {
+        EXPECT_TRUE(baseline.contains(call)) << call;
+      }
     }
   });
 }
