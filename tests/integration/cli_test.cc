@@ -35,6 +35,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"ps"}},
       {Needs::kWardd, {"events"}},
       {Needs::kWardd, {"events", "-n", "1", "-c", "{container}"}},
+      {Needs::kNothing, {"evidence", "list"}},
       {Needs::kWardd, {"learn", "list"}},
       {Needs::kWardd, {"learn", "show", "{workload}"}},
       {Needs::kNothing, {"profile", "lint", "{box}", "{policy}"}},

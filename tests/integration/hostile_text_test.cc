@@ -40,6 +40,7 @@ class HostileText : public GuardedTest {
                                                {"events"},
                                                {"status"},
                                                {"quarantine", "list"},
+                                               {"evidence", "list"},
                                                {"learn", "list"},
                                                {"learn", "show", workload},
                                                {"profile", "list"}}) {
@@ -200,6 +201,9 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"profile", "generate"},
                                                {"quarantine", "kill"},
                                                {"quarantine", "release"},
+                                               {"evidence", "show"},
+                                               {"evidence", "verify"},
+                                               {"evidence", "export"},
                                                {"events", "-c"},
                                                {"mode"},
                                                {"profile", "lint"},
