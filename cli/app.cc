@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "cli/evidence.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -110,6 +111,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_incident(*app, session, exit_code);
   add_why(*app, session, exit_code);
   add_view(*app, session, exit_code);
+  add_evidence(*app, session, exit_code);
   add_record(*app, session, exit_code);
   add_learn(*app, session, exit_code);
   add_profile(*app, session, exit_code);

@@ -145,6 +145,7 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
       spools(journal, places.spool(), tallies_below(places.run)),
       lost(loop, journal, tallies_below(places.run), places.spool()),
       evidence(places.evidence()),
+      sealing(places.state),
       shims(loop, [this](const KnownShim& shim) { shim_gone(shim); }),
       seen(loop, filter::watch_pins(places), containers, shims, journal),
       widening(containers, shims, journal),
@@ -314,7 +315,9 @@ void Node::expire_evidence() {
   // Without an accepted wardd.yaml the limits are not known, and what is removed does not come
   // back.
   if (!config_accepted_) return;
-  const auto removed = evidence.expire(config.evidence, wall_ns());
+  const auto removed = evidence.expire(config.evidence, wall_ns(), [this](const Removal& removal) {
+    sealing.note_removal(removal, wall_ns());
+  });
   if (!removed) {
     if (evidence_problem_.empty())
       log::warn("evidence not looked at", {{"error", removed.error().message}});
@@ -329,6 +332,12 @@ void Node::expire_evidence() {
                                    {"why", std::string(describe(removal.why))}});
   }
   journal.note(evidence_removed_event(*removed));
+}
+
+// Also while wardd.yaml is not accepted: nothing is lost by it.
+void Node::seal_evidence() {
+  const auto bundles = evidence.look_again(wall_ns());
+  if (bundles) sealing.seal(*bundles, wall_ns());
 }
 
 // The claim of a directory that is removed goes with it: until it is claimed again, a second wardd
@@ -389,6 +398,7 @@ void Node::every_few_seconds() {
   if (store.must_try_again() || config_awaits_) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();
   expire_evidence();
+  seal_evidence();
   take_what_shims_left();
   amend(*this);
   seen.tend(shims_are_back());
@@ -487,6 +497,7 @@ std::vector<std::string> Node::problems() const {
   if (!evidence_problem_.empty()) out.push_back(evidence_problem_);
   add(evidence.problems());
   add(amendments.problems());
+  add(sealing.problems());
   add(calibrations.problems());
   add(recordings.problems());
   if (node_service) {

@@ -16,6 +16,7 @@
 #include "enforcer/config.h"
 #include "enforcer/database/writer.h"
 #include "enforcer/evidence/evidence_directory.h"
+#include "enforcer/evidence/sealing.h"
 #include "enforcer/journal/journal.h"
 #include "enforcer/journal/lost_violations.h"
 #include "enforcer/journal/spool_replay.h"
@@ -77,6 +78,7 @@ struct Node {
   SpoolReplay spools;
   LostViolations lost;
   EvidenceDirectory evidence;
+  EvidenceSealing sealing;
   ContainerTable containers;
   ShimLinks shims;
   SeenProcesses seen;
@@ -104,6 +106,7 @@ struct Node {
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
   void expire_evidence();
+  void seal_evidence();
   void keep_claim();
   void keep_sockets();
   void every_moment();

@@ -87,7 +87,7 @@ std::string event_text(const ward::v1::Event& event, const Style& style) {
              escape(event.phase()));
   std::string timing = "answered after " + microseconds(event.answered_us());
   if (event.contained_us() > 0) {
-    timing += event.action() == "quarantine" ? ", frozen after " : ", all processes dead after ";
+    timing += event.action() == "quarantine" ? ", frozen after " : ", frozen or dead after ";
     timing += microseconds(event.contained_us());
   }
   if (looked_at) detail(out, "timing", timing);

@@ -126,8 +126,9 @@ Result<void> remove_bundle(int root, const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& limits,
-                                                       std::int64_t now_wall_ns) {
+Result<std::vector<Removal>> EvidenceDirectory::expire(
+    const EvidenceLimits& limits, std::int64_t now_wall_ns,
+    const std::function<void(const Removal&)>& removing) {
   if (++passes_ % kPassesBetweenTries == 0) stuck_.clear();
   const UniqueFd root = open_directory(AT_FDCWD, root_.c_str());
   if (!root) return fail_errno("open '" + root_.string() + "'");
@@ -140,6 +141,7 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& lim
     if (removed.size() >= kMaxRemovalsOfOnePass) break;
     const std::string& name = removal.bundle.name;
     complete_.erase(name);
+    removing(removal);
     if (auto gone = remove_bundle(root.get(), name); !gone) {
       stuck_[name] = gone.error().message;
       log::warn("evidence cannot be removed", {{"error", gone.error().message}});
@@ -148,6 +150,16 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(const EvidenceLimits& lim
     removed.push_back(std::move(removal));
   }
   return removed;
+}
+
+Result<std::vector<EvidenceBundle>> EvidenceDirectory::look_again(std::int64_t now_wall_ns) {
+  const UniqueFd root = open_directory(AT_FDCWD, root_.c_str());
+  if (!root) return fail_errno("open '" + root_.string() + "'");
+  if (auto looked = look(root.get(), now_wall_ns); !looked)
+    return tl::unexpected<Error>(looked.error());
+  std::vector<EvidenceBundle> bundles;
+  for (const auto& [name, bundle] : complete_) bundles.push_back(bundle);
+  return bundles;
 }
 
 std::vector<std::string> EvidenceDirectory::problems() const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,7 +25,12 @@ class EvidenceDirectory {
   // left for later. Logs what cannot be removed, once.
   static constexpr std::size_t kMaxLooksOfOnePass = 128;
   static constexpr std::size_t kMaxRemovalsOfOnePass = 128;
-  Result<std::vector<Removal>> expire(const EvidenceLimits& limits, std::int64_t now_wall_ns);
+  // `removing` is told of each before it goes.
+  Result<std::vector<Removal>> expire(
+      const EvidenceLimits& limits, std::int64_t now_wall_ns,
+      const std::function<void(const Removal&)>& removing = [](const Removal&) {});
+  // Those that no collector writes to any more, as far as they were looked into.
+  Result<std::vector<EvidenceBundle>> look_again(std::int64_t now_wall_ns);
   [[nodiscard]] std::vector<std::string> problems() const;  // what cannot be removed; for people
 
  private:

@@ -82,8 +82,7 @@ struct Guard::State {
   // One socket for the pod, made for the first container that needs one; the id and the nonce tell
   // whose listener it is.
   Result<void> expect_listeners(GuardedContainer& container) {
-    container.supervisor =
-        make_supervisor(container.id, make_charge(container.admitted, config.places));
+    container.supervisor = make_supervisor(container.id, charge_of(container));
     if (socket) return {};
     if (auto made = supervisor::make_private_directory(private_directory); !made) return made;
     auto opened = supervisor::ListenerSocket::open(
@@ -93,6 +92,12 @@ struct Guard::State {
     if (!opened) return tl::unexpected(opened.error());
     socket = std::move(*opened);
     return {};
+  }
+
+  [[nodiscard]] supervisor::Charge charge_of(const GuardedContainer& container) const {
+    supervisor::Charge charge = make_charge(container.admitted, config.places);
+    charge.bundle = container.bundle;
+    return charge;
   }
 
   std::unique_ptr<supervisor::Supervisor> make_supervisor(const std::string& id,
@@ -233,8 +238,7 @@ struct Guard::State {
     auto container = running(id);
     if (!container) return tl::unexpected(container.error());
     auto& supervisor = (*container)->supervisor;
-    if (!supervisor)
-      supervisor = make_supervisor(id, make_charge((*container)->admitted, config.places));
+    if (!supervisor) supervisor = make_supervisor(id, charge_of(**container));
     if (auto found = supervisor->find_cgroups((*container)->pid); !found) return found;
     return supervisor->quarantine(reason);
   }

@@ -35,6 +35,7 @@ struct Charge {
   std::chrono::nanoseconds boundary_quiet{0};
   std::chrono::nanoseconds boundary_latest{0};
   std::chrono::nanoseconds quarantine_ttl{0};  // then killed; 0: held until released
+  std::filesystem::path bundle;                // the container's, whose config.json evidence shows
   std::filesystem::path evidence_root;
   EvidenceLimits evidence_limits;
 };

@@ -102,7 +102,8 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     ++rounds;
     arm();
     switch (state) {
-      case ContainmentState::kFreezing: return look_frozen();
+      case ContainmentState::kFreezing:
+      case ContainmentState::kHeld: return look_frozen();
       case ContainmentState::kQuarantined: return look_thawed();
       case ContainmentState::kKilling: return look_dead();
       case ContainmentState::kFree:
@@ -114,6 +115,7 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
     const auto frozen = freezer().is_frozen();
     if (!frozen)
       return finish(fail(Code::kNotFound, "the container ended: " + frozen.error().message));
+    if (*frozen && state == ContainmentState::kHeld) return finish(monotonic_ns());
     if (*frozen) {
       state = ContainmentState::kQuarantined;
       poll_ns = 0;
@@ -123,7 +125,7 @@ struct Containment::State : std::enable_shared_from_this<Containment::State> {
       return;
     }
     if (monotonic_ns() >= deadline_ns) {
-      return finish(fail(Code::kDeadlineExceeded, "not frozen after 500 ms"));
+      return finish(fail(Code::kDeadlineExceeded, "not frozen in time"));
     }
     wait_for_change(slower());
   }
@@ -242,9 +244,20 @@ Result<void> Containment::begin_quarantine() {
   return requested;
 }
 
-void Containment::await_frozen(std::function<void(Result<std::int64_t>)> done) {
+Result<void> Containment::begin_hold() {
+  if (state_->state != ContainmentState::kFree)
+    return fail(Code::kFailedPrecondition, "the container is contained already");
+  state_->arm();
+  state_->poll_ns = 0;
+  if (auto requested = state_->freezer().request_freeze(true); !requested) return requested;
+  state_->state = ContainmentState::kHeld;
+  return {};
+}
+
+void Containment::await_frozen(std::function<void(Result<std::int64_t>)> done,
+                               std::chrono::nanoseconds deadline) {
   state_->done = std::move(done);
-  state_->deadline_ns = monotonic_ns() + std::chrono::nanoseconds(kFreezeDeadline).count();
+  state_->deadline_ns = monotonic_ns() + deadline.count();
   state_->look();
 }
 

@@ -23,7 +23,7 @@ struct TaskCgroups;
 
 namespace ward::shim::supervisor {
 
-enum class ContainmentState { kFree, kFreezing, kQuarantined, kKilling, kDead };
+enum class ContainmentState { kFree, kFreezing, kQuarantined, kHeld, kKilling, kDead };
 
 class Containment {
  public:
@@ -44,9 +44,15 @@ class Containment {
   // could not be done is said in notes(). An error means that the freeze itself could not be
   // requested, and nothing is in force: kill instead.
   Result<void> begin_quarantine();
-  // After begin_quarantine: calls back with the moment (monotonic) when every task had stopped, or
-  // with kDeadlineExceeded after 500 ms, or kNotFound when the container died meanwhile.
-  void await_frozen(std::function<void(Result<std::int64_t>)> done);
+  // Requests the freeze, and nothing else: for the moment between a verdict and the kill that
+  // follows, in which evidence is read. No quarantine, and no release ends it. An error means that
+  // nothing is in force: kill at once.
+  Result<void> begin_hold();
+  // After one of them: calls back with the moment (monotonic) when every task had stopped, or with
+  // kDeadlineExceeded, or kNotFound when the container died meanwhile, or kAborted when it is
+  // killed first.
+  void await_frozen(std::function<void(Result<std::int64_t>)> done,
+                    std::chrono::nanoseconds deadline = kFreezeDeadline);
 
   // SIGKILL to every process, frozen or not. `done` gets the moment (monotonic) when the last was
   // dead, in any case and once, from the loop; an error is the first pass's, and those that follow

@@ -3,45 +3,29 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <csignal>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "lib/linux/pidfd.h"
 #include "lib/linux/quiet_child.h"
+#include "shim/supervisor/evidence_collector.h"
 
 namespace ward::shim::supervisor {
 namespace {
 
-constexpr rlim_t kCollectorMemoryBytes = 256U << 20U;
-constexpr const char* kIncompleteMarker = "incomplete.txt";
-constexpr std::size_t kMarkerBytes = 4096;
 constexpr off_t kReservedBytes =
     64 << 10;  // about what a bundle needs: a full disk shows before the record goes out
-constexpr int kNoErrno = 255;  // the collector's exit status where no system call failed
-
-// In place, into the space that was reserved: on a full disk a new file would be refused. The rest
-// is given back.
-Result<void> write_marker(const std::filesystem::path& path, std::string_view text) {
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return fail_errno("open '" + path.string() + "'");
-  text = text.substr(0, kMarkerBytes);
-  const ssize_t n = ::pwrite(fd.get(), text.data(), text.size(), 0);
-  if (n < 0) return fail_errno("write '" + path.string() + "'");
-  if (::ftruncate(fd.get(), n) != 0) return fail_errno("truncate '" + path.string() + "'");
-  return {};
-}
 
 Result<void> reserve(const std::filesystem::path& path) {
   const UniqueFd fd(
@@ -50,7 +34,7 @@ Result<void> reserve(const std::filesystem::path& path) {
   if (const int error = ::posix_fallocate(fd.get(), 0, kReservedBytes); error != 0) {
     return fail_errno("reserve space for '" + path.string() + "'", error);
   }
-  return write_marker(
+  return write_evidence_marker(
       path, "the collector has not finished; where this file stays, its process ended early\n");
 }
 
@@ -67,42 +51,48 @@ std::size_t count_entries(const std::filesystem::path& root, std::size_t most) {
   return count;
 }
 
-int run_collector(const EvidenceRequest& request) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // Above all the listeners: a copy of one in a child would keep a dead supervisor's calls waiting.
-  ::syscall(SYS_close_range, 3U, ~0U, 0U);
-  [[maybe_unused]] const rlimit memory{kCollectorMemoryBytes, kCollectorMemoryBytes};
-#ifndef __SANITIZE_ADDRESS__  // whose own tables are larger than any bound that would mean
-                              // something
-  ::setrlimit(RLIMIT_DATA, &memory);
-#endif
-  ::setpriority(PRIO_PROCESS, 0, 10);
-  const auto written = write_evidence(request);
-  const auto marker = request.directory / kIncompleteMarker;
-  if (written) {
-    ::unlink(marker.c_str());
-    return 0;
-  }
-  (void)write_marker(marker, written.error().message + "\n");
-  // All that passes through an exit status, but enough to tell a full disk from a read-only one.
-  const int error = written.error().sys_errno;
-  return error > 0 && error < kNoErrno ? error : kNoErrno;
+struct Pipe {
+  UniqueFd reading, writing;
+};
+
+// A pair of sockets: writing to a pipe whose reader has died would be a signal for the shim.
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return fail_errno("socketpair");
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-struct Collector : std::enable_shared_from_this<Collector> {
-  Collector(asio::io_context& loop, UniqueFd pidfd, std::filesystem::path d,
-            std::function<void(Result<void>)> f)
-      : process(std::move(pidfd)),
-        ended(loop, process.get()),
-        timer(loop),
-        directory(std::move(d)),
-        done(std::move(f)) {}
-  ~Collector() { ended.release(); }
+}  // namespace
 
-  void wait(std::chrono::nanoseconds deadline) {
+struct Collection::State : std::enable_shared_from_this<State> {
+  State(asio::io_context& loop, UniqueFd pidfd, UniqueFd word, UniqueFd said, EvidenceRequest r)
+      : process(std::move(pidfd)),
+        orders(std::move(word)),
+        tells(std::move(said)),
+        ended(loop, process.get()),
+        captured_now(loop, tells.get()),
+        timer(loop),
+        request(std::move(r)) {}
+  ~State() {
+    ended.release();
+    captured_now.release();
+  }
+
+  void wait(std::chrono::nanoseconds within) {
+    deadline = within;
     ended.async_wait(asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this()](const asio::error_code&) { self->finish(); });
-    timer.expires_after(deadline);
+    // A byte, or the end of the only one who could write it.
+    captured_now.async_wait(
+        asio::posix::stream_descriptor::wait_read,
+        [self = shared_from_this()](const asio::error_code&) { self->tell_captured(); });
+    // Twice: the word to write may wait for a kill.
+    arm(within * 2);
+  }
+
+  void arm(std::chrono::nanoseconds within) {
+    timer.expires_after(within);
     timer.async_wait([self = shared_from_this()](const asio::error_code& error) {
       if (error) return;
       self->killed = true;
@@ -110,43 +100,74 @@ struct Collector : std::enable_shared_from_this<Collector> {
     });
   }
 
+  void tell_captured() {
+    if (captured) std::exchange(captured, nullptr)();
+  }
+
+  // The child reads to the end of the pipe, so closing it is a part of the message, or all of it:
+  // then it ends without having written.
+  void order(const std::string& text) {
+    if (!orders) return;
+    const ssize_t sent =
+        ::send(orders.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent != static_cast<ssize_t>(text.size())) (void)send_signal(process, SIGKILL);
+    orders.reset();
+  }
+
   void finish() {
     timer.cancel();
+    tell_captured();
     siginfo_t info{};
     ::waitid(P_PIDFD, static_cast<id_t>(process.get()), &info, WEXITED | WNOHANG | __WALL);
+    const auto call = std::exchange(done, nullptr);
+    if (!call) {
+      gone = true;
+      status = info;
+      return;
+    }
+    call(result_of(info));
+  }
+
+  Result<void> result_of(const siginfo_t& info) {
+    const auto marker = request.directory / kIncompleteMarker;
     if (killed) {
       const std::string why = "the collector did not finish in time and was killed";
-      (void)write_marker(directory / kIncompleteMarker, why + "\n");
-      done(fail(Code::kDeadlineExceeded, why));
-    } else if (info.si_code != CLD_EXITED) {
-      done(fail(Code::kUnknown,
-                "the evidence collector was ended by signal " + std::to_string(info.si_status)));
-    } else if (info.si_status == kNoErrno) {
-      done(fail(Code::kUnknown, "the evidence collector failed" + where_to_look()));
-    } else if (info.si_status != 0) {
-      done(fail_errno("the evidence collector failed" + where_to_look(), info.si_status));
-    } else {
-      done({});
+      (void)write_evidence_marker(marker, why + "\n");
+      return fail(Code::kDeadlineExceeded, why);
     }
+    if (info.si_code != CLD_EXITED) {
+      return fail(Code::kUnknown,
+                  "the evidence collector was ended by signal " + std::to_string(info.si_status));
+    }
+    if (info.si_status == kNoErrno)
+      return fail(Code::kUnknown, "the evidence collector failed" + where_to_look());
+    if (info.si_status != 0)
+      return fail_errno("the evidence collector failed" + where_to_look(), info.si_status);
+    return {};
   }
 
   [[nodiscard]] std::string where_to_look() const {
     struct stat marker {};
-    const auto path = directory / kIncompleteMarker;
+    const auto path = request.directory / kIncompleteMarker;
     return ::stat(path.c_str(), &marker) == 0 && marker.st_size > 0
                ? ", see '" + path.string() + "'"
                : "";
   }
 
   UniqueFd process;
+  UniqueFd orders;  // to the child
+  UniqueFd tells;   // from it
   asio::posix::stream_descriptor ended;
+  asio::posix::stream_descriptor captured_now;
   asio::steady_timer timer;
-  std::filesystem::path directory;
+  EvidenceRequest request;
+  std::chrono::nanoseconds deadline{0};
+  std::function<void()> captured;
   std::function<void(Result<void>)> done;
   bool killed = false;
+  bool gone = false;  // before it was told to write
+  siginfo_t status{};
 };
-
-}  // namespace
 
 Result<std::filesystem::path> make_evidence_directory(const std::filesystem::path& root,
                                                       const std::string& event_id) {
@@ -170,16 +191,51 @@ Result<std::filesystem::path> make_evidence_directory(const std::filesystem::pat
   return directory;
 }
 
-void collect_evidence(asio::io_context& loop, EvidenceRequest request,
-                      std::chrono::nanoseconds deadline, std::function<void(Result<void>)> done) {
-  auto process = fork_quietly([&] { return run_collector(request); });
-  if (!process) {
-    const Error error = with_context("fork the evidence collector", process.error());
-    asio::post(loop, [done = std::move(done), error] { done(tl::unexpected(error)); });
+Collection::Collection(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Collection::~Collection() {
+  state_->captured = nullptr;
+  state_->order("");
+}
+
+Result<std::shared_ptr<Collection>> Collection::begin(asio::io_context& loop,
+                                                      EvidenceRequest request,
+                                                      std::chrono::nanoseconds deadline,
+                                                      std::function<void()> captured) {
+  auto orders = make_pipe();
+  auto tells = make_pipe();
+  if (!orders || !tells) return tl::unexpected((orders ? tells : orders).error());
+  request.reading = std::min<std::chrono::nanoseconds>(request.reading, deadline * 3 / 5);
+  auto process = fork_quietly(
+      [&] { return run_evidence_collector(request, orders->reading.get(), tells->writing.get()); });
+  if (!process) return fail_with("fork the evidence collector", process.error());
+  auto state = std::make_shared<State>(loop, std::move(*process), std::move(orders->writing),
+                                       std::move(tells->reading), std::move(request));
+  state->captured = std::move(captured);
+  state->wait(deadline);
+  return std::shared_ptr<Collection>(new Collection(std::move(state)));
+}
+
+void Collection::write(const node::v1::Violation& violation,
+                       const std::vector<TimelineEntry>& timeline,
+                       std::function<void(Result<void>)> done) {
+  if (state_->gone) {
+    asio::post(state_->timer.get_executor(),
+               [state = state_, done = std::move(done)] { done(state->result_of(state->status)); });
     return;
   }
-  std::make_shared<Collector>(loop, std::move(*process), request.directory, std::move(done))
-      ->wait(deadline);
+  state_->done = std::move(done);
+  state_->arm(state_->deadline);
+  state_->order(evidence_order(violation, timeline));
+}
+
+void collect_evidence(asio::io_context& loop, EvidenceRequest request,
+                      std::chrono::nanoseconds deadline, std::function<void(Result<void>)> done) {
+  const node::v1::Violation violation = request.violation;
+  const auto timeline = request.timeline;
+  auto begun = Collection::begin(loop, std::move(request), deadline, [] {});
+  if (begun) return (*begun)->write(violation, timeline, std::move(done));
+  asio::post(loop,
+             [done = std::move(done), error = begun.error()] { done(tl::unexpected(error)); });
 }
 
 }  // namespace ward::shim::supervisor

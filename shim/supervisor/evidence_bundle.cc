@@ -1,121 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/supervisor/evidence_bundle.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
 #include "lib/base/file.h"
 #include "lib/base/printable.h"
-#include "lib/base/unique_fd.h"
-#include "lib/linux/process_info.h"
-#include "shim/supervisor/redaction.h"
+#include "shim/supervisor/evidence_json.h"
 
 namespace ward::shim::supervisor {
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr std::size_t kMarginBytes = 8192;  // for what was left out
 
-constexpr std::size_t kCommandLineBytes = 16U << 10U;
-constexpr std::size_t kEnvironmentBytes = 64U << 10U;
-constexpr std::size_t kListingBytes = 512U << 10U;
-constexpr std::size_t kMaxStrings = 512;
-constexpr std::size_t kMaxStringBytes = 1024;
-constexpr int kMaxDescriptors = 256;
-constexpr int kMaxAncestors = 32;
-
-// What is there up to the cap; nothing where it cannot be read.
-std::string read_prefix(const std::filesystem::path& path, std::size_t max_bytes,
-                        bool* truncated = nullptr) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!fd) return {};
-  std::string content;
-  std::string chunk(8192, '\0');
-  while (content.size() < max_bytes) {
-    const ssize_t n =
-        ::read(fd.get(), chunk.data(), std::min(chunk.size(), max_bytes - content.size()));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return content;
-    content.append(chunk, 0, static_cast<std::size_t>(n));
-  }
-  if (truncated != nullptr) *truncated = true;
-  return content;
-}
-
-std::vector<std::string> split_zeros(const std::string& text) {
-  std::vector<std::string> parts;
-  std::size_t at = 0;
-  while (at < text.size() && parts.size() < kMaxStrings) {
-    const std::size_t end = std::min(text.find('\0', at), text.size());
-    parts.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return parts;
-}
-
-Json arguments_of(const std::filesystem::path& task, const std::string& exe,
-                  const std::string& comm, bool full) {
-  Json list = Json::array();
-  for (const auto& argument : split_zeros(read_prefix(task / "cmdline", kCommandLineBytes))) {
-    const std::string kept = full           ? argument
-                             : list.empty() ? redact_program(argument, exe, comm)
-                                            : redact_argument(argument);
-    list.push_back(escape(kept, kMaxStringBytes));
-  }
-  return list;
-}
-
-Json environment_of(const std::filesystem::path& task, bool full) {
-  Json list = Json::array();
-  for (const auto& variable : split_zeros(read_prefix(task / "environ", kEnvironmentBytes))) {
-    list.push_back(escape(full ? variable : redact_variable(variable), kMaxStringBytes));
-  }
-  return list;
-}
-
-Json describe(pid_t pid, const EvidenceRequest& request) {
-  Json process;
-  process["pid"] = pid;
-  const auto task = request.proc / std::to_string(pid);
-  const auto stat = read_stat(pid, request.proc);
-  if (!stat) {
-    process["gone"] = true;
-    return process;
-  }
-  process["parent"] = stat->parent;
-  process["state"] = escape(std::string(1, stat->state));
-  process["comm"] = escape(stat->comm);
-  process["start_time_ticks"] = stat->start_time_ticks;
-  const std::string exe = read_exe(pid, request.proc);
-  process["exe"] = escape(exe, kMaxStringBytes);
-  if (const auto status = read_status(pid, request.proc)) {
-    process["uid"] = status->uid;
-    process["gid"] = status->gid;
-    process["capabilities_effective"] = status->capabilities_effective;
-    process["no_new_privileges"] = status->no_new_privileges;
-    process["seccomp"] = status->seccomp;
-  }
-  process["arguments"] = arguments_of(task, exe, stat->comm, request.limits.full);
-  return process;
-}
-
-Json descriptors_of(const std::filesystem::path& task) {
-  Json list = Json::array();
-  std::error_code error;
-  int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(task / "fd", error)) {
-    if (++count > kMaxDescriptors) break;
-    std::error_code ignored;
-    const auto target = std::filesystem::read_symlink(entry.path(), ignored);
-    list.push_back({{"fd", entry.path().filename().string()},
-                    {"target", escape(target.string(), kMaxStringBytes)}});
-  }
-  return list;
-}
+// In the order in which they stand in evidence.json.
+constexpr const char* kKeys[] = {"call",
+                                 "stack",
+                                 "offender_and_ancestors",
+                                 "offender_environment",
+                                 "offender_descriptors",
+                                 "maps",
+                                 "changed_files",
+                                 "changed_files_in_all",
+                                 "offender_cgroups",
+                                 "cgroup_counters",
+                                 "profile",
+                                 "clocks",
+                                 "processes"};
 
 Json describe_violation(const node::v1::Violation& v) {
   Json out;
@@ -127,7 +40,7 @@ Json describe_violation(const node::v1::Violation& v) {
   out["container_id"] = escape(v.identity().container_id());
   out["pod"] = escape(v.identity().pod());
   out["kubernetes_namespace"] = escape(v.identity().kubernetes_namespace());
-  out["image"] = escape(v.identity().image(), kMaxStringBytes);
+  out["image"] = escape(v.identity().image(), kMaxPathBytes);
   out["exec_id"] = escape(v.exec_id());
   out["profile"] = escape(v.profile_name());
   out["profile_digest"] = v.profile_digest();
@@ -152,12 +65,15 @@ Json describe_violation(const node::v1::Violation& v) {
 // Files of one bundle, within its limits.
 class Bundle {
  public:
-  explicit Bundle(const EvidenceRequest& request) : request_(request) {}
+  Bundle(const EvidenceRequest& request, LeftOut& left_out)
+      : request_(request), left_out_(left_out) {}
 
   Result<void> add(const std::string& name, const std::string& content) {
     // The manifest always has a place.
-    if (files_ + 1 >= std::max<std::size_t>(request_.limits.max_files, 2)) return {};
-    if (bytes_ + content.size() > request_.limits.max_bytes) return {};
+    const std::size_t most = std::max<std::size_t>(request_.limits.max_files, 2);
+    if (files_ + 1 >= most) return leave_out(name, "beyond evidence.maxFiles");
+    if (bytes_ + content.size() > request_.limits.max_bytes)
+      return leave_out(name, "beyond evidence.maxBytes");
     if (auto written =
             write_file_atomically(request_.directory / name, content, 0600, Durability::kNone);
         !written) {
@@ -169,76 +85,102 @@ class Bundle {
     return {};
   }
 
+  // One for the document, which is written last: it says what else there is.
+  void keep_room(std::size_t bytes) {
+    ++files_;
+    bytes_ += bytes;
+  }
+  void give_room_back(std::size_t bytes) {
+    --files_;
+    bytes_ -= bytes;
+  }
+
   Result<void> seal() {
     return write_file_atomically(request_.directory / "SHA256SUMS", manifest_);
   }
 
  private:
+  Result<void> leave_out(const std::string& name, const char* why) {
+    left_out_.add(name, why);
+    return {};
+  }
+
   const EvidenceRequest& request_;
+  LeftOut& left_out_;
   std::size_t files_ = 0;
   std::size_t bytes_ = 0;
   std::string manifest_;
 };
 
-Json offender_and_ancestors(const EvidenceRequest& request) {
-  Json chain = Json::array();
-  pid_t pid = request.violation.pid();
-  for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-    chain.push_back(describe(pid, request));
-    const auto stat = read_stat(pid, request.proc);
-    pid = stat ? stat->parent : 0;
-  }
-  return chain;
+Json timeline_of(const EvidenceRequest& request) {
+  Json list = Json::array();
+  for (const auto& entry : request.timeline)
+    list.push_back({{"at_ns", entry.at_ns}, {"what", entry.what}});
+  list.push_back({{"at_ns", monotonic_ns()}, {"what", "written"}});
+  return list;
 }
 
-// Listings of the kernel hold container-controlled names (mount points, unix socket paths): lines
-// stay, bytes are escaped.
-std::string escape_lines(const std::string& text) {
-  std::string out;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    out += escape(std::string_view(text).substr(at, end - at), 4096) + "\n";
-    at = end + 1;
+Json document_of(const EvidenceRequest& request, const Parts& parts, LeftOut& left_out) {
+  Json document;
+  document["format"] = 2;
+  document["violation"] = describe_violation(request.violation);
+  document["cgroup"] = escape(request.cgroup, kMaxPathBytes);
+  document["values_redacted"] = !request.limits.full;
+  document["timeline"] = timeline_of(request);
+  for (const char* key : kKeys) {
+    const auto part = parts.find(key);
+    Json value = part == parts.end() ? Json(Json::value_t::discarded)
+                                     : Json::parse(part->second, nullptr, false);
+    if (value.is_discarded()) {
+      left_out.add(
+          key, parts.contains(std::string(kLeftOut)) ? "there is none" : "it was not read in time");
+    } else {
+      document[key] = std::move(value);
+    }
   }
-  return out;
+  document["processes_in_all"] = request.processes.size();
+  const std::int64_t began_ns =
+      document.contains("clocks") ? document["clocks"].value("monotonic_ns", std::int64_t{0}) : 0;
+  if (began_ns > 0) document["took_ns"] = monotonic_ns() - began_ns;
+  if (!parts.contains(std::string(kCaptured))) {
+    left_out.add(
+        "memory of the container",
+        "it did not answer in time: arguments, strings, environment and stack may be missing");
+  } else if (!parts.contains(std::string(kLeftOut))) {
+    left_out.add("files", "reading did not end in time: hashes and changes may be missing");
+  }
+  return document;
+}
+
+// Copies of files that changed come last: there may be no room for all.
+Result<void> add_files(Bundle& bundle, const Parts& parts) {
+  for (const bool copies : {false, true}) {
+    for (const auto& [name, content] : parts) {
+      if (!name.starts_with(kFilePrefix)) continue;
+      const std::string file = name.substr(kFilePrefix.size());
+      if (file.starts_with(kCopyPrefix) != copies) continue;
+      if (auto added = bundle.add(file, content); !added) return added;
+    }
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<void> write_evidence(const EvidenceRequest& request) {
-  const std::int64_t began_ns = monotonic_ns();
-  const auto task = request.proc / std::to_string(request.violation.pid());
-  Json document;
-  document["format"] = 1;
-  document["violation"] = describe_violation(request.violation);
-  document["cgroup"] = escape(request.cgroup, kMaxStringBytes);
-  document["values_redacted"] = !request.limits.full;
-  document["offender_and_ancestors"] = offender_and_ancestors(request);
-  document["offender_environment"] = environment_of(task, request.limits.full);
-  document["offender_descriptors"] = descriptors_of(task);
-  document["offender_cgroups"] = escape_lines(read_prefix(task / "cgroup", 8192));
-  document["processes"] = Json::array();
-  for (const pid_t pid : request.processes) {
-    if (document["processes"].size() >= request.limits.max_processes) break;
-    document["processes"].push_back(describe(pid, request));
+Result<void> write_evidence(const EvidenceRequest& request, const Parts& parts) {
+  LeftOut left_out;
+  Bundle bundle(request, left_out);
+  Json document = document_of(request, parts, left_out);
+  const std::size_t room = document.dump(2).size() + kMarginBytes;
+  bundle.keep_room(room);
+  if (auto added = add_files(bundle, parts); !added) return added;
+  bundle.give_room_back(room);
+  Json list = left_out.list();
+  if (const auto said = parts.find(std::string(kLeftOut)); said != parts.end()) {
+    for (auto& one : Json::parse(said->second, nullptr, false)) list.push_back(std::move(one));
   }
-  document["processes_in_all"] = request.processes.size();
-  document["took_ns"] = monotonic_ns() - began_ns;
-
-  Bundle bundle(request);
+  document["left_out"] = std::move(list);
   if (auto added = bundle.add("evidence.json", document.dump(2) + "\n"); !added) return added;
-  if (auto added =
-          bundle.add("mounts.txt", escape_lines(read_prefix(task / "mountinfo", kListingBytes)));
-      !added) {
-    return added;
-  }
-  std::string sockets;
-  for (const char* kind : {"tcp", "tcp6", "udp", "udp6", "unix", "packet", "raw", "raw6"}) {
-    const auto listing = read_prefix(task / "net" / kind, kListingBytes / 4);
-    if (!listing.empty()) sockets += std::string("# ") + kind + "\n" + escape_lines(listing);
-  }
-  if (auto added = bundle.add("sockets.txt", sockets); !added) return added;
   return bundle.seal();
 }
 

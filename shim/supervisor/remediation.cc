@@ -18,6 +18,8 @@ constexpr double kLetRunBurst = 200;
 // quarantine.
 constexpr std::int64_t kForgiveFor_ns = 5'000'000'000;
 constexpr std::size_t kMaxListedProcesses = 4096;
+// What is not frozen by then is killed as it is: the rest of the hold is for reading.
+constexpr std::chrono::milliseconds kFreezeForKill{20};
 
 }  // namespace
 
@@ -30,7 +32,8 @@ Remediation::Remediation(asio::io_context& loop, const Charge& charge,
       containment_(containment),
       records_(records),
       let_run_pace_(kLetRunPerSecond, kLetRunBurst),
-      ttl_timer_(loop) {}
+      ttl_timer_(loop),
+      hold_timer_(loop) {}
 
 std::int64_t Remediation::carry_out(const Violated& v) {
   if (v.verdict.refused) {
@@ -44,7 +47,7 @@ std::int64_t Remediation::carry_out(const Violated& v) {
   switch (v.verdict.effect) {
     case Effect::kContinue: return let_run(v);
     case Effect::kDeny: deny(v); return 0;
-    case Effect::kKill: kill_now(v, records_.begin(v), "killed"); return 0;
+    case Effect::kKill: kill_for(v, records_.begin(v), "killed"); return 0;
     case Effect::kQuarantine: quarantine_for(v); return 0;
   }
   return 0;
@@ -106,33 +109,95 @@ void Remediation::quarantine_for(const Violated& v) {
   if (!begun) {
     log::error("cannot quarantine, killing instead",
                {{"id", id()}, {"error", begun.error().message}});
-    return kill_now(v, std::move(*record), "killed: quarantine failed: " + begun.error().message);
+    return kill_for(v, std::move(*record), "killed: quarantine failed: " + begun.error().message);
   }
   last_.quarantined_wall_ns = wall_ns();
+  begin_timeline(v.received_ns);
+  note("cut off, freeze requested", monotonic_ns());
   ViolationRecords::add_offender(v, *record);
   answered(v, v.listener.deny(v.call.id, v.verdict.error_number), record);
+  note("answered", monotonic_ns());
   last_quarantine_ = {v.call.tid, v.call.nr, v.call.args};
   await_frozen(std::move(record), v.received_ns);
 }
 
-// SIGKILL comes before the answer: no thread of the container runs an instruction of its own
-// after it.
-void Remediation::kill_now(const Violated& v, node::v1::Violation record,
+// The freeze, or where there is none SIGKILL, comes before the answer: no thread of the container
+// runs an instruction of its own after it.
+void Remediation::kill_for(const Violated& v, node::v1::Violation record,
                            const std::string& outcome) {
   ViolationRecords::add_offender(v, record);
+  begin_timeline(v.received_ns);
   pending_ = std::move(record);
   pending_->set_action(node::v1::ACTION_KILL);
   pending_->set_outcome(outcome);
   last_.note = "killed: " + pending_->reason();
-  const auto killed = start_kill(when_dead(v.received_ns));
+  const bool held = begin_hold();
+  if (!held) kill_now(v.received_ns);
   answered(v, v.listener.deny(v.call.id, v.verdict.error_number), pending_);
-  if (!killed) {
-    pending_->set_outcome("kill failed: " + killed.error().message);
-    log::error("cannot kill a container by its cgroup",
-               {{"id", id()}, {"error", killed.error().message}});
-    callbacks_.kill_all();
-  }
+  if (pending_) note("answered", monotonic_ns());
+  if (held) hold(v.received_ns);
 }
+
+void Remediation::kill_now(std::int64_t received_ns) {
+  note("kill requested", monotonic_ns());
+  const auto begun = start_kill(when_dead(received_ns));
+  if (begun) return;
+  if (pending_) pending_->set_outcome("kill failed: " + begun.error().message);
+  log::error("cannot kill a container by its cgroup",
+             {{"id", id()}, {"error", begun.error().message}});
+  callbacks_.kill_all();
+}
+
+// --- the hold before a kill
+
+bool Remediation::begin_hold() {
+  if (!containment_ || !containment_->begin_hold()) return false;
+  note("freeze requested", monotonic_ns());
+  holding_ = true;
+  return true;
+}
+
+void Remediation::hold(std::int64_t received_ns) {
+  const auto on_loop = [this, weak = std::weak_ptr<bool>(alive_)](auto then) {
+    return [weak, then](const auto& said) {
+      if (!weak.expired()) then(said);
+    };
+  };
+  hold_timer_.expires_after(kHoldAtMost);
+  hold_timer_.async_wait(on_loop([this, received_ns](const asio::error_code& error) {
+    if (!error) end_hold(received_ns);
+  }));
+  containment_->await_frozen(
+      on_loop([this, received_ns](const Result<std::int64_t>& at) { held(at, received_ns); }),
+      kFreezeForKill);
+}
+
+void Remediation::held(const Result<std::int64_t>& at, std::int64_t received_ns) {
+  if (!holding_) return;
+  if (!at && at.error().code == Code::kAborted) {  // somebody else kills it, and waits for that
+    holding_ = false;
+    hold_timer_.cancel();
+    return report_contained();
+  }
+  if (!at) return end_hold(received_ns);
+  note("frozen", *at);
+  pending_->set_contained_ns(*at - received_ns);  // nothing of it runs from here on
+  collection_ =
+      begin_collection(*pending_, [this, weak = std::weak_ptr<bool>(alive_), received_ns] {
+        if (weak.expired() || !holding_) return;
+        note("captured", monotonic_ns());
+        end_hold(received_ns);
+      });
+  if (!collection_) end_hold(received_ns);
+}
+
+void Remediation::end_hold(std::int64_t received_ns) {
+  if (!std::exchange(holding_, false)) return;
+  hold_timer_.cancel();
+  kill_now(received_ns);
+}
+
+// --- killing
 
 Result<void> Remediation::start_kill(std::function<void(Result<std::int64_t>)> done) {
   ttl_timer_.cancel();
@@ -173,6 +238,7 @@ void Remediation::contain(std::optional<node::v1::Violation> record, const Verdi
     return;
   }
   const std::int64_t now_ns = monotonic_ns();
+  begin_timeline(now_ns);
   if (verdict.effect == Effect::kQuarantine && containment_ && containment_->begin_quarantine()) {
     last_.quarantined_wall_ns = wall_ns();
     last_.note = "quarantined: " + why;
@@ -180,11 +246,8 @@ void Remediation::contain(std::optional<node::v1::Violation> record, const Verdi
   }
   last_.note = "killed: " + why;
   pending_ = std::move(record);
-  const auto begun = start_kill(when_dead(now_ns));
-  if (!begun) {
-    if (pending_) pending_->set_outcome("kill failed: " + begun.error().message);
-    callbacks_.kill_all();
-  }
+  if (pending_ && begin_hold()) return hold(now_ns);
+  kill_now(now_ns);
 }
 
 void Remediation::begun_by_request(const std::string& reason) {
@@ -216,6 +279,7 @@ void Remediation::await_frozen(std::optional<node::v1::Violation> record,
 void Remediation::frozen(Result<std::int64_t> at, std::int64_t received_ns) {
   if (at) {
     if (pending_) {
+      note("frozen", *at);
       pending_->set_contained_ns(*at - received_ns);
       std::string outcome = "quarantined";
       for (const auto& remark : containment_->notes()) outcome += "; " + remark;
@@ -230,6 +294,7 @@ void Remediation::frozen(Result<std::int64_t> at, std::int64_t received_ns) {
   if (at.error().code == Code::kDeadlineExceeded) {
     log::error("a container did not freeze within 500 ms and is killed", {{"id", id()}});
     const std::string why = "it did not freeze within 500 ms";
+    note("kill requested", monotonic_ns());
     if (pending_) {
       pending_->set_outcome("killed: " + why);
       last_.note = "killed: " + why;
@@ -260,7 +325,8 @@ std::function<void(Result<std::int64_t>)> Remediation::when_dead(std::int64_t re
 void Remediation::killed(Result<std::int64_t> at, std::int64_t received_ns) {
   if (pending_) {
     if (at) {
-      pending_->set_contained_ns(*at - received_ns);
+      note("every process dead", *at);
+      if (pending_->contained_ns() == 0) pending_->set_contained_ns(*at - received_ns);
     } else {
       pending_->set_outcome("kill failed: " + at.error().message);
     }
@@ -269,15 +335,18 @@ void Remediation::killed(Result<std::int64_t> at, std::int64_t received_ns) {
   callbacks_.changed();
 }
 
-// The end of every containment: evidence is begun, the record goes out.
+// The end of every containment: evidence is written, the record goes out.
 void Remediation::report_contained() {
   if (!pending_) return;
   node::v1::Violation violation = std::move(*pending_);
   pending_.reset();
   begin_evidence(violation);
+  collection_.reset();
+  timeline_.clear();
   callbacks_.report(std::move(violation));
 }
 
+// What a collection has read is dropped with it where there is no place to write it.
 void Remediation::begin_evidence(node::v1::Violation& violation) {
   auto directory = make_evidence_directory(charge_.evidence_root, violation.event_id());
   if (!directory) {
@@ -288,22 +357,45 @@ void Remediation::begin_evidence(node::v1::Violation& violation) {
     return;
   }
   violation.set_evidence(directory->string());
+  if (!collection_) collection_ = begin_collection(violation, [] {});
+  if (!collection_) return;
+  collection_->write(violation, timeline_, [id = id()](const Result<void>& collected) {
+    if (!collected)
+      log::warn("evidence is incomplete", {{"id", id}, {"error", collected.error().message}});
+  });
+}
+
+// Null where no process can be made for it, which is logged.
+std::shared_ptr<Collection> Remediation::begin_collection(const node::v1::Violation& violation,
+                                                          std::function<void()> captured) {
   EvidenceRequest request;
-  request.directory = *directory;
+  request.directory = charge_.evidence_root / violation.event_id();
   request.violation = violation;
   request.limits = charge_.evidence_limits;
+  request.bundle = charge_.bundle;
+  request.calls = charge_.calls;
   if (containment_) {
     request.cgroup = containment_->cgroup_path();
     request.processes = containment_->pids(kMaxListedProcesses);
   }
-  collect_evidence(
-      loop_, std::move(request), kEvidenceDeadline, [id = id()](Result<void> collected) {
-        if (!collected)
-          log::warn("evidence is incomplete", {{"id", id}, {"error", collected.error().message}});
-      });
+  auto begun = Collection::begin(loop_, std::move(request), kEvidenceDeadline, std::move(captured));
+  if (begun) return *begun;
+  log::warn("no evidence can be collected", {{"id", id()}, {"error", begun.error().message}});
+  return nullptr;
+}
+
+void Remediation::begin_timeline(std::int64_t received_ns) {
+  timeline_.clear();
+  note("received", received_ns);
+}
+
+void Remediation::note(const std::string& what, std::int64_t at_ns) {
+  timeline_.push_back({at_ns, what});
 }
 
 void Remediation::report_unfinished() {
+  if (holding_) kill_now(monotonic_ns());  // nobody would end the hold
+  holding_ = false;
   if (pending_ && pending_->outcome().empty()) pending_->set_outcome("the container ended first");
   report_contained();
 }

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Carries out a verdict on one container: lets the call run, denies it, or contains the container,
 // and answers in every case. The order of a quarantine is fixed (K19): count, cut the network,
-// request the freeze, capture, answer, wait for frozen, evidence, report. It decides nothing; what
+// request the freeze, answer, wait for frozen, evidence, report. That of a kill: count, request the
+// freeze, answer, wait for frozen, read what goes with the processes, kill, evidence, report; for
+// no longer than kHoldAtMost, and without a freeze the kill comes at once. It decides nothing; what
 // people ask for begins in Supervisor. Lives on the loop; nothing here waits.
 #pragma once
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "lib/base/result.h"
 #include "lib/linux/seccomp_listener.h"
 #include "shim/supervisor/charge.h"
+#include "shim/supervisor/evidence.h"
 #include "shim/supervisor/flood.h"
 #include "shim/supervisor/session_host.h"
 #include "shim/supervisor/violation_records.h"
@@ -27,6 +32,9 @@ class Containment;
 
 class Remediation {
  public:
+  // From the request of the freeze to the kill.
+  static constexpr std::chrono::milliseconds kHoldAtMost{50};
+
   struct Measure {
     std::string note;  // "quarantined: unshare is not in profile web"; empty after a release
     std::int64_t quarantined_wall_ns = 0;  // when the last quarantine began
@@ -68,7 +76,13 @@ class Remediation {
   void refuse(const Violated& violated);
   void tolerate(const Violated& violated);
   void quarantine_for(const Violated& violated);
-  void kill_now(const Violated& violated, node::v1::Violation record, const std::string& outcome);
+  void kill_for(const Violated& violated, node::v1::Violation record, const std::string& outcome);
+  void kill_now(std::int64_t received_ns);
+  // Between a verdict and its kill. begin: whether the freeze is requested, else kill at once.
+  [[nodiscard]] bool begin_hold();
+  void hold(std::int64_t received_ns);
+  void held(const Result<std::int64_t>& at, std::int64_t received_ns);
+  void end_hold(std::int64_t received_ns);
   // Was the answer delivered? Logs where it could not be given.
   bool answered(const Violated& violated, const Result<Delivery>& delivery,
                 std::optional<node::v1::Violation>& record) const;
@@ -80,6 +94,10 @@ class Remediation {
   void killed(Result<std::int64_t> at, std::int64_t received_ns);
   void report_contained();
   void begin_evidence(node::v1::Violation& violation);
+  std::shared_ptr<Collection> begin_collection(const node::v1::Violation& violation,
+                                               std::function<void()> captured);
+  void begin_timeline(std::int64_t received_ns);
+  void note(const std::string& what, std::int64_t at_ns);
   void watch_ttl();
 
   [[nodiscard]] const std::string& id() const { return charge_.identity.container_id(); }
@@ -92,10 +110,14 @@ class Remediation {
   TokenBucket let_run_pace_;
   DenialWindow denials_;
   std::optional<node::v1::Violation> pending_;  // contained, not yet reported
+  bool holding_ = false;                        // pending_ is killed when its evidence is read
+  std::shared_ptr<Collection> collection_;      // of pending_, once it is begun
+  std::vector<TimelineEntry> timeline_;         // of pending_
   CallKey last_quarantine_;
   std::int64_t forgive_until_ns_ = 0;
   Measure last_;
   asio::steady_timer ttl_timer_;
+  asio::steady_timer hold_timer_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

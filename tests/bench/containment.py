@@ -65,7 +65,7 @@ def containment(bench, count):
     node = bench.node
     for prefix, state, what in (
         ("box", "PAUSED", "notification to frozen"),
-        ("kill", "STOPPED", "notification to all processes dead"),
+        ("kill", "STOPPED", "notification to all processes frozen or dead"),
     ):
         begin, contained = conditions(), []
         with Follower(node) as events:

@@ -41,6 +41,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"why", "{incident}"}},
       {Needs::kWardd, {"why", "{container}", "socket", "AF_NETLINK", "_"}},
       {Needs::kWardd, {"view", "--out", "{out}"}},
+      {Needs::kNothing, {"evidence", "list"}},
       {Needs::kWardd, {"learn", "list"}},
       {Needs::kWardd, {"learn", "show", "{workload}"}},
       {Needs::kNothing, {"profile", "lint", "{box}", "{policy}"}},

@@ -41,6 +41,7 @@ class HostileText : public GuardedTest {
                                                {"status"},
                                                {"quarantine", "list"},
                                                {"incident", "list"},
+                                               {"evidence", "list"},
                                                {"learn", "list"},
                                                {"learn", "show", workload},
                                                {"profile", "list"}}) {
@@ -204,6 +205,9 @@ TEST_F(HostileText, WhatAPersonTypesIsShownEscapedAndEndsNothing) {
                                                {"amend", "list"},
                                                {"amend", "drop"},
                                                {"quarantine", "release"},
+                                               {"evidence", "show"},
+                                               {"evidence", "verify"},
+                                               {"evidence", "export"},
                                                {"events", "-c"},
                                                {"incident", "show"},
                                                {"incident", "report"},

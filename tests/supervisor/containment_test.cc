@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #ifdef __SANITIZE_ADDRESS__
 extern "C" std::size_t
@@ -113,7 +114,7 @@ TEST_F(Killing, I3_EveryProcessDiesAndTheCallDoesNotRun) {
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   EXPECT_EQ(violations_[0].outcome(), "killed");
   EXPECT_GT(violations_[0].contained_ns(), 0U);
-  std::printf("received to all 21 processes dead: %.2f ms\n",
+  std::printf("received to all 21 processes frozen: %.2f ms\n",
               static_cast<double>(violations_[0].contained_ns()) / 1e6);
   ASSERT_TRUE(cgroups_);
   if (cgroups_->unified) {
@@ -122,6 +123,41 @@ TEST_F(Killing, I3_EveryProcessDiesAndTheCallDoesNotRun) {
   EXPECT_EQ(out(), "");
   EXPECT_FALSE(made());
   EXPECT_FALSE(killed_by_callback_);
+}
+
+TEST_F(Killing, WhatItWasIsReadWhileItIsFrozenAndNothingRunsMeanwhile) {
+  start(charge(kKillAll), {"crowd", "mkdir", "ready", "hold"});
+  ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
+  const std::filesystem::path bundle = violations_[0].evidence();
+  ASSERT_TRUE(run_until([&] { return std::filesystem::exists(bundle / "SHA256SUMS"); }));
+  const auto document = nlohmann::json::parse(read_file(bundle / "evidence.json").value());
+  for (const char* key : {"offender_and_ancestors", "processes", "call", "timeline"})
+    ASSERT_FALSE(document.value(key, nlohmann::json()).empty()) << document["left_out"].dump(1);
+  EXPECT_FALSE(document["offender_and_ancestors"][0].contains("gone"));
+  EXPECT_EQ(document["offender_and_ancestors"][0]["arguments"][0], "/t");
+  EXPECT_EQ(document["processes"].size(), 21U);
+  EXPECT_EQ(document["call"]["args"][0]["string"], "/made") << document["call"].dump(1);
+  EXPECT_EQ(out(), "");
+  EXPECT_FALSE(made());
+  std::int64_t asked_ns = 0;
+  std::int64_t killed_ns = 0;
+  for (const auto& one : document["timeline"]) {
+    if (one["what"] == "freeze requested") asked_ns = one["at_ns"];
+    if (one["what"] == "kill requested") killed_ns = one["at_ns"];
+  }
+  EXPECT_GT(asked_ns, 0);
+  EXPECT_LT(killed_ns - asked_ns, 500'000'000) << "50 ms, and what a busy machine adds";
+}
+
+TEST_F(Killing, WhereNoEvidenceCanBeTakenItDiesAllTheSame) {
+  Charge without = charge(kKillAll);
+  without.evidence_root = root_ / "file/evidence";
+  std::ofstream(root_ / "file") << "";
+  start(without, {"mkdir", "ready", "hold"});
+  ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
+  EXPECT_EQ(violations_[0].outcome().rfind("killed; no evidence: mkdir", 0), 0U)
+      << violations_[0].outcome();
+  EXPECT_GT(violations_[0].contained_ns(), 0U);
 }
 
 TEST_F(Quarantine, I6_FrozenCutAndKeptAndStillDeletable) {

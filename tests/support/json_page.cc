@@ -24,6 +24,7 @@ bool is_simple(const nlohmann::json& value, const std::string& type) {
   if (type == "time") return value.is_string() && std::regex_match(value.get<std::string>(), kTime);
   if (type == "integer") return value.is_number_integer();
   if (type == "number") return value.is_number();
+  if (type == "document") return value.is_object();
   return type == "boolean" && value.is_boolean();
 }
 

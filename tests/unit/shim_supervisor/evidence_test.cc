@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "shim/supervisor/record.h"
@@ -72,6 +74,10 @@ class EvidenceTest : public testing::Test {
     return result;
   }
 
+  [[nodiscard]] nlohmann::json read_document() const {
+    return nlohmann::json::parse(read_file(request_.directory / "evidence.json").value());
+  }
+
   std::filesystem::path root_;
   EvidenceRequest request_;
   pid_t child_ = -1;
@@ -128,22 +134,108 @@ TEST_F(EvidenceTest, EveryFileIsPrivateAndInTheManifest) {
               std::string::npos)
         << name;
   }
-  EXPECT_EQ(files, 3);
+  EXPECT_EQ(files, 4);
 }
 
-TEST_F(EvidenceTest, E02_ACollectorThatHangsIsKilledAndSaysSo) {
+TEST_F(EvidenceTest, E02_WhereAReaderHangsTheBundleIsCompleteAndSaysWhatIsMissing) {
   // A FIFO where the stat file should be: opening it for reading waits for a writer that never
   // comes.
   request_.proc = root_ / "proc";
   const auto task = request_.proc / std::to_string(child_);
   std::filesystem::create_directories(task);
   ASSERT_EQ(::mkfifo((task / "stat").c_str(), 0600), 0);
-  const auto collected = collect(std::chrono::milliseconds(100));
-  ASSERT_FALSE(collected);
-  EXPECT_EQ(collected.error().code, Code::kDeadlineExceeded);
-  EXPECT_FALSE(std::filesystem::exists(request_.directory / "SHA256SUMS"))
-      << "incomplete, and recognisable as such";
-  EXPECT_TRUE(std::filesystem::exists(request_.directory / "incomplete.txt"));
+  const std::int64_t began_ns = monotonic_ns();
+  const auto collected = collect(std::chrono::seconds(3));
+  ASSERT_TRUE(collected) << collected.error().message;
+  EXPECT_LT(monotonic_ns() - began_ns, 4'000'000'000);
+  EXPECT_TRUE(std::filesystem::exists(request_.directory / "SHA256SUMS"));
+  EXPECT_FALSE(std::filesystem::exists(request_.directory / "incomplete.txt"));
+  const auto document = read_document();
+  EXPECT_EQ(document["violation"]["pid"], child_);
+  EXPECT_TRUE(document.contains("clocks")) << "what came before is kept";
+  EXPECT_NE(document["left_out"].dump().find("processes"), std::string::npos)
+      << document["left_out"];
+  EXPECT_NE(document["left_out"].dump().find("did not answer in time"), std::string::npos);
+}
+
+TEST_F(EvidenceTest, NothingIsWrittenBeforeTheWordAndNothingWithoutIt) {
+  asio::io_context loop;
+  std::filesystem::remove_all(request_.directory);
+  int captured = 0;
+  {
+    auto begun = Collection::begin(loop, request_, kEvidenceDeadline, [&captured] { ++captured; });
+    ASSERT_TRUE(begun) << begun.error().message;
+    while (captured == 0) loop.run_one();
+    EXPECT_FALSE(std::filesystem::exists(request_.directory));
+  }
+  loop.restart();
+  loop.run();
+  EXPECT_EQ(captured, 1);
+  EXPECT_FALSE(std::filesystem::exists(request_.directory)) << "it was never told to";
+}
+
+TEST_F(EvidenceTest, WhatWasReadBeforeAKillIsInTheBundle) {
+  asio::io_context loop;
+  bool captured = false;
+  auto begun = Collection::begin(loop, request_, kEvidenceDeadline, [&] { captured = true; });
+  ASSERT_TRUE(begun) << begun.error().message;
+  while (!captured) loop.run_one();
+  ::kill(child_, SIGKILL);
+  ASSERT_EQ(::waitpid(child_, nullptr, 0), child_);
+  request_.violation.set_outcome("killed");
+  Result<void> result = fail(Code::kInternal, "never called back");
+  (*begun)->write(request_.violation, {{1, "received"}, {2, "every process dead"}},
+                  [&](Result<void> done) { result = std::move(done); });
+  begun->reset();
+  loop.run();
+  ASSERT_TRUE(result) << result.error().message;
+  const auto document = read_document();
+  EXPECT_EQ(document["format"], 2);
+  EXPECT_EQ(document["violation"]["outcome"], "killed");
+  EXPECT_EQ(document["offender_and_ancestors"][0]["arguments"][0], "sh");
+  EXPECT_EQ(document["timeline"][1]["what"], "every process dead");
+  EXPECT_FALSE(document["offender_descriptors"].empty());
+  bool hashed = false;
+  for (const auto& one : document["maps"]) {
+    if (one["executable"] == true && one.contains("sha256")) hashed = true;
+  }
+  EXPECT_TRUE(hashed) << "opened while it lived: " << document["maps"].dump(1);
+}
+
+TEST_F(EvidenceTest, I7_StringsBehindPointersAreEscapedAndMarked) {
+  const std::string text = "/etc/\x1b[31mshadow";
+  request_.violation.set_pid(::getpid());
+  request_.violation.set_tid(::getpid());
+  request_.violation.set_syscall("mount");
+  for (const std::uint64_t address :
+       {reinterpret_cast<std::uint64_t>(text.c_str()), std::uint64_t{0}, std::uint64_t{16}})
+    request_.violation.add_args(address);
+  ASSERT_TRUE(collect(kEvidenceDeadline));
+  const auto call = read_document()["call"];
+  EXPECT_EQ(call["syscall"], "mount");
+  EXPECT_EQ(call["args"][0]["string"], "/etc/\\x1b[31mshadow");
+  EXPECT_EQ(call["args"][0]["string_truncated"], false);
+  EXPECT_FALSE(call["args"][1].contains("string"));
+  EXPECT_FALSE(call["args"][2].contains("string")) << "not mapped";
+  EXPECT_TRUE(call.contains("strings_are"));
+}
+
+TEST_F(EvidenceTest, AnExecutableWithoutAFileIsHashed) {
+  const std::string code(4096, '\xc3');
+  const UniqueFd fd(::memfd_create("hidden", MFD_CLOEXEC));
+  ASSERT_EQ(::write(fd.get(), code.data(), code.size()), 4096);
+  void* const at = ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd.get(), 0);
+  ASSERT_NE(at, MAP_FAILED);
+  request_.violation.set_pid(::getpid());
+  request_.violation.set_tid(::getpid());
+  ASSERT_TRUE(collect(kEvidenceDeadline));
+  ::munmap(at, 4096);
+  const auto document = read_document();
+  nlohmann::json found;
+  for (const auto& one : document["maps"]) {
+    if (one["path"].get<std::string>().rfind("/memfd:hidden", 0) == 0) found = one;
+  }
+  EXPECT_EQ(found["sha256"], sha256_hex(code)) << found;
 }
 
 // A file system of its own that holds almost nothing; where none can be mounted, there is nothing

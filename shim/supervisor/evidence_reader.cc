@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/supervisor/evidence_reader.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "lib/base/clock.h"
+#include "lib/base/escape.h"
+#include "shim/supervisor/evidence_changes.h"
+#include "shim/supervisor/evidence_mapped.h"
+#include "shim/supervisor/evidence_memory.h"
+#include "shim/supervisor/evidence_place.h"
+#include "shim/supervisor/evidence_process.h"
+
+namespace ward::shim::supervisor {
+namespace {
+
+constexpr std::size_t kListingBytes = 512U << 10U;
+constexpr std::size_t kMapsBytes = 1U << 20U;
+constexpr int kNice = 10;
+
+std::string file_part(const char* name) { return std::string(kFilePrefix) + name; }
+
+// Of hashing and of looking for changes each gets a part of what is left.
+std::int64_t share_of(std::int64_t ends_ns, std::int64_t percent) {
+  const std::int64_t now_ns = monotonic_ns();
+  return now_ns + std::max<std::int64_t>(0, ends_ns - now_ns) * percent / 100;
+}
+
+// Answered by the kernel from what it has: nobody can make these wait.
+void read_facts(const EvidenceRequest& request, const PartSink& sink, const ParkedThread& thread,
+                const std::string& maps) {
+  const auto task = request.proc / std::to_string(request.thread());
+  sink.give("call", call_of(request, thread, Pointers::kLeave).dump());
+  sink.give("offender_and_ancestors", offender_and_ancestors(request, Memory::kLeave).dump());
+  const std::string sockets = sockets_of(request);
+  sink.give("offender_descriptors", descriptors_of(request, sockets).dump());
+  sink.give("offender_cgroups", Json(escape_lines(read_prefix(task / "cgroup", 8192))).dump());
+  sink.give("processes", processes_of(request, Memory::kLeave).dump());
+  sink.give("cgroup_counters", cgroup_counters(request).dump());
+  sink.give(file_part("mounts.txt"), escape_lines(read_prefix(task / "mountinfo", kListingBytes)));
+  sink.give(file_part("sockets.txt"), escape_lines(sockets));
+  if (!maps.empty()) sink.give(file_part("maps.txt"), escape_lines(maps));
+}
+
+// A page may be one that somebody else has to bring: a reader waits for it.
+void read_memory_of(const EvidenceRequest& request, const PartSink& sink,
+                    const ParkedThread& thread, const std::vector<Mapping>& maps) {
+  sink.give("call", call_of(request, thread, Pointers::kFollow).dump());
+  sink.give("stack", stack_of(request, thread, maps).dump());
+  sink.give("offender_environment", environment_of(request).dump());
+  sink.give("offender_and_ancestors", offender_and_ancestors(request, Memory::kRead).dump());
+  sink.give("processes", processes_of(request, Memory::kRead).dump());
+}
+
+void read_from_disk(const EvidenceRequest& request, const PartSink& sink) {
+  sink.give("profile", profile_summary(request).dump());
+  if (request.bundle.empty()) return;
+  const bool full = request.limits.full;
+  const std::string original = spec_copy(request.bundle / "config.json.orig", full);
+  const std::string effective = spec_copy(request.bundle / "config.json", full);
+  if (!original.empty()) sink.give(file_part("spec-original.json"), original);
+  if (!effective.empty()) sink.give(file_part("spec-effective.json"), effective);
+}
+
+}  // namespace
+
+void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
+  // What the collector does not get in time it says itself; a margin for what is under way.
+  const std::int64_t ends_ns = monotonic_ns() + request.reading.count() * 3 / 4;
+  const auto task = request.proc / std::to_string(request.thread());
+  LeftOut left_out;
+  sink.give("clocks", clocks().dump());
+  const ParkedThread thread = read_parked(request.thread(), request.proc);
+  std::string maps_text = read_prefix(task / "maps", kMapsBytes);
+  const auto maps = parse_maps(maps_text);
+  read_facts(request, sink, thread, maps_text);
+  std::string no_changes;
+  const UniqueFd upper = open_upper_directory(request, no_changes);
+  MappedFiles mapped(request, maps);
+  sink.give("maps", mapped.list().dump());
+  // The spec is written anew for each start, and goes with the bundle.
+  read_from_disk(request, sink);
+  read_memory_of(request, sink, thread, maps);
+  sink.give(kCaptured, "1");
+  ::setpriority(PRIO_PROCESS, 0, kNice);  // nobody waits for the rest
+
+  mapped.hash(share_of(ends_ns, 50));
+  sink.give("maps", mapped.list().dump());
+  if (upper) {
+    ChangeBounds bounds;
+    bounds.ends_ns = ends_ns;
+    read_changes(upper.get(), bounds, sink, left_out);
+  } else {
+    left_out.add("changed_files", no_changes);
+  }
+  if (request.processes.size() > request.limits.max_processes)
+    left_out.add("processes", "the first " + std::to_string(request.limits.max_processes) + " of " +
+                                  std::to_string(request.processes.size()));
+  sink.give(kLeftOut, left_out.list().dump());
+}
+
+}  // namespace ward::shim::supervisor
