@@ -205,66 +205,67 @@ PolicyRule read_rule(Reading& reading, const YamlNode& node, const std::string& 
   if (const YamlNode* guard = fields.find("stormGuard")) {
     positions[subject + ".stormGuard"] = guard->at;
     rule.storm_guard = read_storm_guard(reading, *guard);
-    if (const YamlNode* amend = fields.find("amend")) {
-      positions[subject + ".amend"] = amend->at;
-      rule.amend = read_amend(reading, *amend);
-    }
-    if (const YamlNode* sessions = fields.find("exec")) {
-      positions[subject + ".exec"] = sessions->at;
-      if (const auto choice = read_choice(reading, *sessions, "exec", sessions_names()))
-        rule.sessions = filter::sessions_at(*choice);
-    }
-    if (const YamlNode* on_violation = fields.find("onViolation")) {
-      const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
-      if (const YamlNode* refused = reactions.find("refused")) {
-        const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
-        if (choice) rule.on_refused = static_cast<Refused>(*choice);
-      }
-      rule.on_workload = read_action(reading, reactions, "workload");
-      rule.on_exec = read_action(reading, reactions, "exec");
-    }
-    return rule;
   }
+  if (const YamlNode* amend = fields.find("amend")) {
+    positions[subject + ".amend"] = amend->at;
+    rule.amend = read_amend(reading, *amend);
+  }
+  if (const YamlNode* sessions = fields.find("exec")) {
+    positions[subject + ".exec"] = sessions->at;
+    if (const auto choice = read_choice(reading, *sessions, "exec", sessions_names()))
+      rule.sessions = filter::sessions_at(*choice);
+  }
+  if (const YamlNode* on_violation = fields.find("onViolation")) {
+    const Fields reactions(reading, *on_violation, "onViolation", sections::kReactions.keys);
+    if (const YamlNode* refused = reactions.find("refused")) {
+      const auto choice = read_choice(reading, *refused, "onViolation.refused", refused_names());
+      if (choice) rule.on_refused = static_cast<Refused>(*choice);
+    }
+    rule.on_workload = read_action(reading, reactions, "workload");
+    rule.on_exec = read_action(reading, reactions, "exec");
+  }
+  return rule;
+}
 
-  Result<Policy> read(std::string_view text, std::string_view file_name,
-                      std::map<std::string, Position> & positions) {
-    const auto root = parse_document(text, file_name);
-    if (!root) return tl::unexpected<Error>(root.error());
-    Reading reading(file_name, &policy_sections());
-    Policy policy;
-    positions = {{"metadata.name", root->at}, {"rules", root->at}};
-    const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
-    check_document(reading, fields, "Policy");
-    if (const YamlNode* metadata = fields.require("metadata")) {
-      const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
-      check_notes(reading, inner);
-      if (const YamlNode* name = inner.require("name")) {
-        positions["metadata.name"] = name->at;
-        policy.name = read_text(reading, *name, "name").value_or("");
-      }
+Result<Policy> read(std::string_view text, std::string_view file_name,
+                    std::map<std::string, Position>& positions) {
+  const auto root = parse_document(text, file_name);
+  if (!root) return tl::unexpected<Error>(root.error());
+  Reading reading(file_name, &policy_sections());
+  Policy policy;
+  positions = {{"metadata.name", root->at}, {"rules", root->at}};
+  const Fields fields(reading, *root, "the document", sections::kPolicy.keys);
+  check_document(reading, fields, "Policy");
+  if (const YamlNode* metadata = fields.require("metadata")) {
+    const Fields inner(reading, *metadata, "metadata", sections::kMetadata.keys);
+    check_notes(reading, inner);
+    if (const YamlNode* name = inner.require("name")) {
+      positions["metadata.name"] = name->at;
+      policy.name = read_text(reading, *name, "name").value_or("");
     }
-    if (const YamlNode* spec = fields.require("spec")) {
-      const Fields inner(reading, *spec, "spec", sections::kPolicySpec.keys);
-      const YamlNode* rules = inner.require("rules");
-      const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
-      if (items != nullptr) {
-        positions["rules"] = rules->at;
-        for (std::size_t i = 0; i < items->size(); ++i) {
-          policy.rules.push_back(
-              read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
-          policy.rules.back().place = {std::string(file_name),
-                                       static_cast<std::uint32_t>((*items)[i].at.line)};
-        }
-      }
-    }
-    if (!reading.ok()) return tl::unexpected<Error>(reading.error());
-    for (const Finding& finding : validate(policy)) {
-      if (finding.severity == Finding::Severity::kError)
-        reading.complain(positions[finding.subject], finding.message);
-    }
-    if (!reading.ok()) return tl::unexpected<Error>(reading.error());
-    return policy;
   }
+  if (const YamlNode* spec = fields.require("spec")) {
+    const Fields inner(reading, *spec, "spec", sections::kPolicySpec.keys);
+    const YamlNode* rules = inner.require("rules");
+    const auto* items = rules == nullptr ? nullptr : read_list(reading, *rules, "rules");
+    if (items != nullptr) {
+      positions["rules"] = rules->at;
+      for (std::size_t i = 0; i < items->size(); ++i) {
+        policy.rules.push_back(
+            read_rule(reading, (*items)[i], "rules." + std::to_string(i), positions));
+        policy.rules.back().place = {std::string(file_name),
+                                     static_cast<std::uint32_t>((*items)[i].at.line)};
+      }
+    }
+  }
+  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+  for (const Finding& finding : validate(policy)) {
+    if (finding.severity == Finding::Severity::kError)
+      reading.complain(positions[finding.subject], finding.message);
+  }
+  if (!reading.ok()) return tl::unexpected<Error>(reading.error());
+  return policy;
+}
 
 }  // namespace
 
