@@ -84,7 +84,8 @@ class AmendmentsTest : public testing::Test {
   std::optional<Writer> writer_;
   std::optional<Journal> journal_;
   std::optional<Amendments> amendments_;
-  profiles::Amendables amendable_{{"d1", {"web", {3, std::chrono::seconds(0)}, profiles::Posture::kStrict}}};
+  profiles::Amendables amendable_{
+      {"d1", {"web", {3, std::chrono::seconds(0)}, profiles::Posture::kStrict}}};
   int events_ = 0;
 };
 
