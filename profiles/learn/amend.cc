@@ -141,9 +141,11 @@ std::string grounds(const AmendCall& call) {
     first = std::min(first, source.first_ns);
     last = std::max(last, source.last_ns);
   }
-  const auto over = std::chrono::floor<std::chrono::seconds>(
-      std::chrono::nanoseconds(call.sources.empty() ? 0 : last - first));
-  return std::to_string(call.sources.size()) + " containers made it over " + format_duration(over);
+  const std::chrono::nanoseconds over(call.sources.empty() ? 0 : last - first);
+  std::chrono::milliseconds shown = std::chrono::floor<std::chrono::seconds>(over);
+  if (over >= std::chrono::minutes(1)) shown = std::chrono::floor<std::chrono::minutes>(over);
+  if (over >= std::chrono::hours(1)) shown = std::chrono::floor<std::chrono::hours>(over);
+  return std::to_string(call.sources.size()) + " containers made it over " + format_duration(shown);
 }
 
 // The state that a call should have, by what is known of it.

@@ -250,7 +250,7 @@ TEST_F(AmendBookTest, T39_ManySourcesCostBoundedMemory) {
 TEST_F(AmendBookTest, T39_ASourceThatRunsIsNotForgottenForWantOfRoom) {
   see("evil", SYS_mount);
   living_->insert("evil");
-  for (std::size_t i = 0; i < 2 * kMostStoppedSources; ++i) {
+  for (std::size_t i = 0; i < kMostStoppedSources + 200; ++i) {
     book_.watched_ns += 1;
     see("gone" + std::to_string(i), SYS_mount);
   }

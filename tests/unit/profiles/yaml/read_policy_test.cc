@@ -292,7 +292,7 @@ TEST(ReadPolicy, WhatANodeMayLetRunOfItselfIsAskedForInOneWordOrInFigures) {
   EXPECT_THAT(wrong("{auto: true, over: 0s}"), HasSubstr("at least 1s"));
   EXPECT_THAT(wrong("{auto: true, container: 3}"), HasSubstr("did you mean 'containers'"));
   EXPECT_THAT(error_of(policy("    - {mode: learn, amend: auto}\n")),
-              HasSubstr("p.yaml:6:27: mode learn uses no profile that could be amended"));
+              HasSubstr("p.yaml:6:28: mode learn uses no profile that could be amended"));
   const std::string rule = "mode: supervise, profile: web, amend: ";
   EXPECT_THAT(warnings_of(rule + "auto"), ::testing::IsEmpty());
   for (const char* weak : {"{auto: true, containers: 2}", "{auto: true, over: 23h}"})
