@@ -30,7 +30,7 @@ const std::set<std::string> kUnrecorded = {
     "exit",  "exit-in-thread", "abort",    "term",        "hup",          "pipe",       "handled",
     "fault", "interrupted",    "overflow", "memory-full", "memory-churn", "double-free"};
 
-constexpr std::size_t kMomentsAtLeast = 200;  // of six runtimes, in two releases
+constexpr std::size_t kMomentsAtLeast = 150;  // so that half a measurement is not taken for one
 
 const Json& measured() {
   static const Json document = [] {
