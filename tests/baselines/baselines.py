@@ -28,6 +28,7 @@ import roots  # noqa: E402
 
 RELEASES = ("bookworm", "trixie")
 AT_ONCE = 3
+PATH = "PATH=/usr/bin:/bin:/usr/sbin:/sbin"
 STARTED = time.monotonic()
 POLICY = """\
 apiVersion: ward.dev/v1alpha1
@@ -83,7 +84,7 @@ class Containers:
     def run(self, container, root, command, runtime=WARD, *flags, moment=""):
         resolver = self.names.resolver_of(moment)
         return self.node.ctr_command(
-            *["run", "--runtime", runtime, *flags, "--cwd", "/tmp"],
+            *["run", "--runtime", runtime, *flags, "--cwd", "/tmp", "--env", PATH],
             *["--with-ns", "network:" + self.names.network, "--with-ns", "pid:" + self.pids],
             *["--mount", "type=tmpfs,src=tmpfs,dst=/tmp,options=nosuid"],
             *["--mount", f"type=bind,src={resolver},dst=/etc/resolv.conf,options=bind:ro"],

@@ -9,7 +9,7 @@ import re
 import sys
 
 PAGE = os.path.join("docs", "learning.md")
-TABLE = re.compile(r"(<!-- baselines of (\S+): (\w+) -->\n).*?(\n<!-- end of baselines -->)", re.S)
+TABLE = re.compile(r"(<!-- baselines of (\S+): (\w+) -->\n)(?:[^<]*\n)?(<!-- end of baselines -->)")
 NAMES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
 
 
