@@ -15,7 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kMostTold = 256;  // by one window: each takes a look into /proc
-constexpr milliseconds kSoon{5000};  // where a window waits for something to look at
+constexpr milliseconds kSoon{5000};     // where a window waits for something to look at
 constexpr const char* kCounter = "sampled_wall_ns";
 // At night all is quiet, and one that watches the clock knows a beat: the time between two windows
 // is any from half of it to one and a half.
