@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <random>
@@ -62,10 +61,8 @@ TEST(FreeCalls, WhatIsListedIsNotFreeWhereItIsListed) {
 
 TEST(FreeCalls, WhatASupervisorIsAskedForIsNotFree) {
   const FreeCalls free = free_of(Posture::kBalanced);
-  EXPECT_TRUE(
-      free.way_of(SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS}, Phase::kServing));
-  EXPECT_FALSE(
-      free.way_of(SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_SHARED}, Phase::kServing));
+  EXPECT_TRUE(free.way_of(SYS_openat, {0, 0, O_RDONLY}, Phase::kServing));
+  EXPECT_FALSE(free.way_of(SYS_openat, {0, 0, O_CREAT | O_WRONLY, 04755}, Phase::kServing));
   EXPECT_FALSE(free.way_of(-1, {}, Phase::kServing));
   EXPECT_FALSE(free.way_of(5000, {}, Phase::kServing));
 }
