@@ -151,13 +151,14 @@ class Commands:
         return answers
 
     def row(self, name, root, libc):
-        plain = self.answers("off", name, root, libc)
-        governed = self.answers("enforced", name, root, libc)
         listed = lines(libc)
-        failed = [c for c, a, b in zip(listed, plain, governed) if a != b]
-        for command, right, answer in zip(listed, plain, governed):
-            if answer != right:
-                print(f"{command}: {answer} instead of {right}", flush=True)
+        failed = set(listed)
+        # Once more, because a session of `ctr` may lose what a short command says.
+        for attempt in ("1", "2"):
+            plain = self.answers("off", name + attempt, root, libc)
+            governed = self.answers("enforced", name + attempt, root, libc)
+            failed &= {c for c, a, b in zip(listed, plain, governed) if a != b}
+        failed = [command for command in listed if command in failed]
         return {
             "commands": name,
             "libc": libc,
