@@ -107,8 +107,8 @@ TEST(Propose, WhatThePostureLetRunWithoutAskingIsProposedAndWhatIsListedIsNot) {
   EXPECT_EQ(proposal->calls[0].origin, Origin::kExec);
   EXPECT_EQ(proposal->calls[1].syscall, "pwrite64");
   EXPECT_FALSE(proposal->calls[1].stopped);
-  EXPECT_EQ(proposal->generated.profile.syscalls[Layer::kServing].count("pwrite64"), 1U);
-  EXPECT_EQ(proposal->generated.profile.syscalls[Layer::kExec].count("getrusage"), 1U);
+  EXPECT_EQ(proposal->generated.profile.syscalls.at(Layer::kServing).count("pwrite64"), 1U);
+  EXPECT_EQ(proposal->generated.profile.syscalls.at(Layer::kExec).count("getrusage"), 1U);
   EXPECT_EQ(propose(proposal->generated.profile, 9, seen).error().code, Code::kNotFound);
   // A violation of a version that was strict is settled by the posture of this one.
   EXPECT_EQ(propose(web(), 8, {call(SYS_pwrite64)}).error().code, Code::kNotFound);
