@@ -127,7 +127,7 @@ std::string escape_lines(const std::string& text) {
   return out;
 }
 
-Json describe_process(pid_t pid, const EvidenceRequest& request, Memory memory) {
+Json describe_process(pid_t pid, const EvidenceRequest& request) {
   Json process;
   process["pid"] = pid;
   const auto stat = read_stat(pid, request.proc);
@@ -149,31 +149,39 @@ Json describe_process(pid_t pid, const EvidenceRequest& request, Memory memory) 
     process["no_new_privileges"] = status->no_new_privileges;
     process["seccomp"] = status->seccomp;
   }
-  if (memory == Memory::kRead) {
-    process["arguments"] =
-        arguments_of(request.proc / std::to_string(through), exe, stat->comm, request.limits.full);
-  }
   return process;
 }
 
-Json offender_and_ancestors(const EvidenceRequest& request, Memory memory) {
+Json offender_and_ancestors(const EvidenceRequest& request) {
   Json chain = Json::array();
   pid_t pid = request.violation.pid();
   for (int i = 0; i < kMaxAncestors && pid > 1; ++i) {
-    chain.push_back(describe_process(pid, request, memory));
+    chain.push_back(describe_process(pid, request));
     const auto stat = read_stat(pid, request.proc);
     pid = stat ? stat->parent : 0;
   }
   return chain;
 }
 
-Json processes_of(const EvidenceRequest& request, Memory memory) {
+Json processes_of(const EvidenceRequest& request) {
   Json list = Json::array();
   for (const pid_t pid : request.processes) {
     if (list.size() >= request.limits.max_processes) break;
-    list.push_back(describe_process(pid, request, memory));
+    list.push_back(describe_process(pid, request));
   }
   return list;
+}
+
+void add_arguments(Json& processes, const EvidenceRequest& request) {
+  for (auto& process : processes) {
+    if (process.contains("gone")) continue;
+    const pid_t pid = process["pid"].get<pid_t>();
+    const pid_t through = pid == request.violation.pid() ? request.thread() : pid;
+    const auto stat = read_stat(pid, request.proc);
+    process["arguments"] =
+        arguments_of(request.proc / std::to_string(through), read_exe(through, request.proc),
+                     stat ? stat->comm : "", request.limits.full);
+  }
 }
 
 Json environment_of(const EvidenceRequest& request) {

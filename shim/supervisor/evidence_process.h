@@ -13,11 +13,12 @@
 
 namespace ward::shim::supervisor {
 
-enum class Memory { kLeave, kRead };  // arguments are in the process's own memory
-
-Json describe_process(pid_t pid, const EvidenceRequest& request, Memory memory);
-Json offender_and_ancestors(const EvidenceRequest& request, Memory memory);
-Json processes_of(const EvidenceRequest& request, Memory memory);
+Json describe_process(pid_t pid, const EvidenceRequest& request);
+Json offender_and_ancestors(const EvidenceRequest& request);
+Json processes_of(const EvidenceRequest& request);
+// To a list of those. They are in the processes' own memory, and what was read before stays where a
+// process has died meanwhile.
+void add_arguments(Json& processes, const EvidenceRequest& request);
 Json environment_of(const EvidenceRequest& request);
 // `sockets`: the listings of the kernel, as sockets_of() reads them.
 Json descriptors_of(const EvidenceRequest& request, const std::string& sockets);

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
@@ -20,6 +21,11 @@ constexpr std::size_t kListingBytes = 512U << 10U;
 constexpr std::size_t kMapsBytes = 1U << 20U;
 constexpr int kNice = 10;
 
+struct Processes {
+  Json chain;  // the offender, and who made it
+  Json all;
+};
+
 std::string file_part(const char* name) { return std::string(kFilePrefix) + name; }
 
 // Of hashing and of looking for changes each gets a part of what is left.
@@ -29,29 +35,34 @@ std::int64_t share_of(std::int64_t ends_ns, std::int64_t percent) {
 }
 
 // Answered by the kernel from what it has: nobody can make these wait.
-void read_facts(const EvidenceRequest& request, const PartSink& sink, const ParkedThread& thread,
-                const std::string& maps) {
+Processes read_facts(const EvidenceRequest& request, const PartSink& sink,
+                     const ParkedThread& thread, const std::string& maps) {
   const auto task = request.proc / std::to_string(request.thread());
   sink.give("call", call_of(request, thread, Pointers::kLeave).dump());
-  sink.give("offender_and_ancestors", offender_and_ancestors(request, Memory::kLeave).dump());
+  Processes processes{offender_and_ancestors(request), processes_of(request)};
+  sink.give("offender_and_ancestors", processes.chain.dump());
   const std::string sockets = sockets_of(request);
   sink.give("offender_descriptors", descriptors_of(request, sockets).dump());
   sink.give("offender_cgroups", Json(escape_lines(read_prefix(task / "cgroup", 8192))).dump());
-  sink.give("processes", processes_of(request, Memory::kLeave).dump());
+  sink.give("processes", processes.all.dump());
   sink.give("cgroup_counters", cgroup_counters(request).dump());
   sink.give(file_part("mounts.txt"), escape_lines(read_prefix(task / "mountinfo", kListingBytes)));
   sink.give(file_part("sockets.txt"), escape_lines(sockets));
   if (!maps.empty()) sink.give(file_part("maps.txt"), escape_lines(maps));
+  return processes;
 }
 
 // A page may be one that somebody else has to bring: a reader waits for it.
 void read_memory_of(const EvidenceRequest& request, const PartSink& sink,
-                    const ParkedThread& thread, const std::vector<Mapping>& maps) {
+                    const ParkedThread& thread, const std::vector<Mapping>& maps,
+                    Processes processes) {
   sink.give("call", call_of(request, thread, Pointers::kFollow).dump());
   sink.give("stack", stack_of(request, thread, maps).dump());
   sink.give("offender_environment", environment_of(request).dump());
-  sink.give("offender_and_ancestors", offender_and_ancestors(request, Memory::kRead).dump());
-  sink.give("processes", processes_of(request, Memory::kRead).dump());
+  add_arguments(processes.chain, request);
+  sink.give("offender_and_ancestors", processes.chain.dump());
+  add_arguments(processes.all, request);
+  sink.give("processes", processes.all.dump());
 }
 
 void read_from_disk(const EvidenceRequest& request, const PartSink& sink) {
@@ -75,14 +86,14 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   const ParkedThread thread = read_parked(request.thread(), request.proc);
   std::string maps_text = read_prefix(task / "maps", kMapsBytes);
   const auto maps = parse_maps(maps_text);
-  read_facts(request, sink, thread, maps_text);
+  Processes processes = read_facts(request, sink, thread, maps_text);
   std::string no_changes;
   const UniqueFd upper = open_upper_directory(request, no_changes);
   MappedFiles mapped(request, maps);
   sink.give("maps", mapped.list().dump());
   // The spec is written anew for each start, and goes with the bundle.
   read_from_disk(request, sink);
-  read_memory_of(request, sink, thread, maps);
+  read_memory_of(request, sink, thread, maps, std::move(processes));
   sink.give(kCaptured, "1");
   ::setpriority(PRIO_PROCESS, 0, kNice);  // nobody waits for the rest
 
