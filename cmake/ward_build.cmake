@@ -99,7 +99,9 @@ endfunction()
 # ward_share_standard(TARGETS...): the standard headers that nearly every source reads, parsed once.
 # A target has room for one set of precompiled headers: those with Asio's have these in them.
 function(ward_share_standard)
-  file(WRITE ${CMAKE_BINARY_DIR}/standard_headers.cc "// generated: a target needs a source\n")
+  # Written where it differs: else each run of cmake would compile everything anew.
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/standard_headers.cc CONTENT
+    "// generated: a target needs a source\n")
   add_library(ward_standard_headers OBJECT ${CMAKE_BINARY_DIR}/standard_headers.cc)
   target_precompile_headers(ward_standard_headers PRIVATE <algorithm> <array> <cstdint>
     <filesystem> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
