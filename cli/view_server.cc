@@ -14,6 +14,7 @@ namespace {
 
 using asio::ip::tcp;
 
+constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::seconds kPatience{5};  // for a request to come, and for an answer to go
 
 // Keeps itself alive by its pending operations.
@@ -80,7 +81,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 }  // namespace
 
 ViewServer::ViewServer(asio::io_context& loop, std::string token, MakePage make_page)
-    : acceptor_(loop), token_(std::move(token)), make_page_(std::move(make_page)) {}
+    : acceptor_(loop), retry_(loop), token_(std::move(token)), make_page_(std::move(make_page)) {}
 
 Result<void> ViewServer::listen(std::uint16_t port) {
   asio::error_code error;
@@ -114,7 +115,11 @@ void ViewServer::accept() {
         return http_answer(200, *page);
       });
     }
-    accept();
+    // Out of descriptors: the next moment may have one.
+    retry_.expires_after(error ? kPause : std::chrono::milliseconds(0));
+    retry_.async_wait([this](const asio::error_code& stopped) {
+      if (!stopped) accept();
+    });
   });
 }
 

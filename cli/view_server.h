@@ -5,6 +5,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,7 @@ class ViewServer {
   void accept();
 
   asio::ip::tcp::acceptor acceptor_;
+  asio::steady_timer retry_;
   std::string token_;
   MakePage make_page_;
   std::uint16_t port_ = 0;

@@ -95,7 +95,11 @@ std::optional<EvidenceBundle> look_into(int root, const std::string& name,
   if (!directory || ::fstat(directory.get(), &status) != 0) return std::nullopt;
   const std::int64_t changed_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
   const std::int64_t age_ns = now_wall_ns - changed_ns;  // below zero: the clock was set back
-  const bool sealed = ::faccessat(directory.get(), "SHA256SUMS", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  const auto has = [&directory](const char* file) {
+    return ::faccessat(directory.get(), file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  };
+  // The collector's last step is to take its marker away: until then its files still change.
+  const bool sealed = has("SHA256SUMS") && !has("incomplete.txt");
   if (!sealed && age_ns >= 0 && age_ns < kCollecting_ns) return std::nullopt;
   const auto names = names_in(directory.get());
   if (!names) return std::nullopt;

@@ -92,7 +92,9 @@ KeptAmendments from_rows(const AmendRows& rows) {
     kept.book.overfull = node.at("overfull").get<bool>();
     kept.book.stopped = json::parse(rows.at(kStopped)).get<std::map<std::string, std::int64_t>>();
   } catch (const std::exception&) {
-    return {};
+    KeptAmendments anew;
+    anew.damaged = true;
+    return anew;
   }
   for (const auto& [name, body] : rows) {
     if (name == kNode || name == kStopped) continue;

@@ -16,6 +16,7 @@ namespace ward::enforcer {
 struct KeptAmendments {
   profiles::AmendBook book;
   std::uint64_t read_to = 0;  // sequence of the journal
+  bool damaged = false;       // it is not known any more who reached for more
 };
 
 using AmendRows = std::map<std::string, std::string>;  // by name

@@ -55,6 +55,7 @@ Result<void> Amendments::load() {
   auto rows = read_rows(reader_);
   if (!rows) return tl::unexpected<Error>(rows.error());
   kept_ = from_rows(*rows);
+  distrust_ = kept_.damaged;
   written_ = std::move(*rows);
   loaded_ = true;
   return {};
@@ -72,6 +73,13 @@ Result<void> Amendments::look(const profiles::Amendables& amendable,
   // Where nothing is amended nobody reads; what happened then is read when something is again.
   auto all = amendable.empty() ? Result<bool>(true) : read(amendable, living);
   if (!all) return tl::unexpected<Error>(all.error());
+  if (distrust_) {
+    // Nothing is decided, nor kept, until it is known whom it is about.
+    if (!living) return {};
+    profiles::distrust(kept_.book, *living);
+    distrust_ = false;
+    changed_ = true;
+  }
   // A later event may say that its container reached for more.
   if (*all) {
     const profiles::Decided decided = profiles::decide(kept_.book, amendable, in_force, wall_ns());
@@ -89,13 +97,15 @@ Result<bool> Amendments::read(const profiles::Amendables& amendable,
     const auto records = journal_.read(kept_.read_to, "", kAtOnce);
     if (!records) return tl::unexpected<Error>(records.error());
     for (const JournalRecord& record : *records) {
+      // Numbers follow one another: what is missing has left the journal unread.
+      if (record.sequence != kept_.read_to + 1) distrust_ = true;
+      kept_.read_to = record.sequence;
       const auto event = events_.take(record);
       if (!event) continue;
       const bool nobodys = event->stops && event->source.empty();
       if (nobodys) profiles::forget_seen(kept_.book);
       if (profiles::note(kept_.book, *event, amendable, living) || nobodys) changed_ = true;
     }
-    if (!records->empty()) kept_.read_to = records->back().sequence;
     if (records->size() < kAtOnce) return true;
   }
   return false;

@@ -54,6 +54,7 @@ class Amendments {
   std::int64_t kept_ns_ = 0;  // of watched time
   std::size_t waiting_ = 0;
   bool loaded_ = false;
+  bool distrust_ = false;  // events are gone that were not read
   bool changed_ = false;
 };
 

@@ -27,6 +27,19 @@ bool StormCount::add(const std::string& workload, const std::string& pod, std::i
   return pods.size() >= guard.pods();
 }
 
+bool PlacesSeen::add(const std::string& workload, const std::string& pod, std::int64_t wall_ns,
+                     const node::v1::StormGuard& guard) {
+  // Guards are few (ProfileStore::kMaxCalmed), and what has ended is forgotten with its storm.
+  if (!by_workload_.contains(workload) && by_workload_.size() >= StormCount::kMaxWorkloads)
+    by_workload_.clear();
+  auto& places = by_workload_[workload];
+  if (places.contains(pod) || places.size() < kMaxPlaces) places[pod] = wall_ns;
+  const std::int64_t since =
+      wall_ns - std::chrono::nanoseconds(std::chrono::seconds(guard.within_s())).count();
+  std::erase_if(places, [since](const auto& place) { return place.second < since; });
+  return places.size() >= guard.pods();
+}
+
 void StormCount::forget(const std::string& workload) { by_workload_.erase(workload); }
 
 }  // namespace ward::enforcer

@@ -32,4 +32,19 @@ class StormCount {
   std::map<std::string, std::deque<One>> by_workload_;
 };
 
+// Whether a storm goes on: in how many different pods of a workload something was spared lately.
+// Each counts once, however often, so that no pod pushes the others out.
+class PlacesSeen {
+ public:
+  static constexpr std::size_t kMaxPlaces = 4096;  // of a workload; of more no new one counts
+
+  // True where there are as many as the guard asks for.
+  bool add(const std::string& workload, const std::string& pod, std::int64_t wall_ns,
+           const node::v1::StormGuard& guard);
+  void forget(const std::string& workload) { by_workload_.erase(workload); }
+
+ private:
+  std::map<std::string, std::map<std::string, std::int64_t>> by_workload_;
+};
+
 }  // namespace ward::enforcer

@@ -80,7 +80,9 @@ void StormGuards::count(const node::v1::Violation& body) {
   if (until <= wall_ns()) return;  // long ago: it was spooled, or wardd has just started
   for (const node::v1::Calmed& calmed : index->calmed()) {
     if (calmed.workload() != workload || calmed.until_wall_ns() <= wall_ns()) continue;
-    if (body.calmed()) go_on(calmed, until);
+    // As many pods as it takes to begin: whoever has one must not keep a guard in force for ever.
+    if (body.calmed() && goes_on_.add(workload, place_of(body.identity()), body.wall_ns(), guard))
+      go_on(calmed, until);
     return;
   }
   if (ended && count_.add(workload, place_of(body.identity()), body.wall_ns(), guard))
@@ -96,11 +98,13 @@ void StormGuards::begin(const std::string& workload, const node::v1::StormGuard&
   if (auto put = store_.put_calmed(calmed); !put)
     return log::error("a storm guard cannot be put in force", {{"error", put.error().message}});
   count_.forget(workload);
+  goes_on_.forget(workload);
   tell_running(calmed);
   note(workload, "began",
        std::to_string(guard.after()) + " containers in " + std::to_string(guard.pods()) +
            " or more pods were ended or stopped within " + std::to_string(guard.within_s()) +
-           " s, the last for " + last.syscall() + ": until as long has passed without another, " +
+           " s, the last for " + last.syscall() +
+           ": until as long has passed without as many pods again, " +
            std::string(filter::action_name(guard.then())) +
            " is done instead, but for the danger set");
 }
@@ -110,6 +114,7 @@ void StormGuards::go_on(const node::v1::Calmed& calmed, std::int64_t until_wall_
   const std::int64_t left = calmed.until_wall_ns() - wall_ns();
   const std::int64_t length = until_wall_ns - wall_ns();
   if (left > length / 4 * 3) return;
+  goes_on_.forget(calmed.workload());
   node::v1::Calmed longer = calmed;
   longer.set_until_wall_ns(until_wall_ns);
   if (auto put = store_.put_calmed(longer); !put)

@@ -44,6 +44,7 @@ class StormGuards {
   Journal& journal_;
   ProfileStore& store_;
   StormCount count_;
+  PlacesSeen goes_on_;
   std::uint64_t read_to_ = 0;
   std::uint64_t subscription_ = 0;
 };

@@ -287,6 +287,11 @@ void forget_seen(AmendBook& book) {
                   [](const AmendCall& call) { return call.state == AmendState::kSeen; });
 }
 
+void distrust(AmendBook& book, const std::set<std::string>& living) {
+  forget_seen(book);
+  for (const std::string& source : living) stop(book, source, living);
+}
+
 Decided decide(AmendBook& book, const Amendables& amendable, const std::set<std::string>& in_force,
                std::int64_t wall_ns) {
   Decision decision(book, wall_ns);

@@ -100,6 +100,10 @@ bool note(AmendBook& book, const AmendEvent& event, const Amendables& amendable,
 // Of records nobody knows whose were lost: what was seen so far is not enough for anything new.
 void forget_seen(AmendBook& book);
 
+// Events are gone that may have told who reached for more: whoever lives now may be one of them,
+// and vouches for nothing.
+void distrust(AmendBook& book, const std::set<std::string>& living);
+
 struct AmendChange {
   enum class What { kAmended, kHot, kWithdrawn };
   What what = What::kAmended;

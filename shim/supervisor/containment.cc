@@ -262,7 +262,7 @@ void Containment::await_frozen(std::function<void(Result<std::int64_t>)> done,
 }
 
 Result<void> Containment::kill(std::function<void(Result<std::int64_t>)> done) {
-  state_->finish(fail(Code::kAborted, "the container is being killed instead"));
+  const auto before = std::exchange(state_->done, nullptr);
   state_->state = ContainmentState::kKilling;
   state_->poll_ns = 0;
   state_->deadline_ns = monotonic_ns() + std::chrono::nanoseconds(kKillDeadline).count();
@@ -271,6 +271,8 @@ Result<void> Containment::kill(std::function<void(Result<std::int64_t>)> done) {
   auto killed = state_->kill_once();
   // Completion comes from the loop, never from inside this call.
   state_->wait_for_change(kFirstPoll_ns);
+  // Told after the kill: what it does next may be slow.
+  if (before) before(fail(Code::kAborted, "the container is being killed instead"));
   return killed;
 }
 

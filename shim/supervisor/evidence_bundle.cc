@@ -74,15 +74,13 @@ class Bundle {
     if (files_ + 1 >= most) return leave_out(name, "beyond evidence.maxFiles");
     if (bytes_ + content.size() > request_.limits.max_bytes)
       return leave_out(name, "beyond evidence.maxBytes");
-    if (auto written =
-            write_file_atomically(request_.directory / name, content, 0600, Durability::kNone);
-        !written) {
-      return written;
-    }
-    ++files_;
-    bytes_ += content.size();
-    manifest_ += sha256_hex(content) + "  " + name + "\n";
-    return {};
+    return write(name, content);
+  }
+
+  // The document has its place whatever its size: it has been cut to what is allowed, as far as
+  // that goes.
+  Result<void> add_document(const std::string& name, const std::string& content) {
+    return write(name, content);
   }
 
   // One for the document, which is written last: it says what else there is.
@@ -100,6 +98,17 @@ class Bundle {
   }
 
  private:
+  Result<void> write(const std::string& name, const std::string& content) {
+    if (auto written =
+            write_file_atomically(request_.directory / name, content, 0600, Durability::kNone);
+        !written) {
+      return written;
+    }
+    ++files_;
+    bytes_ += content.size();
+    manifest_ += sha256_hex(content) + "  " + name + "\n";
+    return {};
+  }
   Result<void> leave_out(const std::string& name, const char* why) {
     left_out_.add(name, why);
     return {};
@@ -152,6 +161,16 @@ Json document_of(const EvidenceRequest& request, const Parts& parts, LeftOut& le
   return document;
 }
 
+// What the container can make large goes first, so that what happened always stays.
+void cut(Json& document, std::size_t max_bytes, LeftOut& left_out) {
+  for (const char* key : {"changed_files", "processes", "maps", "offender_descriptors", "stack",
+                          "offender_environment", "profile", "offender_and_ancestors",
+                          "cgroup_counters", "offender_cgroups"}) {
+    if (document.dump(2).size() + kMarginBytes <= max_bytes) return;
+    if (document.erase(key) > 0) left_out.add(key, "beyond evidence.maxBytes");
+  }
+}
+
 // Copies of files that changed come last: there may be no room for all.
 Result<void> add_files(Bundle& bundle, const Parts& parts) {
   for (const bool copies : {false, true}) {
@@ -171,6 +190,7 @@ Result<void> write_evidence(const EvidenceRequest& request, const Parts& parts) 
   LeftOut left_out;
   Bundle bundle(request, left_out);
   Json document = document_of(request, parts, left_out);
+  cut(document, request.limits.max_bytes, left_out);
   const std::size_t room = document.dump(2).size() + kMarginBytes;
   bundle.keep_room(room);
   if (auto added = add_files(bundle, parts); !added) return added;
@@ -180,7 +200,8 @@ Result<void> write_evidence(const EvidenceRequest& request, const Parts& parts) 
     for (auto& one : Json::parse(said->second, nullptr, false)) list.push_back(std::move(one));
   }
   document["left_out"] = std::move(list);
-  if (auto added = bundle.add("evidence.json", document.dump(2) + "\n"); !added) return added;
+  if (auto added = bundle.add_document("evidence.json", document.dump(2) + "\n"); !added)
+    return added;
   return bundle.seal();
 }
 

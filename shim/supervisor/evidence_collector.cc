@@ -40,12 +40,13 @@ constexpr int kFirstOther = 5;
 
 // Of all that the shim has open only these two stay, at known places. Above all the listeners must
 // go: a copy of one in a child would keep a dead supervisor's calls waiting.
-void keep_only(int orders, int tells) {
+// False: one of ours could still be open, so nothing may be done.
+bool keep_only(int orders, int tells) {
   const int first = ::fcntl(orders, F_DUPFD_CLOEXEC, 10);
   const int second = ::fcntl(tells, F_DUPFD_CLOEXEC, 10);
-  ::dup2(first, kOrders);
-  ::dup2(second, kTells);
-  ::syscall(SYS_close_range, static_cast<unsigned>(kFirstOther), ~0U, 0U);
+  return first >= 0 && second >= 0 && ::dup2(first, kOrders) == kOrders &&
+         ::dup2(second, kTells) == kTells &&
+         ::syscall(SYS_close_range, static_cast<unsigned>(kFirstOther), ~0U, 0U) == 0;
 }
 
 // It may outlive the shim, which ends with its last container: an order that was given is carried
@@ -172,7 +173,7 @@ std::string evidence_order(const node::v1::Violation& violation,
 int run_evidence_collector(EvidenceRequest request, int orders, int tells) {
   const std::int64_t reading_ends_ns = monotonic_ns() + request.reading.count();
   bound_this_process();
-  keep_only(orders, tells);
+  if (!keep_only(orders, tells)) return kNoErrno;
   auto wait = start_reading(request);
   if (!wait) return errno > 0 && errno < kNoErrno ? errno : kNoErrno;
   request.timeline.clear();

@@ -174,11 +174,6 @@ void Remediation::hold(std::int64_t received_ns) {
 
 void Remediation::held(const Result<std::int64_t>& at, std::int64_t received_ns) {
   if (!holding_) return;
-  if (!at && at.error().code == Code::kAborted) {  // somebody else kills it, and waits for that
-    holding_ = false;
-    hold_timer_.cancel();
-    return report_contained();
-  }
   if (!at) return end_hold(received_ns);
   note("frozen", *at);
   pending_->set_contained_ns(*at - received_ns);  // nothing of it runs from here on
@@ -206,7 +201,12 @@ Result<void> Remediation::start_kill(std::function<void(Result<std::int64_t>)> d
     done(fail(Code::kFailedPrecondition, "no cgroup to watch; the runtime was asked to kill it"));
     return {};
   }
-  return containment_->kill(std::move(done));
+  // Whoever kills it in the hold: that kill is the end of the hold, and nobody makes another.
+  const bool held = std::exchange(holding_, false);
+  hold_timer_.cancel();
+  auto killed = containment_->kill(std::move(done));
+  if (held) report_contained();
+  return killed;
 }
 
 bool Remediation::answered(const Violated& v, const Result<Delivery>& delivery,

@@ -66,6 +66,18 @@ TEST(StormCount, NamesOfWorkloadsWithoutEndAreBounded) {
   EXPECT_TRUE(count.add("first", "shop/c", 10'000, two));
 }
 
+TEST(PlacesSeen, T40_OnePodKeepsNoGuardInForce) {
+  PlacesSeen seen;
+  const auto three = guard(5, 60, 3);
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(seen.add("web", "shop/a", i * kSecond, three));
+  EXPECT_FALSE(seen.add("web", "shop/b", 1000 * kSecond, three));
+  EXPECT_TRUE(seen.add("web", "shop/c", 1001 * kSecond, three));
+  EXPECT_FALSE(seen.add("web", "shop/c", 1060 * kSecond, three)) << "the first is too long ago";
+  EXPECT_TRUE(seen.add("web", "shop/a", 1060 * kSecond, three));
+  seen.forget("web");
+  EXPECT_FALSE(seen.add("web", "shop/c", 1060 * kSecond, three));
+}
+
 TEST(StormCount, AGuardThatWasNotReadCountsNothing) {
   StormCount count;
   EXPECT_FALSE(count.add("web", "shop/a", 0, {}));
