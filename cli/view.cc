@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `ward view`: the incidents of this node, and what is being learned, as pages: a folder, or served
 // to this machine.
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <asio/signal_set.hpp>
 #include <cerrno>
@@ -19,6 +21,7 @@
 #include "lib/base/escape.h"
 #include "lib/base/file.h"
 #include "lib/base/printable.h"
+#include "lib/base/unique_fd.h"
 #include "lib/base/utf8.h"
 
 namespace ward::cli {
@@ -27,10 +30,19 @@ namespace {
 constexpr std::size_t kMaxPages = 200;
 constexpr std::size_t kTokenBytes = 16;
 
-// Only root, as the evidence itself.
+// Only root, as the evidence itself. One that is there already must be nobody else's to write: who
+// can replace a page shows what he likes, and a link leads the pages elsewhere.
 Result<void> make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  return fail_errno("make " + escape(path, 300));
+  if (::mkdir(path.c_str(), 0700) == 0) return {};
+  if (errno != EEXIST) return fail_errno("make " + escape(path, 300));
+  const UniqueFd folder(::open(path.c_str(), O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC));
+  struct stat status {};
+  if (!folder || ::fstat(folder.get(), &status) != 0)
+    return fail_errno("open " + escape(path, 300));
+  if (status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
+  return fail(Code::kFailedPrecondition,
+              escape(path, 300) + " is another's, or others may write there: name a folder that is "
+                                  "yours alone");
 }
 
 int write_folder(Session& session, const std::string& path) {
@@ -82,6 +94,8 @@ Result<std::string> make_page(Session& session, const std::string& page) {
 }
 
 int serve(Session& session, std::uint16_t port) {
+  // Nobody should wait at an address for what cannot be shown.
+  if (const auto asked = Gathered(session).ask(); !asked.ok()) return session.fail("view", asked);
   asio::io_context loop;
   ViewServer server(loop, random_hex(kTokenBytes),
                     [&session](const std::string& page) { return make_page(session, page); });

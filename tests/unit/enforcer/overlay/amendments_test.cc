@@ -58,7 +58,7 @@ class AmendmentsTest : public testing::Test {
     settle();
   }
   void look() {
-    const auto done = amendments_->look(amendable_, {"d1"}, std::nullopt);
+    const auto done = amendments_->look(amendable_, {"d1"}, living_);
     EXPECT_TRUE(done) << done.error().message;
     settle();
   }
@@ -70,7 +70,8 @@ class AmendmentsTest : public testing::Test {
   }
   std::vector<std::string> told() {
     std::vector<std::string> out;
-    for (const auto& record : journal_->read(0, "", 1000).value())
+    const auto records = journal_->read(0, "", 1000).value();
+    for (const auto& record : records)
       if (record.entry.kind == EventKind::kAmended ||
           record.entry.kind == EventKind::kAmendmentDropped)
         out.push_back(std::string(event_kind_name(record.entry.kind)) + " " +
@@ -86,6 +87,7 @@ class AmendmentsTest : public testing::Test {
   std::optional<Amendments> amendments_;
   profiles::Amendables amendable_{
       {"d1", {"web", {3, std::chrono::seconds(0)}, profiles::Posture::kStrict}}};
+  profiles::Living living_;
   int events_ = 0;
 };
 
@@ -119,6 +121,28 @@ TEST_F(AmendmentsTest, ADatabaseOfAWarddWithoutAmendmentsGetsTheirTable) {
   for (const char* container : {"a", "b", "c"}) journal(violation(container));
   look();
   EXPECT_EQ(amended(), 1U);
+}
+
+// What left the journal unread may have told that one of them reached for more.
+TEST_F(AmendmentsTest, T39_WhoLivedWhenEventsWentUnreadVouchesForNothing) {
+  journal(violation("a", SYS_mount));
+  journal(violation("a"));
+  journal_->set_limits({1, JournalLimits{}.max_age_ns});
+  journal_->expire();
+  settle();
+  ASSERT_EQ(journal_->read(0, "", 10).value().size(), 1U);
+  for (const char* container : {"b", "c", "d"}) journal(violation(container));
+  look();
+  EXPECT_EQ(amended(), 0U) << "nobody knows yet who lives";
+  living_ = {"container default/a", "container default/b", "container default/c",
+             "container default/d"};
+  look();
+  for (const char* container : {"a", "b", "c", "d"}) journal(violation(container));
+  look();
+  EXPECT_EQ(amended(), 0U);
+  for (const char* container : {"e", "f", "g"}) journal(violation(container));
+  look();
+  EXPECT_EQ(amended(), 1U) << "who came later has nothing to hide";
 }
 
 TEST_F(AmendmentsTest, T39_AClockThatIsSetMakesNoTimePass) {
