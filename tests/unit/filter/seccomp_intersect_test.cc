@@ -51,12 +51,38 @@ TEST(CallTable, CopiesShareWhatTheyHoldAndAnEmptyOneHoldsNothing) {
   std::optional<CallTable> table(std::in_place, std::vector{serving(SYS_read)},
                                  std::vector<std::uint32_t>{});
   const CallTable copy = *table;
-  EXPECT_EQ(copy.rules_of(SYS_read).data(), table->rules_of(SYS_read).data());
+  static_assert(sizeof(CallTable) == sizeof(std::shared_ptr<const int>), "a share, and no more");
   table.reset();
   EXPECT_TRUE(copy.allows(SYS_read, {}, kLayerServing));
   const CallTable empty;
   EXPECT_TRUE(empty.rules_of(SYS_read).empty());
   EXPECT_FALSE(empty.answers_enosys(SYS_read));
+}
+
+// The flat form means what the rules mean, and gives them back.
+TEST(CallTable, RulesComeBackAsTheyWereGiven) {
+  const Conjunction first{{0, 7, 0, oci::CompareOp::kEq}, {1, 8, 1, oci::CompareOp::kMaskedEq}};
+  const Conjunction second{{5, 9, 0, oci::CompareOp::kGt}};
+  const CallTable table({{3, kLayerBoot, {first, second}}, {3, kLayerExec, {}}, {4, 1, {{}}}}, {});
+  const auto rules = table.rules_of(3);
+  ASSERT_EQ(rules.size(), 2U);
+  EXPECT_EQ(rules[0].layers, kLayerBoot);
+  EXPECT_EQ(rules[0].alternatives, (std::vector<Conjunction>{first, second}));
+  EXPECT_TRUE(rules[1].alternatives.empty());
+  EXPECT_TRUE(table.allows(3, {7, 1}, kLayerBoot));
+  EXPECT_FALSE(table.allows(3, {7, 0xF}, kLayerBoot)) << "of one alternative all must hold";
+  EXPECT_TRUE(table.allows(3, {0, 0, 0, 0, 0, 10}, kLayerBoot));
+  EXPECT_TRUE(table.allows(4, {1, 2, 3}, 1)) << "no condition is any arguments";
+  EXPECT_TRUE(table.names(3, kLayerBoot));
+  EXPECT_FALSE(table.names(3, kLayerServing));
+  EXPECT_FALSE(table.names(5, ~0U));
+}
+
+TEST(CallTable, AnArgumentThatThereIsNotNeverFits) {
+  const CallTable table({{3, 1, {{{6, 0, 0, oci::CompareOp::kEq}}}}, {70'000, 1, {}}}, {});
+  EXPECT_FALSE(table.allows(3, {}, 1));
+  EXPECT_FALSE(table.allows(70'000, {}, 1)) << "no call has such a number";
+  EXPECT_FALSE(table.allows(70'000 - 65'536, {}, 1));
 }
 
 TEST(ComplementForm, WhatIsNotAllowedIsSeenAndTheUnknownHasNoSuchCall) {
