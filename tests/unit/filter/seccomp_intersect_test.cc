@@ -61,7 +61,7 @@ TEST(CallTable, CopiesShareWhatTheyHoldAndAnEmptyOneHoldsNothing) {
 
 // The flat form means what the rules mean, and gives them back.
 TEST(CallTable, RulesComeBackAsTheyWereGiven) {
-  const Conjunction first{{0, 7, 0, oci::CompareOp::kEq}, {1, 8, 1, oci::CompareOp::kMaskedEq}};
+  const Conjunction first{{0, 7, 0, oci::CompareOp::kEq}, {1, 0xF, 1, oci::CompareOp::kMaskedEq}};
   const Conjunction second{{5, 9, 0, oci::CompareOp::kGt}};
   const CallTable table({{3, kLayerBoot, {first, second}}, {3, kLayerExec, {}}, {4, 1, {{}}}}, {});
   const auto rules = table.rules_of(3);
