@@ -90,8 +90,8 @@ TEST(Verdict, I3_AStormGuardIsNeverMilderThanDeny) {
     EXPECT_TRUE(verdict.calmed);
     EXPECT_TRUE(verdict.violation);
   }
-  EXPECT_EQ(Ask{.actions = {.calmed_to = Action::kKill}, .calmed = true}(SYS_mkdir).effect,
-            Effect::kKill);
+  const Ask killing{.actions = {.calmed_to = Action::kKill}, .calmed = true};
+  EXPECT_EQ(killing(SYS_mkdir).effect, Effect::kKill);
 }
 
 TEST(Verdict, T40_AStormGuardChangesNothingAboutTheDangerSet) {

@@ -5,6 +5,7 @@
 #include "profiles/canonical.h"
 #include "profiles/validate.h"
 #include "profiles/yaml/read_yaml.h"
+#include "profiles/yaml/write_yaml.h"
 #include "profiles/yaml/yaml_tree.h"
 
 namespace ward::profiles {
