@@ -105,6 +105,7 @@ Result<void> Supervisor::release() {
 }
 
 Result<void> Supervisor::kill(std::function<void(Result<void>)> done) {
+  end_was_asked_ = true;
   return remediation_.start_kill([done = std::move(done)](Result<std::int64_t> dead) {
     if (!done) return;
     dead ? done({}) : done(tl::unexpected(dead.error()));
@@ -112,7 +113,10 @@ Result<void> Supervisor::kill(std::function<void(Result<void>)> done) {
 }
 
 void Supervisor::ends_in_quarantine(const std::string& why) {
-  if (is_quarantined()) remediation_.killed_without_a_violation(why);
+  // Its cgroup may have been seen empty before its end is heard of: the note is still that of the
+  // quarantine.
+  const bool quarantined = is_quarantined() || remediation_.last().note.starts_with("quarantined");
+  if (quarantined && !end_was_asked_) remediation_.killed_without_a_violation(why);
 }
 
 void Supervisor::set_mode(Mode mode) {

@@ -110,6 +110,7 @@ class Supervisor final : private SessionHost {
   Remediation remediation_;
   std::map<std::uint64_t, std::unique_ptr<Session>> sessions_;
   std::uint64_t last_session_ = kWorkloadSession;
+  bool end_was_asked_ = false;  // by containerd or a person
   OneAMinute refused_sessions_;
   OneAMinute newer_programs_;
   std::map<std::string, std::string> awaiting_session_;  // newer programs, by exec id
