@@ -73,7 +73,7 @@ TEST_F(Incidents, AQuarantineIsListedAndShownWithWhatToDoNext) {
        {"It is contained: frozen, without network, and waits for you." + std::string(),
         "ward quarantine release " + name, "onViolation.workload: quarantine" + std::string(),
         (node().config() / "profiles/box.yaml").string() + ":", std::string("T1611"),
-        std::string("it was never learned"), std::string("all processes are frozen")})
+        std::string("it was never learned"), std::string("ms  frozen")})
     EXPECT_THAT(text.out, HasSubstr(part));
   const Json json = ward_json({"incident", "show", incident()});
   EXPECT_EQ(json["now"], "quarantined");
