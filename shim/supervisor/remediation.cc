@@ -158,7 +158,7 @@ bool Remediation::begin_hold() {
 }
 
 void Remediation::hold(std::int64_t received_ns) {
-  const auto on_loop = [this, weak = std::weak_ptr<bool>(alive_)](auto then) {
+  const auto on_loop = [weak = std::weak_ptr<bool>(alive_)](auto then) {
     return [weak, then](const auto& said) {
       if (!weak.expired()) then(said);
     };
