@@ -23,7 +23,7 @@ spec:
       mode: enforce
       profile: box
       workload: fleet
-      stormGuard: {after: 3, within: 20s, pods: 3, then: deny}
+      stormGuard: {after: 3, within: 45s, pods: 3, then: deny}
     - match: {containers: ["alone-*"]}
       mode: enforce
       profile: box
@@ -83,7 +83,7 @@ TEST_F(StormGuard, AWorkloadThatIsStoppedEverywhereIsDeniedInstead) {
   EXPECT_EQ(await_violation(ids.at(4))["calmed"], false);
 
   // Over, when nothing of the kind has happened for as long.
-  EXPECT_TRUE(await([&] { return guards().size() == 2; }, std::chrono::seconds(90)));
+  EXPECT_TRUE(await([&] { return guards().size() == 2; }, std::chrono::seconds(150)));
   EXPECT_EQ(guards().back()["outcome"], "ended");
   node().poke(next, "novel");
   EXPECT_TRUE(await([&] { return state(next) == "QUARANTINED"; }));
