@@ -11,7 +11,6 @@
 namespace ward::profiles {
 namespace {
 
-using node::v1::ArgCondition;
 using node::v1::CompiledProfile;
 using node::v1::SyscallRule;
 using Rules = google::protobuf::RepeatedPtrField<SyscallRule>;

@@ -42,7 +42,7 @@ grpc::Status Gathered::ask() {
     grpc::ClientContext context;
     context.set_deadline(deadline());
     ward::v1::ListContainersResponse response;
-    const auto status = session_.api().ListContainers(&context, {}, &response);
+    auto status = session_.api().ListContainers(&context, {}, &response);
     if (!status.ok()) return status;
     containers_.assign(response.containers().begin(), response.containers().end());
   }

@@ -10,7 +10,6 @@ namespace {
 using nlohmann::json;
 using profiles::AmendCall;
 using profiles::AmendProfile;
-using profiles::AmendSource;
 using profiles::AmendState;
 
 constexpr const char* kNode = "node";
