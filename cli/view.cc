@@ -41,8 +41,9 @@ Result<void> make_folder(const std::string& path) {
     return fail_errno("open " + escape(path, 300));
   if (status.st_uid == ::geteuid() && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0) return {};
   return fail(Code::kFailedPrecondition,
-              escape(path, 300) + " is another's, or others may write there: name a folder that is "
-                                  "yours alone");
+              escape(path, 300) +
+                  " is another's, or others may write there: name a folder that is "
+                  "yours alone");
 }
 
 int write_folder(Session& session, const std::string& path) {
