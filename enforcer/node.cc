@@ -8,6 +8,7 @@
 #include "enforcer/amend.h"
 #include "enforcer/api/translate.h"
 #include "enforcer/make_operations.h"
+#include "enforcer/node_events.h"
 #include "enforcer/recorder/calibration.h"
 #include "enforcer/recorder/calibration_remains.h"
 #include "lib/base/clock.h"
@@ -65,72 +66,6 @@ Measure measure_below(const std::filesystem::path& directory) {
     if (!layer) return tl::unexpected<Error>(layer.error());
     return MeasuredRuntime{"", no_new_privileges, layer->create, layer->exec, layer->version};
   };
-}
-
-// A quarantine is journalled once, also when wardd restarts and hears of it again: its id is made
-// of what it is.
-JournalEntry quarantined_event(const ContainerEntry& entry) {
-  const node::v1::ContainerStatus& status = entry.status;
-  JournalEntry event{EventKind::kQuarantined, {}};
-  event.body.set_event_id("quarantined-" + status.identity().containerd_namespace() + "/" +
-                          status.identity().container_id() + "-" +
-                          std::to_string(status.since_wall_ns()));
-  event.body.set_wall_ns(status.since_wall_ns());
-  *event.body.mutable_identity() = status.identity();
-  event.body.set_mode(status.mode());
-  event.body.set_profile_name(status.profile_name());
-  event.body.set_profile_digest(status.profile_digest());
-  event.body.set_outcome("quarantined");
-  event.body.set_reason(status.note());
-  return event;
-}
-
-// Likewise. What a person asked for is journalled where it was asked for, and what a violation led
-// to is its record.
-JournalEntry killed_event(const node::v1::ContainerStatus& status) {
-  JournalEntry event{EventKind::kKilled, {}};
-  event.body.set_event_id("killed-" + status.identity().containerd_namespace() + "/" +
-                          status.identity().container_id() + "-" +
-                          std::to_string(status.killed_wall_ns()));
-  event.body.set_wall_ns(status.killed_wall_ns());
-  *event.body.mutable_identity() = status.identity();
-  event.body.set_mode(status.mode());
-  event.body.set_profile_name(status.profile_name());
-  event.body.set_profile_digest(status.profile_digest());
-  event.body.set_outcome("killed");
-  event.body.set_reason(status.killed_for());
-  return event;
-}
-
-JournalEntry mode_changed_event(const node::v1::ContainerStatus& before,
-                                const ContainerEntry& entry) {
-  const node::v1::ContainerStatus& after = entry.status;
-  JournalEntry event{EventKind::kModeChanged, {}};
-  *event.body.mutable_identity() = after.identity();
-  event.body.set_mode(after.mode());
-  event.body.set_profile_name(after.profile_name());
-  event.body.set_profile_digest(after.profile_digest());
-  event.body.set_reason("from " + std::string(filter::mode_name(before.mode())) + " to " +
-                        std::string(filter::mode_name(after.mode())) +
-                        (after.partly().empty() ? "" : "; " + after.partly()) +
-                        (entry.asked.empty() ? "" : "; " + entry.asked));
-  return event;
-}
-
-// One entry for a pass, which may have removed many: each has its line in wardd's log.
-JournalEntry evidence_removed_event(const std::vector<Removal>& removed) {
-  std::map<std::string, std::size_t> reasons;
-  for (const Removal& removal : removed) {
-    ++reasons[std::string(describe(removal.why)) +
-              (removal.why == Why::kShare ? " (" + removal.bundle.workload + ")" : "")];
-  }
-  std::string said;
-  for (const auto& [reason, count] : reasons) {
-    said += (said.empty() ? "" : "; ") + std::to_string(count) + " " + reason;
-  }
-  JournalEntry event{EventKind::kEvidenceRemoved, {}};
-  event.body.set_reason(said);
-  return event;
 }
 
 }  // namespace
@@ -311,13 +246,16 @@ void Node::serve_metrics() {
   }
 }
 
-void Node::expire_evidence() {
+void Node::tend_evidence() {
   // Without an accepted wardd.yaml the limits are not known, and what is removed does not come
   // back.
-  if (!config_accepted_) return;
-  const auto removed = evidence.expire(config.evidence, wall_ns(), [this](const Removal& removal) {
+  const EvidenceLimits& limits = config_accepted_ ? config.evidence : kKeepAllEvidence;
+  const auto removed = evidence.expire(limits, wall_ns(), [this](const Removal& removal) {
+    // First: a seal that an earlier wardd did not enter into the ledger has the next number there.
+    sealing.seal(evidence.complete(), wall_ns());
     sealing.note_removal(removal, wall_ns());
   });
+  sealing.seal(evidence.complete(), wall_ns());
   if (!removed) {
     if (evidence_problem_.empty())
       log::warn("evidence not looked at", {{"error", removed.error().message}});
@@ -332,12 +270,6 @@ void Node::expire_evidence() {
                                    {"why", std::string(describe(removal.why))}});
   }
   journal.note(evidence_removed_event(*removed));
-}
-
-// Also while wardd.yaml is not accepted: nothing is lost by it.
-void Node::seal_evidence() {
-  const auto bundles = evidence.look_again(wall_ns());
-  if (bundles) sealing.seal(*bundles, wall_ns());
 }
 
 // The claim of a directory that is removed goes with it: until it is claimed again, a second wardd
@@ -397,8 +329,7 @@ void Node::every_few_seconds() {
   journal.write_again();
   if (store.must_try_again() || config_awaits_) read_configuration();
   if (!metrics_problem.empty()) serve_metrics();
-  expire_evidence();
-  seal_evidence();
+  tend_evidence();
   take_what_shims_left();
   amend(*this);
   seen.tend(shims_are_back());

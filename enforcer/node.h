@@ -105,8 +105,7 @@ struct Node {
   void container_changed(const ContainerEntry* before, const ContainerEntry* after);
   [[nodiscard]] std::optional<std::vector<HeldContainer>> quarantined_containers() const;
   [[nodiscard]] bool claims_run(const std::string& run_id) const;
-  void expire_evidence();
-  void seal_evidence();
+  void tend_evidence();
   void keep_claim();
   void keep_sockets();
   void every_moment();

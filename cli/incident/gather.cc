@@ -172,13 +172,20 @@ Result<Judgement> Gathered::judge(const std::string& profile, const std::string&
 std::string Gathered::recorded(const profiles::Profile& profile, const std::string& syscall) {
   const auto workload = profile.provenance.find("workload");
   if (workload == profile.provenance.end() || !is_utf8(workload->second)) return "";
-  grpc::ClientContext context;
-  context.set_deadline(deadline());
-  ward::v1::GetRecordingRequest request;
-  request.set_workload(workload->second);
-  ward::v1::Recording recording;
-  if (!session_.api().GetRecording(&context, request, &recording).ok()) return "";
-  return recorded_sentence(recording, syscall);
+  auto found = recordings_.find(workload->second);
+  if (found == recordings_.end()) {
+    grpc::ClientContext context;
+    context.set_deadline(deadline());
+    ward::v1::GetRecordingRequest request;
+    request.set_workload(workload->second);
+    ward::v1::Recording recording;
+    const bool is_there = session_.api().GetRecording(&context, request, &recording).ok();
+    found = recordings_
+                .emplace(workload->second,
+                         is_there ? std::optional(std::move(recording)) : std::nullopt)
+                .first;
+  }
+  return found->second ? recorded_sentence(*found->second, syscall) : "";
 }
 
 Result<Overview> Gathered::overview(std::size_t most) {

@@ -6,6 +6,7 @@
 #include <grpcpp/support/status.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ class Gathered {
   std::vector<ward::v1::Event> events_;
   std::vector<ward::v1::Container> containers_;
   std::map<std::string, Result<ward::v1::ProfileDocument>> documents_;
+  std::map<std::string, std::optional<ward::v1::Recording>> recordings_;  // absent: there is none
 };
 
 }  // namespace ward::cli

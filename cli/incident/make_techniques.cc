@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A step of the build: reads techniques.yaml and writes the constants of techniques.h. A file that
 // is wrong ends the build. Usage: make_techniques techniques.yaml techniques_data.cc
-#include <cstdio>
-#include <exception>
 #include <map>
 #include <string>
 
-#include "lib/base/file.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/filter/constants.h"
+#include "profiles/yaml/source_maker.h"
 #include "profiles/yaml/yaml_fields.h"
 
 namespace ward::profiles {
 namespace {
-
-std::string literal(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
 
 class TechniqueReader {
  public:
@@ -48,7 +37,7 @@ class TechniqueReader {
            "};\n\n}  // namespace\n\n"
            "std::span<const TechniqueRow> technique_rows() { return kRows; }\n"
            "std::string_view technique_source() { return " +
-           literal(source->scalar) + "; }\n\n}  // namespace ward::cli\n";
+           cpp_literal(source->scalar) + "; }\n\n}  // namespace ward::cli\n";
   }
 
  private:
@@ -94,8 +83,8 @@ class TechniqueReader {
       for (const YamlNode& id : techniques->items) {
         if (!names_.contains(id.scalar)) reading_.complain(id.at, "no technique " + id.scalar);
         used_[id.scalar] = true;
-        rows_ += "    {" + literal(call.scalar) + ", " + when + ", {" + literal(id.scalar) + ", " +
-                 literal(names_[id.scalar]) + ", " + literal(why->scalar) + "}, " +
+        rows_ += "    {" + cpp_literal(call.scalar) + ", " + when + ", {" + cpp_literal(id.scalar) +
+                 ", " + cpp_literal(names_[id.scalar]) + ", " + cpp_literal(why->scalar) + "}, " +
                  std::to_string(row_) + "},\n";
       }
     }
@@ -109,27 +98,14 @@ class TechniqueReader {
   unsigned row_ = 0;
 };
 
-int run(const char* from, const char* to) {
-  const auto text = read_file(from);
-  const auto root = text ? parse_yaml(*text, from) : tl::unexpected<Error>(text.error());
-  const auto source =
-      root ? TechniqueReader(from).read(*root) : tl::unexpected<Error>(root.error());
-  const auto written = source ? write_file_atomically(to, *source, 0644, Durability::kNone)
-                              : tl::unexpected<Error>(source.error());
-  if (!written) std::fprintf(stderr, "%s\n", written.error().message.c_str());
-  return written ? 0 : 1;
-}
-
 }  // namespace
 }  // namespace ward::profiles
 
 int main(int argc, char** argv) {
-  try {
-    if (argc == 3) return ward::profiles::run(argv[1], argv[2]);
-    std::fputs("usage: make_techniques techniques.yaml techniques_data.cc\n", stderr);
-    return 2;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "make_techniques: %s\n", error.what());
-    return 1;
-  }
+  using namespace ward::profiles;
+  return make_source(argc, argv, [](const std::string& text, const char* from) {
+    return parse_yaml(text, from).and_then([from](const YamlNode& root) {
+      return TechniqueReader(from).read(root);
+    });
+  });
 }

@@ -53,12 +53,12 @@ Bundle read_bundle(const std::filesystem::path& path) {
   }
   out.found = true;
   struct stat about {};
-  out.complete = ::fstatat(directory.get(), "SHA256SUMS", &about, AT_SYMLINK_NOFOLLOW) == 0 &&
+  out.complete = ::fstatat(directory.get(), "incomplete.txt", &about, AT_SYMLINK_NOFOLLOW) != 0 &&
+                 ::fstatat(directory.get(), "SHA256SUMS", &about, AT_SYMLINK_NOFOLLOW) == 0 &&
                  S_ISREG(about.st_mode);
   if (!out.complete)
     out.notes.emplace_back(
-        "the evidence is incomplete: it has no SHA256SUMS (incomplete.txt "
-        "says why, or it is being taken)");
+        "the evidence is incomplete (incomplete.txt says why, or it is being taken)");
   const auto take = [&](const char* name, std::size_t max_bytes, std::string& into) {
     auto content = read_at(directory, name, max_bytes);
     if (content) {

@@ -138,10 +138,8 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(
   if (!root) return fail_errno("open '" + root_.string() + "'");
   if (auto looked = look(root.get(), now_wall_ns); !looked)
     return tl::unexpected<Error>(looked.error());
-  std::vector<EvidenceBundle> bundles;
-  for (const auto& [name, bundle] : complete_) bundles.push_back(bundle);
   std::vector<Removal> removed;
-  for (Removal& removal : choose_removals(std::move(bundles), limits, now_wall_ns)) {
+  for (Removal& removal : choose_removals(complete(), limits, now_wall_ns)) {
     if (removed.size() >= kMaxRemovalsOfOnePass) break;
     const std::string& name = removal.bundle.name;
     complete_.erase(name);
@@ -156,11 +154,7 @@ Result<std::vector<Removal>> EvidenceDirectory::expire(
   return removed;
 }
 
-Result<std::vector<EvidenceBundle>> EvidenceDirectory::look_again(std::int64_t now_wall_ns) {
-  const UniqueFd root = open_directory(AT_FDCWD, root_.c_str());
-  if (!root) return fail_errno("open '" + root_.string() + "'");
-  if (auto looked = look(root.get(), now_wall_ns); !looked)
-    return tl::unexpected<Error>(looked.error());
+std::vector<EvidenceBundle> EvidenceDirectory::complete() const {
   std::vector<EvidenceBundle> bundles;
   for (const auto& [name, bundle] : complete_) bundles.push_back(bundle);
   return bundles;

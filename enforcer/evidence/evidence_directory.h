@@ -29,8 +29,8 @@ class EvidenceDirectory {
   Result<std::vector<Removal>> expire(
       const EvidenceLimits& limits, std::int64_t now_wall_ns,
       const std::function<void(const Removal&)>& removing = [](const Removal&) {});
-  // Those that no collector writes to any more, as far as they were looked into.
-  Result<std::vector<EvidenceBundle>> look_again(std::int64_t now_wall_ns);
+  // Those that no collector writes to any more, as far as the last pass looked into them.
+  [[nodiscard]] std::vector<EvidenceBundle> complete() const;
   [[nodiscard]] std::vector<std::string> problems() const;  // what cannot be removed; for people
 
  private:

@@ -20,6 +20,9 @@ struct EvidenceLimits {
       900;  // fewer than shims take, so that there is a place for the next one
 };
 
+inline constexpr EvidenceLimits kKeepAllEvidence{std::chrono::hours(24L * 365 * 100), ~0ULL,
+                                                 ~std::size_t{0}};
+
 inline constexpr std::size_t kShareOfOneWorkload = 4;  // a quarter, of the number and of the bytes
 
 struct EvidenceBundle {

@@ -54,10 +54,18 @@ void EvidenceSealing::seal(std::vector<EvidenceBundle> bundles, std::int64_t now
   problem_.clear();
   std::stable_sort(bundles.begin(), bundles.end(),
                    [](const auto& a, const auto& b) { return a.taken_wall_ns < b.taken_wall_ns; });
+  // What has a manifest already has a number, too: nothing else may take that.
+  std::stable_partition(bundles.begin(), bundles.end(), [this](const EvidenceBundle& one) {
+    const UniqueFd directory = open_bundle(places_.directories() / one.name);
+    return directory && has(directory.get(), kManifestName);
+  });
   std::size_t done = 0;
+  std::uint64_t bytes = 0;
   for (const EvidenceBundle& bundle : bundles) {
     if (ledger_->sealed().contains(bundle.name)) continue;  // before the ledger was open
-    if (++done > kMaxSealedOfOnePass) break;
+    if (++done > kMaxSealedOfOnePass || (bytes > 0 && bytes + bundle.bytes > kMaxBytesOfOnePass))
+      break;
+    bytes += bundle.bytes;
     if (auto sealed = seal_one(bundle, now_wall_ns); !sealed) {
       log::warn("evidence is not sealed",
                 {{"directory", bundle.name}, {"error", sealed.error().message}});

@@ -21,7 +21,9 @@ namespace ward::enforcer {
 
 class EvidenceSealing {
  public:
+  // Reading and hashing hold up the core loop: some tens of milliseconds of a pass.
   static constexpr std::size_t kMaxSealedOfOnePass = 16;
+  static constexpr std::uint64_t kMaxBytesOfOnePass = 16ULL << 20U;  // the first may be larger
 
   // Nothing is made before the first bundle is there.
   explicit EvidenceSealing(const std::filesystem::path& state) : places_{state} {}

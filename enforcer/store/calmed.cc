@@ -20,6 +20,12 @@ Result<void> ProfileStore::put_calmed(const node::v1::Calmed& calmed) {
   return rewrite_index([&](node::v1::CompiledIndex& index) { *index.mutable_calmed() = all; });
 }
 
+std::vector<node::v1::Calmed> ProfileStore::calmed() const {
+  if (!in_force_) return {};
+  const auto& all = in_force_->index.calmed();
+  return {all.begin(), all.end()};
+}
+
 std::vector<std::string> ProfileStore::end_calmed(std::int64_t now_wall_ns) {
   std::vector<std::string> over;
   if (!in_force_) return over;

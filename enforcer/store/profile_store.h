@@ -96,6 +96,7 @@ class ProfileStore {
   static constexpr std::size_t kMaxCalmed = 64;  // every start reads all of them
   Result<void> put_calmed(const node::v1::Calmed& calmed);
   std::vector<std::string> end_calmed(std::int64_t now_wall_ns);
+  [[nodiscard]] std::vector<node::v1::Calmed> calmed() const;  // also those that are over
   // What this node lets run besides its profiles. At start, before anything is read: what the files
   // in force have already.
   void expect_overlays(profiles::Overlays overlays) { overlays_ = std::move(overlays); }

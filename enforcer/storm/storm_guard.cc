@@ -78,10 +78,13 @@ void StormGuards::count(const node::v1::Violation& body) {
   const std::string workload = workload_of(*governing->rule, body.identity());
   const std::int64_t until = body.wall_ns() + length_ns(guard);
   if (until <= wall_ns()) return;  // long ago: it was spooled, or wardd has just started
-  for (const node::v1::Calmed& calmed : index->calmed()) {
+  for (const node::v1::Calmed& calmed : store_.calmed()) {
     if (calmed.workload() != workload || calmed.until_wall_ns() <= wall_ns()) continue;
-    // As many pods as it takes to begin: whoever has one must not keep a guard in force for ever.
-    if (body.calmed() && goes_on_.add(workload, place_of(body.identity()), body.wall_ns(), guard))
+    // Once in as many pods as it takes to begin: whoever has one must not keep a guard in force for
+    // ever.
+    node::v1::StormGuard spread = guard;
+    spread.set_after(guard.pods());
+    if (body.calmed() && goes_on_.add(workload, place_of(body.identity()), body.wall_ns(), spread))
       go_on(calmed, until);
     return;
   }
@@ -150,9 +153,7 @@ void StormGuards::tend(std::int64_t wall_ns) {
 
 std::vector<std::string> StormGuards::problems(std::int64_t wall_ns) const {
   std::vector<std::string> out;
-  const auto index = store_.open_index();
-  if (!index) return out;
-  for (const node::v1::Calmed& calmed : index->calmed()) {
+  for (const node::v1::Calmed& calmed : store_.calmed()) {
     if (calmed.until_wall_ns() <= wall_ns) continue;
     out.push_back("warning: a storm guard is in force for workload " +
                   escape(calmed.workload(), 80) + ", for " +

@@ -43,8 +43,8 @@ class StormGuards {
   ShimLinks& shims_;
   Journal& journal_;
   ProfileStore& store_;
-  StormCount count_;
-  PlacesSeen goes_on_;
+  StormCount count_;    // of what ended or stopped a container
+  StormCount goes_on_;  // of what was spared since
   std::uint64_t read_to_ = 0;
   std::uint64_t subscription_ = 0;
 };

@@ -102,6 +102,11 @@ class Walk {
     Change change;
     if (::fstatat(directory, name.c_str(), &change.status, AT_SYMLINK_NOFOLLOW) != 0) return;
     change.path = parent.empty() ? name : parent + "/" + name;
+    name_bytes_ += change.path.size();
+    if (name_bytes_ > bounds_.name_bytes) {
+      why_ = "names too long for more";
+      return;
+    }
     if (!S_ISDIR(change.status.st_mode)) {
       change.copied_up = has_attribute(directory, name, "trusted.overlay.origin");
       changes_.push_back(std::move(change));
@@ -121,6 +126,7 @@ class Walk {
   std::deque<std::string> waiting_;
   std::vector<Change> changes_;
   std::size_t entries_ = 0;
+  std::size_t name_bytes_ = 0;
   std::string why_;
 
  public:

@@ -17,9 +17,10 @@
 namespace ward::shim::supervisor {
 
 struct ChangeBounds {
-  std::size_t entries = 100'000;  // looked at
-  std::size_t listed = 512;       // the newest of them
-  std::size_t copies = 8;         // of at most copy_bytes, each a file of the bundle
+  std::size_t entries = 100'000;        // looked at
+  std::size_t name_bytes = 32U << 20U;  // of all paths together: they are the container's to choose
+  std::size_t listed = 512;             // the newest of them
+  std::size_t copies = 8;               // of at most copy_bytes, each a file of the bundle
   std::size_t copy_bytes = 32U << 10U;
   std::uint64_t hashed_file_bytes = 16U << 20U;
   std::uint64_t hashed_bytes = 128U << 20U;

@@ -53,6 +53,8 @@ bool keep_only(int orders, int tells) {
 // out, and where none was the end of the socket says so. The alarm is the second line of that.
 void bound_this_process() {
   ::alarm(kLongestLife_s);
+  constexpr rlimit kNoCore{0, 0};  // which would hold memory of the shim
+  ::setrlimit(RLIMIT_CORE, &kNoCore);
   [[maybe_unused]] const rlimit memory{kMemoryBytes, kMemoryBytes};
 #ifndef __SANITIZE_ADDRESS__  // whose own tables are larger than any bound that would mean
                               // something

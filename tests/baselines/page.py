@@ -8,6 +8,9 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lint"))
+from kept_tables import renew  # noqa: E402
+
 PAGE = os.path.join("docs", "learning.md")
 TABLE = re.compile(r"(<!-- baselines of (\S+): (\w+) -->\n)(?:[^<]*\n)?(<!-- end of baselines -->)")
 NAMES = {"bookworm": "Debian 12", "trixie": "Debian 13"}
@@ -97,26 +100,13 @@ KINDS = {kind.__name__: kind for kind in (runtimes, moments, commands)}
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--write"]):
-        sys.exit(f"usage: {sys.argv[0]} [--write]")
-    with open(PAGE, encoding="utf-8") as file:
-        text = file.read()
-    found = TABLE.search(text)
-    if not found:
-        sys.exit(f"{PAGE}: no table: it stands behind <!-- baselines of FILE: KIND -->")
-    made = TABLE.sub(
-        lambda one: one[1]
-        + "\n".join(KINDS[one[3]](rows_of(os.path.join("docs", one[2]))))
-        + "\n"
-        + one[4],
-        text,
+    _, kept = renew(
+        PAGE,
+        TABLE,
+        "baselines of FILE: KIND",
+        lambda one: "\n".join(KINDS[one[3]](rows_of(os.path.join("docs", one[2])))) + "\n",
     )
-    if made != text and sys.argv[1:]:
-        with open(PAGE, "w", encoding="utf-8") as file:
-            file.write(made)
-    elif made != text:
-        sys.exit(f"{PAGE}: a table is not what {found[2]} says; {sys.argv[0]} --write makes it")
-    print(f"{PAGE}: the tables are those of {found[2]}")
+    print(f"{PAGE}: the tables are those of {kept}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lint"))
+from kept_tables import renew  # noqa: E402
+
 PAGE = os.path.join("docs", "performance.md")
 TABLE = re.compile(r"(<!-- figures of (\S+) -->\n).*?(\n<!-- end of figures -->)", re.S)
 
@@ -44,25 +47,8 @@ def table(path):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--write"]):
-        sys.exit(f"usage: {sys.argv[0]} [--write]")
-    with open(PAGE, encoding="utf-8") as file:
-        text = file.read()
-    if not TABLE.search(text):
-        sys.exit(f"{PAGE}: no table of figures: it stands behind <!-- figures of FILE -->")
-    made = TABLE.sub(
-        lambda found: found[1] + table(os.path.join("docs", found[2])) + found[3], text
-    )
-    if made == text:
-        print(f"{PAGE}: the figures are those of {TABLE.search(text)[2]}")
-    elif sys.argv[1:]:
-        with open(PAGE, "w", encoding="utf-8") as file:
-            file.write(made)
-    else:
-        sys.exit(
-            f"{PAGE}: the table is not what {TABLE.search(text)[2]} says; "
-            f"{sys.argv[0]} --write makes it"
-        )
+    _, kept = renew(PAGE, TABLE, "figures of FILE", lambda one: table(os.path.join("docs", one[2])))
+    print(f"{PAGE}: the figures are those of {kept}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ import os
 import re
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lint"))
+from kept_tables import renew  # noqa: E402
+
 PAGE = os.path.join("docs", "learning.md")
 TABLE = re.compile(
     r"(<!-- evaluation of (\S+): (\w+) -->\n).*?(\n<!-- end of evaluation -->)", re.S
@@ -163,24 +166,15 @@ def unexplained(text, path):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--write"]):
-        sys.exit(f"usage: {sys.argv[0]} [--write]")
-    with open(PAGE, encoding="utf-8") as file:
-        text = file.read()
-    found = TABLE.search(text)
-    if not found:
-        sys.exit(f"{PAGE}: no table: it stands behind <!-- evaluation of FILE: KIND -->")
-    made = TABLE.sub(
-        lambda one: one[1] + table(os.path.join("docs", one[2]), one[3]) + one[4], text
+    made, kept = renew(
+        PAGE,
+        TABLE,
+        "evaluation of FILE: KIND",
+        lambda one: table(os.path.join("docs", one[2]), one[3]),
     )
-    if made != text and sys.argv[1:]:
-        with open(PAGE, "w", encoding="utf-8") as file:
-            file.write(made)
-    elif made != text:
-        sys.exit(f"{PAGE}: a table is not what {found[2]} says; {sys.argv[0]} --write makes it")
-    if left := unexplained(made, os.path.join("docs", found[2])):
+    if left := unexplained(made, os.path.join("docs", kept)):
         sys.exit(f"{PAGE}: no reason is given why these were stopped: {' '.join(left)}")
-    print(f"{PAGE}: the tables are those of {found[2]}")
+    print(f"{PAGE}: the tables are those of {kept}")
 
 
 if __name__ == "__main__":

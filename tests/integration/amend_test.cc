@@ -31,11 +31,7 @@ class AmendByNode : public GuardedTest {
   }
   // `often` is balanced, all others are strict.
   static std::string profile(const std::string& name, int version) {
-    std::string text = box_profile();
-    text.replace(text.find("name: box, version: 1"), 21,
-                 "name: " + name + ", version: " + std::to_string(version));
-    if (name == "often") text.replace(text.find("  syscalls:"), 0, "  posture: balanced\n");
-    return text;
+    return box_profile(name, name == "often" ? "balanced" : "", version);
   }
   static std::vector<Json> amendments(const std::string& profile) {
     const Json answer = ward_json({"amend", "list", profile});

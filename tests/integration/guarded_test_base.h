@@ -74,8 +74,14 @@ class GuardedTest : public NodeTest {
     return watch == "ebpf" ? "" : "nothing is watched in the kernel: " + watch;
   }
 
-  static std::string box_profile() {
+  // Version 1, in posture strict where none is given.
+  static std::string box_profile(const std::string& name = "box", const std::string& posture = "",
+                                 int version = 1) {
     std::string text = kBoxProfile;
+    const std::string_view head = "name: box, version: 1";
+    text.replace(text.find(head), head.size(),
+                 "name: " + name + ", version: " + std::to_string(version));
+    if (!posture.empty()) text.insert(text.find("  syscalls:"), "  posture: " + posture + "\n");
     const std::string calls[] = {"arch_prctl",
                                  "brk",
                                  "close",

@@ -20,14 +20,8 @@ class Posture : public GuardedTest {
     // What a window sees would be told among what the supervisor tells (sampling_test.cc).
     std::ofstream(node().config() / "wardd.yaml")
         << "apiVersion: ward.dev/v1alpha1\nkind: NodeConfig\nsampling: {every: 0s}\n";
-    std::string balanced = box_profile();
-    balanced.replace(balanced.find("name: box"), 9, "name: balanced");
-    balanced.replace(balanced.find("  syscalls:"), 0, "  posture: balanced\n");
-    node().write_profile("balanced", balanced);
-    std::string lenient = box_profile();
-    lenient.replace(lenient.find("name: box"), 9, "name: lenient");
-    lenient.replace(lenient.find("  syscalls:"), 0, "  posture: lenient\n");
-    node().write_profile("lenient", lenient);
+    for (const char* posture : {"balanced", "lenient"})
+      node().write_profile(posture, box_profile(posture, posture));
     // Read before the policy of the others, so that its rules come first.
     node().write_policy("balanced", R"(apiVersion: ward.dev/v1alpha1
 kind: Policy

@@ -23,10 +23,7 @@ class Sampling : public GuardedTest {
   static void SetUpTestSuite() {
     GuardedTest::SetUpTestSuite();
     settings("{window: 400ms, every: 1s}");
-    std::string balanced = box_profile();
-    balanced.replace(balanced.find("name: box"), 9, "name: balanced");
-    balanced.replace(balanced.find("  syscalls:"), 0, "  posture: balanced\n");
-    node().write_profile("balanced", balanced);
+    node().write_profile("balanced", box_profile("balanced", "balanced"));
     node().write_policy("balanced", R"(apiVersion: ward.dev/v1alpha1
 kind: Policy
 metadata: {name: balanced}

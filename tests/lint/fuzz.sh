@@ -16,23 +16,34 @@ fi
 cmake --preset fuzz >/dev/null
 NINJA_STATUS='[%f/%t, %es] ' cmake --build --preset fuzz --target tests/fuzz/all -- -j "$(nproc)" |
   tail -n 3
-status=0
 shopt -s nullglob
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
+# One target: a line of what came of it, and its name in $found where something did.
+run() {
+  local target=$1 name=${1##*/} seeds=()
+  mkdir -p ".cache/fuzz/$name"
+  if [ -d "tests/fuzz/corpus/$name" ]; then seeds=("tests/fuzz/corpus/$name"); fi
+  if "$target" "$limit" -timeout=5 -rss_limit_mb=1024 -artifact_prefix=".cache/fuzz/" \
+    -print_final_stats=1 ".cache/fuzz/$name" "${seeds[@]}" >".cache/fuzz/$name.log" 2>&1; then
+    sed -n "s/^stat::number_of_executed_units: */$name: runs without a finding: /p" \
+      ".cache/fuzz/$name.log"
+  else
+    echo "$name" >>"$found"
+    printf '%s: FAILED\n%s\n' "$name" "$(tail -n 40 ".cache/fuzz/$name.log")"
+  fi
+}
+running=0
 for target in build/fuzz/tests/fuzz/fuzz_*; do
   if [ ! -f "$target" ] || [ ! -x "$target" ]; then continue; fi
   name=${target##*/}
   [ "${#only[@]}" -eq 0 ] || [[ " ${only[*]} " = *" ${name#fuzz_} "* ]] || continue
-  mkdir -p ".cache/fuzz/$name"
-  seeds=()
-  if [ -d "tests/fuzz/corpus/$name" ]; then seeds=("tests/fuzz/corpus/$name"); fi
-  printf '%s: ' "$name"
-  if "$target" "$limit" -timeout=5 -rss_limit_mb=1024 -artifact_prefix=".cache/fuzz/" \
-    -print_final_stats=1 ".cache/fuzz/$name" "${seeds[@]}" >".cache/fuzz/$name.log" 2>&1; then
-    sed -n 's/^stat::number_of_executed_units: */runs without a finding: /p' ".cache/fuzz/$name.log"
-  else
-    status=1
-    echo "FAILED"
-    tail -n 40 ".cache/fuzz/$name.log"
+  if [ "$running" -ge "$(nproc)" ]; then
+    wait -n || true
+    running=$((running - 1))
   fi
+  run "$target" &
+  running=$((running + 1))
 done
-exit "$status"
+wait
+[ ! -s "$found" ]

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Adds up a run of scripts/test-matrix: a table of the cells, every failure, every reason for a
-skip. The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure."""
+skip. The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure, and
+one that was not begun (behind --left) is a skip."""
 import collections
 import os
 import sys
@@ -16,11 +17,14 @@ def read_cell(results):
 
 
 def main():
-    out, cells = sys.argv[1], sys.argv[2:]
+    out, arguments = sys.argv[1], sys.argv[2:]
+    middle = arguments.index("--left")
+    cells, left = arguments[:middle], arguments[middle + 1 :]
     results = {cell: read_cell(os.path.join(out, cell.replace("/", "_"))) for cell in cells}
     reasons = collections.Counter()
     for _, _, skipped in results.values():
         reasons.update(skipped)
+    reasons.update(f"{cell} was not begun, for time was up" for cell in left)
     for reason, count in sorted(reasons.items()):
         print(f"skipped ({count}): {reason}")
     for cell, (_, failed, _) in results.items():

@@ -11,6 +11,7 @@
 
 #include "enforcer/recorder/bpf/sample.h"
 #include "enforcer/recorder/bpf/task.bpf.h"
+#include "enforcer/recorder/bpf/watch_tags.bpf.h"
 #include "profiles/filter/watch_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -18,14 +19,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define OF_EXEC 0x8000
 
 const volatile struct ward_sample_bits bits[WARD_SAMPLED_NRS];  // set by the loader
-
-// The one of watch.bpf.c.
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct ward_watch_tag);
-} tags SEC(".maps");
 
 // Filled by wardd alone.
 struct {

@@ -11,18 +11,12 @@
 #include <bpf/bpf_tracing.h>
 
 #include "enforcer/recorder/bpf/task.bpf.h"
+#include "enforcer/recorder/bpf/watch_tags.bpf.h"
 #include "profiles/filter/watch_maps.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 const volatile __u64 ns_per_tick = 10000000;  // of /proc/<pid>/stat; set by the loader
-
-struct {
-  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, int);
-  __type(value, struct ward_watch_tag);
-} tags SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

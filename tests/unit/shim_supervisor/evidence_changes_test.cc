@@ -82,6 +82,18 @@ TEST_F(ChangedFiles, WhatWasAddedModifiedAndDeletedIsTold) {
   EXPECT_EQ(parts.at("changed_files_in_all"), "3");
 }
 
+// A reader that dies for want of memory would hand over none.
+TEST_F(ChangedFiles, E02_LongNamesAreBoundedAndTheRestIsTold) {
+  for (int i = 0; i < 20; ++i) write(std::string(200, 'n') + std::to_string(i), "x");
+  bounds_.name_bytes = 1000;
+  const Parts parts = walk();
+  const Json changes = Json::parse(parts.at("changed_files"));
+  EXPECT_GT(changes.size(), 0U);
+  EXPECT_LT(changes.size(), 6U);
+  EXPECT_NE(left_out_.list().dump().find("names too long for more"), std::string::npos)
+      << left_out_.list();
+}
+
 TEST_F(ChangedFiles, T16_NothingOutsideIsReadAndNothingIsWaitedFor) {
   write("secret-outside", "");
   fs::remove(upper_ / "secret-outside");

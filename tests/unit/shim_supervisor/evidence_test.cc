@@ -13,6 +13,7 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -302,11 +303,19 @@ TEST_F(EvidenceTest, TheCollectorIsInvisibleToTheReaper) {
   EXPECT_TRUE(called);
 }
 
-TEST_F(EvidenceTest, LimitsHold) {
-  request_.limits.max_bytes = 16;
+// A container can make much of it large. What happened, and what was left out, always has a place.
+TEST_F(EvidenceTest, LimitsHoldAndWhatHappenedIsToldAllTheSame) {
+  request_.limits.max_bytes = 4096;  // the least that wardd.yaml takes
   ASSERT_TRUE(collect(kEvidenceDeadline));
-  EXPECT_FALSE(std::filesystem::exists(request_.directory / "evidence.json"));
-  EXPECT_TRUE(std::filesystem::exists(request_.directory / "SHA256SUMS"));
+  std::set<std::string> files;
+  for (const auto& entry : std::filesystem::directory_iterator(request_.directory))
+    files.insert(entry.path().filename());
+  EXPECT_EQ(files, (std::set<std::string>{"SHA256SUMS", "evidence.json"}));
+  EXPECT_LT(std::filesystem::file_size(request_.directory / "evidence.json"), 8192U);
+  const auto document = read_document();
+  EXPECT_EQ(document["violation"]["pid"], child_);
+  EXPECT_FALSE(document.contains("processes"));
+  EXPECT_NE(document["left_out"].dump().find("beyond evidence.maxBytes"), std::string::npos);
 }
 
 }  // namespace

@@ -157,6 +157,22 @@ TEST_F(EvidenceDirectoryTest, WhatACollectorStillWritesToIsLeftForLater) {
   EXPECT_THAT(names(expire(none)), ElementsAre("running")) << "its process ended early";
 }
 
+// Sealed then, it would lack the marker for ever after, as if somebody had taken it away.
+TEST_F(EvidenceDirectoryTest, ABundleIsNotCompleteBeforeItsMarkerIsGone) {
+  add("web", "nginx", 0);
+  std::ofstream(root_ / "web" / "incomplete.txt") << "the collector has not finished\n";
+  expire();
+  EXPECT_THAT(evidence_.complete(), IsEmpty());
+  fs::remove(root_ / "web" / "incomplete.txt");
+  expire();
+  EXPECT_THAT(evidence_.complete(), ElementsAre(Field(&EvidenceBundle::name, "web")));
+}
+
+TEST_F(EvidenceDirectoryTest, KeepingAllRemovesNothingHoweverOld) {
+  add("old", "nginx", 24 * 365 * 20);
+  EXPECT_THAT(expire(kKeepAllEvidence), IsEmpty());
+}
+
 TEST_F(EvidenceDirectoryTest, OnePassIsBoundedAndTheNextGoesOn) {
   constexpr std::size_t kMany = EvidenceDirectory::kMaxRemovalsOfOnePass + 20;
   for (std::size_t i = 0; i < kMany; ++i) {

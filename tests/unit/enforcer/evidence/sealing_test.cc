@@ -100,6 +100,33 @@ TEST_F(Sealing, WhereWarddEndedBeforeTheLedgersLineItIsWrittenNow) {
   EXPECT_THAT(findings(), IsEmpty());
 }
 
+// Also where a bundle of before became complete meanwhile.
+TEST_F(Sealing, WhatHasANumberAlreadyComesBeforeWhatIsOlder) {
+  sealing_.seal({add("a", 2)}, wall_ns());
+  fs::copy_file(places_.ledger(), scratch_.path() / "before");
+  sealing_.seal({add("b", 3)}, wall_ns());
+  fs::rename(scratch_.path() / "before", places_.ledger());
+  EvidenceSealing next(scratch_.path());
+  next.seal({{"a", "", 2, 0}, {"b", "", 3, 0}, add("c", 1)}, wall_ns());
+  EXPECT_THAT(order(), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(findings(), IsEmpty());
+  EXPECT_THAT(next.problems(), IsEmpty());
+}
+
+TEST_F(Sealing, OnePassReadsABoundedNumberOfBytes) {
+  const std::uint64_t half = EvidenceSealing::kMaxBytesOfOnePass / 2;
+  std::vector<EvidenceBundle> bundles{add("large", 1), add("b", 2), add("c", 3)};
+  bundles[0].bytes = 4 * half;
+  bundles[1].bytes = half + 1;
+  bundles[2].bytes = half;
+  sealing_.seal(bundles, wall_ns());
+  EXPECT_THAT(order(), ElementsAre("large")) << "one always goes, however large";
+  sealing_.seal(bundles, wall_ns());
+  EXPECT_THAT(order(), ElementsAre("large", "b"));
+  sealing_.seal(bundles, wall_ns());
+  EXPECT_THAT(order(), ElementsAre("large", "b", "c"));
+}
+
 TEST_F(Sealing, AKeyThatIsNoneStaysAndIsToldAndNothingIsSealed) {
   fs::create_directory(places_.keys());
   std::ofstream(places_.keys() / "evidence.key") << "mine\n";

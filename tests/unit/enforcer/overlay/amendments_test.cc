@@ -40,7 +40,7 @@ class AmendmentsTest : public testing::Test {
   node::v1::Violation violation(const std::string& container, int nr = SYS_mkdir) {
     node::v1::Violation body;
     body.set_event_id("e" + std::to_string(++events_));
-    body.set_wall_ns(1'000);
+    body.set_wall_ns(wall_ns());
     body.mutable_identity()->set_containerd_namespace("default");
     body.mutable_identity()->set_container_id(container);
     body.set_origin(node::v1::ORIGIN_WORKLOAD);
