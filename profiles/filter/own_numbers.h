@@ -3,6 +3,7 @@
 // No filter in the kernel can tell, so they are asked of the supervisor. Values in, values out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -16,9 +17,11 @@ namespace ward::filter {
 // nothing is its own.
 struct OwnNumbers {
   std::optional<std::uint32_t> process, thread;
+  std::vector<std::uint32_t> others = {};  // of its other threads and its children, those asked for
   // In all 64 bits: a stray upper half is nobody's number, and 0 is not a number.
   [[nodiscard]] bool include(std::uint64_t argument) const {
-    return argument != 0 && (argument == process.value_or(0) || argument == thread.value_or(0));
+    return argument != 0 && (argument == process.value_or(0) || argument == thread.value_or(0) ||
+                             std::find(others.begin(), others.end(), argument) != others.end());
   }
 };
 

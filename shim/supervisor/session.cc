@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/linux/own_processes.h"
 #include "shim/supervisor/own_signal.h"
 
 namespace ward::shim::supervisor {
@@ -37,9 +38,11 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
 // Likewise.
 filter::OwnNumbers Session::numbers_of(const SeccompListener& listener, const Notification& call) {
   const auto status = read_status(call.tid);
-  if (!status || !listener.is_valid(call.id)) return {};
+  if (!status) return {};
+  auto others = own_processes(call.tid, call.args);
+  if (!listener.is_valid(call.id)) return {};
   return {static_cast<std::uint32_t>(status->own_thread_group),
-          static_cast<std::uint32_t>(status->own_thread)};
+          static_cast<std::uint32_t>(status->own_thread), std::move(others)};
 }
 
 // A `startContainer` hook is a child of the runtime's init and executes its program under the

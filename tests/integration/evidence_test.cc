@@ -69,8 +69,10 @@ class Kept : public GuardedTest {
   static Json document_of(const fs::path& bundle) {
     return Json::parse(read_file(bundle / "evidence.json").value_or(""), nullptr, false);
   }
+  // However slow the build and the machine: it is read before the kill.
   static fs::path killed() {
     const std::string id = node().unique("kill");
+    std::ofstream(node().directory() / "faults") << "kill.hold=error(EIO)";
     Child child(node().ctr_command(run_arguments(
                     id, {"--rm"}, {"/box", "entry", "/trigger", "/box", "crowd", "20"})),
                 node().environment());
@@ -113,10 +115,8 @@ TEST_F(Kept, AKilledContainerLeavesWhatItWas) {
   EXPECT_GE(document["processes"].size(), 20U);
   for (const auto& process : document["processes"]) EXPECT_FALSE(process.contains("gone"));
   EXPECT_EQ(document["violation"]["outcome"], "killed");
-  EXPECT_LT(moment(document, "kill requested") - moment(document, "freeze requested"), 200'000'000)
-      << "50 ms, and what a busy machine adds";
   EXPECT_LT(moment(document, "frozen"), moment(document, "captured"));
-  EXPECT_LT(moment(document, "captured"), moment(document, "every process dead"));
+  EXPECT_LT(moment(document, "captured"), moment(document, "kill requested"));
   EXPECT_TRUE(fs::exists(bundle / "spec-original.json"));
   EXPECT_NE(read_file(bundle / "spec-effective.json").value_or("").find("SCMP_ACT_NOTIFY"),
             std::string::npos);
@@ -124,13 +124,15 @@ TEST_F(Kept, AKilledContainerLeavesWhatItWas) {
 
 TEST_F(Kept, AQuarantinedContainerIsKeptInTheSameWayWithTheFilesItChanged) {
   const std::string id = start_watched("quarantine");
+  const fs::path root = "/proc/" + std::to_string(node().task_pid(id)) + "/root";
+  std::ofstream(root / "left-behind") << "by whoever came in\n";
   node().poke(id, "unshare");
   const fs::path bundle = bundle_of(id);
   const Json document = document_of(bundle);
   expect_kept(document);
   bool found = false;
   for (const auto& change : document["changed_files"])
-    if (change["path"] == "/trigger") found = change["change"] == "added";
+    if (change["path"] == "/left-behind") found = change["change"] == "added";
   EXPECT_TRUE(found) << document["changed_files"].dump(1) << document["left_out"].dump(1);
   node().remove(id);
 }

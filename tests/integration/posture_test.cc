@@ -68,15 +68,20 @@ TEST_F(Posture, I11_WhatIsHeldRunsIsRecordedOnceAndIsNoViolation) {
   }
 }
 
-// The numbers that it sees itself: of its own PID namespace, as its first process and as a child.
+// The numbers that it sees itself: of its own PID namespace, as its first process and as a child,
+// of its threads and of its children.
 TEST_F(Posture, I11_ASignalToItselfIsLetRunAndOneToAnotherIsNot) {
   for (const std::string verb : {"attack", "child"}) {
     const std::string id = node().unique("deny");
-    const Output output = run_box(id, {"/box", verb, "own", "other", "own"});
-    const std::string own = verb == "child" ? "own 0 0\nown ended by 0\n" : "own 0 0\n";
-    const std::string other = verb == "child" ? "other -1 1\nother ended by 0\n" : "other -1 1\n";
-    EXPECT_EQ(output.out, own + other + own) << verb << output.err;
-    EXPECT_TRUE(await([&] { return told(events(id, "tolerated")) == 2; }))
+    const Output output = run_box(id, {"/box", verb, "own", "other", "sibling", "offspring"});
+    const auto line = [&](const std::string& attack, const std::string& answer) {
+      const std::string end = verb == "child" ? attack + " ended by 0\n" : "";
+      return attack + " " + answer + "\n" + end;
+    };
+    EXPECT_EQ(output.out, line("own", "0 0") + line("other", "-1 1") + line("sibling", "0 0") +
+                              line("offspring", "0 0"))
+        << verb << output.err;
+    EXPECT_TRUE(await([&] { return told(events(id, "tolerated")) == 3; }))
         << node().ward({"events", "-c", id}).out;
     EXPECT_EQ(events(id, "tolerated")[0]["reason"],
               "tkill is not in profile balanced, whose posture lets it run: the number is the "

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Adds up a run of scripts/test-matrix: a table of the cells, every failure, every reason for a
-skip. The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure, and
-one that was not begun (behind --left) is a skip."""
+skip. The last line is "N passed, N failed, N skipped"; a cell in which no test ran is a failure,
+and one that was not begun (behind --left) is a skip."""
 import collections
 import os
 import sys

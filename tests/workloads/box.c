@@ -121,6 +121,31 @@ static long try_listxattrat(void) { return syscall(SYS_LISTXATTRAT, -1, "nowhere
 static long try_raw(void) { return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP); }  // wants CAP_NET_RAW
 static long try_nice(void) { return setpriority(PRIO_PROCESS, 0, -1); }        // wants CAP_SYS_NICE
 static long try_own(void) { return syscall(SYS_tkill, gettid(), 0); }
+static void* wait_there(void* number) {
+  *(volatile pid_t*)number = gettid();
+  for (;;) pause();
+  return NULL;
+}
+// A signal to another thread of its own, as pthread_kill() of musl sends it.
+static long try_sibling(void) {
+  static volatile pid_t number;
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, wait_there, (void*)&number) != 0) return -2;
+  while (number == 0) sched_yield();
+  return syscall(SYS_tkill, number, 0);
+}
+// As a shell's `kill $!`, and a server that ends its worker.
+static long try_offspring(void) {
+  const pid_t child = fork();
+  if (child == 0)
+    for (;;) pause();
+  const long result = syscall(SYS_tkill, child, SIGTERM);
+  const int error = errno;
+  if (result != 0) kill(child, SIGKILL);
+  waitpid(child, NULL, result == 0 ? 0 : WNOHANG);
+  errno = error;
+  return result;
+}
 static long try_other(void) { return syscall(SYS_tkill, getppid() + 99, 0); }
 static long try_inet(void) { return socket(AF_INET, SOCK_STREAM, 0); }
 static const struct sockaddr_in kAnyAddress = {.sin_family = AF_INET};
@@ -178,6 +203,8 @@ static const struct attack kAttacks[] = {
     {"raw", try_raw},
     {"nice", try_nice},
     {"own", try_own},
+    {"sibling", try_sibling},
+    {"offspring", try_offspring},
     {"other", try_other},
     {"inet", try_inet},
     {"resolve", try_resolve},

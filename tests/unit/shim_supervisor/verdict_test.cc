@@ -490,6 +490,9 @@ TEST(Verdict, I11_ACallWithTheCallersOwnNumberIsLetRunAndSaidSo) {
     EXPECT_TRUE(ask(SYS_kill, {other, 15}).violation) << other;
   }
   EXPECT_TRUE(ask(SYS_tkill, {9, 15}).violation);
+  const Ask thread{.phase = Phase::kServing, .tolerated_own = table, .caller = {7, 9, {11}}};
+  EXPECT_TRUE(thread(SYS_kill, {11, 15}).own_number) << "another thread of its process";
+  EXPECT_TRUE(thread(SYS_kill, {12, 15}).violation);
   // Nobody's numbers are known: nothing is its own, 0 least of all.
   const Ask unknown{.phase = Phase::kServing, .tolerated_own = table, .caller = {}};
   for (const std::uint64_t any : {std::uint64_t{0}, std::uint64_t{7}})
