@@ -78,6 +78,7 @@ class Walk {
   }
   std::vector<Change>& changes() { return changes_; }
   [[nodiscard]] const std::string& why() const { return why_; }
+  [[nodiscard]] bool too_deep() const { return too_deep_; }
 
  private:
   void read_directory(const std::string& path) {
@@ -128,8 +129,6 @@ class Walk {
   std::size_t entries_ = 0;
   std::size_t name_bytes_ = 0;
   std::string why_;
-
- public:
   bool too_deep_ = false;
 };
 
@@ -254,7 +253,7 @@ void read_changes(int upper, const ChangeBounds& bounds, const PartSink& sink, L
   walk.run();
   auto& changes = walk.changes();
   if (!walk.why().empty()) left_out.add("changed_files", walk.why());
-  if (walk.too_deep_) left_out.add("changed_files", "directories too deep, or too many");
+  if (walk.too_deep()) left_out.add("changed_files", "directories too deep, or too many");
   const std::size_t in_all = changes.size();
   std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
     const auto time = [](const Change& one) {
