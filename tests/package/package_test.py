@@ -125,10 +125,14 @@ def live(root, package):
 def refuse_under_shims(root):
     """A process with the shim's path stands for a pod that runs."""
     os.rename(root + SHIM, root + SHIM + ".aside")
-    shutil.copy(os.path.join(root, "usr/bin/sleep"), root + SHIM)
-    with subprocess.Popen(["chroot", root, SHIM, "600"]) as shim:
+    shutil.copy(os.path.join(root, "usr/bin/cat"), root + SHIM)
+    ends = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(["chroot", root, SHIM], text=True, **ends) as shim:
+        shim.stdin.write("are you there?\n")
+        shim.stdin.flush()
+        shim.stdout.readline()
         done = apt(root, "remove", "ward")
-        shim.kill()
+        shim.stdin.close()
     refused = done.returncode != 0 and "1 shims serve pods" in done.stdout
     expect(refused, "it is not removed under living shims, and says so")
     os.rename(root + SHIM + ".aside", root + SHIM)
