@@ -76,19 +76,18 @@ std::vector<std::uint32_t> own_processes_from_proc(pid_t tid,
   return own;
 }
 
-std::vector<std::uint32_t> own_processes(pid_t tid, std::span<const std::uint64_t> numbers) {
+std::vector<std::uint32_t> own_processes(pid_t tid, pid_t group,
+                                         std::span<const std::uint64_t> numbers) {
   if (std::none_of(numbers.begin(), numbers.end(), may_be_one)) return {};
   const std::string path = "/proc/" + std::to_string(tid) + "/ns/pid";
   const UniqueFd space(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  const auto status = read_status(tid);
-  if (!space || !status) return {};
+  if (!space) return {};
   std::vector<std::uint32_t> own;
   for (const std::uint64_t number : numbers) {
     if (!may_be_one(number)) continue;
-    const int group = ::ioctl(space.get(), kThreadGroupOf, static_cast<int>(number));
-    if (group < 0 && errno != ESRCH) return own_processes_from_proc(tid, numbers);
-    if (group > 0 && is_own(group, status->thread_group))
-      own.push_back(static_cast<std::uint32_t>(number));
+    const int named = ::ioctl(space.get(), kThreadGroupOf, static_cast<int>(number));
+    if (named < 0 && errno != ESRCH) return own_processes_from_proc(tid, numbers);
+    if (named > 0 && is_own(named, group)) own.push_back(static_cast<std::uint32_t>(number));
   }
   return own;
 }

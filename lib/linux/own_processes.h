@@ -12,12 +12,14 @@
 
 namespace ward {
 
-// Those of `numbers` that name a thread of the process of `tid`, or of a child of it, by the
-// numbers that its programs see. Since Linux 6.11 the kernel says so. Before, /proc is read, and a
-// process of more than kMostProcessesRead threads and children has none. Whoever ends meanwhile
-// leaves its number to whoever is born next in the namespace, never to somebody who is there.
+// Those of `numbers` that name a thread of the process `group`, or of a child of it, by the numbers
+// that its thread `tid` sees; both as the caller of this function sees them. Since Linux 6.11 the
+// kernel says so. Before, /proc is read, and a process of more than kMostProcessesRead threads and
+// children has none. Whoever ends meanwhile leaves its number to whoever is born next in the
+// namespace, never to somebody who is there.
 inline constexpr std::size_t kMostProcessesRead = 64;
-std::vector<std::uint32_t> own_processes(pid_t tid, std::span<const std::uint64_t> numbers);
+std::vector<std::uint32_t> own_processes(pid_t tid, pid_t group,
+                                         std::span<const std::uint64_t> numbers);
 
 // The older way, for its test.
 std::vector<std::uint32_t> own_processes_from_proc(pid_t tid,

@@ -4,7 +4,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -39,10 +41,13 @@ bool Session::asked_by_a_dying_thread(const SeccompListener& listener, const Not
 filter::OwnNumbers Session::numbers_of(const SeccompListener& listener, const Notification& call) {
   const auto status = read_status(call.tid);
   if (!status) return {};
-  auto others = own_processes(call.tid, call.args);
-  if (!listener.is_valid(call.id)) return {};
-  return {static_cast<std::uint32_t>(status->own_thread_group),
-          static_cast<std::uint32_t>(status->own_thread), std::move(others)};
+  filter::OwnNumbers own{static_cast<std::uint32_t>(status->own_thread_group),
+                         static_cast<std::uint32_t>(status->own_thread)};
+  std::vector<std::uint64_t> open;  // the common case, a call about the caller itself, has none
+  std::copy_if(call.args.begin(), call.args.end(), std::back_inserter(open),
+               [&](std::uint64_t argument) { return !own.include(argument); });
+  own.others = own_processes(call.tid, status->thread_group, open);
+  return listener.is_valid(call.id) ? own : filter::OwnNumbers{};
 }
 
 // A `startContainer` hook is a child of the runtime's init and executes its program under the

@@ -35,16 +35,17 @@ TEST(OwnProcesses, AreThreadsOfTheSameProcess) {
   const std::array<std::uint64_t, 6> asked = {self, sibling, parent, 1, 0, sibling | kUpper};
   for (const std::uint32_t from : {self, sibling}) {
     const auto tid = static_cast<pid_t>(from);
-    EXPECT_THAT(own_processes(tid, asked), ElementsAre(self, sibling));
+    EXPECT_THAT(own_processes(tid, ::getpid(), asked), ElementsAre(self, sibling));
     EXPECT_THAT(own_processes_from_proc(tid, asked), UnorderedElementsAre(self, sibling));
   }
   const std::array<std::uint64_t, 3> nobody = {~std::uint64_t{0}, kUpper, std::uint64_t{5} << 20U};
-  EXPECT_THAT(own_processes(::getpid(), nobody), IsEmpty());
+  EXPECT_THAT(own_processes(::getpid(), ::getpid(), nobody), IsEmpty());
   EXPECT_THAT(own_processes_from_proc(::getpid(), nobody), IsEmpty());
   end.set_value();
   other.join();
-  EXPECT_THAT(own_processes(::getpid(), std::array<std::uint64_t, 1>{sibling}), IsEmpty());
-  EXPECT_THAT(own_processes(-1, asked), IsEmpty());
+  EXPECT_THAT(own_processes(::getpid(), ::getpid(), std::array<std::uint64_t, 1>{sibling}),
+              IsEmpty());
+  EXPECT_THAT(own_processes(-1, -1, asked), IsEmpty());
 }
 
 [[noreturn]] void pause_for_ever() {
@@ -87,7 +88,7 @@ TEST(OwnProcesses, AreThreadsAndChildrenCountedWhereTheProcessItselfCounts) {
   ASSERT_EQ(::read(number[0], &first, sizeof first), static_cast<ssize_t>(sizeof first));
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   const std::array<std::uint64_t, 5> asked = {1, 2, 3, 4, static_cast<std::uint64_t>(first)};
-  EXPECT_THAT(own_processes(first, asked), ElementsAre(1, 2, 3));
+  EXPECT_THAT(own_processes(first, first, asked), ElementsAre(1, 2, 3));
   EXPECT_THAT(own_processes_from_proc(first, asked), UnorderedElementsAre(1, 2, 3));
   ::kill(first, SIGKILL);
   int status = 0;
