@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
 #include "lib/base/clock.h"
@@ -33,12 +34,12 @@ void print(Session& session, const ward::v1::ListAmendmentsResponse& answer) {
 }
 
 void add_list(CLI::App& amend, Session& session, int& exit_code) {
-  auto* verb = amend.add_subcommand("list", "What this node lets run besides its profiles");
+  auto* verb = add_verb(amend, "list", "What this node lets run besides its profiles");
   verb->footer(examples({"ward amend list", "ward amend list web -o json"}));
   const auto request = std::make_shared<ward::v1::ListAmendmentsRequest>();
-  verb->add_option_function<std::string>(
-          "profile", [request](const std::string& name) { request->set_profile(name); },
-          "of this profile alone")
+  add_value(
+      *verb, "profile", [request](const std::string& name) { request->set_profile(name); },
+      "of this profile alone")
       ->type_name(kProfileValue);
   verb->callback([&session, &exit_code, request] {
     exit_code = ask(session, "amend list", &Stub::ListAmendments, *request,
@@ -47,17 +48,17 @@ void add_list(CLI::App& amend, Session& session, int& exit_code) {
 }
 
 void add_drop(CLI::App& amend, Session& session, int& exit_code) {
-  auto* verb = amend.add_subcommand(
-      "drop", "Take it back from the next start on, and not amend it again in this version");
+  auto* verb = add_verb(
+      amend, "drop", "Take it back from the next start on, and not amend it again in this version");
   verb->footer(examples({"ward amend drop web mkdir", "ward amend drop web"}));
   const auto request = std::make_shared<ward::v1::DropAmendmentsRequest>();
-  verb->add_option_function<std::string>(
-          "profile", [request](const std::string& name) { request->set_profile(name); },
-          "the profile that is amended")
+  add_value(
+      *verb, "profile", [request](const std::string& name) { request->set_profile(name); },
+      "the profile that is amended")
       ->type_name(kProfileValue)
       ->required();
-  verb->add_option_function<std::string>(
-      "call", [request](const std::string& name) { request->set_syscall(name); },
+  add_value(
+      *verb, "call", [request](const std::string& name) { request->set_syscall(name); },
       "this call alone; without it all of the profile");
   verb->callback([&session, &exit_code, request] {
     exit_code = ask(session, "amend drop " + escape(request->profile(), 80), &Stub::DropAmendments,
@@ -72,8 +73,8 @@ void add_drop(CLI::App& amend, Session& session, int& exit_code) {
 }  // namespace
 
 void add_amend(CLI::App& app, Session& session, int& exit_code) {
-  auto* amend = app.add_subcommand(
-      "amend", "Calls that this node lets run of itself, because a policy says amend: auto");
+  auto* amend = add_verb(
+      app, "amend", "Calls that this node lets run of itself, because a policy says amend: auto");
   amend->require_subcommand(1);
   amend->footer(examples({"ward amend list"}));
   add_list(*amend, session, exit_code);

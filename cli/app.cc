@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
+#include "cli/options.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -44,10 +45,10 @@ std::string footer() {
 
 // `ward help profile lint` is `ward profile lint --help`.
 void add_help(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("help", "What a verb does and takes");
+  auto* verb = add_verb(app, "help", "What a verb does and takes");
   verb->footer(examples({"ward help profile lint"}));
   const auto words = std::make_shared<std::vector<std::string>>();
-  verb->add_option("verb", *words, "a verb, with those below it")->type_name(kVerbValue);
+  add_value(*verb, "verb", *words, "a verb, with those below it")->type_name(kVerbValue);
   verb->callback([&app, &session, &exit_code, words] {
     const CLI::App* of = &app;
     std::string above;
@@ -69,8 +70,7 @@ void add_help(CLI::App& app, Session& session, int& exit_code) {
 }
 
 void add_version(CLI::App& app, Session& session) {
-  auto* verb =
-      app.add_subcommand("version", "The version of this program; `ward status` shows wardd's");
+  auto* verb = add_verb(app, "version", "The version of this program; `ward status` shows wardd's");
   verb->footer(examples({"ward version", "ward version -o json"}));
   verb->callback([&session] {
     const nlohmann::ordered_json document = {{"schema", schema("Version")},
@@ -94,13 +94,13 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   app->require_subcommand(1);
   app->fallthrough();
   app->set_version_flag("-v,--version", std::string("ward ") + WARD_VERSION);
-  app->add_option_function<std::string>(
-         "-o,--output", [&session](const std::string& form) { session.json = form == "json"; },
-         "text, or json for programs; also behind a verb")
-      ->check(CLI::IsMember({"text", "json"}))
+  add_value(
+      *app, "-o,--output", [&session](const std::string& form) { session.json = form == "json"; },
+      "text, or json for programs; also behind a verb")
+      ->check(one_of({"text", "json"}))
       ->take_last();
   const auto run_dir = std::make_shared<std::string>();
-  app->add_option("--run-dir", *run_dir, "where wardd's socket is (WARD_RUN_DIR)")
+  add_value(*app, "--run-dir", *run_dir, "where wardd's socket is (WARD_RUN_DIR)")
       ->type_name(kFileValue);
   app->parse_complete_callback([&session, run_dir] {
     if (!run_dir->empty()) session.places.run = *run_dir;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/completion.h"
+#include "cli/options.h"
 
 #include <grpcpp/client_context.h>
 
@@ -125,12 +126,10 @@ void print_candidates(const CLI::App& app, const std::vector<std::string>& words
 
 void add_completion(CLI::App& app, Session& session) {
   auto* verb =
-      app.add_subcommand("completion", "Print a script that lets a shell complete what ward takes");
+      add_verb(app, "completion", "Print a script that lets a shell complete what ward takes");
   verb->footer(examples({"ward completion bash", "ward completion zsh", "ward completion fish"}));
   const auto shell = std::make_shared<std::string>();
-  verb->add_option("shell", *shell, "whose")
-      ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  add_value(*verb, "shell", *shell, "whose")->required()->check(one_of({"bash", "zsh", "fish"}));
   verb->callback([&session, shell] {
     session.print(*shell == "bash" ? kBash : *shell == "zsh" ? kZsh : kFish);
   });

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/patience.h"
 #include "cli/present/event_text.h"
 #include "cli/present/json.h"
@@ -130,25 +131,25 @@ int run(Session& session, const Asked& asked) {
 }  // namespace
 
 void add_events(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand(
-      "events", "Violations and what was done about them; json: one object per line");
+  auto* verb =
+      add_verb(app, "events", "Violations and what was done about them; json: one object per line");
   verb->footer(examples({"ward events -n 20", "ward events -f -c web-1",
                          "ward events --since 10m -c shop/cart/app",
                          "ward events --since 2026-11-23T18:43:01Z -o json"}));
   const auto asked = std::make_shared<Asked>();
-  verb->add_flag_callback(
-      "-f,--follow", [asked] { asked->request.set_follow(true); },
+  add_switch(
+      *verb, "-f,--follow", [asked] { asked->request.set_follow(true); },
       "print new ones as they come, also over a restart of wardd");
-  verb->add_option_function<std::string>(
-          "-c,--container",
-          [asked](const std::string& name) { asked->request.set_container(name); },
-          "only this container: its id, namespace/id, or as `ward ps` shows it")
+  add_value(
+      *verb, "-c,--container",
+      [asked](const std::string& name) { asked->request.set_container(name); },
+      "only this container: its id, namespace/id, or as `ward ps` shows it")
       ->type_name(kContainerValue);
-  verb->add_option("-n,--last", asked->last, "the newest N; with -f these, then new ones");
-  verb->add_option("--since", asked->since,
-                   "what happened then or later: 10m ago, or 2026-11-23T18:43:01Z");
-  verb->add_option_function<std::uint64_t>(
-      "--after", [asked](std::uint64_t n) { asked->request.set_after_sequence(n); },
+  add_value(*verb, "-n,--last", asked->last, "the newest N; with -f these, then new ones");
+  add_value(*verb, "--since", asked->since,
+            "what happened then or later: 10m ago, or 2026-11-23T18:43:01Z");
+  add_value(
+      *verb, "--after", [asked](std::uint64_t n) { asked->request.set_after_sequence(n); },
       "only events after this sequence number");
   verb->callback([&session, &exit_code, asked] { exit_code = run(session, *asked); });
 }

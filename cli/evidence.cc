@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/evidence.h"
+#include "cli/options.h"
 
 #include <algorithm>
 #include <memory>
@@ -187,16 +188,17 @@ int show_key(Session& session) {
 }
 
 void add_verify(CLI::App& evidence, Session& session, int& exit_code) {
-  auto* verb = evidence.add_subcommand(
-      "verify", "Whether bundles are as wardd sealed them, part by part; exit code 5: not all are");
+  auto* verb =
+      add_verb(evidence, "verify",
+               "Whether bundles are as wardd sealed them, part by part; exit code 5: not all are");
   verb->footer(examples({"ward evidence verify", "ward evidence verify a7e928162e5b788debe5-1",
                          "ward evidence verify ./a7e928162e5b788debe5-1 --key evidence.pub"}));
   const auto asked = std::make_shared<VerifyRequest>();
-  verb->add_option("bundles", asked->bundles,
-                   "bundles of this node, or directories; without any all of this node, and the "
-                   "ledger of what was sealed and removed")
+  add_value(*verb, "bundles", asked->bundles,
+            "bundles of this node, or directories; without any all of this node, and the "
+            "ledger of what was sealed and removed")
       ->type_name(kFileValue);
-  verb->add_option("--key", asked->key, "the public key, where it is not this node's")
+  add_value(*verb, "--key", asked->key, "the public key, where it is not this node's")
       ->type_name(kFileValue);
   verb->callback([&session, &exit_code, asked] { exit_code = verify_evidence(session, *asked); });
 }
@@ -205,30 +207,28 @@ void add_verify(CLI::App& evidence, Session& session, int& exit_code) {
 
 void add_evidence(CLI::App& app, Session& session, int& exit_code) {
   auto* evidence =
-      app.add_subcommand("evidence", "What was kept of violations; needs no wardd, and to be root");
+      add_verb(app, "evidence", "What was kept of violations; needs no wardd, and to be root");
   evidence->require_subcommand(1);
   evidence->footer(examples({"ward evidence list"}));
-  evidence->add_subcommand("list", "Bundles of this node, oldest first")
+  add_verb(*evidence, "list", "Bundles of this node, oldest first")
       ->footer(examples({"ward evidence list", "ward evidence list -o json"}))
       ->callback([&session, &exit_code] { exit_code = list(session); });
   const auto named = std::make_shared<std::string>();
-  auto* shown =
-      evidence->add_subcommand("show", "One bundle in short; json: all of its evidence.json");
+  auto* shown = add_verb(*evidence, "show", "One bundle in short; json: all of its evidence.json");
   shown->footer(examples({"ward evidence show a7e928162e5b788debe5-1"}));
-  shown->add_option("bundle", *named, "a name from `ward evidence list`, or a directory")
+  add_value(*shown, "bundle", *named, "a name from `ward evidence list`, or a directory")
       ->required();
   shown->callback([&session, &exit_code, named] { exit_code = show(session, *named); });
   add_verify(*evidence, session, exit_code);
   const auto file = std::make_shared<std::string>();
-  auto* exported =
-      evidence->add_subcommand("export", "One bundle as a tar archive, compressed by zstd");
+  auto* exported = add_verb(*evidence, "export", "One bundle as a tar archive, compressed by zstd");
   exported->footer(examples({"ward evidence export a7e928162e5b788debe5-1 -o case-7.tar.zst"}));
-  exported->add_option("bundle", *named, "a name from `ward evidence list`, or a directory")
+  add_value(*exported, "bundle", *named, "a name from `ward evidence list`, or a directory")
       ->required();
   add_out_option(*exported, session, [file](const std::string& name) { *file = name; });
   exported->callback(
       [&session, &exit_code, named, file] { exit_code = export_bundle(session, *named, *file); });
-  evidence->add_subcommand("key", "The public key that verifies this node's bundles, as PEM")
+  add_verb(*evidence, "key", "The public key that verifies this node's bundles, as PEM")
       ->footer(examples({"ward evidence key"}))
       ->callback([&session, &exit_code] { exit_code = show_key(session); });
 }

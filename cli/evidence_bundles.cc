@@ -107,7 +107,7 @@ Result<nlohmann::ordered_json> read_evidence_document(const fs::path& bundle) {
   if (!directory) return fail_errno("open '" + bundle.string() + "'");
   const auto text = read_file_of(directory.get(), "evidence.json", kMaxDocumentBytes);
   if (!text) return tl::unexpected<Error>(text.error());
-  auto document = nlohmann::ordered_json::parse(*text, nullptr, false);
+  auto document = parse_json<nlohmann::ordered_json>(*text);
   if (!document.is_object())
     return fail(Code::kInvalidArgument, "'" + (bundle / "evidence.json").string() + "' is no JSON");
   return document;

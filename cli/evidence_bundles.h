@@ -5,9 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+#include "lib/json/json.h"
 
 #include "lib/base/result.h"
 

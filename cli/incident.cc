@@ -6,6 +6,7 @@
 #include "cli/incident/incident_json.h"
 #include "cli/incident/incident_text.h"
 #include "cli/incident/page.h"
+#include "cli/options.h"
 #include "cli/out_option.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
@@ -95,29 +96,29 @@ int report(Session& session, const std::string& id, const std::string& file) {
 }
 
 void add_list(CLI::App& incident, Session& session, int& exit_code) {
-  auto* verb = incident.add_subcommand("list", "Which ones, the newest first");
+  auto* verb = add_verb(incident, "list", "Which ones, the newest first");
   verb->footer(examples({"ward incident list", "ward incident list -n 5 -o json"}));
   const auto most = std::make_shared<std::size_t>(50);
-  verb->add_option("-n,--last", *most, "the newest N; 50 without");
+  add_value(*verb, "-n,--last", *most, "the newest N; 50 without");
   verb->callback([&session, &exit_code, most] { exit_code = list(session, *most); });
 }
 
 void add_show(CLI::App& incident, Session& session, int& exit_code) {
-  auto* verb = incident.add_subcommand(
-      "show", "What happened, what Ward did, how it stands, and what to do next");
+  auto* verb = add_verb(incident, "show",
+                        "What happened, what Ward did, how it stands, and what to do next");
   verb->footer(examples({"ward incident show a7e928162e5b788debe5-1"}));
   const auto id = std::make_shared<std::string>();
-  verb->add_option("id", *id, "of `ward incident list`, or as much of its beginning as is clear")
+  add_value(*verb, "id", *id, "of `ward incident list`, or as much of its beginning as is clear")
       ->required();
   verb->callback([&session, &exit_code, id] { exit_code = show(session, *id); });
 }
 
 void add_report(CLI::App& incident, Session& session, int& exit_code) {
-  auto* verb = incident.add_subcommand("report", "The same as one HTML file that needs no other");
+  auto* verb = add_verb(incident, "report", "The same as one HTML file that needs no other");
   verb->footer(examples({"ward incident report a7e928162e5b788debe5-1 -o incident.html"}));
   const auto id = std::make_shared<std::string>();
   const auto file = std::make_shared<std::string>();
-  verb->add_option("id", *id, "of `ward incident list`, or as much of its beginning as is clear")
+  add_value(*verb, "id", *id, "of `ward incident list`, or as much of its beginning as is clear")
       ->required();
   add_out_option(*verb, session, [file](const std::string& name) { *file = name; });
   verb->callback([&session, &exit_code, id, file] { exit_code = report(session, *id, *file); });
@@ -126,8 +127,8 @@ void add_report(CLI::App& incident, Session& session, int& exit_code) {
 }  // namespace
 
 void add_incident(CLI::App& app, Session& session, int& exit_code) {
-  auto* incident = app.add_subcommand(
-      "incident", "Violations that were contained, or that Ward has evidence of");
+  auto* incident =
+      add_verb(app, "incident", "Violations that were contained, or that Ward has evidence of");
   incident->require_subcommand(1);
   incident->footer(examples({"ward incident list"}));
   add_list(*incident, session, exit_code);

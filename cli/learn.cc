@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/discovery_text.h"
 #include "cli/present/recording_text.h"
 #include "cli/present/table.h"
@@ -64,17 +65,17 @@ int forget(Session& session, const ward::v1::ForgetRecordingRequest& request) {
 }
 
 void add_forget(CLI::App& learn, Session& session, int& exit_code) {
-  auto* verb = learn.add_subcommand(
-      "forget", "Remove ended runs: a lossy one, or one that saw what it should not have");
+  auto* verb = add_verb(learn, "forget",
+                        "Remove ended runs: a lossy one, or one that saw what it should not have");
   verb->footer(examples({"ward learn forget web", "ward learn forget web --run 3f2a"}));
   const auto request = std::make_shared<ward::v1::ForgetRecordingRequest>();
-  verb->add_option_function<std::string>(
-          "workload", [request](const std::string& name) { request->set_workload(name); },
-          "a name from `ward learn list`")
+  add_value(
+      *verb, "workload", [request](const std::string& name) { request->set_workload(name); },
+      "a name from `ward learn list`")
       ->required()
       ->type_name(kWorkloadValue);
-  verb->add_option_function<std::string>(
-      "--run", [request](const std::string& id) { request->set_run_id(id); },
+  add_value(
+      *verb, "--run", [request](const std::string& id) { request->set_run_id(id); },
       "only this run, by its id or the beginning of it; all without");
   verb->callback([&session, &exit_code, request] { exit_code = forget(session, *request); });
 }
@@ -82,22 +83,22 @@ void add_forget(CLI::App& learn, Session& session, int& exit_code) {
 }  // namespace
 
 void add_learn(CLI::App& app, Session& session, int& exit_code) {
-  auto* learn = app.add_subcommand("learn", "What was recorded in mode learn");
+  auto* learn = add_verb(app, "learn", "What was recorded in mode learn");
   learn->require_subcommand(1);
   learn->footer(examples({"ward learn list"}));
-  learn->add_subcommand("list", "Recorded workloads")
+  add_verb(*learn, "list", "Recorded workloads")
       ->footer(examples({"ward learn list", "ward learn list -o json"}))
       ->callback([&] { exit_code = list(session); });
-  auto* verb = learn->add_subcommand(
-      "show", "What a workload did, and how much of it is probably still unseen");
+  auto* verb =
+      add_verb(*learn, "show", "What a workload did, and how much of it is probably still unseen");
   const auto workload = std::make_shared<std::string>();
   verb->footer(examples({"ward learn show web", "ward learn show web -o json",
                          "ward learn show web --svg discovery.svg"}));
-  verb->add_option("workload", *workload, "a name from `ward learn list`")
+  add_value(*verb, "workload", *workload, "a name from `ward learn list`")
       ->required()
       ->type_name(kWorkloadValue);
   const auto svg = std::make_shared<std::string>();
-  verb->add_option("--svg", *svg, "write the curve of discovery to this file, as a picture")
+  add_value(*verb, "--svg", *svg, "write the curve of discovery to this file, as a picture")
       ->type_name(kFileValue);
   add_learn_watch(*learn, session, exit_code);
   add_forget(*learn, session, exit_code);

@@ -7,6 +7,7 @@
 
 #include "cli/app.h"
 #include "cli/discovery_view.h"
+#include "cli/options.h"
 #include "cli/stop_signals.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -76,12 +77,13 @@ class Watch {
 }  // namespace
 
 void add_learn_watch(CLI::App& learn, Session& session, int& exit_code) {
-  auto* verb = learn.add_subcommand(
-      "watch", "What is new in a recording, as it comes, until Ctrl-C; json: an object per line");
+  auto* verb =
+      add_verb(learn, "watch",
+               "What is new in a recording, as it comes, until Ctrl-C; json: an object per line");
   const auto workload = std::make_shared<std::string>();
   verb->footer(examples({"ward learn watch web", "ward learn watch", "ward learn watch -o json"}));
-  verb->add_option("workload", *workload,
-                   "a name from `ward learn list`; all that is being recorded without")
+  add_value(*verb, "workload", *workload,
+            "a name from `ward learn list`; all that is being recorded without")
       ->type_name(kWorkloadValue);
   verb->callback([&session, &exit_code, workload] {
     exit_code = is_utf8(*workload)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/man.h"
+#include "cli/options.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -88,12 +89,12 @@ std::string man_page_of(const CLI::App& verb, const std::string& date) {
 }
 
 void add_man(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("man", "Print a manual page, for man(1) to show");
+  auto* verb = add_verb(app, "man", "Print a manual page, for man(1) to show");
   verb->footer(examples({"ward man", "ward man learn", "ward man --directory man1"}));
   const auto name = std::make_shared<std::string>();
   const auto directory = std::make_shared<std::string>();
-  verb->add_option("verb", *name, "whose; ward's own without")->type_name(kVerbValue);
-  verb->add_option("--directory", *directory, "write all pages there instead")
+  add_value(*verb, "verb", *name, "whose; ward's own without")->type_name(kVerbValue);
+  add_value(*verb, "--directory", *directory, "write all pages there instead")
       ->type_name(kFileValue);
   verb->callback([&app, &session, &exit_code, name, directory] {
     exit_code = directory->empty() ? print_page(app, *name, session)

@@ -4,6 +4,7 @@
 #include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/container_options.h"
+#include "cli/options.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -28,17 +29,16 @@ int run(Session& session, const Request& request) {
 }  // namespace
 
 void add_mode(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb =
-      app.add_subcommand("mode", "Switch a running container between supervise and enforce");
+  auto* verb = add_verb(app, "mode", "Switch a running container between supervise and enforce");
   verb->footer(examples(
       {"ward mode web-1 enforce", "ward mode shop/cart/app supervise --reason 'a false alarm'"}));
   const auto request = std::make_shared<Request>();
   add_container_options(*verb, request);
-  verb->add_option_function<std::string>(
-          "mode", [request](const std::string& mode) { request->set_mode(mode); },
-          "what a policy sets holds again from the next start on")
+  add_value(
+      *verb, "mode", [request](const std::string& mode) { request->set_mode(mode); },
+      "what a policy sets holds again from the next start on")
       ->required()
-      ->check(CLI::IsMember({"supervise", "enforce"}));
+      ->check(one_of({"supervise", "enforce"}));
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 

@@ -4,30 +4,30 @@
 // name: -o ./json).
 #pragma once
 
-#include <CLI/App.hpp>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/session.h"
 
 namespace ward::cli {
 
 inline void add_out_option(CLI::App& verb, Session& session,
                            std::function<void(const std::string&)> set_file) {
-  verb.add_option_function<std::vector<std::string>>(
-          "-o,--out",
-          [&session, set_file = std::move(set_file)](const std::vector<std::string>& words) {
-            for (const std::string& word : words) {
-              if (word == "json" || word == "text") {
-                session.json = word == "json";
-              } else {
-                set_file(word);
-              }
-            }
-          },
-          "the file to write, standard output without; json or text: the form of the answer")
+  add_value(
+      verb, "-o,--out",
+      [&session, set_file = std::move(set_file)](const std::vector<std::string>& words) {
+        for (const std::string& word : words) {
+          if (word == "json" || word == "text") {
+            session.json = word == "json";
+          } else {
+            set_file(word);
+          }
+        }
+      },
+      "the file to write, standard output without; json or text: the form of the answer")
       ->allow_extra_args(false)
       ->type_name(kFileValue);
 }

@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/policy_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -36,14 +37,14 @@ int run(Session& session, const Request& request) {
 }
 
 void add_test(CLI::App& policy, Session& session, int& exit_code) {
-  auto* verb = policy.add_subcommand("test",
-                                     "Which rule decides over a container that starts now, and why "
-                                     "none before it; ends with 7 where none does");
+  auto* verb = add_verb(policy, "test",
+                        "Which rule decides over a container that starts now, and why "
+                        "none before it; ends with 7 where none does");
   const auto request = std::make_shared<Request>();
   const auto text = [&](const char* flags, const char* help,
                         void (*set)(Request&, const std::string&)) {
-    return verb->add_option_function<std::string>(
-        flags, [request, set](const std::string& value) { set(*request, value); }, help);
+    return add_value(
+        *verb, flags, [request, set](const std::string& value) { set(*request, value); }, help);
   };
   auto* known = text(
       "id",
@@ -61,21 +62,22 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
            [](Request& r, const std::string& value) { r.set_name(value); }),
       text("--image", "the image, as CRI names it; not known outside of Kubernetes",
            [](Request& r, const std::string& value) { r.set_image(value); }),
-      verb->add_flag_callback(
-          "--privileged", [request] { request->set_privileged(true); }, "it is privileged"),
-      verb->add_flag_callback(
-          "--sandbox", [request] { request->set_sandbox(true); }, "it is a pod's pause container")};
+      add_switch(
+          *verb, "--privileged", [request] { request->set_privileged(true); }, "it is privileged"),
+      add_switch(
+          *verb, "--sandbox", [request] { request->set_sandbox(true); },
+          "it is a pod's pause container")};
   known->type_name(kContainerValue);
   for (CLI::Option* option : described) option->excludes(known);
-  verb->add_option_function<std::vector<std::string>>(
-          "--annotation",
-          [request](const std::vector<std::string>& all) {
-            for (const std::string& one : all) {
-              const std::size_t at = one.find('=');
-              (*request->mutable_annotations())[one.substr(0, at)] = one.substr(at + 1);
-            }
-          },
-          "KEY=VALUE of the pod: ward.dev/mode, ward.dev/action, ward.dev/exec; may be repeated")
+  add_value(
+      *verb, "--annotation",
+      [request](const std::vector<std::string>& all) {
+        for (const std::string& one : all) {
+          const std::size_t at = one.find('=');
+          (*request->mutable_annotations())[one.substr(0, at)] = one.substr(at + 1);
+        }
+      },
+      "KEY=VALUE of the pod: ward.dev/mode, ward.dev/action, ward.dev/exec; may be repeated")
       ->allow_extra_args(false)
       ->check([](const std::string& pair) {
         return pair.find('=') == std::string::npos ? "not KEY=VALUE: " + pair : std::string();
@@ -88,7 +90,7 @@ void add_test(CLI::App& policy, Session& session, int& exit_code) {
 }  // namespace
 
 void add_policy(CLI::App& app, Session& session, int& exit_code) {
-  auto* policy = app.add_subcommand("policy", "Policies: which rule decides over which container");
+  auto* policy = add_verb(app, "policy", "Policies: which rule decides over which container");
   policy->require_subcommand(1);
   policy->footer(examples({"ward policy test web-1"}));
   add_test(*policy, session, exit_code);

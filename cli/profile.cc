@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/verbs.h"
 
 namespace ward::cli {
 
 void add_profile(CLI::App& app, Session& session, int& exit_code) {
-  auto* profile = app.add_subcommand(
-      "profile", "Profiles: from a recording to what is in force (security as code)");
+  auto* profile =
+      add_verb(app, "profile", "Profiles: from a recording to what is in force (security as code)");
   profile->require_subcommand(1);
   profile->footer(examples({"ward profile list", "ward help profile generate"}));
   add_profile_list(*profile, session, exit_code);

@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/apply_profile.h"
+#include "cli/options.h"
 #include "cli/present/json.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
@@ -31,22 +32,23 @@ int run(Session& session, const std::string& path, ward::v1::ApplyProfileRequest
 }  // namespace
 
 void add_profile_apply(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "apply", "Put a profile in force on this node; a bad file changes nothing");
+  auto* verb =
+      add_verb(profile, "apply", "Put a profile in force on this node; a bad file changes nothing");
   const auto path = std::make_shared<std::string>();
   const auto request = std::make_shared<ward::v1::ApplyProfileRequest>();
   verb->footer(examples({"ward profile apply --dry-run web.yaml", "ward profile apply web.yaml"}));
-  verb->add_option("file", *path, "profile YAML, - for standard input")
+  add_value(*verb, "file", *path, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
-  verb->add_flag_callback(
-      "--rollback", [request] { request->set_rollback(true); },
+  add_switch(
+      *verb, "--rollback", [request] { request->set_rollback(true); },
       "allow a version below the highest one seen");
-  verb->add_flag_callback(
-      "--insist", [request] { request->set_insist(true); },
+  add_switch(
+      *verb, "--insist", [request] { request->set_insist(true); },
       "although a policy asks for more recordings before it enforces (enforceAfter)");
-  verb->add_flag_callback(
-      "--dry-run", [request] { request->set_dry_run(true); }, "check everything, change nothing");
+  add_switch(
+      *verb, "--dry-run", [request] { request->set_dry_run(true); },
+      "check everything, change nothing");
   verb->callback(
       [&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/out_option.h"
 #include "cli/present/json_text.h"
 #include "cli/present/runtime_text.h"
@@ -130,21 +131,21 @@ int run(Session& session, const Request& request) {
 }  // namespace
 
 void add_profile_compile(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("compile",
-                                      "Print the filter a profile becomes; needs no wardd, and "
-                                      "asks it what it measured of the runtime");
+  auto* verb = add_verb(profile, "compile",
+                        "Print the filter a profile becomes; needs no wardd, and "
+                        "asks it what it measured of the runtime");
   const auto request = std::make_shared<Request>();
   verb->footer(examples({"ward profile compile web.yaml -o seccomp.json",
                          "ward profile compile --format ward web.yaml -o web.profile"}));
-  verb->add_option("file", request->path, "profile YAML, - for standard input")
+  add_value(*verb, "file", request->path, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
   add_out_option(*verb, session, [request](const std::string& file) { request->output = file; });
-  verb->add_option("--format", request->format,
-                   "oci: linux.seccomp as JSON for use without Ward (EPERM), which allows what the "
-                   "node's runtime calls; supervised: as Ward installs it (NOTIFY); "
-                   "ward: the sealed rule table of <state>/compiled")
-      ->check(CLI::IsMember({"oci", "supervised", "ward"}));
+  add_value(*verb, "--format", request->format,
+            "oci: linux.seccomp as JSON for use without Ward (EPERM), which allows what the "
+            "node's runtime calls; supervised: as Ward installs it (NOTIFY); "
+            "ward: the sealed rule table of <state>/compiled")
+      ->check(one_of({"oci", "supervised", "ward"}));
   verb->callback([&session, &exit_code, request] { exit_code = run(session, *request); });
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/options.h"
 #include "profiles/diff.h"
 
 #include <memory>
@@ -76,14 +77,14 @@ int run(Session& session, const std::string& before, const std::string& after) {
 }  // namespace
 
 void add_profile_diff(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "diff",
+  auto* verb = add_verb(
+      profile, "diff",
       "What a second profile allows that a first does not, and the reverse; needs no wardd");
   const auto before = std::make_shared<std::string>();
   const auto after = std::make_shared<std::string>();
   verb->footer(examples({"ward profile diff old.yaml new.yaml"}));
-  verb->add_option("before", *before, "profile YAML")->required()->type_name(kFileValue);
-  verb->add_option("after", *after, "profile YAML, - for standard input")
+  add_value(*verb, "before", *before, "profile YAML")->required()->type_name(kFileValue);
+  add_value(*verb, "after", *after, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
   verb->callback(

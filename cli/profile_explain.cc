@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Needs no wardd: a file says all of it.
+#include "cli/options.h"
 #include "profiles/explain.h"
 
 #include <memory>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "cli/app.h"
 #include "cli/present/json.h"
@@ -53,16 +54,16 @@ int run(Session& session, const std::string& path, const std::vector<std::string
 }  // namespace
 
 void add_profile_explain(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "explain", "Is a call allowed, where, and why? Of a file; needs no wardd");
+  auto* verb =
+      add_verb(profile, "explain", "Is a call allowed, where, and why? Of a file; needs no wardd");
   const auto path = std::make_shared<std::string>();
   const auto calls = std::make_shared<std::vector<std::string>>();
   verb->footer(examples({"ward profile explain web.yaml connect",
                          "ward profile explain web.yaml kill mkdir -o json"}));
-  verb->add_option("file", *path, "profile YAML, - for standard input")
+  add_value(*verb, "file", *path, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
-  verb->add_option("calls", *calls, "names such as openat")->required();
+  add_value(*verb, "calls", *calls, "names such as openat")->required();
   verb->callback([&session, &exit_code, path, calls] { exit_code = run(session, *path, *calls); });
 }
 

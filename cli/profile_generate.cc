@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/generate_profile.h"
+#include "cli/options.h"
 #include "cli/out_option.h"
 #include "cli/verbs.h"
 #include "profiles/words.h"
@@ -10,40 +11,40 @@
 namespace ward::cli {
 
 void add_profile_generate(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "generate", "Write the profile of a recorded workload, ready for review in git");
+  auto* verb = add_verb(profile, "generate",
+                        "Write the profile of a recorded workload, ready for review in git");
   const auto request = std::make_shared<ward::v1::GenerateProfileRequest>();
   verb->footer(examples(
       {"ward profile generate web", "ward profile generate web -o web.yaml",
        "ward profile generate web --name shop-web --profile-version 8 -o web.yaml --force"}));
   const auto output = std::make_shared<std::string>();
-  verb->add_option_function<std::string>(
-          "workload", [request](const std::string& w) { request->set_workload(w); },
-          "a name from `ward learn list`")
+  add_value(
+      *verb, "workload", [request](const std::string& w) { request->set_workload(w); },
+      "a name from `ward learn list`")
       ->required()
       ->type_name(kWorkloadValue);
   add_out_option(*verb, session, [output](const std::string& file) { *output = file; });
   const auto force = std::make_shared<bool>(false);
-  verb->add_flag("--force", *force, "also over a file that is there already");
-  verb->add_option_function<std::string>(
-      "--name", [request](const std::string& n) { request->set_name(n); },
+  add_switch(*verb, "--force", *force, "also over a file that is there already");
+  add_value(
+      *verb, "--name", [request](const std::string& n) { request->set_name(n); },
       "the profile's name; the workload's without");
-  verb->add_option_function<std::uint64_t>(
-      "--profile-version", [request](std::uint64_t v) { request->set_version(v); },
+  add_value(
+      *verb, "--profile-version", [request](std::uint64_t v) { request->set_version(v); },
       "one above the highest seen without");
-  verb->add_flag_callback(
-      "--allow-lossy", [request] { request->set_allow_lossy(true); },
+  add_switch(
+      *verb, "--allow-lossy", [request] { request->set_allow_lossy(true); },
       "also from a recording that lost events (the profile may lack calls)");
-  verb->add_flag_callback(
-      "--allow-mixed", [request] { request->set_allow_mixed(true); },
+  add_switch(
+      *verb, "--allow-mixed", [request] { request->set_allow_mixed(true); },
       "also from runs of different images or namespaces");
-  verb->add_option_function<std::string>(
-          "--posture", [request](const std::string& p) { request->set_posture(p); },
-          "what calls that are not listed are met with: strict acts on all; balanced, the default, "
-          "lets run what harms nobody; lenient lets run all but the danger set "
-          "(docs/harm-classes.md)")
-      ->check(CLI::IsMember(std::vector<std::string>(profiles::posture_names().begin(),
-                                                     profiles::posture_names().end())))
+  add_value(
+      *verb, "--posture", [request](const std::string& p) { request->set_posture(p); },
+      "what calls that are not listed are met with: strict acts on all; balanced, the default, "
+      "lets run what harms nobody; lenient lets run all but the danger set "
+      "(docs/harm-classes.md)")
+      ->check(one_of(std::vector<std::string>(profiles::posture_names().begin(),
+                                              profiles::posture_names().end())))
       ->type_name("POSTURE");
   verb->callback([&session, &exit_code, request, output, force] {
     const std::string doing = "profile generate";

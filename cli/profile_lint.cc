@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
@@ -143,12 +144,11 @@ int run(Session& session, const std::vector<std::string>& given) {
 }  // namespace
 
 void add_profile_lint(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb =
-      profile.add_subcommand("lint", "Check profiles, policies and wardd.yaml; needs no wardd");
+  auto* verb = add_verb(profile, "lint", "Check profiles, policies and wardd.yaml; needs no wardd");
   const auto paths = std::make_shared<std::vector<std::string>>();
   verb->footer(examples({"ward profile lint web.yaml", "ward profile lint /etc/ward",
                          "ward profile lint - -o json"}));
-  verb->add_option("files", *paths, "YAML files or folders of them, - for standard input")
+  add_value(*verb, "files", *paths, "YAML files or folders of them, - for standard input")
       ->required()
       ->type_name(kFileValue);
   verb->callback([&session, &exit_code, paths] { exit_code = run(session, *paths); });

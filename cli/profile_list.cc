@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/table.h"
 #include "cli/verbs.h"
 
@@ -25,7 +26,7 @@ int run(Session& session) {
 }  // namespace
 
 void add_profile_list(CLI::App& profile, Session& session, int& exit_code) {
-  profile.add_subcommand("list", "Profiles in force on this node")
+  add_verb(profile, "list", "Profiles in force on this node")
       ->footer(examples({"ward profile list", "ward profile list -o json"}))
       ->callback([&] { exit_code = run(session); });
 }

@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/apply_profile.h"
+#include "cli/options.h"
 #include "cli/out_option.h"
 #include "cli/present/json.h"
 #include "cli/present/table.h"
@@ -101,18 +102,19 @@ int run(Session& session, const Wanted& wanted) {
 }  // namespace
 
 void add_profile_propose(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "propose", "Write the next version of a profile, with the calls its containers made outside");
+  auto* verb =
+      add_verb(profile, "propose",
+               "Write the next version of a profile, with the calls its containers made outside");
   const auto wanted = std::make_shared<Wanted>();
   verb->footer(examples({"ward profile propose web", "ward profile propose web -o web.yaml",
                          "ward profile propose web --apply"}));
-  verb->add_option_function<std::string>(
-          "profile", [wanted](const std::string& name) { wanted->request.set_profile(name); },
-          "a name from `ward profile list`")
+  add_value(
+      *verb, "profile", [wanted](const std::string& name) { wanted->request.set_profile(name); },
+      "a name from `ward profile list`")
       ->required()
       ->type_name(kProfileValue);
   add_out_option(*verb, session, [wanted](const std::string& file) { wanted->output = file; });
-  verb->add_flag("--apply", wanted->apply, "put it in force at once, for new containers");
+  add_switch(*verb, "--apply", wanted->apply, "put it in force at once, for new containers");
   verb->callback([&session, &exit_code, wanted] { exit_code = run(session, *wanted); });
 }
 

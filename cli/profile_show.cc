@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
 
@@ -24,10 +25,10 @@ int run(Session& session, const std::string& name) {
 }  // namespace
 
 void add_profile_show(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand("show", "A profile in force, as YAML");
+  auto* verb = add_verb(profile, "show", "A profile in force, as YAML");
   const auto name = std::make_shared<std::string>();
   verb->footer(examples({"ward profile show web", "ward profile show web -o json"}));
-  verb->add_option("name", *name, "a name from `ward profile list`")
+  add_value(*verb, "name", *name, "a name from `ward profile list`")
       ->required()
       ->type_name(kProfileValue);
   verb->callback([&session, &exit_code, name] { exit_code = run(session, *name); });

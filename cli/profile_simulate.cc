@@ -3,6 +3,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/table.h"
 #include "cli/profile_file.h"
 #include "cli/request_text.h"
@@ -56,18 +57,18 @@ int run(Session& session, const std::string& path, ward::v1::SimulateProfileRequ
 }  // namespace
 
 void add_profile_simulate(CLI::App& profile, Session& session, int& exit_code) {
-  auto* verb = profile.add_subcommand(
-      "simulate", "Replay recordings and events: where would this profile have acted?");
+  auto* verb = add_verb(profile, "simulate",
+                        "Replay recordings and events: where would this profile have acted?");
   const auto path = std::make_shared<std::string>();
   const auto request = std::make_shared<ward::v1::SimulateProfileRequest>();
   verb->footer(examples(
       {"ward profile simulate web.yaml", "ward profile simulate web.yaml --workload shop-web"}));
-  verb->add_option("file", *path, "profile YAML, - for standard input")
+  add_value(*verb, "file", *path, "profile YAML, - for standard input")
       ->required()
       ->type_name(kFileValue);
-  verb->add_option_function<std::string>(
-          "--workload", [request](const std::string& name) { request->set_workload(name); },
-          "whose recordings are replayed; those of the profile's name without")
+  add_value(
+      *verb, "--workload", [request](const std::string& name) { request->set_workload(name); },
+      "whose recordings are replayed; those of the profile's name without")
       ->type_name(kWorkloadValue);
   verb->callback(
       [&session, &exit_code, path, request] { exit_code = run(session, *path, *request); });

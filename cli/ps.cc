@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
 
@@ -16,8 +17,7 @@ int run(Session& session) {
 }  // namespace
 
 void add_ps(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand("ps",
-                     "Containers under Ward: mode, profile, phase, and why one is quarantined")
+  add_verb(app, "ps", "Containers under Ward: mode, profile, phase, and why one is quarantined")
       ->footer(examples({"ward ps", "ward ps -o json"}))
       ->callback([&] { exit_code = run(session); });
 }

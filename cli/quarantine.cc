@@ -4,6 +4,7 @@
 #include "cli/app.h"
 #include "cli/ask.h"
 #include "cli/container_options.h"
+#include "cli/options.h"
 #include "cli/present/containers.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -27,7 +28,7 @@ int list(Session& session) {
 
 void add_command(CLI::App& app, Session& session, int& exit_code, const char* name,
                  const char* help, const char* done, Command command) {
-  auto* verb = app.add_subcommand(name, help);
+  auto* verb = add_verb(app, name, help);
   const std::string example = std::string("ward quarantine ") + name;
   verb->footer(examples({(example + " web-1").c_str(),
                          (example + " shop/cart/app --reason 'looked at it'").c_str()}));
@@ -45,10 +46,10 @@ void add_command(CLI::App& app, Session& session, int& exit_code, const char* na
 }  // namespace
 
 void add_quarantine(CLI::App& app, Session& session, int& exit_code) {
-  auto* quarantine = app.add_subcommand("quarantine", "Containers that were cut off and frozen");
+  auto* quarantine = add_verb(app, "quarantine", "Containers that were cut off and frozen");
   quarantine->require_subcommand(1);
   quarantine->footer(examples({"ward quarantine list"}));
-  quarantine->add_subcommand("list", "Which ones, and why")
+  add_verb(*quarantine, "list", "Which ones, and why")
       ->footer(examples({"ward quarantine list", "ward quarantine list -o json"}))
       ->callback([&] { exit_code = list(session); });
   add_command(*quarantine, session, exit_code, "add",

@@ -12,6 +12,7 @@
 #include "cli/app.h"
 #include "cli/discovery_view.h"
 #include "cli/generate_profile.h"
+#include "cli/options.h"
 #include "cli/out_option.h"
 #include "cli/progress.h"
 #include "cli/record_words.h"
@@ -294,30 +295,31 @@ void split(Session& session, Wanted& wanted) {
 }  // namespace
 
 void add_record(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand(
-      "record", "Record containers without a policy, watch what they do, and write the profile");
+  auto* verb =
+      add_verb(app, "record",
+               "Record containers without a policy, watch what they do, and write the profile");
   verb->footer(examples({"ward record --for 60s -o web.yaml web-1",
                          "ward record --for 5m -o web.yaml 'shop/web-*'",
                          "ward record -o job.yaml -- ctr run --rm --runtime io.containerd.ward.v1 "
                          "docker.io/library/job:1 job-1"}));
   const auto wanted = std::make_shared<Wanted>();
-  verb->add_option("container", wanted->patterns,
-                   "those that run, and the next that start: NAME of a container or pod, "
-                   "NAMESPACE/POD, NAMESPACE/POD/CONTAINER, or containerd's NAMESPACE/ID; '*' is "
-                   "any run of characters. Behind -- a command: what starts while it runs")
+  add_value(*verb, "container", wanted->patterns,
+            "those that run, and the next that start: NAME of a container or pod, "
+            "NAMESPACE/POD, NAMESPACE/POD/CONTAINER, or containerd's NAMESPACE/ID; '*' is "
+            "any run of characters. Behind -- a command: what starts while it runs")
       ->type_name(kContainerValue);
-  verb->add_option("--for", wanted->length,
-                   "60s, 5m or 2h; without it until Ctrl-C, or until the command has ended")
+  add_value(*verb, "--for", wanted->length,
+            "60s, 5m or 2h; without it until Ctrl-C, or until the command has ended")
       ->type_name("TIME");
   add_out_option(*verb, session, [wanted](const std::string& file) { wanted->output = file; });
-  verb->add_flag("--force", wanted->force, "also over a file that is there already");
-  verb->add_option("--name", wanted->name,
-                   "of the recording and the profile, all containers taken as one workload; "
-                   "without it that of the pattern, or each container's own");
-  verb->add_flag("--next", wanted->only_next, "only containers that start from now on");
-  verb->add_option("--include", wanted->include,
-                   "what is left alone otherwise: kube-system, privileged, sandboxes")
-      ->check(CLI::IsMember({"kube-system", "privileged", "sandboxes"}))
+  add_switch(*verb, "--force", wanted->force, "also over a file that is there already");
+  add_value(*verb, "--name", wanted->name,
+            "of the recording and the profile, all containers taken as one workload; "
+            "without it that of the pattern, or each container's own");
+  add_switch(*verb, "--next", wanted->only_next, "only containers that start from now on");
+  add_value(*verb, "--include", wanted->include,
+            "what is left alone otherwise: kube-system, privileged, sandboxes")
+      ->check(one_of({"kube-system", "privileged", "sandboxes"}))
       ->allow_extra_args(false)
       ->type_name("KIND");
   verb->callback([&session, &exit_code, wanted] {

@@ -5,6 +5,7 @@
 
 #include "cli/app.h"
 #include "cli/ask.h"
+#include "cli/options.h"
 #include "cli/present/runtime_text.h"
 #include "cli/present/sampling_text.h"
 #include "cli/verbs.h"
@@ -100,8 +101,8 @@ int run(Session& session) {
 }  // namespace
 
 void add_status(CLI::App& app, Session& session, int& exit_code) {
-  app.add_subcommand(
-         "status", "What wardd is doing, and what it refused; ends with 6 where there is a problem")
+  add_verb(app, "status",
+           "What wardd is doing, and what it refused; ends with 6 where there is a problem")
       ->footer(examples({"ward status", "ward status -o json"}))
       ->callback([&] { exit_code = run(session); });
 }

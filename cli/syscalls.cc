@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Ward thinks of every system call (docs/harm-classes.md). Needs no wardd: the classes are
 // part of the program.
-#include <CLI/App.hpp>
 #include <memory>
 
 #include "cli/app.h"
+#include "cli/options.h"
 #include "cli/present/harm_text.h"
 #include "cli/verbs.h"
 #include "lib/base/escape.h"
@@ -50,16 +50,15 @@ int run(Session& session, const Options& options) {
 }  // namespace
 
 void add_syscalls(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb =
-      app.add_subcommand("syscalls", "Harm classes of system calls, and why; needs no wardd");
+  auto* verb = add_verb(app, "syscalls", "Harm classes of system calls, and why; needs no wardd");
   verb->footer(examples({"ward syscalls openat keyctl", "ward syscalls --class danger",
                          "ward syscalls --holes -o json"}));
   const auto options = std::make_shared<Options>();
-  verb->add_option("calls", options->calls, "names such as openat; none: all");
+  add_value(*verb, "calls", options->calls, "names such as openat; none: all");
   const std::vector<std::string> words(profiles::harm_class_names().begin(),
                                        profiles::harm_class_names().end());
-  verb->add_option("--class", options->harm, "only this class")->check(CLI::IsMember(words));
-  verb->add_flag("--holes", options->holes, "only what a known hole is named for");
+  add_value(*verb, "--class", options->harm, "only this class")->check(one_of(words));
+  add_switch(*verb, "--holes", options->holes, "only what a known hole is named for");
   verb->callback([&session, &exit_code, options] { exit_code = run(session, *options); });
 }
 

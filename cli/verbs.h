@@ -3,7 +3,7 @@
 // goes to `exit_code`.
 #pragma once
 
-#include <CLI/App.hpp>
+#include "cli/options.h"
 
 #include "cli/session.h"
 

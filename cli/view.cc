@@ -14,6 +14,7 @@
 #include "cli/app.h"
 #include "cli/incident/gather.h"
 #include "cli/incident/page.h"
+#include "cli/options.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
 #include "cli/view_server.h"
@@ -126,16 +127,16 @@ struct Asked {
 }  // namespace
 
 void add_view(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand(
-      "view",
+  auto* verb = add_verb(
+      app, "view",
       "Incidents, and what is being learned, as pages: a folder, or served to this machine");
   verb->footer(examples({"ward view --out pages", "ward view --serve 8080"}));
   const auto asked = std::make_shared<Asked>();
-  auto* out = verb->add_option("--out", asked->folder, "the folder to write, for root alone")
+  auto* out = add_value(*verb, "--out", asked->folder, "the folder to write, for root alone")
                   ->type_name(kFileValue);
-  auto* served = verb->add_option("--serve", asked->port,
-                                  "on 127.0.0.1, at an address that nobody can guess; a port, or "
-                                  "any that is free")
+  auto* served = add_value(*verb, "--serve", asked->port,
+                           "on 127.0.0.1, at an address that nobody can guess; a port, or "
+                           "any that is free")
                      ->expected(0, 1);
   out->excludes(served);
   verb->callback([&session, &exit_code, asked, served] {

@@ -6,6 +6,7 @@
 #include "cli/incident/gather.h"
 #include "cli/incident/incident_json.h"
 #include "cli/incident/incident_text.h"
+#include "cli/options.h"
 #include "cli/present/event_text.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
@@ -149,22 +150,22 @@ int run(Session& session, const Asked& asked) {
 }  // namespace
 
 void add_why(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand(
-      "why", "Which rule decides about a call of a container, or decided about an event");
+  auto* verb = add_verb(
+      app, "why", "Which rule decides about a call of a container, or decided about an event");
   verb->footer(examples({"ward why a7e928162e5b788debe5-1", "ward why web-1 accept4",
                          "ward why shop/cart/app socket AF_NETLINK SOCK_RAW NETLINK_ROUTE",
                          "ward why web-1 mount --phase exec -o json"}));
   const auto asked = std::make_shared<Asked>();
-  verb->add_option("what", asked->what,
-                   "an event's id or its beginning; or, before a call, a container: its id, "
-                   "namespace/id, or as `ward ps` shows it")
+  add_value(*verb, "what", asked->what,
+            "an event's id or its beginning; or, before a call, a container: its id, "
+            "namespace/id, or as `ward ps` shows it")
       ->required()
       ->type_name(kContainerValue);
-  verb->add_option("call", asked->call, "such as openat");
-  verb->add_option("arguments", asked->arguments,
-                   "its arguments, as names or numbers; _ for one that is not known");
-  verb->add_option("--phase", asked->phase, "instead of the one that the container is in")
-      ->check(CLI::IsMember({"boot", "serving", "exec"}));
+  add_value(*verb, "call", asked->call, "such as openat");
+  add_value(*verb, "arguments", asked->arguments,
+            "its arguments, as names or numbers; _ for one that is not known");
+  add_value(*verb, "--phase", asked->phase, "instead of the one that the container is in")
+      ->check(one_of({"boot", "serving", "exec"}));
   verb->callback([&session, &exit_code, asked] { exit_code = run(session, *asked); });
 }
 

@@ -61,7 +61,8 @@ function(ward_proto name kind)
   endforeach()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} SYSTEM PUBLIC ${out})
-  target_compile_options(${name} PRIVATE -w)
+  # Not ours to mend, and a third of its compile time.
+  target_compile_options(${name} PRIVATE -w -fno-sanitize=undefined)
   if(kind STREQUAL "LITE")
     # By name, so that a static executable gets the archive and all others the shared library.
     target_link_libraries(${name} PUBLIC protobuf-lite)
@@ -96,6 +97,9 @@ function(ward_share_asio)
   endforeach()
 endfunction()
 
+set(WARD_STANDARD_HEADERS <algorithm> <array> <cstdint> <filesystem> <functional> <map> <memory>
+  <optional> <set> <span> <string> <string_view> <utility> <vector> <tl/expected.hpp>)
+
 # ward_share_standard(TARGETS...): the standard headers that nearly every source reads, parsed once.
 # A target has room for one set of precompiled headers: those with Asio's have these in them.
 function(ward_share_standard)
@@ -103,10 +107,17 @@ function(ward_share_standard)
   file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/standard_headers.cc CONTENT
     "// generated: a target needs a source\n")
   add_library(ward_standard_headers OBJECT ${CMAKE_BINARY_DIR}/standard_headers.cc)
-  target_precompile_headers(ward_standard_headers PRIVATE <algorithm> <array> <cstdint>
-    <filesystem> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
-    <utility> <vector> <tl/expected.hpp>)
+  target_precompile_headers(ward_standard_headers PRIVATE ${WARD_STANDARD_HEADERS})
   foreach(target ${ARGN})
     target_precompile_headers(${target} REUSE_FROM ward_standard_headers)
+  endforeach()
+endfunction()
+
+# ward_share_json(TARGETS...): those, and nlohmann-json's, for folders that use it everywhere.
+function(ward_share_json)
+  target_precompile_headers(ward_json PRIVATE ${WARD_STANDARD_HEADERS}
+    ${PROJECT_SOURCE_DIR}/lib/json/json.h)
+  foreach(target ${ARGN})
+    target_precompile_headers(${target} REUSE_FROM ward_json)
   endforeach()
 endfunction()

@@ -3,7 +3,7 @@
 // container chose it, as in all JSON of `ward`.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "cli/incident/incident.h"
 

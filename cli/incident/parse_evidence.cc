@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "cli/incident/evidence.h"
 

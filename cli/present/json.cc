@@ -4,7 +4,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "cli/present/json_text.h"
 #include "lib/base/rfc3339.h"

@@ -2,8 +2,8 @@
 // JSON that a verb puts together itself, written as to_json() writes messages.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+#include "lib/json/json.h"
 
 #include "cli/present/json.h"
 

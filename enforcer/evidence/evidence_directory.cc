@@ -9,8 +9,8 @@
 #include <array>
 #include <cerrno>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
+#include "lib/json/json.h"
 
 #include "lib/base/log.h"
 #include "lib/base/unique_fd.h"

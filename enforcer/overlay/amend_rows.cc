@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/overlay/amend_rows.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
+#include "lib/json/json.h"
 
 namespace ward::enforcer {
 namespace {
@@ -52,7 +52,7 @@ AmendCall call_from(const json& in) {
 
 std::optional<AmendProfile> profile_from(const std::string& text) {
   try {
-    const json document = json::parse(text);
+    const json document = parse_json_or_throw<json>(text);
     AmendProfile profile;
     profile.name = document.at("profile").get<std::string>();
     for (const json& call : document.at("calls")) profile.calls.push_back(call_from(call));
@@ -84,12 +84,13 @@ KeptAmendments from_rows(const AmendRows& rows) {
   KeptAmendments kept;
   if (rows.empty()) return kept;
   try {
-    const json node = json::parse(rows.at(kNode));
+    const json node = parse_json_or_throw<json>(rows.at(kNode));
     kept.read_to = node.at("read_to").get<std::uint64_t>();
     kept.book.watched_ns = node.at("watched_ns").get<std::int64_t>();
     kept.book.made_ns = node.at("made_ns").get<std::vector<std::int64_t>>();
     kept.book.overfull = node.at("overfull").get<bool>();
-    kept.book.stopped = json::parse(rows.at(kStopped)).get<std::map<std::string, std::int64_t>>();
+    kept.book.stopped =
+        parse_json_or_throw<json>(rows.at(kStopped)).get<std::map<std::string, std::int64_t>>();
   } catch (const std::exception&) {
     KeptAmendments anew;
     anew.damaged = true;

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <thread>
+#include "lib/json/json.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -49,7 +49,7 @@ std::string body_of(const Kept& kept) {
 // What is damaged is not there, and so is measured again.
 std::optional<Kept> parse_kept(const std::string& key, const std::string& title,
                                std::string_view body) {
-  const auto json = nlohmann::json::parse(body, nullptr, false);
+  const auto json = parse_json<nlohmann::json>(body);
   try {
     Kept kept;
     const std::size_t plus = key.find('+');

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/recordings/run_json.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
+#include "lib/json/json.h"
 
 namespace ward::enforcer {
 namespace {
@@ -193,7 +193,7 @@ std::string write_run_json(const Run& run) {
 
 Result<Run> read_run_json(std::string_view text) {
   try {
-    const json in = json::parse(text);
+    const json in = parse_json_or_throw<json>(text);
     Run run;
     run.id = in.at("id").get<std::string>();
     run.container = in.at("container").get<std::string>();

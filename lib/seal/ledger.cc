@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "shim/runtime/runc.h"
 
@@ -20,7 +20,7 @@ std::string find_last_error(std::string_view log) {
     if (line.front() == '{' || open.size() > kLongestRecord) open.clear();
     open.append(line);
     if (line.back() != '}') continue;
-    const auto record = nlohmann::json::parse(open, nullptr, /*allow_exceptions=*/false);
+    const auto record = parse_json<nlohmann::json>(open);
     if (!record.is_object()) continue;
     const auto level = record.find("level");
     const auto message = record.find("msg");

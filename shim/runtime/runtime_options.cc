@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/runtime/runtime_options.h"
 
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "containerd/options.pb.h"
 #include "lib/base/file.h"
@@ -114,7 +114,7 @@ SavedOptions load_options(const std::filesystem::path& bundle) {
   SavedOptions saved;
   saved.binary = read_file(bundle / "runtime").value_or("");
   const auto text = read_file(bundle / "options.json");
-  const auto json = nlohmann::json::parse(text ? *text : "{}", nullptr, /*allow_exceptions=*/false);
+  const auto json = parse_json<nlohmann::json>(text ? *text : "{}");
   if (json.is_object()) {
     const auto root = json.find("root");
     if (root != json.end() && root->is_string()) saved.options.root = root->get<std::string>();

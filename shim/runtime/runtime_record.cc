@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "lib/base/file.h"
 #include "lib/base/unique_fd.h"
@@ -45,7 +45,7 @@ RuntimeRecord read_runtime_record(const std::filesystem::path& runtime_root,
                                   const std::string& id) {
   RuntimeRecord record;
   const auto text = read_file(runtime_root / id / "state.json", kMaxStateBytes);
-  const auto state = json::parse(text ? *text : "", nullptr, /*allow_exceptions=*/false);
+  const auto state = parse_json<json>(text ? *text : "");
   if (!state.is_object()) return record;
   record.cgroups = read_cgroups(state);
   const auto config = state.find("config");

@@ -4,8 +4,8 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
+#include "lib/json/json.h"
 
 namespace ward::shim::supervisor {
 

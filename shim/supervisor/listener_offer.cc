@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/supervisor/listener_offer.h"
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
+#include "lib/json/json.h"
 
 namespace ward::shim::supervisor {
 namespace {

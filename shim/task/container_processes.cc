@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which processes a container has: the answer to Pids.
-#include <nlohmann/json.hpp>
 #include <vector>
+#include "lib/json/json.h"
 
 #include "lib/linux/cgroup.h"
 #include "shim/task/container.h"
@@ -11,7 +11,7 @@ namespace {
 
 // `runc ps --format json` is an array of numbers.
 Result<std::vector<pid_t>> parse_pids(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto json = parse_json<nlohmann::json>(text);
   if (!json.is_array()) return fail(Code::kInternal, "the runtime's ps is no list");
   std::vector<pid_t> pids;
   for (const auto& pid : json) {

@@ -166,11 +166,12 @@ std::string why_not_documented(const Arguments& arguments, const std::string& te
     if (!is_json_lines(text)) return "no JSON lines";
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
-      if (const auto why = kPage.why_not(nlohmann::json::parse(line)); !why.empty()) return why;
+      if (const auto why = kPage.why_not(parse_json_or_throw<nlohmann::json>(line)); !why.empty())
+        return why;
     }
     return "";
   }
-  const auto document = nlohmann::json::parse(text, nullptr, false);
+  const auto document = parse_json<nlohmann::json>(text);
   if (document.is_discarded()) return "no JSON";
   if (arguments[0] == "profile" && arguments[1] == "compile" &&
       text.find("defaultAction") != std::string::npos)

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "tests/integration/node_test_base.h"
 #include "tests/support/json_page.h"

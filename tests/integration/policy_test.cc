@@ -16,7 +16,7 @@ nlohmann::json answer_of(Node& node, const std::vector<std::string>& question, i
   arguments.insert(arguments.end(), question.begin(), question.end());
   const Output output = node.ward(arguments);
   EXPECT_EQ(output.status, status) << output.err;
-  return nlohmann::json::parse(output.out, nullptr, false);
+  return parse_json<nlohmann::json>(output.out);
 }
 
 class PolicyVerdict : public NodeTest {
@@ -115,7 +115,8 @@ TEST_F(PolicyVerdict, F25_AnImagesLabelsAreNeverTakenForWhatTheOperatorSaid) {
               HasSubstr("io.kubernetes.cri.sandbox-namespace"));
   nlohmann::json row;
   EXPECT_TRUE(await([&] {
-    const auto all = nlohmann::json::parse(node().ward({"-o", "json", "ps"}).out)["containers"];
+    const auto all =
+        parse_json_or_throw<nlohmann::json>(node().ward({"-o", "json", "ps"}).out)["containers"];
     const auto found = std::find_if(all.begin(), all.end(),
                                     [](const auto& one) { return one["id"] == "plain-2"; });
     if (found != all.end()) row = *found;
@@ -147,10 +148,11 @@ spec:
     node().start_wardd();
   }
   static nlohmann::json recordings() {
-    return nlohmann::json::parse(node().ward({"-o", "json", "learn", "list"}).out)["recordings"];
+    return parse_json_or_throw<nlohmann::json>(
+        node().ward({"-o", "json", "learn", "list"}).out)["recordings"];
   }
   static std::string workload_of(const std::string& container) {
-    const auto all = nlohmann::json::parse(node().ward({"-o", "json", "ps"}).out);
+    const auto all = parse_json_or_throw<nlohmann::json>(node().ward({"-o", "json", "ps"}).out);
     for (const auto& row : all["containers"])
       if (row["id"] == container) return row["workload"];
     return "";

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #ifdef __SANITIZE_ADDRESS__
 extern "C" std::size_t
@@ -130,7 +130,8 @@ TEST_F(Killing, WhatItWasIsReadWhileItIsFrozenAndNothingRunsMeanwhile) {
   ASSERT_TRUE(run_until([&] { return !violations_.empty(); }));
   const std::filesystem::path bundle = violations_[0].evidence();
   ASSERT_TRUE(run_until([&] { return std::filesystem::exists(bundle / "SHA256SUMS"); }));
-  const auto document = nlohmann::json::parse(read_file(bundle / "evidence.json").value());
+  const auto document =
+      parse_json_or_throw<nlohmann::json>(read_file(bundle / "evidence.json").value());
   for (const char* key : {"offender_and_ancestors", "processes", "call", "timeline"})
     ASSERT_FALSE(document.value(key, nlohmann::json()).empty()) << document["left_out"].dump(1);
   EXPECT_FALSE(document["offender_and_ancestors"][0].contains("gone"));

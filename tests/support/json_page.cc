@@ -48,7 +48,7 @@ void make_numbers(nlohmann::json& value, bool big) {
     for (auto& inner : value) make_numbers(inner, big);
   } else if (big && value.is_string()) {
     // A name may be one of text elsewhere ("version"): what is no number stays.
-    const auto number = nlohmann::json::parse(value.get<std::string>(), nullptr, false);
+    const auto number = parse_json<nlohmann::json>(value.get<std::string>());
     if (number.is_number_integer()) value = number;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/sample_incidents.h"
 
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "cli/incident/incident.h"
 #include "lib/base/utf8.h"

@@ -12,8 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <vector>
+#include "lib/json/json.h"
 
 namespace ward::test {
 namespace {
@@ -193,7 +193,7 @@ Result<int> StreamClient::wait(std::chrono::milliseconds patience) {
   const auto deadline = Clock::now() + patience;
   while (receive(deadline)) continue;
   if (!ended_) return fail(Code::kDeadlineExceeded, "the session goes on; stdout: " + out_);
-  const auto verdict = nlohmann::json::parse(verdict_, nullptr, /*allow_exceptions=*/false);
+  const auto verdict = parse_json<nlohmann::json>(verdict_);
   if (!verdict.is_object())
     return fail(Code::kUnknown, "the session ended without a status: " + verdict_);
   if (verdict.value("status", "") == "Success") return 0;

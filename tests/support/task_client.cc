@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "lib/base/file.h"
 #include "lib/linux/mount.h"
@@ -95,7 +95,7 @@ Bundle::Bundle(const Node& node, const std::string& model, std::string id,
     ADD_FAILURE() << text.error().message;
     return;
   }
-  auto config = nlohmann::json::parse(*text);
+  auto config = parse_json_or_throw<nlohmann::json>(*text);
   config["process"]["args"] = command;
   config["process"]["terminal"] = false;
   config["root"] = {{"path", "rootfs"}};
@@ -110,8 +110,8 @@ Bundle::~Bundle() {
 }
 
 void Bundle::patch(const std::string& merge) const {
-  auto config = nlohmann::json::parse(*read_file(path_ / "config.json"));
-  config.merge_patch(nlohmann::json::parse(merge));
+  auto config = parse_json_or_throw<nlohmann::json>(*read_file(path_ / "config.json"));
+  config.merge_patch(parse_json_or_throw<nlohmann::json>(merge));
   std::ofstream(path_ / "config.json") << config.dump();
 }
 

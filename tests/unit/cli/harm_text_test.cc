@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 namespace ward::cli {
 namespace {
@@ -52,8 +52,8 @@ TEST(HarmText, TheTableHasALineForEachEntry) {
 }
 
 TEST(HarmText, JsonHasTheSame) {
-  const auto json =
-      nlohmann::json::parse(harm_json(select_harm({{"prctl"}, HarmClass::kDanger, false})));
+  const auto json = parse_json_or_throw<nlohmann::json>(
+      harm_json(select_harm({{"prctl"}, HarmClass::kDanger, false})));
   ASSERT_EQ(json.size(), 2U);
   EXPECT_EQ(json[0]["call"], "prctl");
   EXPECT_EQ(json[0]["number"], 157);

@@ -96,7 +96,7 @@ TEST(Incident, ACommandIsOfferedOnlyWhereAShellTakesItAsItStands) {
 
 TEST(Incident, F30_ItsJsonIsAsThePageOfJsonSays) {
   for (const Incident& incident : {everyday_incident(), test::hostile_incident()}) {
-    const auto json = nlohmann::json::parse(to_json(incident).dump());
+    const auto json = parse_json_or_throw<nlohmann::json>(to_json(incident).dump());
     EXPECT_EQ(test::JsonPage().why_not(json), "") << json.dump(1).substr(0, 3000);
   }
 }

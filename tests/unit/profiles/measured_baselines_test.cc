@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
+#include "lib/json/json.h"
 
 #include "profiles/baselines/baselines.h"
 #include "profiles/compile.h"

@@ -12,8 +12,8 @@
 
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
+#include "lib/json/json.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -76,7 +76,8 @@ class EvidenceTest : public testing::Test {
   }
 
   [[nodiscard]] nlohmann::json read_document() const {
-    return nlohmann::json::parse(read_file(request_.directory / "evidence.json").value());
+    return parse_json_or_throw<nlohmann::json>(
+        read_file(request_.directory / "evidence.json").value());
   }
 
   std::filesystem::path root_;
@@ -99,7 +100,7 @@ TEST_F(EvidenceTest, I7_HostileStringsAreDataAndSecretsAreLeftOut) {
   EXPECT_TRUE(is_printable(text));
   EXPECT_EQ(text.find("s3cret"), std::string::npos);
   EXPECT_EQ(text.find("hunter2"), std::string::npos);
-  const auto document = nlohmann::json::parse(text);
+  const auto document = parse_json_or_throw<nlohmann::json>(text);
   const auto& offender = document["offender_and_ancestors"][0];
   EXPECT_EQ(offender["arguments"][0], "sh");
   EXPECT_EQ(offender["arguments"][3], "--token=<redacted>");

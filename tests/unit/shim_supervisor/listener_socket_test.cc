@@ -17,7 +17,7 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
 #include "lib/linux/pidfd.h"
