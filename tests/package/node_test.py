@@ -41,7 +41,8 @@ HOST = """\
 mount -o remount,noexec /run
 mkdir -p /vm/tmp/containerd /var/lib/containerd
 mount --bind /vm/tmp/containerd /var/lib/containerd
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export DEBIAN_FRONTEND=noninteractive
 cp -r {results}/files /root/walk
 cd /root/walk
 """
