@@ -161,9 +161,13 @@ def main():
     parser.add_argument("--suite", default="bookworm", choices=["bookworm", "trixie"])
     parser.add_argument("--made", required=True, help="what scripts/package --key made there")
     parser.add_argument("--next", required=True, help="the same, --as the next version")
-    parser.add_argument("--host", default="tests/package/boot", help="or tests/vm/run")
+    parser.add_argument("--host", help="tests/package/boot (of bookworm), or tests/vm/run")
     parser.add_argument("walks", nargs="*", help=" and ".join(WALKS))
     asked = parser.parse_args()
+    # Debian 13's systemd does not start with cgroup v1.
+    asked.host = asked.host or (
+        "tests/package/boot" if asked.suite == "bookworm" else "tests/vm/run"
+    )
     asked.walks = asked.walks or (WALKS if asked.suite == "bookworm" else ["tarball"])
     if os.geteuid() != 0:
         print("node: skipped: it makes root file systems, which needs root")

@@ -147,6 +147,15 @@ def says_what_is_linked(path, build):
     expect(versions["libgrpc++-dev"] == here, "with the versions that are linked")
 
 
+def exposes_little():
+    if not shutil.which("systemd-analyze"):
+        print("  skipped: no systemd-analyze to judge the unit (scripts/setup --vm has it)")
+        return
+    judge = ["systemd-analyze", "security", "--offline=true", "--threshold=40"]
+    done = run(*judge, os.path.join(ROOT, "scripts/deb/wardd.service"))
+    expect(done.returncode == 0, "the exposure of wardd's unit is 4.0 or less")
+
+
 def runs_alone(tarball, directory):
     """In a root with nothing in it but the tarball."""
     root = os.path.join(directory, "bare")
@@ -293,6 +302,7 @@ def main():
             )
         signed(first, public)
         says_what_is_linked(only(first, ".spdx.json"), build)
+        exposes_little()
         runs_alone(only(first, ".tar.gz"), directory)
         root = os.path.join(directory, "root")
         subprocess.run(["cp", "-a", base, root], check=True)
