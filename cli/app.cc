@@ -8,6 +8,7 @@
 #include "cli/evidence.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
+#include "lib/base/commit.h"
 #include "lib/base/escape.h"
 
 namespace ward::cli {
@@ -69,13 +70,15 @@ void add_help(CLI::App& app, Session& session, int& exit_code) {
   });
 }
 
+std::string version_line() { return std::string("ward " WARD_VERSION " (") + commit() + ")"; }
+
 void add_version(CLI::App& app, Session& session) {
   auto* verb = add_verb(app, "version", "The version of this program; `ward status` shows wardd's");
   verb->footer(examples({"ward version", "ward version -o json"}));
   verb->callback([&session] {
-    const nlohmann::ordered_json document = {{"schema", schema("Version")},
-                                             {"version", WARD_VERSION}};
-    session.print(session.json ? json_text(document) : "ward " WARD_VERSION "\n");
+    const nlohmann::ordered_json document = {
+        {"schema", schema("Version")}, {"version", WARD_VERSION}, {"commit", commit()}};
+    session.print(session.json ? json_text(document) : version_line() + "\n");
   });
 }
 
@@ -93,7 +96,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   app->footer(footer());
   app->require_subcommand(1);
   app->fallthrough();
-  app->set_version_flag("-v,--version", std::string("ward ") + WARD_VERSION);
+  app->set_version_flag("-v,--version", version_line());
   add_value(
       *app, "-o,--output", [&session](const std::string& form) { session.json = form == "json"; },
       "text, or json for programs; also behind a verb")

@@ -31,6 +31,15 @@ function(ward_library name)
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
 endfunction()
 
+# What lib/base/commit.h promises.
+set(commit_source ${CMAKE_BINARY_DIR}/generated/commit.cc)
+set(WARD_WRITE_COMMIT ${CMAKE_COMMAND} -D SOURCE=$<IF:$<CONFIG:Release>,${PROJECT_SOURCE_DIR},/>
+  -D OUTPUT=${commit_source} -P ${PROJECT_SOURCE_DIR}/cmake/write_commit.cmake)
+add_custom_target(ward_find_commit COMMAND ${WARD_WRITE_COMMIT} BYPRODUCTS ${commit_source}
+  VERBATIM)
+add_library(ward_commit STATIC ${commit_source})
+add_dependencies(ward_commit ward_find_commit)
+
 # Only targets whose sources include lib/base/fault.h: the flag must not change what all others are
 # compiled with.
 function(ward_uses_faults target)
@@ -67,15 +76,22 @@ function(ward_proto name kind)
     # By name, so that a static executable gets the archive and all others the shared library.
     target_link_libraries(${name} PUBLIC protobuf-lite)
   elseif(kind STREQUAL "FULL")
-    target_link_libraries(${name} PUBLIC protobuf::libprotobuf)
+    target_link_libraries(${name} PUBLIC ward_protobuf)
   else()
-    target_link_libraries(${name} PUBLIC protobuf::libprotobuf ward_grpc)
+    target_link_libraries(${name} PUBLIC ward_protobuf ward_grpc)
   endif()
 endfunction()
 
+# A program with the property WARD_STATIC gets the archives, by their names; all others the shared
+# libraries.
+set(is_static $<BOOL:$<TARGET_PROPERTY:WARD_STATIC>>)
 add_library(ward_grpc INTERFACE)
 pkg_check_modules(GRPCPP REQUIRED IMPORTED_TARGET grpc++)
-target_link_libraries(ward_grpc INTERFACE PkgConfig::GRPCPP)
+target_link_libraries(ward_grpc INTERFACE
+  "$<IF:${is_static},${GRPCPP_STATIC_LIBRARIES},PkgConfig::GRPCPP>")
+add_library(ward_protobuf INTERFACE)
+target_link_libraries(ward_protobuf INTERFACE
+  $<IF:${is_static},protobuf,protobuf::libprotobuf>)
 
 # Headers that take longer to parse than the files that include them. Every source still includes
 # what it uses: clang-tidy and the fuzz build read it without these.

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <array>
 
+#include "lib/base/commit.h"
 #include "lib/man/man_page.h"
 
 namespace ward::enforcer {
@@ -49,7 +50,7 @@ std::unique_ptr<CLI::App> make_app(CommandLine& to) {
                   "write \"ready\" and a newline to this descriptor when the sockets are served")
       ->check(CLI::Range(3, 1 << 20));
   app->add_flag("-v,--verbose", to.verbose, "log more");
-  app->set_version_flag("--version", "wardd " WARD_VERSION);
+  app->set_version_flag("--version", std::string("wardd " WARD_VERSION " (") + commit() + ")");
   app->add_flag("--man", to.man, "print the manual page, for man(1) to show");
   return app;
 }

@@ -8,6 +8,7 @@
 
 #include <cstdio>
 
+#include "lib/base/commit.h"
 #include "lib/base/standard_streams.h"
 #include "shim/command/invocation.h"
 
@@ -36,7 +37,8 @@ int main(int argc, char** argv) {
     case ward::shim::command::Action::kServe: return ward::shim::command::run_serve(*invocation);
     case ward::shim::command::Action::kInfo: return ward::shim::command::run_info();
     case ward::shim::command::Action::kVersion:
-      std::printf("containerd-shim-ward-v1:\n  Version: %s\n", WARD_VERSION);
+      std::printf("containerd-shim-ward-v1:\n  Version: %s\n  Revision: %s\n", WARD_VERSION,
+                  ward::commit());
       return 0;
   }
   return 1;

@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the Debian package of a build and gives it the life of one, in the smallest Debian 12: two
-runs make the same bytes, it installs with what it depends on, its programs start, a second
+"""Makes what is released out of a build, signed by a throwaway key. Two runs make the same bytes,
+and two builds the same programs. The SPDX document says what is linked, the tarball runs where
+there is nothing else, wardd's image under the stock runtime. The package has the life of one, in
+the smallest Debian 12: it installs with what it depends on, its programs start, a second
 installation keeps what was edited, it is not removed under living shims, and a purge leaves
 nothing."""
 import argparse
 import glob
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,10 +20,14 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.dont_write_bytecode = True
 for folder in ("evaluate", "support", "workloads"):
     sys.path.insert(0, os.path.join(ROOT, "tests", folder))
+import private_node  # noqa: E402
 import roots  # noqa: E402
 
 PACKAGE = os.path.join(ROOT, "scripts", "package")
 SHIM = "/usr/bin/containerd-shim-ward-v1"
+WARDD_IN_IMAGE = "/usr/local/bin/wardd"
+PROGRAMS = ("shim/containerd-shim-ward-v1", "enforcer/wardd", "cli/ward", "cli/ward-static")
+ENDS = ("spdxElementId", "relatedSpdxElement")
 SETTINGS = "etc/ward/wardd.yaml"
 # What a node must find in it, besides.
 EXPECTED = (
@@ -49,14 +57,140 @@ def expect(holds, what):
     print(f"  ok  {what}", flush=True)
 
 
-def make(build, directory):
-    done = subprocess.run(
-        [PACKAGE, "--uncompressed", "--build", build, "--output", directory],
-        text=True,
-        stdout=subprocess.PIPE,
+def make(build, directory, *options):
+    """What is made, by the ends of the names."""
+    subprocess.run(
+        [PACKAGE, "--uncompressed", "--build", build, "--output", directory, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         check=True,
     )
-    return done.stdout.strip().splitlines()[-1]
+    return {name: os.path.join(directory, name) for name in sorted(os.listdir(directory))}
+
+
+def only(made, end):
+    return next(path for name, path in made.items() if name.endswith(end))
+
+
+def same(one, other):
+    with open(one, "rb") as first, open(other, "rb") as second:
+        return first.read() == second.read()
+
+
+def make_key(directory):
+    """Secret and public half, without a password."""
+    secret, public = (os.path.join(directory, name) for name in ("key", "key.pub"))
+    run("minisign", "-G", "-W", "-s", secret, "-p", public)
+    return secret, public
+
+
+def run(*command, **options):
+    return subprocess.run(
+        command,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        **options,
+    )
+
+
+def signed(made, public):
+    folder = os.path.dirname(made["SHA256SUMS"])
+    done = run("minisign", "-Vm", made["SHA256SUMS"], "-p", public)
+    expect(done.returncode == 0, "the sums are signed by the key")
+    done = run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=folder)
+    with open(made["SHA256SUMS"], encoding="ascii") as file:
+        said = {line.split("  ")[1].strip() for line in file}
+    expect(done.returncode == 0, "the sums are those of the files")
+    expect(said == {n for n in made if not n.startswith("SHA256SUMS")}, "and of all files")
+    changed = made["SHA256SUMS"] + ".changed"
+    with open(changed, "w", encoding="ascii") as file:
+        file.write("0" * 64 + "  ward.deb\n")
+    shutil.copy(made["SHA256SUMS.minisig"], changed + ".minisig")
+    expect(run("minisign", "-Vm", changed, "-p", public).returncode != 0, "others are refused")
+    for name in (changed, changed + ".minisig"):
+        os.unlink(name)
+
+
+def says_what_is_linked(path, build):
+    """Against the loader's word; the archives by what must be among them."""
+    with open(path, encoding="utf-8") as file:
+        document = json.load(file)
+    ids = {"SPDXRef-DOCUMENT"}
+    ids |= {item["SPDXID"] for item in document["packages"] + document["files"]}
+    relations = document["relationships"]
+    ends = {relation[key] for relation in relations for key in ENDS}
+    expect(
+        document["spdxVersion"] == "SPDX-2.3" and ends <= ids, "the SPDX document holds together"
+    )
+    names = {item["SPDXID"]: item["name"] for item in document["packages"]}
+    linked = {
+        kind: {names[r[ENDS[1]]] for r in relations if r["relationshipType"] == kind}
+        for kind in ("STATIC_LINK", "DYNAMIC_LINK")
+    }
+    needed = set()
+    for program in ("enforcer/wardd", "cli/ward"):
+        said = run("ldd", os.path.join(build, program)).stdout
+        needed |= set(re.findall(r"(/\S+) \(0x", said))
+    holders = set()
+    for library in needed:
+        said = run("dpkg", "-S", os.path.realpath(library)).stdout
+        said = said if ": /" in said else run("dpkg", "-S", library).stdout
+        holders.add(said.split(":")[0])
+    expect(holders <= linked["DYNAMIC_LINK"], "it names the packages of all shared libraries")
+    wanted = {"libc6-dev", "libgrpc++-dev", "libprotobuf-dev", "libseccomp-dev", "libsodium-dev"}
+    expect(wanted <= linked["STATIC_LINK"], "and those of the archives in static programs")
+    versions = {item["name"]: item["versionInfo"] for item in document["packages"]}
+    here = run("dpkg-query", "-W", "-f", "${Version}", "libgrpc++-dev").stdout
+    expect(versions["libgrpc++-dev"] == here, "with the versions that are linked")
+
+
+def exposes_little():
+    if not shutil.which("systemd-analyze"):
+        print("  skipped: no systemd-analyze to judge the unit (scripts/setup --vm has it)")
+        return
+    judge = ["systemd-analyze", "security", "--offline=true", "--threshold=40"]
+    done = run(*judge, os.path.join(ROOT, "scripts/deb/wardd.service"))
+    expect(done.returncode == 0, "the exposure of wardd's unit is 4.0 or less")
+
+
+def runs_alone(tarball, directory):
+    """In a root with nothing in it but the tarball."""
+    root = os.path.join(directory, "bare")
+    os.makedirs(os.path.join(root, "usr/local"))
+    run("tar", "-xzf", tarball, "-C", os.path.join(root, "usr/local"))
+    for words in (["ward", "--version"], ["wardd", "--version"], ["containerd-shim-ward-v1", "-v"]):
+        done = run("chroot", root, "/usr/local/bin/" + words[0], *words[1:])
+        expect(done.returncode == 0 and done.stdout, f"`{' '.join(words)}` answers in a bare root")
+
+
+def image_runs(archive, build):
+    """Imported by ctr, under the stock runtime, with a run directory of the node."""
+    private_node.enter_mount_namespace()
+    stock = ["run", "--runtime", "io.containerd.runc.v2"]
+    with private_node.PrivateNode(build) as node:
+        node.start_containerd()
+        said = node.ctr("image", "import", archive).stdout
+        reference = re.search(r"docker.io/ward/wardd:[\w.]+", said)[0]
+        said = node.ctr(*stock, "--rm", reference, "asked", WARDD_IN_IMAGE, "--version").stdout
+        expect(said.startswith("wardd "), "wardd of the image says its version")
+        place = f"type=bind,src={node.run},dst=/run/ward,options=rbind:rw"
+        node.ctr(*stock, "-d", "--privileged", "--mount", place, reference, "serves")
+        try:
+            private_node.wait_for(
+                lambda: node.ward("status", check=False).returncode in (0, 6), "an answer"
+            )
+            recorder = node.ward_json("status")["recorder"]
+            expect(recorder.startswith("ebpf"), f"wardd of the image serves, recorder: {recorder}")
+        finally:
+            node.ctr("task", "kill", "-s", "TERM", "serves", check=False)
+            private_node.wait_for(
+                lambda: node.ctr("task", "rm", "serves", check=False).returncode == 0, "its end"
+            )
+            node.ctr("container", "rm", "serves", check=False)
+    expect(True, "and ends when it is asked to")
 
 
 def inside(root, *command, **options):
@@ -143,6 +277,7 @@ def refuse_under_shims(root):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/release")
+    parser.add_argument("--other", help="a second build, whose programs must be the same")
     options = parser.parse_args()
     if os.geteuid() != 0:
         print("package: skipped: it installs the package in a root of its own, which needs root")
@@ -150,16 +285,33 @@ def main():
     build = os.path.abspath(options.build)
     base = roots.base("bookworm")
     with tempfile.TemporaryDirectory(prefix="ward-package-") as directory:
-        first, second = (make(build, os.path.join(directory, name)) for name in ("a", "b"))
-        with open(first, "rb") as one, open(second, "rb") as other:
-            expect(one.read() == other.read(), "two runs make the same bytes")
+        secret, public = make_key(directory)
+        first, second = (
+            make(build, os.path.join(directory, name), "--key", secret) for name in ("a", "b")
+        )
+        expect(
+            all(same(path, second[name]) for name, path in first.items()),
+            f"two runs make the same bytes: {' '.join(first)}",
+        )
+        if options.other:
+            expect(
+                all(
+                    same(*(os.path.join(at, p) for at in (build, options.other))) for p in PROGRAMS
+                ),
+                "two builds in two folders make the same programs",
+            )
+        signed(first, public)
+        says_what_is_linked(only(first, ".spdx.json"), build)
+        exposes_little()
+        runs_alone(only(first, ".tar.gz"), directory)
         root = os.path.join(directory, "root")
         subprocess.run(["cp", "-a", base, root], check=True)
         # The base leaves out pages and documents, which a node has.
         for path in glob.glob(os.path.join(root, "etc/dpkg/dpkg.cfg.d/*")):
             os.unlink(path)
         with roots.usable(root):
-            live(root, first)
+            live(root, only(first, ".deb"))
+        image_runs(only(first, "64.tar"), build)
     print("package: all of it holds")
 
 
