@@ -119,8 +119,12 @@ std::vector<Daemon> find_daemons(const std::vector<fs::path>& sockets) {
 
 Result<Settings> dump_config(const Daemon& daemon, const fs::path& config) {
   std::vector<std::string> command{daemon.program.string()};
-  if (!config.empty()) command.insert(command.end(), {"--config", config.string()});
-  command.insert(command.end(), {"config", "dump"});
+  // `dump` of 1.6 fails where there is no file at the default place.
+  if (config.empty()) {
+    command.insert(command.end(), {"config", "default"});
+  } else {
+    command.insert(command.end(), {"--config", config.string(), "config", "dump"});
+  }
   const auto ran = run_program(command, kPatience);
   if (!ran) return tl::unexpected(ran.error());
   if (ran->status != 0) return fail(Code::kFailedPrecondition, last_words(*ran));
