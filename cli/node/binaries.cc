@@ -87,9 +87,15 @@ bool same_bytes(const fs::path& one, const fs::path& other) {
   if (fs::equivalent(one, other, error)) return true;
   if (fs::file_size(one, error) != fs::file_size(other, error) || error) return false;
   std::ifstream a(one, std::ios::binary), b(other, std::ios::binary);
-  return a && b &&
-         std::equal(std::istreambuf_iterator<char>(a), std::istreambuf_iterator<char>(),
-                    std::istreambuf_iterator<char>(b));
+  std::vector<char> one_block(std::size_t{1} << 20U), other_block(one_block.size());
+  while (a && b) {
+    a.read(one_block.data(), static_cast<std::streamsize>(one_block.size()));
+    b.read(other_block.data(), static_cast<std::streamsize>(other_block.size()));
+    if (a.gcount() != b.gcount() ||
+        !std::equal(one_block.begin(), one_block.begin() + a.gcount(), other_block.begin()))
+      return false;
+  }
+  return a.eof() && b.eof();
 }
 
 Result<bool> put_program(const fs::path& source, const fs::path& target) {

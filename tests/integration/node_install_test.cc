@@ -162,6 +162,10 @@ TEST_F(NodeUpgrade, ReplacesTheFileUnderARunningShimWhichStaysForAsLongAsItIsNee
       ctr({"run", "-d", "--null-io", "--runtime", "io.containerd.ward.v1", "--rootfs",
            (directory_ / "rootfs").string(), "web", "/busybox", "sleep", "600"});
   ASSERT_EQ(started.status, 0) << started.err;
+  const ScopeExit end([this] {  // also where a check fails on the way
+    ctr({"task", "rm", "-f", "web"});
+    ctr({"container", "rm", "web"});
+  });
   EXPECT_EQ(json("status")["shims"], 1);
 
   put_real_shim("0.2.0");
