@@ -123,6 +123,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_quarantine(*app, session, exit_code);
   add_mode(*app, session, exit_code);
   add_syscalls(*app, session, exit_code);
+  add_node(*app, session, exit_code);
   add_completion(*app, session);
   add_help(*app, session, exit_code);
   add_man(*app, session, exit_code);

@@ -33,7 +33,7 @@ inline constexpr std::array<std::pair<ExitCode, const char*>, 8> kExitCodes = {
      {kExitUnreachable, "wardd does not answer"},
      {kExitInvalid, "a file is not a valid profile or policy"},
      {kExitDifferent, "`profile diff` found differences"},
-     {kExitProblems, "`status` shows a problem"},
+     {kExitProblems, "`status` or `node` shows a problem"},
      {kExitUngoverned, "`policy test` found no rule"}}};
 struct PlaceVariable {
   const char* name;

@@ -31,7 +31,7 @@ enum ExitCode : int {
   kExitUnreachable = 3,  // wardd does not answer
   kExitInvalid = 4,      // a file is not a valid profile or policy
   kExitDifferent = 5,    // `profile diff` found differences
-  kExitProblems = 6,     // `status` shows a problem
+  kExitProblems = 6,     // `status` or `node` shows a problem, or something is left to do
   kExitUngoverned = 7,   // `policy test`: no rule selects the container
 };
 

@@ -22,6 +22,7 @@ void add_quarantine(CLI::App& app, Session& session, int& exit_code);
 void add_policy(CLI::App& app, Session& session, int& exit_code);
 void add_amend(CLI::App& app, Session& session, int& exit_code);
 void add_mode(CLI::App& app, Session& session, int& exit_code);
+void add_node(CLI::App& app, Session& session, int& exit_code);
 void add_completion(CLI::App& app, Session& session);
 void add_man(CLI::App& app, Session& session, int& exit_code);
 void add_syscalls(CLI::App& app, Session& session, int& exit_code);

@@ -54,6 +54,8 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"profile", "list"}},
       {Needs::kWardd, {"amend", "list"}},
       {Needs::kWardd, {"amend", "list", "box"}},
+      {Needs::kNothing, {"node", "status", "--socket", "{socket}"}},
+      {Needs::kNothing, {"node", "uninstall", "--dry-run"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{box}"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{wider}"}, 5},
       {Needs::kNothing, {"profile", "explain", "{box}", "kill", "mkdir", "socket"}},
@@ -101,6 +103,7 @@ class Cli : public GuardedTest {
         argument = quarantined_.empty() ? "nobody" : quarantined_[2 + (form == Form::kJson)];
       if (argument == "{incident}")
         argument = quarantined_.empty() ? "nothing" : newest_incident(quarantined_.front());
+      if (argument == "{socket}") argument = node().containerd_socket().string();
       if (argument == "{workload}") argument = form == Form::kText ? "learned" : "nginx";
       if (argument == "{out}") {
         argument = (node().directory() / ("out" + other)).string();
@@ -225,6 +228,9 @@ TEST_F(Cli, ARefusalSaysWhyAndItsExitCodeIsTheDocumentedOne) {
       {{"profile", "show", "nowhere"}, 1, "ward profile list"},
       {{"profile", "generate", "nowhere"}, 1, "nowhere"},
       {{"amend", "list", "nowhere"}, 1, "ward profile list"},
+      {{"node", "install", "--socket", missing}, 1, "no containerd answers"},
+      {{"node", "upgrade", "--socket", missing}, 1, "no containerd answers"},
+      {{"node", "install", "--wait", "0"}, 2, "--wait"},
       {{"amend", "drop", "nowhere"}, 1, "ward amend list"},
       {{"amend", "drop", "box", "mkdir"}, 1, "ward amend list"},
       {{"profile", "apply", missing}, 1, "missing"},
@@ -304,11 +310,12 @@ TEST_F(Cli, WithoutWarddVerbsOnFilesWorkAndAllOthersEndWith3AndSayWhatToDo) {
 }
 
 TEST_F(Cli, HelpOfEveryVerbEndsWith0) {
-  std::vector<Arguments> all{{}, {"amend"}, {"incident"}, {"learn"}, {"profile"}, {"quarantine"}};
+  std::vector<Arguments> all{{},       {"amend"},   {"incident"},  {"learn"},
+                             {"node"}, {"profile"}, {"quarantine"}};
   for (const Verb& verb : verbs()) {
     const bool nested = verb.arguments[0] == "amend" || verb.arguments[0] == "incident" ||
-                        verb.arguments[0] == "learn" || verb.arguments[0] == "profile" ||
-                        verb.arguments[0] == "quarantine";
+                        verb.arguments[0] == "learn" || verb.arguments[0] == "node" ||
+                        verb.arguments[0] == "profile" || verb.arguments[0] == "quarantine";
     all.emplace_back(verb.arguments.begin(), verb.arguments.begin() + (nested ? 2 : 1));
   }
   for (Arguments arguments : all) {
