@@ -13,12 +13,12 @@ Json alert(const Event& event) {
   const auto text = [](const std::string& of) { return escape(of, kMaxText); };
   Json labels = {{"alertname", "Ward " + event.kind},
                  {"severity", severity_name(event.severity)},
-                 {"kind", event.kind},
-                 {"node", text(event.node)}};
+                 {"kind", event.kind}};
   // Alertmanager refuses a label without a value.
   const auto label = [&labels, &text](const char* name, const std::string& value) {
     if (!value.empty()) labels[name] = text(value);
   };
+  label("node", event.node);
   label("namespace", event.kubernetes_namespace);
   label("pod", event.pod);
   label("container", event.container_name.empty() ? event.container : event.container_name);

@@ -61,7 +61,8 @@ void check(const Event& event) {
     expect(is_line(text) && nlohmann::json::accept(text));
   const std::string line = syslog_message(event, false);
   expect(is_line(line));
-  const std::size_t end = end_of_data(line, line.find("[ward@32473"));
+  // A host name has no space, whatever else is in it.
+  const std::size_t end = end_of_data(line, line.find("[ward@32473", line.find(" wardd - ")));
   expect(end != std::string::npos && line.compare(end, 2, "] ") == 0 &&
          line.substr(end + 2) == summary(event));
   expect(is_line(syslog_message(event, true)) && bars(cef_text(event)) == 7);
