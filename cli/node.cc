@@ -6,6 +6,7 @@
 #include "cli/node/doctor.h"
 #include "cli/node/install.h"
 #include "cli/node_text.h"
+#include "cli/options.h"
 #include "cli/present/json_text.h"
 #include "cli/verbs.h"
 
@@ -29,35 +30,37 @@ int run(Session& session, const Options& options, Verb verb, const char* name) {
 }
 
 void add_socket(CLI::App& verb, std::filesystem::path& socket) {
-  verb.add_option("--socket", socket, "of the containerd that is meant, where there are several")
+  add_value(verb, "--socket", socket, "of the containerd that is meant, where there are several")
       ->type_name(kFileValue);
 }
 
 void add_change(CLI::App& parent, Session& session, int& exit_code, Verb kind, const char* name,
                 const char* what, std::initializer_list<const char*> lines) {
-  auto* verb = parent.add_subcommand(name, what);
+  auto* verb = add_verb(parent, name, what);
   verb->footer(examples(lines));
   const auto options = std::make_shared<Options>();
-  verb->add_flag("--dry-run", options->dry_run, "show what would change, and change nothing");
+  add_switch(*verb, "--dry-run", options->dry_run, "show what would change, and change nothing");
   add_socket(*verb, options->socket);
   if (kind != Verb::kUninstall) {
-    verb->add_option("--from", options->from,
-                     "the folder of the programs (default: that of this one)")
+    add_value(*verb, "--from", options->from,
+              "the folder of the programs (default: that of this one)")
         ->type_name(kFileValue);
-    verb->add_option("--bin-dir", options->bin_dir,
-                     "where they go (default: where they are, if containerd looks there, else "
-                     "/usr/local/bin)")
+    add_value(*verb, "--bin-dir", options->bin_dir,
+              "where they go (default: where they are, if containerd looks there, else "
+              "/usr/local/bin)")
         ->type_name(kFileValue);
-    verb->add_option("--handler", options->handler,
-                     "the name that a RuntimeClass gives (default: ward)");
+    add_value(*verb, "--handler", options->handler,
+              "the name that a RuntimeClass gives (default: ward)");
   }
-  verb->add_option("--restart-command", options->restart_command,
-                   "what restarts containerd, for a node without systemd")
+  add_value(*verb, "--restart-command", options->restart_command,
+            "what restarts containerd, for a node without systemd")
       ->type_name("COMMAND");
-  verb->add_option_function<int>(
-          "--wait",
-          [options](const int& seconds) { options->patience = std::chrono::seconds(seconds); },
-          "seconds to wait for containerd (default: 60)")
+  add_value(
+      *verb, "--wait",
+      [options](const std::uint64_t& seconds) {
+        options->patience = std::chrono::seconds(seconds);
+      },
+      "seconds to wait for containerd (default: 60)")
       ->type_name("SECONDS")
       ->check(CLI::Range(1, 3600));
   verb->callback([&session, &exit_code, options, kind, name] {
@@ -66,10 +69,10 @@ void add_change(CLI::App& parent, Session& session, int& exit_code, Verb kind, c
 }
 
 void add_doctor(CLI::App& parent, Session& session, int& exit_code) {
-  auto* verb = parent.add_subcommand(
-      "doctor",
-      "What this node lacks for Ward, and what to do; changes nothing, and ends with 6 "
-      "where there is a problem");
+  auto* verb =
+      add_verb(parent, "doctor",
+               "What this node lacks for Ward, and what to do; changes nothing, and ends with 6 "
+               "where there is a problem");
   verb->footer(examples({"ward node doctor", "ward node doctor -o json"}));
   const auto socket = std::make_shared<std::filesystem::path>();
   add_socket(*verb, *socket);
@@ -82,8 +85,9 @@ void add_doctor(CLI::App& parent, Session& session, int& exit_code) {
 }
 
 void add_node_status(CLI::App& parent, Session& session, int& exit_code) {
-  auto* verb = parent.add_subcommand(
-      "status", "What is installed here, and whether it still is; ends with 6 where it is not");
+  auto* verb =
+      add_verb(parent, "status",
+               "What is installed here, and whether it still is; ends with 6 where it is not");
   verb->footer(examples({"ward node status", "ward node status -o json"}));
   const auto socket = std::make_shared<std::filesystem::path>();
   add_socket(*verb, *socket);
@@ -102,7 +106,7 @@ void add_node_status(CLI::App& parent, Session& session, int& exit_code) {
 }  // namespace
 
 void add_node(CLI::App& app, Session& session, int& exit_code) {
-  auto* verb = app.add_subcommand("node", "Put Ward on this node, take it off, and see how it is");
+  auto* verb = add_verb(app, "node", "Put Ward on this node, take it off, and see how it is");
   verb->require_subcommand(1);
   verb->footer(examples({"ward node doctor", "ward node install --dry-run"}));
   add_change(

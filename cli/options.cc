@@ -14,6 +14,11 @@ CLI::Option* add_value(CLI::App& verb, const std::string& names, std::string& in
   return verb.add_option(names, into, about);
 }
 
+CLI::Option* add_value(CLI::App& verb, const std::string& names, std::filesystem::path& into,
+                       const std::string& about) {
+  return verb.add_option(names, into, about);
+}
+
 CLI::Option* add_value(CLI::App& verb, const std::string& names, std::vector<std::string>& into,
                        const std::string& about) {
   return verb.add_option(names, into, about);

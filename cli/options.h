@@ -5,6 +5,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@ CLI::App* add_verb(CLI::App& parent, const std::string& name, const std::string&
 
 // `names`: "--since", "-n,--last", or a plain word for what stands without a dash.
 CLI::Option* add_value(CLI::App& verb, const std::string& names, std::string& into,
+                       const std::string& about);
+CLI::Option* add_value(CLI::App& verb, const std::string& names, std::filesystem::path& into,
                        const std::string& about);
 CLI::Option* add_value(CLI::App& verb, const std::string& names, std::vector<std::string>& into,
                        const std::string& about);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/node.h"
 
+#include <unistd.h>
+
 #include <chrono>
+#include <climits>
 #include <map>
 #include <set>
 
@@ -11,6 +14,7 @@
 #include "enforcer/node_events.h"
 #include "enforcer/recorder/calibration.h"
 #include "enforcer/recorder/calibration_remains.h"
+#include "enforcer/sinks/sinks.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
@@ -59,6 +63,25 @@ std::filesystem::path pin_directory(const Places& places) {
 // No document is this: whatever is read next is new.
 constexpr const char* kUnread = "\x01";
 
+std::string node_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+// What an event's record does not say, of a container that is still there.
+sinks::Sinks::Around surroundings_in(const ContainerTable& containers) {
+  return [&containers, node = node_name()](const node::v1::Violation& event) {
+    sinks::Surroundings out{node, "", ""};
+    const node::v1::Identity& identity = event.identity();
+    if (identity.container_id().empty()) return out;
+    const auto found = containers.find(identity.containerd_namespace(), identity.container_id());
+    if (!found) return out;
+    out.policy = found->status.policy();
+    out.workload = found->status.workload();
+    return out;
+  };
+}
+
 Measure measure_below(const std::filesystem::path& directory) {
   return [directory](const std::filesystem::path& runtime, bool no_new_privileges,
                      int stop) -> Result<MeasuredRuntime> {
@@ -93,6 +116,8 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
       storms(containers, shims, journal, store),
       sampling(loop, filter::watch_pins(places), containers, store, journal, writer),
       amendments(writer, journal, places.database()),
+      sinks(std::make_unique<sinks::Sinks>(loop, journal, writer, places.state / "sinks",
+                                           surroundings_in(containers))),
       claim_(std::move(claimed)),
       claim_is_lost_(std::move(claim_is_lost)),
       moments_(loop),
@@ -111,6 +136,8 @@ Node::Node(asio::io_context& loop, Places where, NodeClaim claimed,
     container_changed(before, after);
   });
 }
+
+Node::~Node() = default;
 
 Result<void> Node::serve() {
   if (!recorder->note().empty()) log::info("recorder", {{"note", recorder->note()}});
@@ -196,6 +223,7 @@ void Node::read_configuration() {
       store.set_settings(node_settings(config));
       serve_metrics();
       sampling.set({config.sampling_window, config.sampling_every});
+      sinks->set(config.sinks);
     } else {
       config_awaits_ = false;
       refuse_configuration(parsed.error());
@@ -334,6 +362,7 @@ void Node::every_few_seconds() {
   amend(*this);
   seen.tend(shims_are_back());
   sampling.tend();
+  sinks->tend();
   widen_running();  // shims that came while nothing was applied
   seconds_.expires_after(std::chrono::seconds(5));
   seconds_.async_wait([this](const asio::error_code& error) {
@@ -446,6 +475,7 @@ std::vector<std::string> Node::problems() const {
   }
   if (watch && watch->problem()) out.push_back("warning: " + *watch->problem());
   if (!metrics_problem.empty()) out.push_back(metrics_problem);
+  add(sinks->problems());
   // Each is said once.
   std::set<std::string> said;
   std::erase_if(out, [&said](const std::string& line) { return !said.insert(line).second; });
@@ -473,6 +503,8 @@ MetricsSnapshot Node::metrics_snapshot() const {
   out.shims = shims.size();
   out.index_generation = store.generation();
   out.problems = problems().size();
+  for (const sinks::SinkNumbers& sink : sinks->numbers())
+    out.sinks.push_back({sink.name, sink.waiting, sink.sent, sink.dropped, sink.refused});
   return out;
 }
 
@@ -493,7 +525,8 @@ void Node::stop(std::function<void()> done) {
     shims.close();
     api->stop([this, done = std::move(done)]() mutable {
       recorder->shutdown(recorder::Pins::kKeep);
-      writer.drain(std::move(done));
+      // What was journalled at the end is sent by the next wardd.
+      sinks->stop([this, done = std::move(done)]() mutable { writer.drain(std::move(done)); });
     });
   });
 }

@@ -39,6 +39,10 @@
 #include "lib/base/clock.h"
 #include "lib/base/places.h"
 
+namespace ward::enforcer::sinks {
+class Sinks;
+}
+
 namespace ward::enforcer {
 
 // One moment on both clocks: the first is for people, and may be set while wardd runs.
@@ -52,6 +56,7 @@ struct Node {
   // stop.
   Node(asio::io_context& loop, Places where, NodeClaim claimed,
        std::function<void(const Error&)> claim_is_lost, Moment started = {});
+  ~Node();
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
@@ -91,6 +96,7 @@ struct Node {
   StormGuards storms;
   Sampling sampling;
   Amendments amendments;
+  std::unique_ptr<sinks::Sinks> sinks;
   std::unique_ptr<Watch> watch;
   std::unique_ptr<Watch> spool_watch;
   std::optional<NodeService> node_service;

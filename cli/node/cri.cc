@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node/cri.h"
+#include "lib/json/json.h"
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
-
-#include <nlohmann/json.hpp>
 
 #include "cri/runtime.grpc.pb.h"
 
@@ -43,7 +42,7 @@ std::string info_of(const runtime::v1::StatusResponse& answer, const std::string
 
 std::map<std::string, std::string> handlers_in(const std::string& config) {
   std::map<std::string, std::string> handlers;
-  const auto document = nlohmann::json::parse(config, nullptr, false);
+  const auto document = parse_json<nlohmann::json>(config);
   if (!document.is_object()) return handlers;
   const auto containerd = document.value("containerd", nlohmann::json::object());
   if (!containerd.is_object() || !containerd.contains("runtimes")) return handlers;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node/record.h"
+#include "lib/json/json.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "lib/base/file.h"
 
@@ -87,7 +87,7 @@ Result<std::optional<Record>> read_record(const Places& places) {
   const auto text = read_file(record_path(places));
   if (!text && text.error().code == Code::kNotFound) return std::optional<Record>();
   if (!text) return tl::unexpected(text.error());
-  const auto document = nlohmann::json::parse(*text, nullptr, false);
+  const auto document = parse_json<nlohmann::json>(*text);
   const std::string path = record_path(places).string();
   if (!document.is_object() || document.value("format", 0) != kFormat)
     return fail(Code::kFailedPrecondition,

@@ -48,6 +48,27 @@ MetricFamily single(const std::string& name, const std::string& help, MetricType
   return out;
 }
 
+void add_sinks(std::vector<MetricFamily>& out, const std::vector<SinkMetrics>& sinks) {
+  MetricFamily waiting = family(
+      "ward_sink_waiting", "Events of the journal that a sink has to send.", MetricType::Gauge);
+  MetricFamily sent =
+      family("ward_sink_sent_total", "Events that a receiver has taken.", MetricType::Counter);
+  MetricFamily dropped = family("ward_sink_dropped_total", "Events that were not sent, by reason.",
+                                MetricType::Counter);
+  for (const SinkMetrics& sink : sinks) {
+    add(waiting, sink.waiting, "sink", sink.name);
+    add(sent, sink.sent, "sink", sink.name);
+    for (const auto& [reason, count] :
+         {std::pair{"expired", sink.dropped}, std::pair{"refused", sink.refused}}) {
+      add(dropped, count, "sink", sink.name);
+      dropped.metric.back().label.push_back({"reason", reason});
+    }
+  }
+  out.push_back(std::move(waiting));
+  out.push_back(std::move(sent));
+  out.push_back(std::move(dropped));
+}
+
 std::vector<MetricFamily> families(const MetricsSnapshot& now) {
   std::vector<MetricFamily> out;
   MetricFamily violations =
@@ -81,6 +102,7 @@ std::vector<MetricFamily> families(const MetricsSnapshot& now) {
                        MetricType::Gauge, now.index_generation));
   out.push_back(single("ward_problems", "Problems that `ward status` shows.", MetricType::Gauge,
                        now.problems));
+  if (!now.sinks.empty()) add_sinks(out, now.sinks);
   return out;
 }
 

@@ -9,10 +9,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "lib/base/result.h"
 
 namespace ward::enforcer {
+
+struct SinkMetrics {
+  std::string name;
+  std::uint64_t waiting = 0, sent = 0, dropped = 0, refused = 0;
+};
 
 struct MetricsSnapshot {
   std::map<std::string, std::uint64_t> violations;  // by action, since start
@@ -26,6 +32,7 @@ struct MetricsSnapshot {
   std::uint64_t shims = 0;
   std::uint64_t index_generation = 0;
   std::uint64_t problems = 0;
+  std::vector<SinkMetrics> sinks;
 };
 
 class MetricsEndpoint {

@@ -24,8 +24,9 @@ const Sections& profile_sections() {
 }
 
 const Sections& node_config_sections() {
-  static const Sections all = {&kNodeConfig, &kMetadata, &kJournal, &kRecordings, &kQuarantine,
-                               &kEvidence,   &kRuntime,  &kMetrics, &kSampling};
+  static const Sections all = {&kNodeConfig, &kMetadata, &kJournal, &kRecordings,
+                               &kQuarantine, &kEvidence, &kRuntime, &kMetrics,
+                               &kSampling,   &kSink,     &kSinkTls, &kSinkFilter};
   return all;
 }
 

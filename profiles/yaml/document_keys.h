@@ -52,7 +52,7 @@ inline const Section kEscalate{"escalate", {"to", "after", "within"}};
 inline const Section kNodeConfig{
     "the document",
     {"apiVersion", "kind", "metadata", "journal", "recordings", "quarantine", "evidence", "runtime",
-     "metrics", "sampling", "whenUngoverned"}};
+     "metrics", "sampling", "sinks", "whenUngoverned"}};
 inline const Section kJournal{"journal", {"maxEvents", "maxAge"}};
 inline const Section kRecordings{"recordings", {"runsPerWorkload"}};
 inline const Section kQuarantine{"quarantine", {"ttl"}};
@@ -61,6 +61,11 @@ inline const Section kEvidence{"evidence",
 inline const Section kRuntime{"runtime", {"binary"}};
 inline const Section kMetrics{"metrics", {"listen"}};
 inline const Section kSampling{"sampling", {"window", "every"}};
+inline const Section kSink{"a sink",
+                           {"name", "type", "url", "hmacKeyFile", "tokenFile", "tls", "proxy",
+                            "format", "path", "maxBytes", "keep", "timeout", "filter"}};
+inline const Section kSinkTls{"tls", {"caFile", "certificateFile", "keyFile"}};
+inline const Section kSinkFilter{"filter", {"severity", "kinds", "namespaces"}};
 
 }  // namespace sections
 

@@ -154,6 +154,7 @@ Result<NodeConfig> read_node_config(std::string_view text, std::string_view file
   section("runtime", runtime_section);
   section("metrics", metrics_section);
   section("sampling", sampling_section);
+  if (const YamlNode* sinks = fields.find("sinks")) out.sinks = read_sinks(reading, *sinks);
   if (const YamlNode* choice = fields.find("whenUngoverned")) {
     const auto chosen = read_choice(reading, *choice, "whenUngoverned", {"refuse", "open"});
     out.open_when_ungoverned = chosen == std::size_t{1};

@@ -11,6 +11,7 @@
 //   whenUngoverned: refuse | open                   while the index of a governed node is gone
 //   metrics: {listen: 127.0.0.1:9464}               Prometheus text, loopback only; else off
 //   sampling: {window: 300ms, every: 30s}           windows on free calls; every 0s: never
+//   sinks: [{name, type, ...}]                      where events go (sink_settings.h)
 // Values only, for wardd (enforcer/config.h) and for `ward profile lint`.
 #pragma once
 
@@ -18,8 +19,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/base/result.h"
+#include "profiles/yaml/sink_settings.h"
 #include "profiles/yaml/yaml_tree.h"
 
 namespace ward::profiles {
@@ -43,6 +46,7 @@ struct NodeConfig {
   // never.
   std::chrono::milliseconds sampling_window{300};
   std::chrono::milliseconds sampling_every{30'000};
+  std::vector<SinkSettings> sinks;
 };
 
 Result<NodeConfig> read_node_config(std::string_view text, std::string_view file_name);

@@ -17,12 +17,12 @@
 #include <iterator>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "lib/base/digest.h"
+#include "lib/json/json.h"
 #include "tests/support/child.h"
 #include "tests/support/cri_client.h"
 #include "tests/support/node.h"
@@ -165,7 +165,7 @@ class NodeInstallTest : public testing::Test {
     return ward(arguments, fault);
   }
   nlohmann::json json(const std::string& verb) const {
-    return nlohmann::json::parse(node(verb, {"-o", "json"}).out, nullptr, false);
+    return parse_json<nlohmann::json>(node(verb, {"-o", "json"}).out);
   }
   // The finding with this id, or an empty object.
   nlohmann::json finding(const std::string& id) const {

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON lines in a file. A full file becomes PATH.1, that one PATH.2, and so on; the last one goes.
+// An event is taken when it is on the disk.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "enforcer/sinks/formats.h"
+#include "enforcer/sinks/outlet.h"
+#include "lib/base/escape.h"
+#include "lib/base/result.h"
+
+namespace ward::enforcer::sinks {
+namespace {
+
+class FileOutlet final : public Outlet {
+ public:
+  explicit FileOutlet(const profiles::SinkSettings& settings) : settings_(settings) {}
+
+  Delivery deliver(std::span<const Event> events, const StopSignal&) override {
+    const auto written = write(events);
+    fd_.reset();  // somebody may move it away in between
+    if (!written) return {0, written.error().message, false};
+    return {events.size(), "", false};
+  }
+
+ private:
+  [[nodiscard]] std::string what() const { return "'" + escape(settings_.path) + "'"; }
+
+  Result<void> write(std::span<const Event> events) {
+    for (const Event& event : events) {
+      const std::string line = event_json(event) + "\n";
+      if (fd_ && size_ > 0 && size_ + line.size() > settings_.max_bytes) {
+        if (auto kept = flush(); !kept) return kept;
+        if (auto turned = rotate(); !turned) return turned;
+      }
+      if (auto opened = open(line.size()); !opened) return opened;
+      std::size_t done = 0;
+      while (done < line.size()) {
+        const ssize_t took = ::write(fd_.get(), line.data() + done, line.size() - done);
+        if (took < 0 && errno == EINTR) continue;
+        if (took < 0) {
+          const auto why = fail_errno(what());
+          // No half of a line stays: the next attempt begins a new one.
+          (void)!::ftruncate(fd_.get(), static_cast<off_t>(size_));
+          return why;
+        }
+        done += static_cast<std::size_t>(took);
+      }
+      size_ += line.size();
+    }
+    return flush();
+  }
+
+  Result<void> flush() {
+    if (::fdatasync(fd_.get()) != 0) return fail_errno(what());
+    return {};
+  }
+
+  Result<void> open(std::size_t next_line) {
+    if (fd_) return {};
+    fd_ = UniqueFd(::open(settings_.path.c_str(),
+                          O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640));
+    if (!fd_) return fail_errno(what());
+    struct stat status = {};
+    if (::fstat(fd_.get(), &status) != 0) return fail_errno(what());
+    if (!S_ISREG(status.st_mode)) {
+      fd_.reset();
+      return fail(Code::kFailedPrecondition, what() + " is no file");
+    }
+    size_ = static_cast<std::uint64_t>(status.st_size);
+    if (auto whole = end_last_line(); !whole) return whole;
+    if (size_ == 0 || size_ + next_line <= settings_.max_bytes) return {};
+    if (auto turned = rotate(); !turned) return turned;
+    return open(next_line);
+  }
+
+  // A wardd that was killed, or a full disk, left a half: its event comes again.
+  Result<void> end_last_line() {
+    char last = '\n';
+    if (size_ > 0 && ::pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+      return fail_errno(what());
+    if (last == '\n') return {};
+    while (size_ > 0 && ::pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) == 1 &&
+           last != '\n')
+      --size_;
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return fail_errno(what());
+    return {};
+  }
+
+  Result<void> rotate() {
+    fd_.reset();
+    std::error_code error;
+    const auto name = [this](std::uint32_t number) {
+      return settings_.path + (number == 0 ? "" : "." + std::to_string(number));
+    };
+    if (settings_.keep == 0) {
+      std::filesystem::remove(settings_.path, error);
+    } else {
+      for (std::uint32_t number = settings_.keep; number > 0 && !error; --number) {
+        if (std::filesystem::exists(name(number - 1), error))
+          std::filesystem::rename(name(number - 1), name(number), error);
+      }
+    }
+    if (error) return fail(Code::kUnavailable, what() + ": " + error.message());
+    return {};
+  }
+
+  const profiles::SinkSettings settings_;
+  UniqueFd fd_;
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Outlet> make_file_outlet(const profiles::SinkSettings& settings) {
+  return std::make_unique<FileOutlet>(settings);
+}
+
+}  // namespace ward::enforcer::sinks
