@@ -2,8 +2,8 @@
 // What `ward node` prints. What containerd, its files and its containers say is escaped here.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+#include "lib/json/json.h"
 
 #include "cli/node/doctor.h"
 #include "cli/node/install.h"
