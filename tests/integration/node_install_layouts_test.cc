@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Distribution{"k0s", "k0s/containerd.toml", "k0s/containerd.d/ward.toml", false},
                     Distribution{"microk8s", "microk8s/args/containerd.toml",
                                  "microk8s/args/containerd-template.toml", true}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& distribution) { return std::string(distribution.param.name); });
 
 class NodeInstallImports : public NodeInstallTest {};
 
