@@ -113,6 +113,7 @@ std::unique_ptr<CLI::App> make_app(Session& session, int& exit_code) {
   add_events(*app, session, exit_code);
   add_incident(*app, session, exit_code);
   add_why(*app, session, exit_code);
+  add_applied(*app, session, exit_code);
   add_view(*app, session, exit_code);
   add_evidence(*app, session, exit_code);
   add_record(*app, session, exit_code);

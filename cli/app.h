@@ -32,7 +32,7 @@ inline constexpr std::array<std::pair<ExitCode, const char*>, 8> kExitCodes = {
      {kExitUsage, "wrong command line"},
      {kExitUnreachable, "wardd does not answer"},
      {kExitInvalid, "a file is not a valid profile or policy"},
-     {kExitDifferent, "`profile diff` found differences"},
+     {kExitDifferent, "`profile diff` or `applied` found differences"},
      {kExitProblems, "`status` or `node` shows a problem"},
      {kExitUngoverned, "`policy test` found no rule"}}};
 struct PlaceVariable {

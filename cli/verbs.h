@@ -14,6 +14,7 @@ void add_ps(CLI::App& app, Session& session, int& exit_code);
 void add_events(CLI::App& app, Session& session, int& exit_code);
 void add_incident(CLI::App& app, Session& session, int& exit_code);
 void add_view(CLI::App& app, Session& session, int& exit_code);
+void add_applied(CLI::App& app, Session& session, int& exit_code);
 void add_why(CLI::App& app, Session& session, int& exit_code);
 void add_learn(CLI::App& app, Session& session, int& exit_code);
 void add_learn_watch(CLI::App& learn, Session& session, int& exit_code);

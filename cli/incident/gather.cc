@@ -36,16 +36,18 @@ bool is_named(const ward::v1::Container& c, const std::string& name) {
 
 }  // namespace
 
+grpc::Status Gathered::ask_containers() {
+  grpc::ClientContext context;
+  context.set_deadline(deadline());
+  ward::v1::ListContainersResponse response;
+  auto status = session_.api().ListContainers(&context, {}, &response);
+  if (status.ok()) containers_.assign(response.containers().begin(), response.containers().end());
+  return status;
+}
+
 grpc::Status Gathered::ask() {
   const Progress progress("asking wardd");
-  {
-    grpc::ClientContext context;
-    context.set_deadline(deadline());
-    ward::v1::ListContainersResponse response;
-    auto status = session_.api().ListContainers(&context, {}, &response);
-    if (!status.ok()) return status;
-    containers_.assign(response.containers().begin(), response.containers().end());
-  }
+  if (auto status = ask_containers(); !status.ok()) return status;
   grpc::ClientContext context;
   Patience patience(context, kLongestSilence);
   ward::v1::ListEventsRequest request;

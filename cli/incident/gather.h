@@ -25,6 +25,7 @@ class Gathered {
 
   // Reads the journal and the containers; the status is wardd's.
   grpc::Status ask();
+  grpc::Status ask_containers();  // no more than these
   [[nodiscard]] const std::vector<ward::v1::Event>& events() const { return events_; }
   [[nodiscard]] const std::vector<ward::v1::Container>& containers() const { return containers_; }
 

@@ -124,6 +124,7 @@ std::string incident_page(const Incident& incident) {
   write_rule(out, incident);
   write_container(out, incident);
   write_surroundings(out, incident);
+  write_mapped(out, incident);
   write_changed_files(out, incident);
   write_related(out, incident);
   write_techniques(out, incident);

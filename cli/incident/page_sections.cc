@@ -178,6 +178,41 @@ void write_surroundings(html::Writer& out, const Incident& incident) {
   section.say_left_out(bundle.evidence.descriptors.size() - rows);
 }
 
+void write_mapped(html::Writer& out, const Incident& incident) {
+  const Evidence& evidence = incident.bundle.evidence;
+  {
+    Section section(out, "maps", "Mapped files");
+    if (evidence.maps.empty()) {
+      out.element("p", {{"class", "soft"}}, "The evidence has none.");
+    } else {
+      begin_table(out, "What the offender had mapped, and the package of the image that has it",
+                  {"file", "package", "sha256"});
+      std::size_t rows = 0;
+      for (const MappedFile& file : evidence.maps) {
+        if (!section.has_room()) break;
+        row(out, {shown(file.path), shown(file.package, 300), shown(file.sha256, 64)});
+        ++rows;
+      }
+      end_table(out);
+      section.say_left_out(evidence.maps.size() - rows);
+    }
+  }
+  Section section(out, "counters", "Counters of its cgroups");
+  if (evidence.counters.empty()) {
+    out.element("p", {{"class", "soft"}}, "The evidence has none.");
+    return;
+  }
+  begin_table(out, "As the kernel had them then", {"file", "content"});
+  std::size_t rows = 0;
+  for (const auto& [name, value] : evidence.counters) {
+    if (!section.has_room()) break;
+    row(out, {shown(name), shown(value, 600)});
+    ++rows;
+  }
+  end_table(out);
+  section.say_left_out(evidence.counters.size() - rows);
+}
+
 void write_changed_files(html::Writer& out, const Incident& incident) {
   const Evidence& evidence = incident.bundle.evidence;
   Section section(out, "files", "Changed files");

@@ -13,6 +13,7 @@ void write_call(html::Writer& out, const Incident& incident);
 void write_rule(html::Writer& out, const Incident& incident);
 void write_container(html::Writer& out, const Incident& incident);
 void write_surroundings(html::Writer& out, const Incident& incident);
+void write_mapped(html::Writer& out, const Incident& incident);
 void write_changed_files(html::Writer& out, const Incident& incident);
 
 }  // namespace ward::cli

@@ -112,6 +112,18 @@ void read_taken(const Json& json, Evidence& out) {
   });
 }
 
+// "libc6; its md5, a weak digest, agrees", "" where no database knows the file.
+std::string package_of(const Json& map) {
+  std::string out = text(map, "package");
+  if (out.empty()) return out;
+  const std::string digest = text(map, "package_digest");
+  out += digest.empty() ? "; without a digest"
+                        : "; its " + digest + ", a weak digest, " +
+                              (flag(map, "package_agrees", false) ? "agrees" : "DIFFERS");
+  if (flag(map, "package_changed", false)) out += "; the database was changed in the container";
+  return out;
+}
+
 void read_further(const Json& json, Evidence& out) {
   if (const Json* call = member(json, "call"))
     read_list(*call, "args", out.arguments, read_argument);
@@ -119,7 +131,7 @@ void read_further(const Json& json, Evidence& out) {
     return Frame{text(item, "module"), text(item, "offset"), text(item, "symbol")};
   });
   read_list(json, "maps", out.maps, [](const Json& item) {
-    return MappedFile{text(item, "path"), text(item, "sha256"), text(item, "known_by_package")};
+    return MappedFile{text(item, "path"), text(item, "sha256"), package_of(item)};
   });
   read_list(json, "changed_files", out.changed_files, [](const Json& item) {
     return ChangedFile{text(item, "path"), text(item, "change"), text(item, "sha256"),

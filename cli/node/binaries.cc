@@ -63,7 +63,7 @@ fs::path own_folder() {
 std::vector<std::string> programs_in(const fs::path& folder) {
   std::vector<std::string> found;
   std::error_code error;
-  for (const char* name : {kShim, "wardd", "ward"})
+  for (const char* name : {kShim, "ward-inspect", "wardd", "ward"})
     if (fs::is_regular_file(folder / name, error)) found.emplace_back(name);
   return found;
 }

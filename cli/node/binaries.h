@@ -19,7 +19,7 @@ inline constexpr const char* kShim = "containerd-shim-ward-v1";
 // Where `ward` itself runs from.
 std::filesystem::path own_folder();
 
-// Those of shim, wardd and ward that stand in a folder.
+// Those of shim, ward-inspect, wardd and ward that stand in a folder.
 std::vector<std::string> programs_in(const std::filesystem::path& folder);
 
 // What `shim -v` says; kFailedPrecondition where it cannot run here.

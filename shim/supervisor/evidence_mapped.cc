@@ -170,8 +170,14 @@ void MappedFiles::hash(std::int64_t ends_ns) {
   for (File& file : files_) {
     if (!file.fd) continue;
     file.sha256 = hash_file(file.fd.get(), bounds, file.why);
-    file.fd.reset();
   }
+}
+
+std::vector<MappedFiles::Opened> MappedFiles::opened() const {
+  std::vector<Opened> out;
+  for (std::size_t i = 0; i < files_.size(); ++i)
+    if (files_[i].fd) out.push_back({i, files_[i].first.path, files_[i].fd.get()});
+  return out;
 }
 
 Json MappedFiles::list() const {

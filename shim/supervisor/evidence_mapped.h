@@ -39,6 +39,13 @@ class MappedFiles {
   void hash(std::int64_t ends_ns);
   [[nodiscard]] Json list() const;  // `maps` of evidence.json
 
+  struct Opened {
+    std::size_t index;  // in list()
+    std::string path;   // raw
+    int fd;             // lent
+  };
+  [[nodiscard]] std::vector<Opened> opened() const;
+
  private:
   struct File {
     Mapping first;

@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
 #include "shim/supervisor/evidence_changes.h"
+#include "shim/supervisor/evidence_inspect.h"
 #include "shim/supervisor/evidence_mapped.h"
 #include "shim/supervisor/evidence_memory.h"
 #include "shim/supervisor/evidence_place.h"
@@ -52,17 +53,19 @@ Processes read_facts(const EvidenceRequest& request, const PartSink& sink,
   return processes;
 }
 
-// A page may be one that somebody else has to bring: a reader waits for it.
-void read_memory_of(const EvidenceRequest& request, const PartSink& sink,
+// A page may be one that somebody else has to bring: a reader waits for it. Gives the stack.
+Json read_memory_of(const EvidenceRequest& request, const PartSink& sink,
                     const ParkedThread& thread, const std::vector<Mapping>& maps,
                     Processes processes) {
   sink.give("call", call_of(request, thread, Pointers::kFollow).dump());
-  sink.give("stack", stack_of(request, thread, maps).dump());
+  Json stack = stack_of(request, thread, maps);
+  sink.give("stack", stack.dump());
   sink.give("offender_environment", environment_of(request).dump());
   add_arguments(processes.chain, request);
   sink.give("offender_and_ancestors", processes.chain.dump());
   add_arguments(processes.all, request);
   sink.give("processes", processes.all.dump());
+  return stack;
 }
 
 void read_from_disk(const EvidenceRequest& request, const PartSink& sink) {
@@ -89,11 +92,12 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   Processes processes = read_facts(request, sink, thread, maps_text);
   std::string no_changes;
   const UniqueFd upper = open_upper_directory(request, no_changes);
+  const UniqueFd root = open_container_root(request);
   MappedFiles mapped(request, maps);
   sink.give("maps", mapped.list().dump());
   // The spec is written anew for each start, and goes with the bundle.
   read_from_disk(request, sink);
-  read_memory_of(request, sink, thread, maps, std::move(processes));
+  Json stack = read_memory_of(request, sink, thread, maps, std::move(processes));
   sink.give(kCaptured, "1");
   ::setpriority(PRIO_PROCESS, 0, kNice);  // nobody waits for the rest
 
@@ -101,7 +105,7 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   sink.give("maps", mapped.list().dump());
   if (upper) {
     ChangeBounds bounds;
-    bounds.ends_ns = ends_ns;
+    bounds.ends_ns = share_of(ends_ns, 60);
     read_changes(upper.get(), bounds, sink, left_out);
   } else {
     left_out.add("changed_files", no_changes);
@@ -109,6 +113,12 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   if (request.processes.size() > request.limits.max_processes)
     left_out.add("processes", "the first " + std::to_string(request.limits.max_processes) + " of " +
                                   std::to_string(request.processes.size()));
+  // At the end: what is slow or hangs here costs nothing else.
+  sink.give(kLeftOut, left_out.list().dump());
+  Json with_packages = mapped.list();
+  inspect(mapped, root, upper, ends_ns, stack, with_packages, left_out);
+  sink.give("stack", stack.dump());
+  sink.give("maps", with_packages.dump());
   sink.give(kLeftOut, left_out.list().dump());
 }
 

@@ -121,6 +121,10 @@ TEST_F(HostileText, NamesOfContainersPodsAndImagesAreDataInJsonAndEscapedOnceInT
   EXPECT_THAT(shown, HasSubstr("deny-\\x1b[2J\\x0a"));
   EXPECT_THAT(shown, Not(HasSubstr(escape(escape("\x1b")))));
   // Whatever it is called, it can be named.
+  const Output applied = node().ward({"applied", name});
+  EXPECT_EQ(applied.status, 0) << applied.err;
+  EXPECT_THAT(applied.out, AllOf(HasSubstr("deny-\\x1b[2J\\x0a"), HasSubstr("they agree")));
+  expect_harmless(applied.out + applied.err);
   const Output refused = node().ward({"quarantine", "kill", name});
   EXPECT_EQ(refused.status, 1);
   EXPECT_THAT(refused.err, AllOf(HasSubstr(id), HasSubstr("is not quarantined")));

@@ -14,7 +14,7 @@ import sys
 TEST = re.compile(r"\bTEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\s*\)")
 NAMED = re.compile(r"`([A-Z]\w*)\.(\*|[A-Z*][\w*]*)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-FOLDERS = "cli|compiled|cmake|docs|enforcer|lib|profiles|proto|scripts|shim|tests"
+FOLDERS = "cli|compiled|cmake|docs|enforcer|inspect|lib|profiles|proto|scripts|shim|tests"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*{{}},-]+)`")
 # A file that is named without quotes, and a page that is named without its folder.
 FILE = re.compile(

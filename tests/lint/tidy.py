@@ -15,7 +15,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDERS = ("lib", "profiles", "shim", "enforcer", "cli", "tests")
+FOLDERS = ("lib", "profiles", "shim", "enforcer", "inspect", "cli", "tests")
 PLUGIN = os.path.join("tests", "lint", "own_text.cc")
 CLANG_TIDY = ("nice", "clang-tidy-14", "--quiet", "--extra-arg=-Wno-unknown-warning-option")
 # What must be found, in a header and in the source that includes it.

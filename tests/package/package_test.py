@@ -32,6 +32,7 @@ SETTINGS = "etc/ward/wardd.yaml"
 # What a node must find in it, besides.
 EXPECTED = (
     SHIM,
+    "/usr/bin/ward-inspect",
     "/usr/bin/wardd",
     "/usr/bin/ward",
     "/lib/systemd/system/wardd.service",
