@@ -65,7 +65,7 @@ Json answer_of(const std::string& request, const std::vector<int>& descriptors) 
   Program program(memory(request), descriptors);
   const Ended ended = program.end();
   EXPECT_EQ(ended.status, 0) << ended.said;
-  return Json::parse(ended.said, nullptr, false);
+  return parse_json<Json>(ended.said);
 }
 
 // Where in this program's file the landmark is, as a mapping says it.
