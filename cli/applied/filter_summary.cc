@@ -14,7 +14,6 @@
 namespace ward::cli {
 namespace {
 
-using filter::Answer;
 using filter::CallArgs;
 using filter::FilterProgram;
 using Edges = std::array<std::vector<std::uint64_t>, 6>;

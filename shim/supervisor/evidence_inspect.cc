@@ -85,7 +85,9 @@ class Database {
       if (++files_ > kMaxDatabaseFiles || monotonic_ns() > ends_ns_)
         why_ = "the package database is larger than what is read";
       if (!why_.empty()) return;
-      add_file("dpkg", name, path + "/" + name);
+      std::string whole = path;
+      whole.append("/").append(name);
+      add_file("dpkg", name, whole);
     }
   }
 
