@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <string>
 #include <vector>
-#include "lib/json/json.h"
 
 #include "lib/base/result.h"
+#include "lib/json/json.h"
 
 namespace ward::cli {
 

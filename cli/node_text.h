@@ -3,11 +3,11 @@
 #pragma once
 
 #include <string>
-#include "lib/json/json.h"
 
 #include "cli/node/doctor.h"
 #include "cli/node/install.h"
 #include "cli/present/style.h"
+#include "lib/json/json.h"
 
 namespace ward::cli {
 

@@ -4,13 +4,13 @@
 #include "profiles/explain.h"
 
 #include <memory>
-#include "lib/json/json.h"
 
 #include "cli/app.h"
 #include "cli/present/json.h"
 #include "cli/present/json_text.h"
 #include "cli/profile_file.h"
 #include "cli/verbs.h"
+#include "lib/json/json.h"
 #include "profiles/words.h"
 
 namespace ward::cli {

@@ -4,10 +4,10 @@
 #include <google/protobuf/descriptor.h>
 
 #include <cmath>
-#include "lib/json/json.h"
 
 #include "cli/present/json_text.h"
 #include "lib/base/rfc3339.h"
+#include "lib/json/json.h"
 
 namespace ward::cli {
 namespace {

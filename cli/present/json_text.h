@@ -3,9 +3,9 @@
 #pragma once
 
 #include <string>
-#include "lib/json/json.h"
 
 #include "cli/present/json.h"
+#include "lib/json/json.h"
 
 namespace ward::cli {
 

@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
-#include "lib/json/json.h"
 
 #include "lib/base/log.h"
 #include "lib/base/unique_fd.h"
+#include "lib/json/json.h"
 
 namespace ward::enforcer {
 namespace {

@@ -2,6 +2,7 @@
 #include "enforcer/overlay/amend_rows.h"
 
 #include <optional>
+
 #include "lib/json/json.h"
 
 namespace ward::enforcer {

@@ -9,12 +9,12 @@
 #include <asio/post.hpp>
 #include <map>
 #include <thread>
-#include "lib/json/json.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/json/json.h"
 #include "lib/linux/child_process.h"
 #include "lib/oci/seccomp.h"
 #include "profiles/runtime_calls.h"

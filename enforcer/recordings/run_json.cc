@@ -2,6 +2,7 @@
 #include "enforcer/recordings/run_json.h"
 
 #include <optional>
+
 #include "lib/json/json.h"
 
 namespace ward::enforcer {

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <array>
-#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/write_all.h"
+#include "lib/json/json.h"
 
 namespace ward {
 namespace {

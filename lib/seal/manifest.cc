@@ -10,11 +10,11 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/unique_fd.h"
+#include "lib/json/json.h"
 
 namespace ward {
 namespace {

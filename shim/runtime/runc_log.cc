@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cctype>
-#include "lib/json/json.h"
 
+#include "lib/json/json.h"
 #include "shim/runtime/runc.h"
 
 namespace ward::shim::runtime {

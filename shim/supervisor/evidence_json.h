@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+
 #include "lib/json/json.h"
 
 namespace ward::shim::supervisor {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <vector>
+
 #include "lib/json/json.h"
 
 namespace ward::shim::supervisor {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which processes a container has: the answer to Pids.
 #include <vector>
-#include "lib/json/json.h"
 
+#include "lib/json/json.h"
 #include "lib/linux/cgroup.h"
 #include "shim/task/container.h"
 

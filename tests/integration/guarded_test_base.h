@@ -5,8 +5,8 @@
 #pragma once
 
 #include <cstdio>
-#include "lib/json/json.h"
 
+#include "lib/json/json.h"
 #include "tests/integration/node_test_base.h"
 #include "tests/support/json_page.h"
 

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+
 #include "lib/json/json.h"
 
 namespace ward::test {

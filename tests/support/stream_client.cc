@@ -13,6 +13,7 @@
 #include <cstring>
 #include <map>
 #include <vector>
+
 #include "lib/json/json.h"
 
 namespace ward::test {

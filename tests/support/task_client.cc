@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include "lib/json/json.h"
 
 #include "lib/base/file.h"
+#include "lib/json/json.h"
 #include "lib/linux/mount.h"
 
 namespace ward::test {

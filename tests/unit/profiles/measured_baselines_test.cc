@@ -9,8 +9,8 @@
 #include <set>
 #include <sstream>
 #include <string>
-#include "lib/json/json.h"
 
+#include "lib/json/json.h"
 #include "profiles/baselines/baselines.h"
 #include "profiles/compile.h"
 #include "profiles/filter/call_tables.h"

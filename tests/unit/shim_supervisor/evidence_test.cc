@@ -13,11 +13,11 @@
 #include <csignal>
 #include <filesystem>
 #include <set>
-#include "lib/json/json.h"
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
+#include "lib/json/json.h"
 #include "shim/supervisor/record.h"
 
 namespace ward::shim::supervisor {

@@ -17,9 +17,9 @@
 
 #include <cstddef>
 #include <filesystem>
-#include "lib/json/json.h"
 
 #include "lib/base/digest.h"
+#include "lib/json/json.h"
 #include "lib/linux/pidfd.h"
 #include "lib/linux/unix_socket.h"
 
