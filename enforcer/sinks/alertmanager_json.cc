@@ -8,7 +8,8 @@ namespace ward::enforcer::sinks {
 namespace {
 
 // Without endsAt, which would be over where an event comes after an outage: Alertmanager lets an
-// alert end by its own resolve_timeout.
+// alert end by its own resolve_timeout. Without startsAt, for it refuses an alert that begins after
+// that end, as those of a node do whose clock is fast.
 Json alert(const Event& event) {
   const auto text = [](const std::string& of) { return escape(of, kMaxText); };
   Json labels = {{"alertname", "Ward " + event.kind},
@@ -29,11 +30,11 @@ Json alert(const Event& event) {
           {"annotations",
            {{"summary", summary(event)},
             {"id", text(event.id)},
+            {"time", format_rfc3339(event.wall_ns)},
             {"reason", text(event.reason)},
             {"outcome", text(event.outcome)},
             {"image", text(event.image)},
-            {"evidence", text(event.evidence)}}},
-          {"startsAt", format_rfc3339(event.wall_ns)}};
+            {"evidence", text(event.evidence)}}}};
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <string>
 
 #include "enforcer/sinks/formats.h"
 #include "enforcer/sinks/outlet.h"
@@ -22,8 +24,8 @@ class FileOutlet final : public Outlet {
   Delivery deliver(std::span<const Event> events, const StopSignal&) override {
     const auto written = write(events);
     fd_.reset();  // somebody may move it away in between
-    if (!written) return {0, written.error().message, false};
-    return {events.size(), "", false};
+    if (!written) return {0, written.error().message};
+    return {events.size(), ""};
   }
 
  private:
@@ -77,16 +79,30 @@ class FileOutlet final : public Outlet {
     return open(next_line);
   }
 
-  // A wardd that was killed, or a full disk, left a half: its event comes again.
+  // A wardd that was killed, or a full disk, left a half: its event comes again, and the half goes.
+  // What somebody else wrote stays, and gets an end.
   Result<void> end_last_line() {
-    char last = '\n';
-    if (size_ > 0 && ::pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) != 1)
+    constexpr std::size_t kLongest = 1U << 20U;  // of a line of ours; they are far below
+    std::string tail(static_cast<std::size_t>(std::min<std::uint64_t>(size_, kLongest)), '\0');
+    const std::uint64_t from = size_ - tail.size();
+    const ssize_t got = ::pread(fd_.get(), tail.data(), tail.size(), static_cast<off_t>(from));
+    if (got < 0) return fail_errno(what());
+    if (static_cast<std::size_t>(got) != tail.size())
+      return fail(Code::kUnavailable, what() + " became shorter meanwhile");
+    if (tail.empty() || tail.back() == '\n') return {};
+    const std::size_t line_break = tail.rfind('\n');
+    const bool begins_here = line_break != std::string::npos || from == 0;
+    const std::size_t begin = line_break == std::string::npos ? 0 : line_break + 1;
+    const std::string ours = std::string("{\"schema\":\"") + kEventSchema + "\"";
+    const std::size_t same = std::min(ours.size(), tail.size() - begin);
+    if (begins_here && tail.compare(begin, same, ours, 0, same) == 0) {
+      size_ = from + begin;
+      if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return fail_errno(what());
+    } else if (::write(fd_.get(), "\n", 1) == 1) {
+      ++size_;
+    } else {
       return fail_errno(what());
-    if (last == '\n') return {};
-    while (size_ > 0 && ::pread(fd_.get(), &last, 1, static_cast<off_t>(size_ - 1)) == 1 &&
-           last != '\n')
-      --size_;
-    if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) return fail_errno(what());
+    }
     return {};
   }
 

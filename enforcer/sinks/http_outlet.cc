@@ -59,6 +59,25 @@ std::string body_of(SinkType type, std::span<const Event> events) {
   }
 }
 
+// Of a whole answer that is not 2xx. A receiver that chokes on one body says 500 or 403 as well as
+// one that serves nobody: the sender tells the two apart by the next event.
+Blame blame_of(long status) {
+  switch (status) {
+    case 400:
+    case 413:
+    case 422: return Blame::kEvent;
+    case 401:
+    case 407:
+    case 408:
+    case 425:
+    case 429:
+    case 502:
+    case 503:
+    case 504: return Blame::kReceiver;
+    default: return status >= 400 ? Blame::kUnclear : Blame::kReceiver;
+  }
+}
+
 // A url that names a host alone means the usual path of what listens there.
 std::string full_url(const SinkSettings& settings) {
   const std::size_t path = settings.url.find('/', settings.url.find("://") + 3);
@@ -80,14 +99,14 @@ class HttpOutlet final : public Outlet {
     while (out.taken < events.size() && !stop.asked()) {
       const std::size_t most = takes_many(settings_.type) && !one_by_one_ ? kMostInOneRequest : 1;
       const auto part = events.subspan(out.taken, std::min(most, events.size() - out.taken));
-      out.refused = false;
-      out.problem = post(part, stop, out.refused);
+      out.blame = Blame::kReceiver;
+      out.problem = post(part, stop, out.blame);
       if (out.problem.empty()) {
         out.taken += part.size();
         continue;
       }
       // Which of them it is shows when they go one by one.
-      if (!out.refused || part.size() == 1) break;
+      if (out.blame == Blame::kReceiver || part.size() == 1) break;
       one_by_one_ = true;
     }
     if (out.taken == events.size()) one_by_one_ = false;
@@ -134,7 +153,11 @@ class HttpOutlet final : public Outlet {
     set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     set(CURLOPT_QUICK_EXIT, 1L);  // a name that is looked up in vain holds up no end
     set(CURLOPT_USERAGENT, "ward/" WARD_VERSION);
-    if (!settings_.ca_file.empty()) set(CURLOPT_CAINFO, settings_.ca_file.c_str());
+    if (!settings_.ca_file.empty()) {
+      set(CURLOPT_CAINFO, settings_.ca_file.c_str());
+      // The directory of the system's authorities would be asked besides.
+      set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    }
     if (!settings_.certificate_file.empty()) {
       set(CURLOPT_SSLCERT, settings_.certificate_file.c_str());
       set(CURLOPT_SSLKEY, settings_.key_file.c_str());
@@ -179,7 +202,7 @@ class HttpOutlet final : public Outlet {
   }
 
   // Empty where the receiver has them; else why not, for people.
-  std::string post(std::span<const Event> events, const StopSignal& stop, bool& refused) {
+  std::string post(std::span<const Event> events, const StopSignal& stop, Blame& blame) {
     if (auto opened = open(); !opened) return opened.error().message;
     const std::string body = body_of(settings_.type, events);
     auto head = head_of(events, body);
@@ -201,7 +224,7 @@ class HttpOutlet final : public Outlet {
       close();
       return "stopped";
     }
-    return judge(*ended, answer, refused);
+    return judge(*ended, answer, blame);
   }
 
   std::optional<CURLcode> perform(const StopSignal& stop) {
@@ -222,7 +245,7 @@ class HttpOutlet final : public Outlet {
     return ended;
   }
 
-  std::string judge(CURLcode code, const Answer& answer, bool& refused) {
+  std::string judge(CURLcode code, const Answer& answer, Blame& blame) {
     const bool good = answer.status >= 200 && answer.status < 300;
     const bool cut = code == CURLE_WRITE_ERROR && answer.body_bytes > kMostAnswer;
     if (good && (code == CURLE_OK || cut)) return "";
@@ -238,7 +261,7 @@ class HttpOutlet final : public Outlet {
     } else if (!answer.beginning.empty()) {
       problem += ": " + escape(answer.beginning, kKeptAnswer);
     }
-    refused = answer.status == 400 || answer.status == 413 || answer.status == 422;
+    blame = blame_of(answer.status);
     return problem;
   }
 

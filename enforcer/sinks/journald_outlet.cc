@@ -32,15 +32,16 @@ class JournaldOutlet final : public Outlet {
     // Anew for each batch: a journald that was restarted has another socket of this name.
     if (!fd ||
         ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-      return {0, fail_errno(what).value().message, false};
+      return {0, fail_errno(what).value().message};
     for (const Event& event : events) {
       std::string entry;
       for (const std::string& field : journald_fields(event)) entry += field + "\n";
       while (::send(fd.get(), entry.data(), entry.size(), MSG_NOSIGNAL) < 0) {
         if (errno == EINTR) continue;
-        if (errno != EAGAIN) return {out.taken, fail_errno(what).value().message, false};
+        const Blame blame = errno == EMSGSIZE ? Blame::kEvent : Blame::kReceiver;
+        if (errno != EAGAIN) return {out.taken, fail_errno(what).value().message, blame};
         if (auto ready = await_socket(fd.get(), POLLOUT, {stop, kTimeout}); !ready)
-          return {out.taken, what + ": " + ready.error().message, false};
+          return {out.taken, what + ": " + ready.error().message};
       }
       ++out.taken;
     }

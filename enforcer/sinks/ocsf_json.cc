@@ -15,8 +15,11 @@ struct Ended {
 
 Ended ended(const Event& event) {
   const auto begins = [&event](const char* word) { return event.outcome.rfind(word, 0) == 0; };
+  // It was to be contained, and is not.
+  if (begins("quarantined:") || begins("kill failed")) return {3, "Observed", 13, "Uncorrected"};
   if (begins("quarantined") || event.kind == "quarantined") return {2, "Denied", 3, "Quarantined"};
-  if (begins("denied") || begins("killed") || event.kind == "killed")
+  if (begins("denied") || begins("killed") || begins("process killed") || begins("refused") ||
+      event.kind == "killed")
     return {2, "Denied", 2, "Blocked"};
   return {3, "Observed", 17, "Logged"};
 }
@@ -42,11 +45,16 @@ Json attacks(const Event& event) {
 }
 
 Json evidence(const Event& event) {
-  Json process = {{"pid", event.pid}, {"name", event.comm}, {"file", {{"path", event.exe}}}};
+  constexpr int kRegularFile = 1;
+  Json process = {{"pid", event.pid}, {"name", event.comm}};
+  if (!event.exe.empty()) {
+    process["file"] = {{"name", event.exe.substr(event.exe.rfind('/') + 1)},
+                       {"type_id", kRegularFile},
+                       {"path", event.exe}};
+  }
   Json container = {{"uid", event.container},
                     {"name", event.container_name},
-                    {"image", {{"uid", event.image_digest}, {"name", event.image}}},
-                    {"pod_uuid", event.pod}};
+                    {"image", {{"uid", event.image_digest}, {"name", event.image}}}};
   process["container"] = container;
   return Json::array({{{"process", process},
                        {"container", container},
@@ -90,6 +98,7 @@ std::string ocsf_json(const Event& event) {
       {"unmapped",
        {{"workload", event.workload},
         {"kubernetes_namespace", event.kubernetes_namespace},
+        {"pod", event.pod},
         {"containerd_namespace", event.containerd_namespace},
         {"policy", event.policy},
         {"mode", event.mode},

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,10 +35,14 @@ class StopSignal {
   UniqueFd fd_;
 };
 
+// Why the next event is not taken: the receiver is not there for any, it answers and does not say,
+// or it says that the event is at fault.
+enum class Blame : std::uint8_t { kReceiver, kUnclear, kEvent };
+
 struct Delivery {
   std::size_t taken = 0;  // the first so many are with the receiver
   std::string problem;    // why not all; empty: all are
-  bool refused = false;   // the receiver says it is the next event's own fault
+  Blame blame = Blame::kReceiver;
 };
 
 class Outlet {

@@ -25,16 +25,20 @@ Result<std::optional<Place>> read_place(const std::filesystem::path& file) {
   const auto ordinal = number("ordinal");
   if (!sequence || !ordinal)
     return fail(Code::kInvalidArgument, file.string() + " is no place in the journal");
-  return std::optional<Place>(Place{*sequence, *ordinal, number("sent").value_or(0),
-                                    number("dropped").value_or(0), number("refused").value_or(0)});
+  Place place;
+  place.sequence = *sequence;
+  place.ordinal = *ordinal;
+  place.wall_ns = static_cast<std::int64_t>(number("wall_ns").value_or(0));
+  place.sent = number("sent").value_or(0);
+  place.dropped = number("dropped").value_or(0);
+  place.refused = number("refused").value_or(0);
+  return std::optional<Place>(place);
 }
 
 Result<void> write_place(const std::filesystem::path& file, const Place& place) {
-  const nlohmann::ordered_json json = {{"sequence", place.sequence},
-                                       {"ordinal", place.ordinal},
-                                       {"sent", place.sent},
-                                       {"dropped", place.dropped},
-                                       {"refused", place.refused}};
+  const nlohmann::ordered_json json = {{"sequence", place.sequence}, {"ordinal", place.ordinal},
+                                       {"wall_ns", place.wall_ns},   {"sent", place.sent},
+                                       {"dropped", place.dropped},   {"refused", place.refused}};
   return write_file_atomically(file, json.dump() + "\n");
 }
 

@@ -18,6 +18,7 @@ struct Place {
   // Events that had ever been journalled up to there: tells how many left the journal unsent,
   // which sequences do not, for they have holes.
   std::uint64_t ordinal = 0;
+  std::int64_t wall_ns = 0;  // of the event at `sequence`; 0: not known. Another: another journal
   // Over the sink's life.
   std::uint64_t sent = 0;
   std::uint64_t dropped = 0;  // left the journal before they were sent

@@ -16,10 +16,12 @@ struct Position {
   Place place;
   std::uint64_t dropped = 0;  // of these found now; place.dropped has them
   bool begun_anew = false;    // the database lost events: all that it has comes (again)
-  std::uint64_t expired = 0;  // of the journal: unless this grows nothing can be dropped
 };
 
 // Without a place: what is journalled from now on.
 Result<Position> find_position(Connection& connection, const std::optional<Place>& known);
+
+// All that the journal has; what left it before is not said to be dropped.
+Result<Position> find_beginning(Connection& connection);
 
 }  // namespace ward::enforcer::sinks

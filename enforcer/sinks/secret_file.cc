@@ -59,6 +59,9 @@ Result<std::string> read_secret_line(const std::string& path) {
   while (!out->empty() && (out->back() == '\n' || out->back() == '\r')) out->pop_back();
   if (out->empty())
     return fail(Code::kFailedPrecondition, "secret file '" + escape(path) + "' is empty");
+  if (out->find_first_of("\r\n") != std::string::npos)
+    return fail(Code::kFailedPrecondition,
+                "secret file '" + escape(path) + "' has more than one line");
   return out;
 }
 

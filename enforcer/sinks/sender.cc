@@ -28,9 +28,9 @@ struct Sender::State : std::enable_shared_from_this<Sender::State> {
     const std::lock_guard lock(mutex);
     if (core != nullptr) asio::post(*core, std::move(what));
   }
-  void tell_progress(const std::string& problem) {
-    post([self = shared_from_this(), at = counted, problem] {
-      if (!self->stop.asked()) self->told.progress(at, problem);
+  void tell(const std::function<void(Report)> Told::*what) {
+    post([self = shared_from_this(), what, now = report] {
+      if (!self->stop.asked()) (self->told.*what)(now);
     });
   }
 
@@ -38,9 +38,7 @@ struct Sender::State : std::enable_shared_from_this<Sender::State> {
     while (auto batch = next()) {
       deliver(*batch);
       if (stop.asked()) break;
-      post([self = shared_from_this(), at = counted] {
-        if (!self->stop.asked()) self->told.done(at);
-      });
+      tell(&Told::done);
     }
     outlet.reset();
     post([self = shared_from_this()] { self->told.ended(); });
@@ -63,37 +61,68 @@ struct Sender::State : std::enable_shared_from_this<Sender::State> {
     std::vector<Event> events;
     events.reserve(batch.items.size());
     for (const Batch::Item& item : batch.items) events.push_back(item.event);
-    counted = batch.begin;
+    report.place = batch.begin;
+    if (!events.empty()) report.wants_another = false;
     std::size_t at = 0;
-    auto wait = pace.first;
-    int refusals = 0;
-    while (at < events.size() && !stop.asked()) {
+    while (at < events.size()) {
       const Delivery delivery = outlet->deliver(std::span(events).subspan(at), stop);
-      if (stop.asked() && delivery.taken == 0) return;
       if (delivery.taken > 0) {
         at += delivery.taken;
-        counted.sent += delivery.taken;
+        report.place.sent += delivery.taken;
         wait = pace.first;
-        refusals = 0;
         keep(batch.items[at - 1].after);
       }
       if (at == events.size()) break;
-      if (delivery.refused && ++refusals >= pace.refusals) {
-        ++counted.refused;
-        keep(batch.items[at].after);
-        tell_progress("gave up an event that the receiver refuses: " + delivery.problem);
-        ++at;
-        refusals = 0;
-        wait = pace.first;
+      if (stop.asked()) return;
+      if (delivery.taken > 0 && delivery.problem.empty()) continue;
+      if (const std::size_t settled = go_without(batch, events, at, delivery); settled > 0) {
+        at += settled;
         continue;
       }
-      if (delivery.taken > 0 && delivery.problem.empty()) continue;
-      tell_progress(delivery.problem);
+      report.problem = delivery.problem;
+      tell(&Told::progress);
       pause(wait);
       wait = std::min(wait * 2, pace.most);
+      return;
     }
-    if (stop.asked() && at < events.size()) return;
+    if (!events.empty()) report.problem.clear();
     keep(batch.end);
+  }
+
+  // How many events from there on are settled because the receiver will not have the first: that
+  // one, and where it does not say so itself, the next, which it took.
+  std::size_t go_without(const Batch& batch, const std::vector<Event>& events, std::size_t at,
+                         const Delivery& delivery) {
+    const std::span all(events);
+    if (delivery.blame == Blame::kReceiver) return 0;
+    if (trouble.sequence != events[at].sequence) trouble = {events[at].sequence, 0, 0};
+    const int enough = has_given_up ? pace.later_refusals : pace.refusals;
+    if (delivery.blame == Blame::kEvent) {
+      if (++trouble.refusals < enough) return 0;
+      give_up(delivery.problem);
+      keep(batch.items[at].after);
+      return 1;
+    }
+    ++trouble.answers;
+    report.wants_another = true;
+    if (trouble.answers < enough || at + 1 == events.size()) return 0;
+    if (outlet->deliver(all.subspan(at + 1, 1), stop).taken == 0) return 0;
+    // It may have come back in this moment: twice and out of order is better than never.
+    const Delivery again = outlet->deliver(all.subspan(at, 1), stop);
+    if (again.taken == 0 && again.blame == Blame::kReceiver) return 0;
+    report.place.sent += 1 + again.taken;
+    if (again.taken == 0) give_up(again.problem);
+    keep(batch.items[at + 1].after);
+    report.wants_another = false;
+    return 2;
+  }
+
+  void give_up(const std::string& problem) {
+    ++report.place.refused;
+    has_given_up = true;
+    wait = pace.first;
+    report.problem = "gave up an event that the receiver refuses: " + problem;
+    tell(&Told::progress);
   }
 
   // Nodes whose receiver comes back must not all ask in one moment.
@@ -107,14 +136,15 @@ struct Sender::State : std::enable_shared_from_this<Sender::State> {
   // A place that cannot be written costs duplicates, not events.
   void keep(const Place& reached) {
     Place now = reached;
-    now.sent = counted.sent;
-    now.refused = counted.refused;
-    counted = now;
-    if (kept && counted == *kept) return;
-    if (auto written = write_place(file, counted); !written) {
-      tell_progress("its place is not kept, events will come twice: " + written.error().message);
+    now.sent = report.place.sent;
+    now.refused = report.place.refused;
+    report.place = now;
+    if (kept && now == *kept) return;
+    if (auto written = write_place(file, now); !written) {
+      report.unkept = "its place is not kept, events will come twice: " + written.error().message;
     } else {
-      kept = counted;
+      report.unkept.clear();
+      kept = now;
     }
   }
 
@@ -128,7 +158,14 @@ struct Sender::State : std::enable_shared_from_this<Sender::State> {
   StopSignal stop;
   std::optional<Batch> waiting;  // under the mutex
   // Of the thread alone, once it runs.
-  Place counted;
+  struct Trouble {
+    std::uint64_t sequence = 0;
+    int refusals = 0, answers = 0;
+  };
+  Report report;
+  Trouble trouble;
+  bool has_given_up = false;
+  std::chrono::milliseconds wait = pace.first;
   std::optional<Place> kept;
   std::minstd_rand random;
 };

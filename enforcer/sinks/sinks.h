@@ -18,6 +18,7 @@
 
 #include "enforcer/database/writer.h"
 #include "enforcer/journal/journal.h"
+#include "enforcer/sinks/position.h"
 #include "enforcer/sinks/sender.h"
 
 namespace ward::enforcer::sinks {
@@ -50,11 +51,16 @@ class Sinks {
  private:
   struct Run;
   void begin(const std::shared_ptr<Run>& run);
+  void look_up_place(Run& run) const;
+  void hear(Run& run, Sender::Report report) const;
+  void give(Run& run, Batch batch);
   void account(const std::shared_ptr<Run>& run);
   void pump(const std::shared_ptr<Run>& run);
   void pump_all();
   void ended(const std::shared_ptr<Run>& run);
-  [[nodiscard]] Batch make_batch(const Run& run, const std::vector<JournalRecord>& records) const;
+  void found(const std::shared_ptr<Run>& run, const Position& position, bool meanwhile);
+  void append(Batch& batch, const Run& run, const std::vector<JournalRecord>& records) const;
+  [[nodiscard]] Result<Batch> next_batch(Run& run);
   [[nodiscard]] bool all_ended() const;
 
   asio::io_context& core_;

@@ -16,16 +16,16 @@ class SyslogOutlet final : public Outlet {
 
   Delivery deliver(std::span<const Event> events, const StopSignal& stop) override {
     auto stream = open_stream(settings_, {stop, settings_.timeout});
-    if (!stream) return {0, stream.error().message, false};
+    if (!stream) return {0, stream.error().message};
     const bool framed = settings_.url.rfind("udp:", 0) != 0;
     for (const Event& event : events) {
       const std::string message = syslog_message(event, settings_.cef);
       const auto written =
           (*stream)->write(framed ? std::to_string(message.size()) + " " + message : message);
-      if (!written) return {0, written.error().message, false};
+      if (!written) return {0, written.error().message};
     }
-    if (auto finished = (*stream)->finish(); !finished) return {0, finished.error().message, false};
-    return {events.size(), "", false};
+    if (auto finished = (*stream)->finish(); !finished) return {0, finished.error().message};
+    return {events.size(), ""};
   }
 
  private:

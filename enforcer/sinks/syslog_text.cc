@@ -9,6 +9,9 @@ namespace ward::enforcer::sinks {
 namespace {
 
 constexpr int kFacilityAuthPriv = 10;
+// Receivers cut a message at 2 or 8 KiB. Bytes of one text before it is escaped, and of the
+// summary.
+constexpr std::size_t kMostOfOne = 256, kMostSummary = 1024;
 
 int syslog_severity(Severity severity) {
   switch (severity) {
@@ -33,9 +36,10 @@ int cef_severity(Severity severity) {
 }
 
 // Printable ASCII first, then what the format itself takes for its own, behind a backslash.
-std::string guarded(const std::string& text, std::string_view special) {
+std::string guarded(const std::string& text, std::string_view special,
+                    std::size_t most = kMostOfOne) {
   std::string out;
-  for (const char c : escape(text, kMaxText)) {
+  for (const char c : escape(text, most)) {
     if (special.find(c) != std::string_view::npos) out += '\\';
     out += c;
   }
@@ -66,6 +70,7 @@ std::string techniques(const Event& event) {
   return out;
 }
 
+// What says which event it is comes before what a container can make long.
 // 32473 is the number that RFC 5612 keeps for examples: Ward has none of its own.
 std::string structured_data(const Event& event) {
   std::string out = "[ward@32473";
@@ -76,6 +81,8 @@ std::string structured_data(const Event& event) {
   add("id", event.id);
   add("sequence", std::to_string(event.sequence));
   add("severity", std::string(severity_name(event.severity)));
+  add("action", event.action);
+  add("evidence", event.evidence);
   add("workload", event.workload);
   add("ctrNs", event.containerd_namespace);
   add("container", event.container);
@@ -87,14 +94,12 @@ std::string structured_data(const Event& event) {
   add("profile", event.profile);
   add("profileDigest", event.profile_digest);
   add("mode", event.mode);
-  add("action", event.action);
   add("outcome", event.outcome);
   add("call", event.call);
   add("comm", event.comm);
   add("exe", event.exe);
   if (event.pid > 0) add("pid", std::to_string(event.pid));
   if (event.repeats > 0) add("repeats", std::to_string(event.repeats));
-  add("evidence", event.evidence);
   add("techniques", techniques(event));
   return out + "]";
 }
@@ -120,10 +125,13 @@ std::string cef_text(const Event& event) {
   add("rt", std::to_string(event.wall_ns / 1'000'000));
   add("dvchost", event.node);
   add("externalId", event.id);
+  custom("cn1", "sequence", std::to_string(event.sequence));
+  add("act", event.action);
+  custom("flexString1", "evidence", event.evidence);
+  add("outcome", event.outcome);
   if (event.pid > 0) add("spid", std::to_string(event.pid));
   add("sproc", event.comm);
   add("filePath", event.exe);
-  add("act", event.outcome.empty() ? event.action : event.outcome);
   add("reason", event.reason);
   if (event.repeats > 0) add("cnt", std::to_string(event.repeats + 1));
   custom("cs1", "workload", event.workload);
@@ -133,8 +141,7 @@ std::string cef_text(const Event& event) {
   custom("cs4", "image", event.image);
   custom("cs5", "profile", event.profile.empty() ? "" : event.profile + "@" + event.profile_digest);
   custom("cs6", "techniques", techniques(event));
-  add("msg", summary(event));
-  return out;
+  return out + between + "msg=" + guarded(summary(event), "\\=", kMostSummary);
 }
 
 std::string syslog_message(const Event& event, bool cef) {
@@ -142,7 +149,8 @@ std::string syslog_message(const Event& event, bool cef) {
   const int priority = kFacilityAuthPriv * 8 + syslog_severity(event.severity);
   return "<" + std::to_string(priority) + ">1 " + timestamp(event.wall_ns) + " " +
          header(event.node, kMostHost) + " wardd - " + header(event.kind, kMostId) + " " +
-         (cef ? "- " + cef_text(event) : structured_data(event) + " " + summary(event));
+         (cef ? "- " + cef_text(event)
+              : structured_data(event) + " " + summary(event).substr(0, kMostSummary));
 }
 
 }  // namespace ward::enforcer::sinks

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <limits>
 #include <set>
 
@@ -17,6 +18,8 @@ namespace {
 const std::vector<std::string_view> kTypes = {"webhook", "falco",  "alertmanager", "ocsf",
                                               "otlp",    "syslog", "file",         "journald"};
 const std::vector<std::string_view> kSeverities = {"info", "low", "medium", "high", "critical"};
+
+constexpr std::uint32_t kMostKept = 100;  // full files of a sink
 
 bool is_http(SinkType type) { return type <= SinkType::kOtlp; }
 
@@ -45,8 +48,9 @@ class SinkReader {
   // Nothing more is said of a sink whose kind nobody knows.
   bool read(SinkSettings& out) {
     if (const YamlNode* name = fields_.require("name")) {
-      out.name = read_text(reading_, *name, "name").value_or("");
-      if (!out.name.empty() && !is_name(out.name))
+      const auto text = read_text(reading_, *name, "name");
+      out.name = text.value_or("");
+      if (text && !is_name(*text))
         reading_.complain(name->at, "name must be of a-z, 0-9 and -, at most 40, such as siem-1");
     }
     const YamlNode* type = fields_.require("type");
@@ -74,7 +78,7 @@ class SinkReader {
         reading_.complain(timeout->at, "timeout must be at least 1s, and at most 1m");
     }
     out.max_bytes = number("maxBytes", 1U << 16U, 1ULL << 40U, out.max_bytes);
-    out.keep = static_cast<std::uint32_t>(number("keep", 0, 100, out.keep));
+    out.keep = static_cast<std::uint32_t>(number("keep", 0, kMostKept, out.keep));
     if (const YamlNode* filter = fields_.find("filter")) read_filter(*filter, out.filter);
     return true;
   }
@@ -196,6 +200,15 @@ class SinkReader {
   Fields fields_;
 };
 
+// PATH, and the full ones beside it.
+std::vector<std::string> files_of(const SinkSettings& sink) {
+  const std::string path = std::filesystem::path(sink.path).lexically_normal().string();
+  std::vector<std::string> out{path};
+  for (std::uint32_t number = 1; number <= std::min(sink.keep, kMostKept); ++number)
+    out.push_back(path + "." + std::to_string(number));
+  return out;
+}
+
 }  // namespace
 
 std::string_view sink_type_name(SinkType type) { return kTypes[static_cast<std::size_t>(type)]; }
@@ -220,12 +233,19 @@ std::vector<SinkSettings> read_sinks(Reading& reading, const YamlNode& list) {
   std::vector<SinkSettings> out;
   const auto* items = read_list(reading, list, "sinks");
   if (items == nullptr) return out;
-  std::set<std::string> names;
+  std::set<std::string> names, files;
   for (const YamlNode& item : *items) {
     SinkSettings sink;
     if (!SinkReader(reading, item).read(sink)) continue;
     if (!sink.name.empty() && !names.insert(sink.name).second)
       reading.complain(item.at, "another sink has the name '" + escape(sink.name, 60) + "'");
+    if (!sink.path.empty() && out.size() < kMostSinks) {
+      const std::vector<std::string> own = files_of(sink);
+      if (std::any_of(own.begin(), own.end(), [&](auto& each) { return files.contains(each); }))
+        reading.complain(item.at, "another sink writes '" + escape(sink.path, 60) +
+                                      "' or one of its full files, PATH.1 and so on");
+      files.insert(own.begin(), own.end());
+    }
     out.push_back(std::move(sink));
   }
   if (out.size() > kMostSinks)

@@ -271,6 +271,19 @@ def what_is_refused_for_good_is_counted_and_what_is_behind_it_goes_on(case):
     expect(place["dropped"] == 0, str(place))
 
 
+def an_event_that_a_receiver_chokes_on_blocks_nothing(case):
+    receiver = case.http()
+    receiver.chokes_on = "shim1x-3"
+    case.begin([{"name": "hook", "type": "webhook", "url": receiver.url}])
+    sent = case.events(10)
+    sent.remove(receiver.chokes_on)
+    expect_in_order(receiver.await_events(sent, header_id), sent)
+    place = wait_for(
+        lambda: (p := case.wardd.places(["hook"])["hook"])["refused"] == 1 and p, "one is counted"
+    )
+    expect(place["dropped"] == 0, str(place))
+
+
 def filters_choose(case):
     receiver = case.http()
     case.begin(
@@ -366,7 +379,7 @@ def a_file_that_is_rotated(case):
     wait_for(lambda: case.wardd.places(["log"])["log"]["sent"] >= 200, "all are written")
     case.wardd.end(signal.SIGKILL)
     with open(log, "a", encoding="ascii") as file:
-        file.write('{"id": "half of a li')
+        file.write('{"schema":"ward.dev/event/v1","id":"half of a li')
     case.wardd.begin()
     sent += case.events(10)
     wait_for(lambda: case.wardd.places(["log"])["log"]["sent"] >= 210, "all are written")
@@ -396,6 +409,7 @@ CASES = (
     each_http_format_through_an_outage_and_a_kill,
     who_is_dead_slow_or_lies_holds_up_nobody_else,
     what_is_refused_for_good_is_counted_and_what_is_behind_it_goes_on,
+    an_event_that_a_receiver_chokes_on_blocks_nothing,
     filters_choose,
     syslog_by_rsyslog,
     alerts_by_alertmanager,

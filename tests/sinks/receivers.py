@@ -176,11 +176,12 @@ class Certificates:
 
 
 class HttpReceiver:
-    """POSTs, in order. `answer` says how: good, 500, 400, redirect, big, half, slow."""
+    """POSTs, in order. `answer` says how: good, 500, 400, redirect, big, half, slow. The event that
+    it `chokes_on` is answered with 500."""
 
     def __init__(self, certificates=None):
         self.port, self.certificates = free_port(), certificates
-        self.answer = "good"
+        self.answer, self.chokes_on = "good", None
         self.taken, self.asked = [], 0
         self.changed = threading.Condition()
         self.let_go = threading.Event()
@@ -236,7 +237,8 @@ class HttpReceiver:
     def serve(self, request):
         self.connections.append(request.connection)
         body = request.rfile.read(int(request.headers["Content-Length"]))
-        how = self.answer
+        chokes = self.chokes_on and request.headers["Ward-Event-Id"] == self.chokes_on
+        how = "500" if chokes else self.answer
         if how == "good":
             with self.changed:
                 self.taken.append((dict(request.headers), body))

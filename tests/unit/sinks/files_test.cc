@@ -52,7 +52,7 @@ TEST_F(SinkFiles, AFileIsRotatedAndHalfALineGoes) {
   settings.keep = 2;
   const auto outlet = make_file_outlet(settings);
   EXPECT_EQ(outlet->deliver(events({"1", "2"}), stop_).taken, 2U);
-  std::ofstream(settings.path, std::ios::app) << "{\"id\": \"ha";
+  std::ofstream(settings.path, std::ios::app) << "{\"schema\":\"ward.dev/event/v1\",\"id\":\"ha";
   EXPECT_EQ(outlet->deliver(events({"3"}), stop_).problem, "");
   const auto size = std::filesystem::file_size(settings.path);
   ASSERT_LE(size, settings.max_bytes);
@@ -68,10 +68,22 @@ TEST_F(SinkFiles, AFileIsRotatedAndHalfALineGoes) {
   EXPECT_THAT(outlet->deliver(events({"x"}), stop_).problem, HasSubstr("symbolic links"));
 }
 
+TEST_F(SinkFiles, WhatSomebodyElseWroteStays) {
+  profiles::SinkSettings settings;
+  settings.path = path("events");
+  std::ofstream(settings.path) << "a line\nno line break behind this one";
+  const auto outlet = make_file_outlet(settings);
+  EXPECT_EQ(outlet->deliver(events({"1"}), stop_).problem, "");
+  EXPECT_THAT(read_file(settings.path).value(),
+              testing::StartsWith("a line\nno line break behind this one\n{\"schema\":"));
+}
+
 TEST_F(SinkFiles, ASecretIsRootsAndNobodyElsesToRead) {
   std::ofstream(path("key")) << "k3y\n";
   ::chmod(path("key").c_str(), 0600);
   EXPECT_EQ(read_secret_line(path("key")).value(), "k3y");
+  std::ofstream(path("key")) << "k3y\nand more\n";
+  EXPECT_THAT(read_secret_line(path("key")).error().message, HasSubstr("more than one line"));
   ::chmod(path("key").c_str(), 0640);
   EXPECT_THAT(read_secret_line(path("key")).error().message, HasSubstr("chmod 600"));
   ::chmod(path("key").c_str(), 0600);

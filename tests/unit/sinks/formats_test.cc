@@ -160,6 +160,8 @@ TEST(SinkFormats, AlertmanagerGetsNoEmptyLabelAndNeitherPidNorArguments) {
   }
   EXPECT_EQ(said[0]["labels"].dump().find("CLONE"), std::string::npos);
   EXPECT_FALSE(said[0].contains("endsAt")) << "after an outage it would be over before it began";
+  EXPECT_FALSE(said[0].contains("startsAt")) << "of a fast clock it is refused";
+  EXPECT_EQ(said[0]["annotations"]["time"], "2025-11-23T18:29:41.123456789Z");
 }
 
 TEST(SinkFormats, OcsfIsADetectionFindingThatSaysWhatWasDone) {
@@ -171,6 +173,21 @@ TEST(SinkFormats, OcsfIsADetectionFindingThatSaysWhatWasDone) {
   EXPECT_EQ(said["disposition_id"], 3) << "quarantined";
   EXPECT_EQ(said["finding_info"]["attacks"][0]["technique"]["uid"], "T1611");
   EXPECT_EQ(said["evidences"][0]["container"]["uid"], "c1");
+  EXPECT_FALSE(said["evidences"][0]["container"].contains("pod_uuid")) << "it is a name";
+  EXPECT_EQ(said["unmapped"]["pod"], "cart-1");
+  EXPECT_EQ(said["evidences"][0]["process"]["file"],
+            json({{"name", "memcached"}, {"type_id", 1}, {"path", "/usr/bin/memcached"}}));
+  const auto disposition = [](const char* outcome) {
+    Event made = event();
+    made.outcome = outcome;
+    return parse_json_or_throw<json>(ocsf_json(made))["disposition"];
+  };
+  for (const char* outcome : {"denied", "killed: it did not freeze", "process killed", "refused"})
+    EXPECT_EQ(disposition(outcome), "Blocked") << outcome;
+  for (const char* outcome : {"quarantined: No such file or directory", "kill failed: why"})
+    EXPECT_EQ(disposition(outcome), "Uncorrected") << outcome;
+  EXPECT_EQ(disposition("quarantined; no evidence: why"), "Quarantined");
+  EXPECT_EQ(disposition("continued"), "Logged");
 }
 
 TEST(SinkFormats, OtlpHasNumbersOf64BitsAsText) {
@@ -190,7 +207,16 @@ TEST(SinkFormats, SyslogIsRfc5424AndCefEscapesItsOwnCharacters) {
   const std::string cef = cef_text(event("a=b|c"));
   EXPECT_THAT(cef, testing::StartsWith("CEF:0|Ward|ward|"));
   EXPECT_THAT(cef, HasSubstr("|violation|Ward violation unshare|10|rt=1763922581123 dvchost=node7 "
-                             "externalId=a1b2-17 spid=4711 sproc=a\\=b|c "));
+                             "externalId=a1b2-17 cn1Label=sequence cn1=7 act=quarantine "
+                             "flexString1Label=evidence flexString1=a1b2-17 "
+                             "outcome=quarantined; frozen spid=4711 sproc=a\\=b|c "));
+  Event long_one = event();
+  long_one.exe = long_one.outcome = long_one.reason = std::string(kMaxText, '\n');
+  for (const bool in_cef : {false, true}) {
+    const std::string message = syslog_message(long_one, in_cef);
+    EXPECT_LT(message.size(), 8192U) << "what receivers take";
+    EXPECT_LT(message.find("evidence"), message.find("\\x0a"));
+  }
   Event odd = event();
   odd.node = "a b\n";
   odd.call = "x|y";

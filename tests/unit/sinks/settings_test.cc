@@ -42,6 +42,7 @@ TEST(SinkSettings, I9_WhatIsWrongIsNamedWithItsPlaceAndWhatWouldBeRight) {
   EXPECT_EQ(refusal("{name: a, type: journald}"), "accepted");
   EXPECT_THAT(refusal("{type: journald}"), HasSubstr("w.yaml:4:3: "));
   EXPECT_THAT(refusal("{name: A/../b, type: journald}"), HasSubstr("name must be of a-z"));
+  EXPECT_THAT(refusal("{name: '', type: journald}"), HasSubstr("name must be of a-z"));
   EXPECT_THAT(refusal("{name: a, type: webhok}"), HasSubstr("did you mean 'webhook'"));
   EXPECT_THAT(refusal("{name: a, type: webhook}"), HasSubstr("url"));
   EXPECT_THAT(refusal("{name: a, type: webhook, url: 'ftp://x'}"), HasSubstr("https://"));
@@ -65,6 +66,12 @@ TEST(SinkSettings, I9_WhatIsWrongIsNamedWithItsPlaceAndWhatWouldBeRight) {
               HasSubstr("info, low, medium, high or critical"));
   EXPECT_THAT(refusal("{name: a, type: journald}\n- {name: a, type: journald}"),
               HasSubstr("another sink has the name 'a'"));
+  EXPECT_THAT(refusal("{name: a, type: file, path: /l}\n- {name: b, type: file, path: //l}"),
+              HasSubstr("another sink writes '//l'"));
+  EXPECT_THAT(refusal("{name: a, type: file, path: /l}\n- {name: b, type: file, path: /l.4}"),
+              HasSubstr("another sink writes '/l.4'"));
+  EXPECT_EQ(refusal("{name: a, type: file, path: /l}\n- {name: b, type: file, path: /l.5}"),
+            "accepted");
 }
 
 TEST(SinkSettings, TheKindsToFilterByAreThoseOfTheJournal) {

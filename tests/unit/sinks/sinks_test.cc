@@ -21,7 +21,8 @@ struct Receiver {
   std::vector<std::string> taken;
   std::atomic<bool> down = false, hangs = false;
   std::atomic<int> asked = 0;
-  std::string refuses;
+  std::string refuses, chokes_on;
+  std::atomic<bool> says_500 = false;
 
   std::vector<std::string> all() {
     const std::lock_guard lock(mutex);
@@ -35,11 +36,13 @@ class ToReceiver final : public Outlet {
   Delivery deliver(std::span<const Event> events, const StopSignal& stop) override {
     ++to_->asked;
     while (to_->hangs && !stop.asked()) std::this_thread::yield();
-    if (to_->down || stop.asked()) return {0, "it is down", false};
+    if (to_->down || stop.asked()) return {0, "it is down"};
     const std::lock_guard lock(to_->mutex);
     Delivery out;
     for (const Event& event : events) {
-      if (event.id == to_->refuses) return {out.taken, "not this one", true};
+      if (event.id == to_->refuses) return {out.taken, "not this one", Blame::kEvent};
+      if (event.id == to_->chokes_on || to_->says_500)
+        return {out.taken, "HTTP 500", Blame::kUnclear};
       to_->taken.push_back(event.id);
       ++out.taken;
     }
@@ -61,8 +64,8 @@ class SinksTest : public JournalTest {
         [this](const profiles::SinkSettings& settings) {
           return std::make_unique<ToReceiver>(receiver(settings.name));
         },
-        Pace{std::chrono::milliseconds(1), std::chrono::milliseconds(5), 3,
-             std::chrono::milliseconds(20)});
+        Pace{std::chrono::milliseconds(1), std::chrono::milliseconds(5), 3, 2,
+             std::chrono::milliseconds(20), std::chrono::milliseconds(0)});
   }
   void set(const std::vector<std::string>& names, profiles::SinkFilter filter = {}) {
     std::vector<profiles::SinkSettings> settings;
@@ -175,6 +178,159 @@ TEST_F(SinksTest, WhatAReceiverRefusesForGoodIsCountedAndTheNextGoesOn) {
   ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().waiting == 0; }));
   EXPECT_EQ(numbers().refused, 1U);
   EXPECT_EQ(numbers().sent, 2U);
+}
+
+TEST_F(SinksTest, AnEventThatAReceiverChokesOnIsRefusedWhenTheNextOneIsTaken) {
+  begin();
+  set({"a"});
+  receiver("a")->chokes_on = "2";
+  ASSERT_TRUE(append({violation("1"), violation("2"), violation("3"), violation("4")}));
+  ASSERT_TRUE(await("a", 3));
+  EXPECT_THAT(receiver("a")->all(), ElementsAre("1", "3", "4"));
+  ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().waiting == 0; }));
+  EXPECT_EQ(numbers().refused, 1U);
+  EXPECT_EQ(numbers().sent, 3U);
+}
+
+TEST_F(SinksTest, TheNextOneIsFoundAlsoWhereItComesLaterAndTheFilterLeavesOutMany) {
+  begin();
+  profiles::SinkFilter filter;
+  filter.namespaces = {"other"};
+  set({"a"}, filter);
+  const auto wanted = [](const char* id) {
+    JournalEntry entry = violation(id);
+    entry.body.mutable_identity()->set_kubernetes_namespace("other");
+    return entry;
+  };
+  receiver("a")->chokes_on = "1";
+  ASSERT_TRUE(append({wanted("1")}));
+  ASSERT_TRUE(await_asked("a", 5));
+  std::vector<JournalEntry> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(violation("unwanted-" + std::to_string(i)));
+  ASSERT_TRUE(append(many));
+  ASSERT_TRUE(append({wanted("2")}));
+  ASSERT_TRUE(await("a", 1));
+  EXPECT_THAT(receiver("a")->all(), ElementsAre("2"));
+  ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().waiting == 0; }));
+  EXPECT_EQ(numbers().refused, 1U);
+}
+
+TEST_F(SinksTest, AReceiverThatTakesNothingGetsAllWhenItCanAgain) {
+  begin();
+  set({"a"});
+  receiver("a")->says_500 = true;
+  ASSERT_TRUE(append({violation("1"), violation("2"), violation("3")}));
+  ASSERT_TRUE(await_asked("a", 20));
+  receiver("a")->says_500 = false;
+  ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().waiting == 0; }));
+  EXPECT_EQ(numbers().refused, 0U);
+  EXPECT_THAT(receiver("a")->all(), testing::IsSupersetOf({"1", "2", "3"}));
+}
+
+TEST_F(SinksTest, WhatLeavesTheJournalIsCountedWhileTheReceiverIsAwayOrHangs) {
+  begin();
+  set({"away", "hangs"});
+  receiver("away")->down = true;
+  receiver("hangs")->hangs = true;
+  ASSERT_TRUE(append({violation("first")}));
+  ASSERT_TRUE(await_asked("hangs", 1));
+  std::vector<JournalEntry> many;
+  for (int i = 0; i < 300; ++i) many.push_back(violation(std::to_string(i)));
+  ASSERT_TRUE(append(many));
+  journal_->set_limits({100, JournalLimits{}.max_age_ns});
+  journal_->expire();
+  ASSERT_TRUE(test::run_until(loop_, [&] { return journal_->counts().expired > 0; }));
+  sinks_->tend();
+  const std::uint64_t expired = journal_->counts().expired;
+  ASSERT_TRUE(test::run_until(loop_, [&] {
+    const auto all = sinks_->numbers();
+    return all.at(0).dropped == expired && all.at(1).dropped == expired - 1;  // it has the first
+  }));
+  EXPECT_EQ(sinks_->numbers().at(0).waiting, 301 - expired);
+  receiver("away")->down = false;
+  receiver("hangs")->hangs = false;
+  ASSERT_TRUE(test::run_until(loop_, [&] {
+    const auto all = sinks_->numbers();
+    return all.at(0).waiting == 0 && all.at(1).waiting == 0;
+  }));
+  for (const SinkNumbers& each : sinks_->numbers())
+    EXPECT_EQ(each.sent + each.dropped, 301U) << each.name;
+}
+
+TEST_F(SinksTest, CountersThatDifferForGoodHoldUpNothing) {
+  begin();
+  bool changed = false;
+  writer_->submit(
+      [](Connection& connection) {
+        return connection.execute("INSERT OR REPLACE INTO counters VALUES ('expired', 5)");
+      },
+      [&](const Result<void>& done) { changed = done.has_value(); });
+  ASSERT_TRUE(test::run_until(loop_, [&] { return changed; }));
+  set({"a"});
+  ASSERT_TRUE(append({violation("1")}));
+  ASSERT_TRUE(await("a", 1));
+}
+
+TEST_F(SinksTest, AJournalThatWasBegunAnewIsKnownAlsoWhenItIsLonger) {
+  begin();
+  set({"a"});
+  ASSERT_TRUE(append({violation("1"), violation("2")}));
+  ASSERT_TRUE(await("a", 2));
+  ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().sent == 2; }));
+  stop();
+  close();
+  for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(database().string() + end);
+  open();
+  ASSERT_TRUE(append({violation("3"), violation("4"), violation("5")}));
+  begin();
+  set({"a"});
+  ASSERT_TRUE(await("a", 5));
+  EXPECT_THAT(receiver("a")->all(), ElementsAre("1", "2", "3", "4", "5"));
+}
+
+TEST_F(SinksTest, ANewSinkGetsNothingBeforeItsPlaceIsKept) {
+  begin();
+  const auto places = directory_.path() / "sinks";
+  std::filesystem::create_symlink(directory_.path() / "away", places);
+  profiles::SinkSettings settings;
+  settings.name = "a";
+  sinks_->set({settings});
+  ASSERT_TRUE(test::run_until(loop_, [&] { return !sinks_->problems().empty(); }));
+  EXPECT_THAT(sinks_->problems().at(0), HasSubstr("its place is not kept"));
+  ASSERT_TRUE(append({violation("1")}));
+  sinks_->tend();
+  EXPECT_EQ(receiver("a")->asked, 0);
+  EXPECT_THAT(sinks_->problems(), testing::SizeIs(1));
+  std::filesystem::create_directory(directory_.path() / "away");
+  ASSERT_TRUE(test::run_until(loop_, [&] {
+    sinks_->tend();
+    return receiver("a")->all().size() == 1;
+  }));
+  ASSERT_TRUE(test::run_until(loop_, [&] { return sinks_->problems().empty(); }));
+}
+
+TEST_F(SinksTest, APlaceThatCannotBeReadNowIsReadLater) {
+  begin();
+  set({"a"});
+  ASSERT_TRUE(append({violation("1")}));
+  ASSERT_TRUE(await("a", 1));
+  ASSERT_TRUE(test::run_until(loop_, [&] { return numbers().sent == 1; }));
+  stop();
+  const auto file = place_file(directory_.path() / "sinks", "a");
+  std::filesystem::rename(file, file.string() + ".aside");
+  std::filesystem::create_symlink(file, file);  // a link to itself: no open succeeds
+  ASSERT_TRUE(append({violation("2")}));
+  begin();
+  profiles::SinkSettings settings;
+  settings.name = "a";
+  sinks_->set({settings});
+  ASSERT_THAT(sinks_->problems(), ElementsAre(HasSubstr("its place cannot be read")));
+  sinks_->tend();
+  std::filesystem::rename(file.string() + ".aside", file);
+  sinks_->tend();
+  ASSERT_TRUE(await("a", 2));
+  EXPECT_THAT(receiver("a")->all(), ElementsAre("1", "2"));
+  EXPECT_THAT(sinks_->problems(), IsEmpty());
 }
 
 TEST_F(SinksTest, WhatLeftTheJournalUnsentIsCountedAlsoWhereSequencesHaveHoles) {
