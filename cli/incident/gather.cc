@@ -28,10 +28,14 @@ Error error_of(const grpc::Status& status) {
   return {static_cast<Code>(status.error_code()), status.error_message()};
 }
 
+// By more than its id, as wardd takes names (enforcer/node_link/container_name.h).
 bool is_named(const ward::v1::Container& c, const std::string& name) {
+  const std::string& kubernetes = c.kubernetes_namespace();
+  if (name == c.containerd_namespace() + "/" + c.id()) return true;
+  if (kubernetes.empty()) return false;
   const std::string in_pod = c.pod() + "/" + c.name();
-  return name == c.id() || name == c.containerd_namespace() + "/" + c.id() ||
-         (!c.pod().empty() && (name == in_pod || name == c.kubernetes_namespace() + "/" + in_pod));
+  return name == kubernetes + "/" + c.id() || name == c.name() || name == in_pod ||
+         name == kubernetes + "/" + c.name() || name == kubernetes + "/" + in_pod;
 }
 
 }  // namespace
@@ -83,15 +87,18 @@ Result<ward::v1::Event> Gathered::find_event(const std::string& id) const {
 }
 
 Result<ward::v1::Container> Gathered::find_container(const std::string& name) const {
-  const ward::v1::Container* found = nullptr;
-  for (const ward::v1::Container& container : containers_) {
-    if (!is_named(container, name)) continue;
-    if (found != nullptr)
-      return fail(Code::kInvalidArgument,
-                  "two containers are called '" + escape(name, 80) + "': write namespace/id");
-    found = &container;
+  // An id of one container is no name of another: a pod chooses its names.
+  for (const bool by_id : {true, false}) {
+    const ward::v1::Container* found = nullptr;
+    for (const ward::v1::Container& container : containers_) {
+      if (by_id ? container.id() != name : !is_named(container, name)) continue;
+      if (found != nullptr)
+        return fail(Code::kInvalidArgument,
+                    "two containers are called '" + escape(name, 80) + "': write namespace/id");
+      found = &container;
+    }
+    if (found != nullptr) return *found;
   }
-  if (found != nullptr) return *found;
   return fail(Code::kNotFound,
               "there is no container '" + escape(name, 80) + "': `ward ps` shows them");
 }
