@@ -43,8 +43,7 @@ std::string why_not_attach(const ward::v1::Container& container) {
 }
 
 // The process, held by a descriptor: that it is still the container's is asked again behind it.
-Result<std::vector<SeccompProgram>> read_back(Session& session,
-                                              const ward::v1::Container& container) {
+Result<LoadedFilters> read_back(Session& session, const ward::v1::Container& container) {
   const auto pidfd = open_pidfd(container.pid());
   if (!pidfd) return tl::unexpected<Error>(pidfd.error());
   Gathered again(session);
@@ -70,7 +69,11 @@ int run(Session& session, const Asked& asked) {
   if (applied.why_not_kernel.empty()) {
     auto read = read_back(session, *container);
     applied.from_kernel = read.has_value();
-    if (read) loaded = std::move(*read);
+    if (read) {
+      loaded = std::move(read->programs);
+      applied.more_filters = read->more;
+      applied.thread = read->tid;
+    }
     if (!read) applied.why_not_kernel = read.error().message;
   }
   std::vector<SeccompProgram> programs;

@@ -44,9 +44,6 @@ bool load_filter() {
                                  SCMP_SYS(rt_sigreturn), SCMP_SYS(futex)};
   for (const int call : kCalls)
     added = added && ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0) == 0;
-  // fstat(2) of glibc.
-  added = added && ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                                      SCMP_A3(SCMP_CMP_EQ, 0x1000, 0)) == 0;  // AT_EMPTY_PATH
   // Memory that holds data, and no program.
   added = added && ::seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                                       SCMP_A2(SCMP_CMP_MASKED_EQ, 4, 0)) == 0;

@@ -31,9 +31,17 @@ bool is_hex(std::string_view text, std::size_t digits) {
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+// What no package has in its name is a text for whoever reads the evidence.
+bool is_package(std::string_view name) {
+  constexpr std::string_view kCharacters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+.:_-";
+  return !name.empty() && name.size() <= kMaxPackageBytes &&
+         name.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
 PackagedFile& entry(PackagedFiles& found, const std::string& path, std::string_view package) {
   PackagedFile& one = found[path];
-  if (one.package.empty()) one.package = std::string(package.substr(0, kMaxPackageBytes));
+  if (one.package.empty()) one.package = std::string(package);
   return one;
 }
 
@@ -68,6 +76,7 @@ void read_dpkg_file(std::string_view name, std::string_view text, const Wanted& 
   if (dot == std::string_view::npos) return;
   const std::string_view package = name.substr(0, dot);
   const std::string_view kind = name.substr(dot + 1);
+  if (!is_package(package)) return;
   each_line(text, [&](std::string_view line) {
     if (kind == "list") {
       if (const auto path = find_wanted(line, wanted); !path.empty()) entry(found, path, package);
@@ -91,10 +100,10 @@ void read_apk_installed(std::string_view text, const Wanted& wanted, PackagedFil
       package = folder = {};
       path.clear();
     }
-    if (line.size() < 2 || line[1] != ':') return;
+    if (line.size() < 2 || line[1] != ':' || (package.empty() && line[0] != 'P')) return;
     const std::string_view value = line.substr(2);
     switch (line[0]) {
-      case 'P': package = value; return;
+      case 'P': package = is_package(value) ? value : std::string_view(); return;
       case 'F':
         folder = value;
         path.clear();

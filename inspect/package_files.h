@@ -13,7 +13,7 @@
 namespace ward::inspect {
 
 struct PackagedFile {
-  std::string package;  // raw bytes, cut at kMaxPackageBytes
+  std::string package;  // [A-Za-z0-9+.:_-], at most kMaxPackageBytes: others are none
   // As the database has it, hexadecimal: MD5 of dpkg, SHA-1 of apk. Both are weak: a file can be
   // made to fit. Empty: it says none.
   std::string md5, sha1;

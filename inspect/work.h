@@ -20,9 +20,9 @@ inline constexpr std::size_t kMaxDatabaseBytes = 32U << 20U;
 inline constexpr std::size_t kMaxAnswerBytes = 256U << 10U;
 
 // {"files": [{"symbols": ["main+0x12", ""], "package": "libc6", "digest": "md5", "same": true}]},
-// a file for each of the request, in its order; ASCII, texts escaped. `digest` and `same` only
-// where the database has a digest and the file could be read. Never fails: what cannot be told is
-// not there.
+// a file for each of the request, in its order, as many as kMaxAnswerBytes holds; ASCII, texts
+// escaped. `digest` and `same` only where the database has a digest and the file could be read.
+// Never fails: what cannot be told is not there.
 std::string answer(std::string_view request);
 
 }  // namespace ward::inspect

@@ -49,13 +49,42 @@ nlohmann::ordered_json counts_json(const CallCounts& calls) {
 }
 
 nlohmann::ordered_json filter_json(const FilterSummary& filter, std::string_view agreement,
-                                   const std::vector<std::string>& differ) {
+                                   const Comparison& compared) {
   return {{"instructions", filter.instructions},
           {"sha256", filter.sha256},
           {"calls", counts_json(filter.calls)},
           {"not_understood", to_utf8(filter.not_understood)},
           {"agreement", agreement},
-          {"differ", differ}};
+          {"differ", compared.differ},
+          {"not_compared", compared.not_compared},
+          {"sampled", compared.sampled}};
+}
+
+std::string named(const std::vector<std::string>& calls) {
+  std::string text;
+  for (std::size_t at = 0; at < std::min(calls.size(), kMaxNamed); ++at)
+    text += (at == 0 ? "" : ", ") + calls[at];
+  if (calls.size() > kMaxNamed)
+    text += " and " + std::to_string(calls.size() - kMaxNamed) + " more";
+  return text;
+}
+
+// The layer whose agreement is the container's.
+const Comparison* find_best(const Applied& applied) {
+  for (const AppliedLayer& layer : applied.layers)
+    if (layer.with_spec.agreement == applied.agreement) return &layer.with_spec;
+  return nullptr;
+}
+
+std::string same_answers(const Comparison* best) {
+  const std::string said = "they agree: one filter answers every call as the spec's does";
+  if (best == nullptr || best->sampled.empty()) return said;
+  return said + ", as far as was asked: a sample of the arguments of " + named(best->sampled);
+}
+
+std::string not_compared(const Comparison* best) {
+  if (best == nullptr || best->not_compared.empty()) return "they cannot be compared";
+  return "they cannot be compared: too many paths for " + named(best->not_compared);
 }
 
 std::string sentence(const Applied& applied) {
@@ -71,12 +100,11 @@ std::string sentence(const Applied& applied) {
   switch (applied.agreement) {
     case Agreement::kIdentical:
       return "they agree: one filter is the spec's, instruction by instruction";
-    case Agreement::kSameAnswers:
-      return "they agree: one filter answers every call as the spec's does";
+    case Agreement::kSameAnswers: return same_answers(find_best(applied));
     case Agreement::kDifferent: return "they differ: no filter in force is the spec's";
     case Agreement::kNotCompared:
       return applied.layers.empty() ? "they differ: the kernel has no filter of this process"
-                                    : "they cannot be compared";
+                                    : not_compared(find_best(applied));
   }
   return "";
 }
@@ -111,6 +139,7 @@ void judge(Applied& applied, const std::vector<SeccompProgram>& loaded,
   if (both && applied.layers.empty())
     applied.agreement = applied.spec_has_filter ? Agreement::kDifferent : Agreement::kIdentical;
   applied.said = sentence(applied);
+  if (applied.more_filters) applied.said += "; not all filters in force were read";
 }
 
 std::string applied_text(const Applied& applied, const Style& style) {
@@ -122,7 +151,10 @@ std::string applied_text(const Applied& applied, const Style& style) {
   if (applied.from_kernel) {
     text += "  kernel    " + std::to_string(applied.layers.size()) +
             (applied.layers.size() == 1 ? " filter" : " filters") + " of process " +
-            std::to_string(c.pid()) + ", the oldest first; the strictest answer holds\n";
+            std::to_string(applied.thread > 0 ? applied.thread : c.pid()) +
+            ", the oldest first; the strictest answer holds\n";
+    if (applied.more_filters)
+      text += "            more than these are in force: the newer ones were not read\n";
   } else {
     text += "  kernel    not read: " + printable(applied.why_not_kernel) + "\n";
   }
@@ -130,13 +162,12 @@ std::string applied_text(const Applied& applied, const Style& style) {
     const AppliedLayer& layer = applied.layers[i];
     text += filter_text("filter " + std::to_string(i) + "  ", layer.filter);
     if (!applied.spec_has_filter) continue;
-    const auto& differ = layer.with_spec.differ;
-    text +=
-        "            against the spec's: " + std::string(agreement_word(layer.with_spec.agreement));
-    for (std::size_t at = 0; at < std::min(differ.size(), kMaxNamed); ++at)
-      text += (at == 0 ? ", for " : ", ") + differ[at];
-    if (differ.size() > kMaxNamed)
-      text += " and " + std::to_string(differ.size() - kMaxNamed) + " more";
+    const Comparison& compared = layer.with_spec;
+    text += "            against the spec's: " + std::string(agreement_word(compared.agreement));
+    if (!compared.differ.empty()) text += ", for " + named(compared.differ);
+    if (!compared.not_compared.empty())
+      text += "; too many paths to compare: " + named(compared.not_compared);
+    if (!compared.sampled.empty()) text += "; sampled: " + named(compared.sampled);
     text += "\n";
   }
   if (!applied.spec_found) {
@@ -154,8 +185,8 @@ nlohmann::ordered_json to_json(const Applied& applied) {
   const auto& c = applied.container;
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (const AppliedLayer& layer : applied.layers)
-    layers.push_back(filter_json(layer.filter, agreement_word(layer.with_spec.agreement),
-                                 layer.with_spec.differ));
+    layers.push_back(
+        filter_json(layer.filter, agreement_word(layer.with_spec.agreement), layer.with_spec));
   return {{"schema", schema("Applied")},
           {"containerd_namespace", to_utf8(c.containerd_namespace())},
           {"id", to_utf8(c.id())},
@@ -165,7 +196,9 @@ nlohmann::ordered_json to_json(const Applied& applied) {
           {"pid", c.pid()},
           {"from_kernel", applied.from_kernel},
           {"why_not_kernel", to_utf8(applied.why_not_kernel)},
+          {"thread", applied.thread},
           {"filters", layers},
+          {"more_filters", applied.more_filters},
           {"spec_found", applied.spec_found},
           {"why_no_spec", to_utf8(applied.why_no_spec)},
           {"spec_file", to_utf8(applied.spec_file)},

@@ -23,7 +23,9 @@ struct Applied {
   ward::v1::Container container;
   bool from_kernel = false;
   std::string why_not_kernel;        // a sentence
+  pid_t thread = 0;                  // of the process, that was asked; 0: none was
   std::vector<AppliedLayer> layers;  // of the kernel, the oldest first
+  bool more_filters = false;         // than were read
   bool spec_found = false;
   bool spec_has_filter = false;
   std::string spec_file;

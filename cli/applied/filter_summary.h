@@ -35,14 +35,17 @@ FilterSummary summarize(const std::vector<sock_filter>& program);
 
 enum class Agreement {
   kIdentical,    // instruction by instruction
-  kSameAnswers,  // to every call that was asked, at the edges of all conditions of both
+  kSameAnswers,  // to every call that was asked, on each path and at the edges of all conditions
   kDifferent,
-  kNotCompared,  // one of them has instructions that libseccomp does not write
+  // One of them has instructions that libseccomp does not write, or more paths than are followed.
+  kNotCompared,
 };
 
 struct Comparison {
   Agreement agreement = Agreement::kNotCompared;
-  std::vector<std::string> differ;  // names of calls, "i386 5" for those of the foreign ABI
+  std::vector<std::string> differ;        // names of calls, "i386 5" for those of the foreign ABI
+  std::vector<std::string> not_compared;  // calls that have too many paths; others may differ
+  std::vector<std::string> sampled;  // answered the same, but not asked with all edges together
 };
 
 // A runtime may write one filter in several ways (runc before and after 1.2 do), so what counts is

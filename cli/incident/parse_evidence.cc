@@ -9,6 +9,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMaxString = 1024;
+constexpr std::size_t kMaxPackageName = 64;
 
 const Json* member(const Json& object, const char* key) {
   if (!object.is_object()) return nullptr;
@@ -112,16 +113,24 @@ void read_taken(const Json& json, Evidence& out) {
   });
 }
 
-// "libc6; its md5, a weak digest, agrees", "" where no database knows the file.
+// "md5 agrees (a weak digest): libc6", "" where no database knows the file. The name is the
+// container's: it comes last, and it alone is cut.
 std::string package_of(const Json& map) {
-  std::string out = text(map, "package");
-  if (out.empty()) return out;
+  std::string name = text(map, "package");
+  if (name.empty()) return {};
+  if (name.size() > kMaxPackageName) name = name.substr(0, kMaxPackageName) + "...";
   const std::string digest = text(map, "package_digest");
-  out += digest.empty() ? "; without a digest"
-                        : "; its " + digest + ", a weak digest, " +
-                              (flag(map, "package_agrees", false) ? "agrees" : "DIFFERS");
-  if (flag(map, "package_changed", false)) out += "; the database was changed in the container";
-  return out;
+  std::string out = digest.empty() ? "without a digest"
+                                   : digest.substr(0, 16) + " " +
+                                         (flag(map, "package_agrees") ? "agrees" : "DIFFERS") +
+                                         " (a weak digest)";
+  const Json* changed = member(map, "package_changed");
+  if (changed == nullptr || !changed->is_boolean()) {
+    out += ", whether the database was changed in the container is not known";
+  } else if (changed->get<bool>()) {
+    out += ", the database was CHANGED in the container";
+  }
+  return out + ": " + name;
 }
 
 void read_further(const Json& json, Evidence& out) {

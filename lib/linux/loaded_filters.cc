@@ -22,10 +22,13 @@ namespace ward {
 namespace {
 
 constexpr std::size_t kMaxLayers = 64;
+constexpr std::size_t kMaxThreads = 1024;  // that are looked at for one that lives
 constexpr std::size_t kMaxResultBytes = 4U << 20U;
 
-// What the copy hands back: programs, each behind its length; or what failed, with its errno.
+// What the copy hands back: the thread and programs, each behind its length; or what failed, with
+// its errno.
 constexpr char kPrograms = 'p';
+constexpr char kMore = 'm';  // as above, and there are more
 constexpr char kFailed = 'f';
 constexpr char kGone = 'g';
 
@@ -41,7 +44,8 @@ bool is_filtered(pid_t tid) {
 // Of a thread that stands.
 std::string read_programs(pid_t tid) {
   std::string out(1, kPrograms);
-  for (std::size_t at = 0; at < kMaxLayers; ++at) {
+  out.append(reinterpret_cast<const char*>(&tid), sizeof(tid));
+  for (std::size_t at = 0;; ++at) {
     const auto* const index = reinterpret_cast<void*>(at);  // NOLINT(performance-no-int-to-ptr)
     const long length = ::ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, nullptr);
     if (length < 0 && errno == ENOENT) return out;
@@ -49,6 +53,11 @@ std::string read_programs(pid_t tid) {
     if (length < 0 && errno == EINVAL && at == 0)
       return is_filtered(tid) ? failed("PTRACE_SECCOMP_GET_FILTER", EIO) : out;
     if (length < 0) return failed("PTRACE_SECCOMP_GET_FILTER", errno);
+    const std::size_t bytes = static_cast<std::size_t>(length) * sizeof(sock_filter);
+    if (at == kMaxLayers || out.size() + bytes + sizeof(std::uint32_t) > kMaxResultBytes) {
+      out.front() = kMore;
+      return out;
+    }
     SeccompProgram program(static_cast<std::size_t>(length));
     if (::ptrace(PTRACE_SECCOMP_GET_FILTER, tid, index, program.data()) != length)
       return failed("PTRACE_SECCOMP_GET_FILTER", errno);
@@ -59,13 +68,41 @@ std::string read_programs(pid_t tid) {
   return out;
 }
 
+// The kernel refuses an ended thread as it refuses who has no right to (EPERM).
+bool has_ended(pid_t tid) {
+  const auto stat = read_stat(tid);
+  return !stat || stat->state == 'Z' || stat->state == 'X' || stat->exiting;
+}
+
+// Attaches to a thread of the process, and proves that it is one. 0: there is none that lives.
+// Negative: an errno.
+pid_t attach_to_one(pid_t pid, const UniqueFd& pidfd) {
+  std::vector<pid_t> threads = {pid};
+  for (const ThreadIdentity& one : read_threads(pid, kMaxThreads))
+    if (one.tid != pid) threads.push_back(one.tid);
+  for (const pid_t tid : threads) {
+    if (has_ended(tid)) continue;
+    if (::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) {
+      const int error = errno;
+      if (error == ESRCH || has_ended(tid)) continue;
+      return -error;
+    }
+    // What is attached keeps its number, so now the descriptor tells whose it is, and /proc whether
+    // this is a thread of it.
+    const auto status = read_status(tid);
+    if (send_signal(pidfd, 0) && status && status->thread_group == pid) return tid;
+    return 0;
+  }
+  return 0;
+}
+
 // In the copy. Where it ends before it detaches, the kernel detaches.
-std::string attach_and_read(pid_t tid, const UniqueFd& pidfd) {
+std::string attach_and_read(pid_t pid, const UniqueFd& pidfd) {
   ::setsid();
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::ptrace(PTRACE_SEIZE, tid, nullptr, nullptr) != 0) return failed("PTRACE_SEIZE", errno);
-  // What is attached keeps its number, so now the descriptor tells whose it is.
-  if (!send_signal(pidfd, 0)) return {kGone};
+  const pid_t tid = attach_to_one(pid, pidfd);
+  if (tid < 0) return failed("PTRACE_SEIZE", -tid);
+  if (tid == 0) return {kGone};
   if (::ptrace(PTRACE_INTERRUPT, tid, nullptr, nullptr) != 0)
     return failed("PTRACE_INTERRUPT", errno);
   int status = 0;
@@ -99,9 +136,12 @@ Error error_of(const std::string& said) {
   return {Code::kInternal, step + ": " + std::strerror(error), error};
 }
 
-Result<std::vector<SeccompProgram>> parse(const std::string& said) {
-  std::vector<SeccompProgram> out;
-  std::size_t at = 1;
+Result<LoadedFilters> parse(const std::string& said) {
+  LoadedFilters out;
+  out.more = said.front() == kMore;
+  if (said.size() < 1 + sizeof(out.tid)) return fail(Code::kInternal, "what was read was cut");
+  std::memcpy(&out.tid, said.data() + 1, sizeof(out.tid));
+  std::size_t at = 1 + sizeof(out.tid);
   while (at < said.size()) {
     std::uint32_t count = 0;
     if (said.size() - at < sizeof(count)) break;
@@ -112,7 +152,7 @@ Result<std::vector<SeccompProgram>> parse(const std::string& said) {
     SeccompProgram program(count);
     std::memcpy(program.data(), said.data() + at, bytes);
     at += bytes;
-    out.push_back(std::move(program));
+    out.programs.push_back(std::move(program));
   }
   if (at != said.size()) return fail(Code::kInternal, "what was read was cut");
   return out;
@@ -120,12 +160,12 @@ Result<std::vector<SeccompProgram>> parse(const std::string& said) {
 
 }  // namespace
 
-Result<std::vector<SeccompProgram>> read_loaded_filters(pid_t tid, const UniqueFd& pidfd,
-                                                        std::chrono::milliseconds patience) {
+Result<LoadedFilters> read_loaded_filters(pid_t pid, const UniqueFd& pidfd,
+                                          std::chrono::milliseconds patience) {
   Bounds bounds;
   bounds.processor_time = bounds.wall_time = patience;
   bounds.result_bytes = kMaxResultBytes;
-  const auto said = run_in_bounded_child([&] { return attach_and_read(tid, pidfd); }, bounds);
+  const auto said = run_in_bounded_child([&] { return attach_and_read(pid, pidfd); }, bounds);
   if (!said) return tl::unexpected<Error>(said.error());
   if (said->empty() || said->front() == kGone) return fail(Code::kNotFound, "it has ended");
   if (said->front() == kFailed) return tl::unexpected<Error>(error_of(*said));

@@ -16,9 +16,17 @@ namespace ward {
 
 using SeccompProgram = std::vector<sock_filter>;
 
-// The oldest first: a call is asked of all of them, and the strictest answer holds. Empty: the
-// thread has none. `pidfd` is of the same process and proves that its number was not taken by
-// another meanwhile.
+struct LoadedFilters {
+  // The oldest first: a call is asked of all of them, and the strictest answer holds. Empty: the
+  // thread has none.
+  std::vector<SeccompProgram> programs;
+  bool more = false;  // newer ones, beyond what is read: 64, or 4 MiB
+  pid_t tid = 0;      // whose they are
+};
+
+// Of the first thread of the process `pid`; where that has ended before the others, of one of
+// those. `pidfd` is of the same process and proves that its number was not taken by another
+// meanwhile.
 //
 // The thread is stopped for some microseconds, as by SIGSTOP and SIGCONT: a call that it waits in
 // goes on, but for the few that end with EINTR then (signal(7): epoll_wait, nanosleep's older kin).
@@ -29,7 +37,7 @@ using SeccompProgram = std::vector<sock_filter>;
 // kPermissionDenied: no CAP_SYS_ADMIN, or a filter of our own. kUnimplemented: the kernel keeps no
 // programs (CONFIG_CHECKPOINT_RESTORE). kNotFound: it has ended. kDeadlineExceeded, kUnavailable:
 // it did not stop in time.
-Result<std::vector<SeccompProgram>> read_loaded_filters(pid_t tid, const UniqueFd& pidfd,
-                                                        std::chrono::milliseconds patience);
+Result<LoadedFilters> read_loaded_filters(pid_t pid, const UniqueFd& pidfd,
+                                          std::chrono::milliseconds patience);
 
 }  // namespace ward

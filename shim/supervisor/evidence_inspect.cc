@@ -18,6 +18,8 @@
 #include <cstdlib>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -32,7 +34,10 @@ namespace {
 // As inspect/work.h has them.
 constexpr std::size_t kMaxDatabaseBytes = 32U << 20U;
 constexpr std::size_t kMaxOneFileBytes = 8U << 20U;
+constexpr std::size_t kMaxRequestBytes = 256U << 10U;
+constexpr std::size_t kMaxFiles = 128;
 constexpr std::size_t kMaxDatabaseFiles = 8'000;
+constexpr std::size_t kMaxDatabaseNames = 40'000;  // in its directories, whatever they are
 constexpr std::size_t kMaxAnswerBytes = 256U << 10U;
 constexpr std::size_t kMaxTextBytes = 512;
 constexpr int kFirstFile = 4;  // its descriptors: the database's is 3
@@ -64,7 +69,8 @@ class Database {
 
   void gather() {
     for (const char* directory : kDpkgDirectories) add_directory(directory);
-    for (const char* file : kApkFiles) add_file("apk", "installed", file);
+    for (const char* file : kApkFiles)
+      if (why_.empty()) add_file("apk", "installed", file);
   }
   [[nodiscard]] const UniqueFd& memory() const { return memory_; }
   [[nodiscard]] bool changed() const { return changed_; }
@@ -78,13 +84,18 @@ class Database {
     if (!stream) return;
     (void)fd.release();
     while (const dirent* entry = ::readdir(stream.get())) {
+      // Each name counts: somebody may have made very many that are none of ours.
+      if (++names_ > kMaxDatabaseNames) why_ = "more names in the package database than are read";
+      if (monotonic_ns() > ends_ns_) why_ = "no time was left for the package database";
+      if (!why_.empty()) return;
       const std::string name = entry->d_name;
       const bool one_of_ours = name.ends_with(".md5sums") || name.ends_with(".list");
       // A name with a blank or a newline would be another line; no package has one.
       if (!one_of_ours || name.find_first_of(" \n\t") != std::string::npos) continue;
-      if (++files_ > kMaxDatabaseFiles || monotonic_ns() > ends_ns_)
+      if (++files_ > kMaxDatabaseFiles) {
         why_ = "the package database is larger than what is read";
-      if (!why_.empty()) return;
+        return;
+      }
       std::string whole = path;
       whole.append("/").append(name);
       add_file("dpkg", name, whole);
@@ -117,6 +128,7 @@ class Database {
   int root_, upper_;
   std::int64_t ends_ns_;
   UniqueFd memory_;
+  std::size_t names_ = 0;
   std::size_t files_ = 0;
   std::size_t bytes_ = 0;
   bool changed_ = false;
@@ -137,17 +149,37 @@ std::optional<std::uint64_t> offset_of(const Json& frame) {
   return value;
 }
 
-std::string line_of(int fd, const MappedFiles::Opened& file, const Json& stack,
-                    std::vector<std::size_t>& frames) {
-  std::string line = "file " + std::to_string(fd) + " " + hex(file.path);
+// What is asked of ward-inspect: a line for each file, and the descriptors that go with them.
+struct Question {
+  std::string text;
+  std::vector<std::pair<int, int>> descriptors;
+  std::vector<MappedFiles::Opened> files;
+};
+
+// False: there is no room for it.
+bool add_file(Question& asked, const MappedFiles::Opened& file, const std::string& rest) {
+  const int fd = kFirstFile + static_cast<int>(asked.files.size());
+  const std::string line = "file " + std::to_string(fd) + " " + rest + "\n";
+  if (asked.text.size() + line.size() > kMaxRequestBytes || asked.files.size() == kMaxFiles)
+    return false;
+  asked.text += line;
+  asked.descriptors.emplace_back(file.fd, fd);
+  asked.files.push_back(file);
+  return true;
+}
+
+// The frames of the stack that are in this file, and where in it.
+std::string offsets_in(const MappedFiles::Opened& file, const Json& stack,
+                       std::vector<std::size_t>& frames) {
+  std::string offsets;
   const std::string module = escape(file.path, kMaxPathBytes);
   for (std::size_t i = 0; i < stack.size(); ++i) {
     const auto offset = offset_of(stack[i]);
     if (!offset || stack[i].value("module", "") != module) continue;
-    line += " " + std::to_string(*offset);
+    offsets += " " + std::to_string(*offset);
     frames.push_back(i);
   }
-  return line + "\n";
+  return offsets;
 }
 
 // Everything that it says until it ends, or until then.
@@ -169,24 +201,22 @@ std::string read_until(int fd, std::int64_t ends_ns) {
   return said;
 }
 
-std::string run(const std::filesystem::path& program, const std::string& request,
-                const MappedFiles& mapped, const UniqueFd& database, std::int64_t ends_ns) {
+std::string run(const Question& asked, std::int64_t ends_ns) {
   const UniqueFd asks(::memfd_create("request", MFD_CLOEXEC));
   int ends[2];
   if (!asks || ::pipe2(ends, O_CLOEXEC) != 0) return {};
   const UniqueFd from(ends[0]);
   UniqueFd to(ends[1]);
-  if (::pwrite(asks.get(), request.data(), request.size(), 0) !=
-      static_cast<ssize_t>(request.size()))
+  if (::pwrite(asks.get(), asked.text.data(), asked.text.size(), 0) !=
+      static_cast<ssize_t>(asked.text.size()))
     return {};
-  ChildSpec spec{.program = program.string(),
+  ChildSpec spec{.program = program_beside_this_one().string(),
                  .argv = {"ward-inspect"},
                  .environment = {},
                  .directory = "/",
                  .descriptors = {{asks.get(), 0}, {to.get(), 1}}};
-  if (database) spec.descriptors.emplace_back(database.get(), kDatabase);
-  int at = kFirstFile;
-  for (const auto& file : mapped.opened()) spec.descriptors.emplace_back(file.fd, at++);
+  spec.descriptors.insert(spec.descriptors.end(), asked.descriptors.begin(),
+                          asked.descriptors.end());
   const auto child = start_child(spec);
   if (!child) return {};
   to.reset();
@@ -196,13 +226,36 @@ std::string run(const std::filesystem::path& program, const std::string& request
   return said;
 }
 
+// An object for each file, in their order. Fewer, and why: it had no time, or no room.
+std::vector<Json> ask(const Question& asked, std::int64_t ends_ns, std::string& why) {
+  const Json said = Json::parse(run(asked, ends_ns), nullptr, false);
+  const auto found = said.is_object() ? said.find("files") : said.end();
+  if (!said.is_object() || found == said.end() || !found->is_array() ||
+      found->size() > asked.files.size()) {
+    why = "ward-inspect gave no answer in its time";
+    return {};
+  }
+  std::vector<Json> answers(found->begin(), found->end());
+  if (answers.size() < asked.files.size())
+    why = "ward-inspect's answer had no room for more than " + std::to_string(answers.size()) +
+          " of " + std::to_string(asked.files.size()) + " files";
+  return answers;
+}
+
+bool is_there(const char* part, LeftOut& left_out) {
+  if (::access(program_beside_this_one().c_str(), X_OK) == 0) return true;
+  left_out.add(part, "there is no ward-inspect beside the shim");
+  return false;
+}
+
 std::string text_of(const Json& of, const char* key) {
   const auto found = of.find(key);
   if (found == of.end() || !found->is_string()) return {};
   return printable(found->get<std::string>(), kMaxTextBytes);
 }
 
-void add_symbols(const Json& said, const std::vector<std::size_t>& frames, Json& stack) {
+void take_symbols(const Json& said, const std::vector<std::size_t>& frames, Json& stack) {
+  if (!said.is_object()) return;
   const auto symbols = said.find("symbols");
   if (symbols == said.end() || !symbols->is_array()) return;
   for (std::size_t i = 0; i < std::min(frames.size(), symbols->size()); ++i) {
@@ -212,8 +265,9 @@ void add_symbols(const Json& said, const std::vector<std::size_t>& frames, Json&
   }
 }
 
-void add_package(const Json& said, bool changed, Json& map) {
-  const std::string package = text_of(said, "package");
+// `changed`: null where nobody can tell.
+void take_package(const Json& said, const Json& changed, Json& map) {
+  const std::string package = said.is_object() ? text_of(said, "package") : "";
   if (package.empty()) return;
   map["package"] = package;
   const auto same = said.find("same");
@@ -221,45 +275,63 @@ void add_package(const Json& said, bool changed, Json& map) {
     map["package_digest"] = text_of(said, "digest");
     map["package_agrees"] = same->get<bool>();
   }
-  if (changed) map["package_changed"] = true;
+  map["package_changed"] = changed;
 }
 
 }  // namespace
 
-UniqueFd open_container_root(const EvidenceRequest& request) {
-  const auto link = request.proc / std::to_string(request.thread()) / "root";
-  return UniqueFd(::open(link.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+UniqueFd open_image_root(const EvidenceRequest& request, std::string& why) {
+  if (request.bundle.empty()) {
+    why = "the bundle is not known";
+    return {};
+  }
+  const auto rootfs = request.bundle / "rootfs";
+  UniqueFd fd(::open(rootfs.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) why = "the container's root cannot be opened";
+  return fd;
 }
 
-void inspect(const MappedFiles& mapped, const UniqueFd& root, const UniqueFd& upper,
-             std::int64_t ends_ns, Json& stack, Json& maps, LeftOut& left_out) {
-  const auto files = mapped.opened();
-  const auto program = program_beside_this_one();
-  if (files.empty()) return;
-  if (::access(program.c_str(), X_OK) != 0)
-    return left_out.add("symbols and packages", "there is no ward-inspect beside the shim");
-  Database database(root.get(), upper.get(), ends_ns);
-  if (root) {
-    database.gather();
-  } else {
-    left_out.add("packages", "the container's root cannot be opened");
+void add_symbols(const MappedFiles& mapped, std::int64_t ends_ns, Json& stack, LeftOut& left_out) {
+  Question asked;
+  std::vector<std::vector<std::size_t>> frames;
+  std::string why;
+  for (const auto& file : mapped.opened()) {
+    std::vector<std::size_t> of_file;
+    const std::string offsets = offsets_in(file, stack, of_file);
+    if (of_file.empty()) continue;
+    if (!add_file(asked, file, hex("/") + offsets)) why = "of the first files alone";
+    frames.push_back(std::move(of_file));
   }
+  if (asked.files.empty() || !is_there("symbols", left_out)) return;
+  const auto answers = ask(asked, ends_ns, why);
+  for (std::size_t i = 0; i < answers.size(); ++i) take_symbols(answers[i], frames[i], stack);
+  if (!why.empty()) left_out.add("symbols", why);
+}
+
+void add_packages(const MappedFiles& mapped, const UniqueFd& root, const UniqueFd& upper,
+                  std::int64_t ends_ns, Json& maps, LeftOut& left_out) {
+  const auto files = mapped.opened();
+  if (files.empty() || !root || !is_there("packages", left_out)) return;
+  const std::int64_t now_ns = monotonic_ns();
+  Database database(root.get(), upper.get(), now_ns + (ends_ns - now_ns) / 2);
+  database.gather();
   if (!database.why().empty()) left_out.add("packages", database.why());
-  std::string asked = "database " + std::to_string(kDatabase) + "\n";
-  std::vector<std::vector<std::size_t>> frames(files.size());
-  for (std::size_t i = 0; i < files.size(); ++i)
-    asked += line_of(kFirstFile + static_cast<int>(i), files[i], stack, frames[i]);
-  const Json said =
-      Json::parse(run(program, asked, mapped, database.memory(), ends_ns), nullptr, false);
-  const auto answers = said.is_object() ? said.find("files") : said.end();
-  if (!said.is_object() || answers == said.end() || !answers->is_array() ||
-      answers->size() != files.size())
-    return left_out.add("symbols and packages", "ward-inspect gave no answer in its time");
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const Json& one = (*answers)[i];
-    if (!one.is_object()) continue;
-    add_symbols(one, frames[i], stack);
-    if (files[i].index < maps.size()) add_package(one, database.changed(), maps[files[i].index]);
+  Question asked;
+  asked.text = "database " + std::to_string(kDatabase) + "\n";
+  if (database.memory()) asked.descriptors.emplace_back(database.memory().get(), kDatabase);
+  for (const auto& file : files) {
+    if (add_file(asked, file, hex(file.path))) continue;
+    left_out.add("packages", "paths too long for more than " + std::to_string(asked.files.size()) +
+                                 " of " + std::to_string(files.size()) + " files");
+    break;
+  }
+  std::string why;
+  const auto answers = ask(asked, ends_ns, why);
+  if (!why.empty()) left_out.add("packages", why);
+  const Json changed = upper ? Json(database.changed()) : Json();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const std::size_t index = asked.files[i].index;
+    if (index < maps.size()) take_package(answers[i], changed, maps[index]);
   }
 }
 

@@ -14,13 +14,17 @@
 
 namespace ward::shim::supervisor {
 
-// The container's root, held while its process is there.
-UniqueFd open_container_root(const EvidenceRequest& request);
+// <bundle>/rootfs as the runtime made it, with its why where there is none. Not the root of the
+// offender, which chose that: behind a chroot(2) of its own it could keep a database that agrees.
+UniqueFd open_image_root(const EvidenceRequest& request, std::string& why);
 
-// Adds `symbol` to frames of `stack`, and `package`, `package_digest` and `package_agrees` to
-// `maps`. `upper`, which may be none, tells whether the database itself was changed in the writable
-// layer: `package_changed` then. Waits for the program until `ends_ns` (monotonic), and ends it.
-void inspect(const MappedFiles& mapped, const UniqueFd& root, const UniqueFd& upper,
-             std::int64_t ends_ns, Json& stack, Json& maps, LeftOut& left_out);
+// Adds `symbol` to frames of `stack`. Waits for the program until `ends_ns` (monotonic).
+void add_symbols(const MappedFiles& mapped, std::int64_t ends_ns, Json& stack, LeftOut& left_out);
+
+// Adds `package`, `package_digest` and `package_agrees` to `maps`, and `package_changed`: whether
+// the database itself was changed in the writable layer `upper`, null where there is none. A root
+// that is none adds nothing. Until `ends_ns`, as above.
+void add_packages(const MappedFiles& mapped, const UniqueFd& root, const UniqueFd& upper,
+                  std::int64_t ends_ns, Json& maps, LeftOut& left_out);
 
 }  // namespace ward::shim::supervisor

@@ -10,9 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <sstream>
-#include <tuple>
 
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
@@ -25,6 +25,8 @@ namespace {
 constexpr std::size_t kMountsBytes = 1U << 20U;
 constexpr std::uint64_t kMaxFileBytes = 64U << 20U;
 constexpr std::uint64_t kMaxAllBytes = 256U << 20U;
+
+bool is_executable(const Mapping& one) { return one.permissions.find('x') != std::string::npos; }
 
 void add_file_systems(const std::string& mountinfo, FileSystems& out) {
   std::istringstream lines(mountinfo);
@@ -107,28 +109,11 @@ std::string hash_file(int fd, HashBounds& bounds, std::string& why) {
 }
 
 MappedFiles::MappedFiles(const EvidenceRequest& request, const std::vector<Mapping>& maps) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> known;
-  for (const auto& one : maps) {
-    const bool executable = one.permissions.find('x') != std::string::npos;
-    // Memory of its own is told of where code could stand in it.
-    if (one.inode == "0" && (!executable || one.path == "[vdso]" || one.path == "[vsyscall]"))
-      continue;
-    const auto key = one.inode == "0"
-                         ? std::make_tuple(std::string(), std::to_string(one.start), std::string())
-                         : std::make_tuple(one.device, one.inode, one.path);
-    const auto [at, is_new] = known.emplace(key, files_.size());
-    if (is_new && files_.size() == kMaxFiles) break;
-    if (is_new) {
-      files_.emplace_back();
-      files_.back().first = one;
-    }
-    File& file = files_[at->second];
-    // The one that is executable is what is opened.
-    if (executable && !file.executable) file.first = one;
-    file.bytes += one.end - one.start;
-    file.executable = file.executable || executable;
-    file.writable = file.writable || one.permissions.find('w') != std::string::npos;
-  }
+  // Those with code first: others in front of them in memory, however many, do not hide them.
+  for (const auto& one : maps)
+    if (is_executable(one)) add(one);
+  for (const auto& one : maps)
+    if (!is_executable(one)) add(one);
   const FileSystems systems = read_file_systems(request);
   std::size_t opened = 0;
   for (File& file : files_) {
@@ -139,6 +124,27 @@ MappedFiles::MappedFiles(const EvidenceRequest& request, const std::vector<Mappi
       open(file, request, systems);
     }
   }
+}
+
+void MappedFiles::add(const Mapping& one) {
+  const bool executable = is_executable(one);
+  // Memory of its own is told of where code could stand in it.
+  if (one.inode == "0" && (!executable || one.path == "[vdso]" || one.path == "[vsyscall]")) return;
+  const auto key = one.inode == "0"
+                       ? std::make_tuple(std::string(), std::to_string(one.start), std::string())
+                       : std::make_tuple(one.device, one.inode, one.path);
+  const auto [at, is_new] = known_.emplace(key, files_.size());
+  if (is_new && files_.size() == kMaxFiles) at->second = kDropped;
+  if (is_new && at->second == kDropped) ++dropped_;
+  if (at->second == kDropped) return;
+  if (is_new) {
+    files_.emplace_back();
+    files_.back().first = one;  // of an executable one the one that is opened
+  }
+  File& file = files_[at->second];
+  file.bytes += one.end - one.start;
+  file.executable = file.executable || executable;
+  file.writable = file.writable || one.permissions.find('w') != std::string::npos;
 }
 
 // First what it is, by a descriptor that opens nothing: a device may do something when it is
@@ -162,7 +168,9 @@ void MappedFiles::open(File& file, const EvidenceRequest& request, const FileSys
   }
   const std::string same = "/proc/self/fd/" + std::to_string(found.get());
   file.fd.reset(::open(same.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!file.fd) file.why = "it cannot be opened";
+  // As open(2) has it of a lease that O_NONBLOCK does not wait for.
+  if (!file.fd)
+    file.why = errno == EWOULDBLOCK ? "a process holds a lease on it" : "it cannot be opened";
 }
 
 void MappedFiles::hash(std::int64_t ends_ns) {

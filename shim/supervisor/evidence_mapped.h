@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "lib/base/unique_fd.h"
@@ -37,7 +38,8 @@ class MappedFiles {
 
   MappedFiles(const EvidenceRequest& request, const std::vector<Mapping>& maps);
   void hash(std::int64_t ends_ns);
-  [[nodiscard]] Json list() const;  // `maps` of evidence.json
+  [[nodiscard]] Json list() const;  // `maps` of evidence.json: executable ones first
+  [[nodiscard]] std::size_t dropped() const { return dropped_; }  // beyond kMaxFiles
 
   struct Opened {
     std::size_t index;  // in list()
@@ -54,9 +56,15 @@ class MappedFiles {
     UniqueFd fd;
     std::string sha256, why;
   };
+  static constexpr std::size_t kDropped = SIZE_MAX;
+
+  void add(const Mapping& one);
   void open(File& file, const EvidenceRequest& request, const FileSystems& systems);
 
   std::vector<File> files_;
+  // Which of them it is, by device, inode and path; by its start where it is no file.
+  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> known_;
+  std::size_t dropped_ = 0;
 };
 
 }  // namespace ward::shim::supervisor

@@ -202,12 +202,17 @@ std::optional<std::uint64_t> number(std::string_view text, int base) {
 std::vector<Mapping> parse_maps(const std::string& text) {
   std::vector<Mapping> maps;
   std::istringstream lines(text);
-  for (std::string line; maps.size() < kMaxMappings && std::getline(lines, line);) {
+  std::size_t executable = 0;
+  std::size_t others = 0;
+  for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
     std::string range;
     std::string offset;
     Mapping one;
     if (!(words >> range >> one.permissions >> offset >> one.device >> one.inode)) continue;
+    // Each kind for itself: many of the one do not hide the other.
+    const bool is_executable = one.permissions.find('x') != std::string::npos;
+    if (++(is_executable ? executable : others) > kMaxMappings) continue;
     const std::size_t dash = range.find('-');
     if (dash == std::string::npos) continue;
     const auto start = number(std::string_view(range).substr(0, dash), 16);

@@ -23,7 +23,8 @@ struct Mapping {
   std::string inode;
   std::string path;  // raw
 };
-std::vector<Mapping> parse_maps(const std::string& text);  // at most kMaxMappings
+// At most kMaxMappings that are executable, and as many others.
+std::vector<Mapping> parse_maps(const std::string& text);
 inline constexpr std::size_t kMaxMappings = 4096;
 
 struct ParkedThread {

@@ -19,7 +19,8 @@ namespace ward::shim::supervisor {
 namespace {
 
 constexpr std::size_t kListingBytes = 512U << 10U;
-constexpr std::size_t kMapsBytes = 1U << 20U;
+constexpr std::size_t kMapsBytes = 8U << 20U;         // read
+constexpr std::size_t kMapsListingBytes = 1U << 20U;  // kept as text
 constexpr int kNice = 10;
 
 struct Processes {
@@ -49,7 +50,8 @@ Processes read_facts(const EvidenceRequest& request, const PartSink& sink,
   sink.give("cgroup_counters", cgroup_counters(request).dump());
   sink.give(file_part("mounts.txt"), escape_lines(read_prefix(task / "mountinfo", kListingBytes)));
   sink.give(file_part("sockets.txt"), escape_lines(sockets));
-  if (!maps.empty()) sink.give(file_part("maps.txt"), escape_lines(maps));
+  if (!maps.empty())
+    sink.give(file_part("maps.txt"), escape_lines(maps.substr(0, kMapsListingBytes)));
   return processes;
 }
 
@@ -78,6 +80,30 @@ void read_from_disk(const EvidenceRequest& request, const PartSink& sink) {
   if (!effective.empty()) sink.give(file_part("spec-effective.json"), effective);
 }
 
+struct Image {
+  const UniqueFd& root;
+  const UniqueFd& upper;  // may be none
+};
+
+// At the end: what is slow or hangs here costs nothing else. What we are ended before is said
+// beforehand: a later list takes the place of an earlier one.
+void read_symbols_and_packages(const MappedFiles& mapped, const Image& image, std::int64_t ends_ns,
+                               Json stack, const PartSink& sink, LeftOut& left_out) {
+  const auto unless_ended = [&](const char* part) {
+    LeftOut until_then = left_out;
+    until_then.add(part, "not read in time");
+    sink.give(kLeftOut, until_then.list().dump());
+  };
+  unless_ended("symbols and packages");
+  add_symbols(mapped, share_of(ends_ns, 40), stack, left_out);
+  sink.give("stack", stack.dump());
+  unless_ended("packages");
+  Json maps = mapped.list();
+  add_packages(mapped, image.root, image.upper, ends_ns, maps, left_out);
+  sink.give("maps", maps.dump());
+  sink.give(kLeftOut, left_out.list().dump());
+}
+
 }  // namespace
 
 void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
@@ -87,12 +113,16 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   LeftOut left_out;
   sink.give("clocks", clocks().dump());
   const ParkedThread thread = read_parked(request.thread(), request.proc);
-  std::string maps_text = read_prefix(task / "maps", kMapsBytes);
+  bool maps_cut = false;
+  std::string maps_text = read_prefix(task / "maps", kMapsBytes, &maps_cut);
   const auto maps = parse_maps(maps_text);
+  const auto lines = std::count(maps_text.begin(), maps_text.end(), '\n');
+  maps_cut = maps_cut || maps.size() < static_cast<std::size_t>(lines);
   Processes processes = read_facts(request, sink, thread, maps_text);
   std::string no_changes;
   const UniqueFd upper = open_upper_directory(request, no_changes);
-  const UniqueFd root = open_container_root(request);
+  std::string no_packages;
+  const UniqueFd root = open_image_root(request, no_packages);
   MappedFiles mapped(request, maps);
   sink.give("maps", mapped.list().dump());
   // The spec is written anew for each start, and goes with the bundle.
@@ -113,13 +143,12 @@ void read_evidence(const EvidenceRequest& request, const PartSink& sink) {
   if (request.processes.size() > request.limits.max_processes)
     left_out.add("processes", "the first " + std::to_string(request.limits.max_processes) + " of " +
                                   std::to_string(request.processes.size()));
-  // At the end: what is slow or hangs here costs nothing else.
-  sink.give(kLeftOut, left_out.list().dump());
-  Json with_packages = mapped.list();
-  inspect(mapped, root, upper, ends_ns, stack, with_packages, left_out);
-  sink.give("stack", stack.dump());
-  sink.give("maps", with_packages.dump());
-  sink.give(kLeftOut, left_out.list().dump());
+  if (!root) left_out.add("packages", no_packages);
+  if (mapped.dropped() > 0)
+    left_out.add("maps", "the first " + std::to_string(MappedFiles::kMaxFiles) + " files; " +
+                             std::to_string(mapped.dropped()) + " more are mapped");
+  if (maps_cut) left_out.add("maps", "more mappings than are read");
+  read_symbols_and_packages(mapped, {root, upper}, ends_ns, std::move(stack), sink, left_out);
 }
 
 }  // namespace ward::shim::supervisor

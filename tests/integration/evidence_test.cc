@@ -137,6 +137,25 @@ TEST_F(Kept, AQuarantinedContainerIsKeptInTheSameWayWithTheFilesItChanged) {
   node().remove(id);
 }
 
+// The image has neither symbols nor packages, so the test writes their database: into the writable
+// layer, and that is what is said of it.
+TEST_F(Kept, WhatIsMappedHasItsPackage) {
+  const std::string id = start_watched("quarantine");
+  const fs::path root = "/proc/" + std::to_string(node().task_pid(id)) + "/root";
+  fs::create_directories(root / "var/lib/dpkg/info");
+  std::ofstream(root / "var/lib/dpkg/info/boxpkg.md5sums")
+      << "00000000000000000000000000000000  box\n";
+  node().poke(id, "unshare");
+  const Json document = document_of(bundle_of(id));
+  Json box;
+  for (const auto& one : document["maps"])
+    if (one["path"] == "/box" && one["executable"] == true) box = one;
+  EXPECT_EQ(box["package"], "boxpkg") << box << document["left_out"].dump(1);
+  EXPECT_EQ(box["package_agrees"], false);
+  EXPECT_EQ(box["package_changed"], true);
+  node().remove(id);
+}
+
 TEST_F(Kept, WhatIsTouchedIsNamedPartByPart) {
   const fs::path bundle = killed();
   const std::string name = bundle.filename();

@@ -80,16 +80,6 @@ TEST(FilterComparison, ACallOrOneValueOfAnArgumentThatDiffersIsNamed) {
   EXPECT_THAT(found.differ, ElementsAre("open", "socket"));
 }
 
-TEST(FilterComparison, ForeignCallsAndNumbersBeyondAreAskedToo) {
-  const SeccompProgram all = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  const SeccompProgram no_foreign = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, oci::native_audit_arch(), 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-  EXPECT_THAT(compare(all, no_foreign).differ, Contains("i386 5"));
-}
-
 Applied judged(const std::vector<SeccompProgram>& loaded,
                const std::vector<SeccompProgram>& programs) {
   Applied applied;
@@ -102,6 +92,65 @@ Applied judged(const std::vector<SeccompProgram>& loaded,
   applied.spec_file = "/run/x/config.json";
   judge(applied, loaded, programs);
   return applied;
+}
+
+// One value of many arguments together, which a sample hardly meets.
+TEST(FilterComparison, AConjunctionOverThreeArgumentsIsNotMissed) {
+  oci::SeccompRule wide{{"ioctl"}, oci::SeccompAction::kAllow, {}, {}};
+  auto common = filter_with({});
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    wide.args = {{0, 1000 + i * 10, 0, oci::CompareOp::kEq},
+                 {1, 2000 + i * 10, 0, oci::CompareOp::kEq},
+                 {2, 3000 + i * 10, 0, oci::CompareOp::kEq}};
+    common.rules.push_back(wide);
+  }
+  auto more = common;
+  wide.args = {{0, 77, 0, oci::CompareOp::kEq},
+               {1, 88, 0, oci::CompareOp::kEq},
+               {2, 99, 0, oci::CompareOp::kEq}};
+  more.rules.push_back(wide);
+  EXPECT_THAT(compare(program_of(common), program_of(more)).differ, ElementsAre("ioctl"));
+  EXPECT_THAT(compare(program_of(more), program_of(common)).differ, ElementsAre("ioctl"));
+  auto longer = program_of(common);
+  longer.insert(longer.begin(), BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+  const auto same = judged({longer}, {program_of(common)});
+  EXPECT_EQ(same.agreement, Agreement::kSameAnswers);
+  EXPECT_THAT(same.said, HasSubstr("a sample of the arguments of ioctl"));
+}
+
+// 20 bits of an argument of read, each tested for itself: more paths than anybody follows.
+SeccompProgram program_with_many_paths(std::uint32_t last) {
+  SeccompProgram program = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 1, 0),
+                            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  for (std::uint32_t bit = 0; bit < 20; ++bit) {
+    program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1U << bit, 0, 0));
+  }
+  program.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
+  program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x12345, 0, 1));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, last));
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO));
+  return program;
+}
+
+TEST(FilterComparison, WhatHasTooManyPathsIsNotCompared) {
+  const auto one = program_with_many_paths(SECCOMP_RET_ALLOW);
+  const auto other = program_with_many_paths(SECCOMP_RET_KILL_PROCESS);
+  const auto found = compare(one, other);
+  EXPECT_EQ(found.agreement, Agreement::kNotCompared);
+  EXPECT_THAT(found.not_compared, ElementsAre("read"));
+  EXPECT_THAT(judged({one}, {other}).said, HasSubstr("cannot be compared"));
+}
+
+TEST(FilterComparison, ForeignCallsAndNumbersBeyondAreAskedToo) {
+  const SeccompProgram all = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const SeccompProgram no_foreign = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, oci::native_audit_arch(), 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  EXPECT_THAT(compare(all, no_foreign).differ, Contains("i386 5"));
 }
 
 TEST(Applied, OneLayerThatIsTheSpecsIsEnough) {
@@ -120,6 +169,14 @@ TEST(Applied, AProcessWithoutTheSpecsFilterDiffers) {
   const auto applied = judged({all}, {program_of(sample())});
   EXPECT_EQ(applied.agreement, Agreement::kDifferent);
   EXPECT_THAT(applied_text(applied, Style{-1}), AllOf(HasSubstr("they differ"), HasSubstr("more")));
+}
+
+TEST(Applied, FiltersThatWereNotReadAreSaid) {
+  auto applied = judged({}, {});
+  applied.more_filters = true;
+  judge(applied, {program_of(sample())}, {program_of(sample())});
+  EXPECT_THAT(applied.said, HasSubstr("not all filters"));
+  EXPECT_THAT(applied_text(applied, Style{-1}), HasSubstr("more than these are in force"));
 }
 
 TEST(Applied, ItsJsonIsTheOneThatIsDocumented) {

@@ -201,5 +201,22 @@ TEST_F(ReadBundle, I7_FollowsNoLinkWaitsForNoPipeAndShowsNoHugeFile) {
   EXPECT_THAT(read_bundle("/nowhere/\x1b").notes.front(), HasSubstr("/nowhere/\\x1b"));
 }
 
+TEST(ParseEvidence, ANameOfAPackageDoesNotDisplaceTheVerdict) {
+  const std::string name = std::string(2000, 'a') + "; its md5, a weak digest, agrees";
+  const auto taken = parse_evidence(
+      R"({"maps": [{"path": "/x", "package_digest": "md5", "package_agrees": false,)"
+      R"( "package_changed": true, "package": ")" +
+      name + R"("}, {"path": "/y", "package": "libc6", "package_changed": false}]})");
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->maps[0].package,
+            "md5 DIFFERS (a weak digest), the database was CHANGED in the container: " +
+                std::string(64, 'a') + "...");
+  EXPECT_EQ(taken->maps[1].package, "without a digest: libc6");
+  const auto unknown =
+      parse_evidence(R"({"maps": [{"path": "/x", "package": "libc6", "package_changed": null}]})");
+  ASSERT_TRUE(unknown);
+  EXPECT_THAT(unknown->maps[0].package, testing::HasSubstr("is not known: libc6"));
+}
+
 }  // namespace
 }  // namespace ward::cli

@@ -37,6 +37,16 @@ TEST(PackageFiles, ApkSaysThePackageAndItsSha1) {
   EXPECT_EQ(found["/init"].sha1, "");
 }
 
+TEST(PackageFiles, ATextInPlaceOfANameIsNoPackage) {
+  PackagedFiles found;
+  const std::string sums = "0123456789abcdef0123456789abcdef  usr/bin/x\n";
+  read_dpkg_file("libc6; its md5, a weak digest, agrees.md5sums", sums, kWanted, found);
+  read_dpkg_file(std::string(kMaxPackageBytes + 1, 'a') + ".md5sums", sums, kWanted, found);
+  read_dpkg_file(".md5sums", sums, kWanted, found);
+  read_apk_installed("P:musl agrees\nF:usr/bin\nR:x\n\nF:usr/bin\nR:x\n", kWanted, found);
+  EXPECT_TRUE(found.empty());
+}
+
 TEST(PackageFiles, WhatIsNoDatabaseSaysNothing) {
   PackagedFiles found;
   const std::vector<std::string> texts = {"", "\n\n", "R:", "Z:Q1", ":", std::string(100'000, 'F')};

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <thread>
 
 #include "lib/linux/pidfd.h"
 #include "lib/linux/process_info.h"
@@ -89,9 +90,11 @@ TEST(LoadedFilters, AreReadTheOldestFirstAndTheThreadGoesOn) {
   for (int i = 0; i < 20; ++i) {
     const auto read = read_loaded_filters(child.pid, child.pidfd, kPatience);
     ASSERT_TRUE(read) << read.error().message;
-    ASSERT_EQ(read->size(), 2U);
-    EXPECT_TRUE(same(read->at(0), first));
-    EXPECT_TRUE(same(read->at(1), second));
+    ASSERT_EQ(read->programs.size(), 2U);
+    EXPECT_FALSE(read->more);
+    EXPECT_EQ(read->tid, child.pid);
+    EXPECT_TRUE(same(read->programs.at(0), first));
+    EXPECT_TRUE(same(read->programs.at(1), second));
   }
 }
 
@@ -99,7 +102,33 @@ TEST(LoadedFilters, AThreadWithoutAFilterHasNone) {
   const Filtered child({});
   const auto read = read_loaded_filters(child.pid, child.pidfd, kPatience);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_TRUE(read->empty());
+  EXPECT_TRUE(read->programs.empty());
+}
+
+TEST(LoadedFilters, MoreThanAreReadIsSaid) {
+  const Filtered child(std::vector<SeccompProgram>(70, program_that_refuses_mkdir(EACCES)));
+  const auto read = read_loaded_filters(child.pid, child.pidfd, kPatience);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->programs.size(), 64U);
+  EXPECT_TRUE(read->more);
+}
+
+TEST(LoadedFilters, WhereTheFirstThreadEndedAnotherIsRead) {
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    if (!load(program_that_refuses_mkdir(EACCES))) _exit(1);
+    std::thread([] { ::pause(); }).detach();
+    ::syscall(SYS_exit, 0);  // this thread alone
+  }
+  const UniqueFd pidfd = open_pidfd(pid).value();
+  for (int i = 0; i < 5000 && read_stat(pid)->state != 'Z'; ++i) ::usleep(1000);
+  ASSERT_EQ(read_stat(pid)->state, 'Z');
+  const auto read = read_loaded_filters(pid, pidfd, kPatience);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->programs.size(), 1U);
+  EXPECT_NE(read->tid, pid);
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
 }
 
 TEST(LoadedFilters, AStoppedThreadStaysStopped) {
@@ -109,7 +138,7 @@ TEST(LoadedFilters, AStoppedThreadStaysStopped) {
   ASSERT_EQ(::waitpid(child.pid, &status, WUNTRACED), child.pid);
   const auto read = read_loaded_filters(child.pid, child.pidfd, kPatience);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->programs.size(), 1U);
   EXPECT_EQ(read_stat(child.pid)->state, 'T');
   ASSERT_EQ(::kill(child.pid, SIGCONT), 0);
 }
@@ -122,7 +151,7 @@ TEST(LoadedFilters, ACallThatWaitsForItsAnswerIsAskedAgain) {
   const UniqueFd pidfd = open_pidfd(child.pid).value();
   const auto read = read_loaded_filters(child.pid, pidfd, kPatience);
   ASSERT_TRUE(read) << read.error().message;
-  EXPECT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->programs.size(), 1U);
   const auto again = test::next(*listener);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->nr, asked->nr);
