@@ -43,6 +43,8 @@ std::string plain(const std::string& line) {
       // Not that of memcached-3: a name is a name.
       {std::regex(R"((^|[^A-Za-z0-9_.-])[0-9]+(\.[0-9]+)?\b)"), "$1NUMBER"},
       {std::regex("[ \t\r]+"), " "},
+      // How fast the machine is decides whether ten quiet seconds have passed by then.
+      {std::regex("( RUNNING .*) (boot|serving) "), "$1 PHASE "},
       {std::regex(" +$"), ""},
   };
   std::string text = line;
