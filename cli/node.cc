@@ -99,7 +99,8 @@ void add_node_status(CLI::App& parent, Session& session, int& exit_code) {
                           facts.daemon_error, "start containerd, or name its socket"});
     session.print(session.json ? json_text(state_json(facts, findings))
                                : state_text(facts, findings, session.out));
-    exit_code = count(findings, node::Level::kProblem) > 0 ? kExitProblems : kExitOk;
+    const bool installed = facts.record && facts.record->phase != node::Phase::kShimKept;
+    exit_code = !installed || count(findings, node::Level::kProblem) > 0 ? kExitProblems : kExitOk;
   });
 }
 

@@ -53,6 +53,33 @@ bool runs(const std::string& exe, const std::string& path, bool& deleted) {
   return deleted || exe == path;
 }
 
+// What went meanwhile is not there; what cannot be read may hold a bundle that names the shim.
+void note_unknown(const fs::path& path, const std::error_code& error, ShimUse& use) {
+  if (error && error != std::errc::no_such_file_or_directory)
+    use.unknown = "read '" + path.string() + "': " + error.message();
+}
+
+void find_bundles(const fs::path& shim, const fs::path& bundles, ShimUse& use) {
+  std::error_code error;
+  fs::directory_iterator spaces(bundles, error);
+  for (const fs::directory_iterator end; !error && spaces != end; spaces.increment(error)) {
+    std::error_code inner;
+    fs::directory_iterator one(spaces->path(), inner);
+    for (; !inner && one != end; one.increment(inner)) {
+      const auto text = read_file(one->path() / "shim-binary-path");
+      if (!text && text.error().code != Code::kNotFound) use.unknown = text.error().message;
+      std::string named = text.value_or("");
+      while (!named.empty() && named.back() == '\n') named.pop_back();
+      std::error_code other;
+      if (!named.empty() && (named == shim.string() || fs::equivalent(named, shim, other)))
+        use.bundles.push_back(spaces->path().filename().string() + "/" +
+                              one->path().filename().string());
+    }
+    note_unknown(spaces->path(), inner, use);
+  }
+  note_unknown(bundles, error, use);
+}
+
 }  // namespace
 
 fs::path own_folder() {
@@ -114,8 +141,8 @@ Result<bool> put_program(const fs::path& source, const fs::path& target) {
   return true;
 }
 
-void put_back(const fs::path& target, bool made) {
-  if (::rename(before_of(target).c_str(), target.c_str()) != 0 && made) ::unlink(target.c_str());
+void put_back(const fs::path& target) {
+  ::rename(before_of(target).c_str(), target.c_str());
   ::unlink(new_of(target).c_str());
 }
 
@@ -126,23 +153,11 @@ void forget_before(const fs::path& target) {
 
 ShimUse find_use(const fs::path& shim, const fs::path& state) {
   ShimUse use;
+  find_bundles(shim, state / "io.containerd.runtime.v2.task", use);
   std::error_code error;
   const fs::path resolved = fs::weakly_canonical(shim, error);
-  const fs::path bundles = state / "io.containerd.runtime.v2.task";
-  for (fs::directory_iterator spaces(bundles, error), end; !error && spaces != end;
-       spaces.increment(error)) {
-    std::error_code inner;
-    for (fs::directory_iterator one(spaces->path(), inner); !inner && one != end;
-         one.increment(inner)) {
-      std::string named = read_file(one->path() / "shim-binary-path").value_or("");
-      while (!named.empty() && named.back() == '\n') named.pop_back();
-      if (named == shim.string())
-        use.bundles.push_back(spaces->path().filename().string() + "/" +
-                              one->path().filename().string());
-    }
-  }
-  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end;
-       entry.increment(error)) {
+  fs::directory_iterator entry("/proc", error);
+  for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     pid_t pid = 0;
     const auto read = std::from_chars(name.data(), name.data() + name.size(), pid);
@@ -152,6 +167,7 @@ ShimUse find_use(const fs::path& shim, const fs::path& state) {
     if (!runs(exe, resolved.string(), older)) continue;
     (older ? use.older : use.current).push_back(pid);
   }
+  note_unknown("/proc", error, use);
   std::sort(use.bundles.begin(), use.bundles.end());
   return use;
 }

@@ -30,16 +30,20 @@ bool same_bytes(const std::filesystem::path& one, const std::filesystem::path& o
 // Copies, and keeps what was there for put_back() until forget_before(). False: it was the same
 // already.
 Result<bool> put_program(const std::filesystem::path& source, const std::filesystem::path& target);
-// `made`: nothing was there before.
-void put_back(const std::filesystem::path& target, bool made);
+// What was there before; nothing, where there was nothing.
+void put_back(const std::filesystem::path& target);
 void forget_before(const std::filesystem::path& target);
 
 struct ShimUse {
   std::vector<std::string> bundles;  // namespace/id whose shim-binary-path it is
   std::vector<pid_t> current;        // shims that run this very file
   std::vector<pid_t> older;          // shims that run one that stood at its path before
+  std::string unknown;               // why there may be more of them; empty: there are not
+  [[nodiscard]] bool any() const {
+    return !bundles.empty() || !current.empty() || !older.empty() || !unknown.empty();
+  }
 };
-// `state` is containerd's, of its configuration.
+// `state` is containerd's (state_of).
 ShimUse find_use(const std::filesystem::path& shim, const std::filesystem::path& state);
 
 }  // namespace ward::cli::node

@@ -17,8 +17,10 @@ struct FencedText {
 };
 
 // kFailedPrecondition where a fence has no partner, or there are two blocks: a person has to say
-// what was meant.
-Result<FencedText> split_block(std::string_view text, const std::string& name);
+// what was meant. A fence inside a string of several lines is none. `known`: what was written
+// between them once; where somebody took the fences away, its very words are the block.
+Result<FencedText> split_block(std::string_view text, const std::string& name,
+                               std::string_view known = {});
 
 std::string with_block(std::string_view rest, std::string_view block);
 

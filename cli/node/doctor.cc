@@ -85,8 +85,8 @@ void read_lost_shims(NodeFacts& facts, const fs::path& state) {
 
 void read_ward(NodeFacts& facts, const Places& places) {
   facts.wardd_answers = connect_unix(places.api_socket()).has_value();
-  std::string state = facts.config ? text_at(*facts.config, {"state"}) : "";
-  if (state.empty()) state = "/run/containerd";
+  const Daemon recorded = facts.record ? facts.record->daemon : Daemon();
+  const fs::path state = state_of(facts.daemon.value_or(recorded), facts.config);
   read_lost_shims(facts, state);
   if (!facts.record) return;
   const Record& record = *facts.record;

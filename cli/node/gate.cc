@@ -78,6 +78,40 @@ KeyPath joined(KeyPath above, const std::string& key) {
   return above;
 }
 
+std::vector<std::string> defaults_to(const Settings& dump, const std::string& handler) {
+  KeyPath above = runtimes_in_dump(dump);
+  if (above.empty()) return {};
+  above.back() = "default_runtime_name";
+  if (text_at(dump, above) != handler) return {};
+  return {key_text(above)};
+}
+
+std::vector<std::string> defaults_by_type(const Settings& dump) {
+  std::vector<std::string> found;
+  KeyPath above = runtimes_in_dump(dump);
+  if (above.empty()) return found;
+  for (const char* table : {"default_runtime", "untrusted_workload_runtime"}) {
+    above.back() = table;
+    const KeyPath type = joined(above, "runtime_type");
+    if (text_at(dump, type) == kRuntimeType) found.push_back(key_text(type));
+  }
+  return found;
+}
+
+std::vector<std::string> ward_handlers(const Settings& dump) {
+  std::vector<std::string> found;
+  const KeyPath above = runtimes_in_dump(dump);
+  for (const std::string& name : runtimes_of(dump))
+    if (text_at(dump, joined(joined(above, name), "runtime_type")) == kRuntimeType)
+      found.push_back(name);
+  return found;
+}
+
+bool has_runtime(const Settings& dump, const std::string& handler) {
+  const KeyPath above = runtimes_in_dump(dump);
+  return !above.empty() && has_any_below(dump, joined(above, handler));
+}
+
 std::vector<std::string> lost_runtimes(const Settings& before, const Settings& after) {
   const auto now = runtimes_of(after);
   std::vector<std::string> lost;

@@ -34,6 +34,19 @@ KeyPath runtimes_in_file(int version);
 
 KeyPath joined(KeyPath above, const std::string& key);
 
+// What CRI calls the runtime that a shim of Ward's is.
+inline constexpr const char* kRuntimeType = "io.containerd.ward.v1";
+
+// The settings that make the node's default runtime out of the handler: where it goes, CRI does not
+// start any more, and containerd's own dump does not say so.
+std::vector<std::string> defaults_to(const Settings& dump, const std::string& handler);
+// Those of old versions that do so by the type of the runtime, whatever the handler is called.
+std::vector<std::string> defaults_by_type(const Settings& dump);
+
+// The names of Ward's handlers in it.
+std::vector<std::string> ward_handlers(const Settings& dump);
+bool has_runtime(const Settings& dump, const std::string& handler);
+
 // The names of runtimes that `before` has and `after` has not: containerd 1.x drops its built-in
 // ones as soon as a file names any.
 std::vector<std::string> lost_runtimes(const Settings& before, const Settings& after);

@@ -9,7 +9,7 @@ std::string block_text(const Handler& handler, int version, const Settings& befo
                        const std::vector<std::string>& carried) {
   const KeyPath runtimes = runtimes_in_file(version);
   const std::string table = key_text(joined(runtimes, handler.name));
-  std::string text = "[" + table + "]\n  runtime_type = \"io.containerd.ward.v1\"\n";
+  std::string text = "[" + table + "]\n  runtime_type = " + quoted_text(kRuntimeType) + "\n";
   if (!handler.shim.empty()) text += "  runtime_path = " + quoted_text(handler.shim) + "\n";
   if (!handler.options.empty())
     text += "[" + table + ".options]\n  ConfigPath = " + quoted_text(handler.options) + "\n";
@@ -27,7 +27,9 @@ std::string options_text(const Settings& dump) {
   KeyPath above = runtimes;
   above.pop_back();
   std::string name = text_at(dump, joined(above, "default_runtime_name"));
-  if (name.empty()) name = "runc";
+  const std::string type = text_at(dump, joined(joined(runtimes, name), "runtime_type"));
+  // Ward's own, which may be taken out of the reading.
+  if (name.empty() || type.empty() || type == kRuntimeType) name = "runc";
   const KeyPath options = joined(joined(runtimes, name), "options");
   // Another runtime's options are not runc's.
   if (text_at(dump, joined(joined(runtimes, name), "runtime_type")) != "io.containerd.runc.v2")

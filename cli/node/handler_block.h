@@ -19,9 +19,13 @@ struct Handler {
 std::string block_text(const Handler& handler, int version, const Settings& before,
                        const std::vector<std::string>& carried);
 
-// What the handler's runtime has to be told, by the options of the node's default runtime, as a
-// file of TOML: whether systemd makes its cgroups, and another runtime than runc of PATH. Empty
-// where there is nothing to tell.
+// The first line of the file of options that Ward makes: without it the file is a person's.
+inline constexpr const char* kOptionsHead =
+    "# made by `ward node install`; it is written anew by it\n";
+
+// What the handler's runtime has to be told, by the options of the node's default runtime (runc,
+// where that is Ward's own), as a file of TOML: whether systemd makes its cgroups, and another
+// runtime than runc of PATH. Empty where there is nothing to tell.
 std::string options_text(const Settings& dump);
 
 // A handler is a key, and a part of names of files.

@@ -9,6 +9,7 @@
 #include "cli/node/plan.h"
 #include "cli/node/record.h"
 #include "cli/node/restart.h"
+#include "cli/node/rollback.h"
 #include "cli/node/text_file.h"
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
@@ -21,7 +22,6 @@ namespace {
 
 // containerd issue 8207.
 constexpr Version kHonoursRuntimePath{1, 6, 21, false};
-constexpr const char* kOptionsHead = "# made by `ward node install`; it is written anew by it\n";
 
 class Installation {
  public:
@@ -48,24 +48,22 @@ class Installation {
   Result<void> end();
 
   Error go_back(Error why);
-  Result<void> put_config_back(bool& changed);
-  void put_programs_back();
-  Result<void> put_record_back();
 
   const Places& places_;
   const Options& options_;
   Verb verb_;
   std::optional<Record> record_;  // as it was found
+  std::optional<Record> left_;    // where it says that the shim was kept
   Daemon daemon_;
   std::optional<CriState> cri_before_;
   Handler handler_;
   std::string options_text_;
+  std::optional<std::string> options_before_;
   fs::path from_, bin_dir_;
   std::vector<std::string> programs_;  // to be put; empty: they stand there already
   ConfigPlan plan_;
   Record now_;
   Outcome outcome_;
-  std::vector<std::string> made_;  // programs that were not there before
   bool restart_begun_ = false;
 };
 
@@ -74,7 +72,10 @@ Result<void> Installation::look() {
   if (!record) return tl::unexpected(record.error());
   record_ = std::move(*record);
   // What is left is put over.
-  if (record_ && record_->phase == Phase::kShimKept) record_.reset();
+  if (record_ && record_->phase == Phase::kShimKept) {
+    left_ = std::move(record_);
+    record_.reset();
+  }
   if (record_ && record_->phase == Phase::kRemoving)
     return fail(Code::kFailedPrecondition,
                 "Ward is being taken off this node: `ward node uninstall` goes on with it");
@@ -106,9 +107,14 @@ Result<void> Installation::choose_programs() {
   };
   bin_dir_ = !options_.bin_dir.empty() ? fs::absolute(options_.bin_dir)
              : record_                 ? record_->bin_dir
+             : left_                   ? left_->bin_dir
              : in_path(from_)          ? from_
                                        : fs::path("/usr/local/bin");
   if (bin_dir_.has_filename() == false) bin_dir_ = bin_dir_.parent_path();
+  if (left_ && bin_dir_ != left_->bin_dir)
+    return fail(Code::kFailedPrecondition,
+                "pods of this node need the shim in '" + left_->bin_dir.string() +
+                    "': install there, or `ward node uninstall` when they are gone");
   std::error_code error;
   if (!fs::equivalent(from_, bin_dir_, error)) programs_ = there;
   // Of a containerd that does not answer the record says what it needed.
@@ -175,6 +181,7 @@ Result<void> Installation::choose_options() {
   } else if (!wanted.empty()) {
     handler_.options = file.string();
     options_text_ = kOptionsHead + wanted;
+    if (there) options_before_ = *there;
   }
   return {};
 }
@@ -192,6 +199,14 @@ Result<void> Installation::plan() {
   return {};
 }
 
+// Of one that was killed: what it has put where there was nothing.
+void take_over(const Record& killed, Record& next) {
+  next.kept = killed.kept;
+  for (const std::string& name : killed.made)
+    if (std::find(next.made.begin(), next.made.end(), name) == next.made.end())
+      next.made.push_back(name);
+}
+
 Record Installation::next_record() const {
   Record next;
   next.version = outcome_.version;
@@ -204,8 +219,15 @@ Record Installation::next_record() const {
   if (!options_text_.empty()) next.options = handler_.options;
   next.bin_dir = bin_dir_;
   next.programs = programs_;
+  std::error_code error;
+  for (const std::string& name : programs_)
+    if (!fs::exists(bin_dir_ / name, error)) next.made.push_back(name);
+  if (left_) next.kept = left_->programs;
+  if (left_ && programs_.empty()) next.programs = left_->programs;
   if (record_) {
     if (programs_.empty()) next.programs = record_->programs;
+    if (options_text_.empty()) next.options = record_->options;
+    if (record_->phase == Phase::kInstalling) take_over(*record_, next);
     const bool ended = record_->phase == Phase::kInstalled;
     next.previous_block = ended ? record_->block : record_->previous_block;
     next.previous_version = ended ? record_->version : record_->previous_version;
@@ -263,10 +285,8 @@ Result<void> Installation::put_programs() {
   std::error_code error;
   if (!programs_.empty()) fs::create_directories(bin_dir_, error);
   for (const std::string& name : programs_) {
-    const bool there = fs::exists(bin_dir_ / name, error);
     const auto put = put_program(from_ / name, bin_dir_ / name);
     if (!put) return tl::unexpected(put.error());
-    if (*put && !there) made_.push_back(name);
     if (*put) outcome_.done.push_back("put " + (bin_dir_ / name).string());
   }
   return fault::point("node.programs");
@@ -278,6 +298,7 @@ Result<void> Installation::write_config() {
   }
   if (auto fault = fault::point("node.options"); !fault) return fault;
   if (plan_.way != Way::kNone && plan_.changes_file()) {
+    if (auto same = check_unchanged(plan_); !same) return same;
     if (auto written = write_text_file(plan_.written, plan_.new_text); !written) return written;
     outcome_.done.push_back("wrote " + plan_.written.string());
   }
@@ -325,66 +346,19 @@ Result<void> Installation::end() {
     now_.stale_daemon.clear();
     now_.previous_block.clear();
     now_.previous_version.clear();
+    now_.made.clear();
+    now_.kept.clear();
   }
   if (auto kept = write_record(places_, now_); !kept) return kept;
+  if (outcome_.restart_needed) return {};  // it may be taken back yet
   for (const std::string& name : now_.programs) forget_before(bin_dir_ / name);
   return {};
 }
 
-// To what was there before this installation, or before the one that was killed.
 Error Installation::go_back(Error why) {
-  const bool fresh = now_.previous_version.empty();
-  put_programs_back();
-  bool changed = false;
-  Result<void> back = put_config_back(changed);
-  if (fresh && !options_text_.empty()) (void)remove_text_file(handler_.options);
-  // A containerd that has read what is taken back.
-  const bool read_by_now = restart_begun_ || (record_ && record_->phase == Phase::kInstalling &&
-                                              record_->stale_daemon != identity(daemon_));
-  const auto command = restart_command(daemon_, options_.restart_command);
-  if (back && changed && read_by_now) {
-    if (command.empty()) {
-      back = fail(Code::kUnavailable, "restart containerd: it runs with what was taken back");
-    } else if (auto again = restart(daemon_, command, options_.patience); !again) {
-      back = tl::unexpected(again.error());
-    }
-  }
-  if (back) back = put_record_back();
-  why.message += back ? ". Everything is as it was before"
-                      : ". And not everything could be put back: " + back.error().message;
-  return why;
-}
-
-void Installation::put_programs_back() {
-  const bool killed_before = record_ && record_->phase == Phase::kInstalling;
-  for (const std::string& name : now_.programs) {
-    const bool made = std::find(made_.begin(), made_.end(), name) != made_.end() ||
-                      (killed_before && now_.previous_version.empty());
-    put_back(bin_dir_ / name, made);
-  }
-}
-
-Result<void> Installation::put_config_back(bool& changed) {
-  if (plan_.way == Way::kNone) return {};
-  const auto there = read_regular_file(plan_.written);
-  if (!there && there.error().code == Code::kNotFound) return {};
-  const std::string wanted =
-      now_.previous_block.empty() ? plan_.rest : with_block(plan_.rest, now_.previous_block);
-  changed = there.value_or("") != wanted;
-  if (plan_.creates && now_.previous_block.empty()) return remove_text_file(plan_.written);
-  return write_text_file(plan_.written, wanted);
-}
-
-Result<void> Installation::put_record_back() {
-  if (now_.previous_version.empty()) return remove_record(places_);
-  Record back = *record_;
-  back.phase = Phase::kInstalled;
-  back.version = now_.previous_version;
-  back.block = now_.previous_block;
-  back.previous_block.clear();
-  back.previous_version.clear();
-  back.stale_daemon.clear();
-  return write_record(places_, back);
+  return take_back({places_, options_, record_, now_, plan_, daemon_,
+                    options_text_.empty() ? "" : handler_.options, options_before_, restart_begun_},
+                   std::move(why));
 }
 
 Result<Outcome> Installation::run() {
@@ -399,12 +373,9 @@ Result<Outcome> Installation::run() {
 }  // namespace
 
 Result<Outcome> install(const Places& places, const Options& options, Verb verb) {
-  std::optional<UniqueFd> lock;
-  if (!options.dry_run) {
-    auto locked = lock_node(places);
-    if (!locked) return tl::unexpected(locked.error());
-    lock = std::move(*locked);
-  }
+  // Also to look: copies of the configuration are tried.
+  const auto lock = lock_node(places);
+  if (!lock) return tl::unexpected(lock.error());
   return Installation(places, options, verb).run();
 }
 

@@ -15,6 +15,27 @@ bool ends_with(const fs::path& path, std::string_view tail) {
          text.compare(text.size() - tail.size(), tail.size(), tail) == 0;
 }
 
+// The last one counts, as containerd reads them.
+std::optional<std::string> last_option(const std::vector<std::string>& command_line,
+                                       std::initializer_list<std::string_view> names) {
+  std::optional<std::string> found;
+  for (std::size_t i = 1; i < command_line.size(); ++i) {
+    const std::string_view word = command_line[i];
+    for (const std::string_view name : names) {
+      if (word == name && i + 1 < command_line.size()) {
+        found = command_line[++i];
+        break;
+      }
+      if (word.size() > name.size() && word[name.size()] == '=' &&
+          word.substr(0, name.size()) == name) {
+        found = word.substr(name.size() + 1);
+        break;
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Layout layout_of(const fs::path& config, int containerd_major) {
@@ -55,15 +76,11 @@ const std::vector<fs::path>& usual_sockets() {
 }
 
 std::optional<std::string> config_option(const std::vector<std::string>& command_line) {
-  for (std::size_t i = 1; i < command_line.size(); ++i) {
-    const std::string& word = command_line[i];
-    if (word == "-c" || word == "--config" || word == "-config") {
-      if (i + 1 < command_line.size()) return command_line[i + 1];
-    }
-    for (const std::string begin : {"--config=", "-config=", "-c="})
-      if (word.rfind(begin, 0) == 0) return word.substr(begin.size());
-  }
-  return std::nullopt;
+  return last_option(command_line, {"-c", "--config", "-config"});
+}
+
+std::optional<std::string> state_option(const std::vector<std::string>& command_line) {
+  return last_option(command_line, {"--state", "-state"});
 }
 
 std::string unit_of(std::string_view cgroup) {

@@ -30,8 +30,9 @@ Layout layout_of(const std::filesystem::path& config, int containerd_major);
 // Sockets at which a containerd of a node answers.
 const std::vector<std::filesystem::path>& usual_sockets();
 
-// From the command line of containerd; nothing: it has no such option, and reads its default.
+// From the command line of containerd; nothing: it has no such option, and takes its default.
 std::optional<std::string> config_option(const std::vector<std::string>& command_line);
+std::optional<std::string> state_option(const std::vector<std::string>& command_line);
 
 // The unit of systemd in the text of /proc/PID/cgroup; empty: none.
 std::string unit_of(std::string_view cgroup);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node/plan.h"
 
-#include <unistd.h>
-
 #include "cli/node/config_text.h"
+#include "cli/node/trial.h"
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
-#include "lib/base/scope_exit.h"
 
 namespace ward::cli::node {
 namespace fs = std::filesystem;
@@ -19,52 +17,6 @@ int version_of(const Settings& file, const Daemon& daemon) {
   return daemon.version.major >= 2 ? 3 : 1;
 }
 
-// containerd's reading of a text that stands where the configuration stands: imports may be
-// relative to it.
-Result<Settings> dump_text(const Daemon& daemon, const std::string& text) {
-  fs::path candidate = daemon.config.string() + ".ward-candidate";
-  std::error_code error;
-  // Where there is no folder there is no import relative to it.
-  if (!fs::is_directory(daemon.config.parent_path(), error))
-    candidate = fs::temp_directory_path(error) / ("ward-candidate-" + std::to_string(::getpid()));
-  const ScopeExit clean([&candidate] { ::unlink(candidate.c_str()); });
-  if (auto written = write_file_atomically(candidate, text, 0600, Durability::kNone); !written)
-    return fail_with("try the configuration before it is changed", written.error());
-  auto dump = dump_config(daemon, candidate);
-  if (!dump) {
-    // Its own name, for people: nobody has seen the other file.
-    std::string& words = dump.error().message;
-    for (auto at = words.find(candidate.string()); at != std::string::npos;
-         at = words.find(candidate.string()))
-      words.replace(at, candidate.string().size(), daemon.config.string());
-  }
-  return dump;
-}
-
-Result<Settings> dump_now(const Daemon& daemon) {
-  std::error_code error;
-  auto dump = dump_config(daemon, fs::exists(daemon.config, error) ? daemon.config : fs::path());
-  if (!dump)
-    return fail_with("containerd runs, but would not start again: it refuses its configuration '" +
-                         daemon.config.string() + "', which has to be mended first",
-                     dump.error());
-  return dump;
-}
-
-Settings without_handler(Settings dump, const std::string& handler) {
-  const KeyPath runtimes = runtimes_in_dump(dump);
-  if (runtimes.empty()) return dump;
-  const KeyPath ours = joined(runtimes, handler);
-  std::erase_if(dump, [&ours](const auto& one) { return is_below(one.first, ours); });
-  return dump;
-}
-
-Result<FencedText> split_file(const fs::path& path) {
-  const auto text = read_regular_file(path);
-  if (!text) return tl::unexpected(text.error());
-  return split_block(*text, path.string());
-}
-
 // The folder of an import, where a file in it is merged with the rest: containerd 2 merges, 1
 // replaces the whole section.
 fs::path drop_in_folder(const Daemon& daemon, const std::optional<Imports>& imports) {
@@ -75,68 +27,6 @@ fs::path drop_in_folder(const Daemon& daemon, const std::optional<Imports>& impo
     if (folder.is_absolute() && fs::is_directory(folder, error)) return folder;
   }
   return {};
-}
-
-// The text with a list of imports in which no pattern stands for our own file.
-std::string with_imports(const std::string& text, const Imports& imports, const fs::path& ours,
-                         const fs::path& instead) {
-  std::string list = "[";
-  const auto add = [&list](const std::string& path) {
-    list += (list.size() > 1 ? ", " : "") + quoted_text(path);
-  };
-  for (const std::string& pattern : imports.patterns) {
-    const fs::path folder = folder_of_pattern(pattern);
-    if (folder.empty() || folder != ours.parent_path()) {
-      add(pattern);
-      continue;
-    }
-    std::error_code error;
-    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-      if (at->path().extension() == ".toml" && at->path() != ours) add(at->path().string());
-  }
-  if (!instead.empty()) add(instead.string());
-  return text.substr(0, imports.begin) + list + "]" + text.substr(imports.end);
-}
-
-// What containerd reads where the block is `block`: nothing, without one.
-class Trial {
- public:
-  Trial(const Daemon& daemon, const ConfigPlan& plan, std::string base,
-        std::optional<Imports> imports, std::string opening)
-      : daemon_(daemon),
-        plan_(plan),
-        base_(std::move(base)),
-        imports_(std::move(imports)),
-        opening_(std::move(opening)) {}
-
-  [[nodiscard]] Result<Settings> read(const std::optional<std::string>& block) const {
-    if (plan_.way != Way::kDropIn)
-      return dump_text(daemon_, block ? with_block(base_, *block) : base_);
-    const fs::path staged = plan_.written.string() + ".ward-candidate";
-    const ScopeExit clean([&staged] { ::unlink(staged.c_str()); });
-    if (block) {
-      const auto written =
-          write_file_atomically(staged, with_block(opening_, *block), 0600, Durability::kNone);
-      if (!written) return fail_with("try the configuration before it is changed", written.error());
-    }
-    return dump_text(daemon_,
-                     with_imports(base_, *imports_, plan_.written, block ? staged : fs::path()));
-  }
-
- private:
-  const Daemon& daemon_;
-  const ConfigPlan& plan_;
-  std::string base_;
-  std::optional<Imports> imports_;
-  std::string opening_;
-};
-
-Error shut(const Daemon& daemon, const std::string& why, const std::string& difference) {
-  return Error{Code::kFailedPrecondition,
-               "nothing was changed: " + why + " in what containerd reads from '" +
-                   daemon.config.string() + "':\n" + difference +
-                   "Write the handler by hand (docs/operations.md), or report this",
-               0};
 }
 
 // Opens the gate, or says why it stays shut. Runtimes that the file's first one would make
@@ -161,7 +51,7 @@ Result<void> pass_gate(const Daemon& daemon, const Handler& handler, int version
     plan.changes = differences(plan.before, *after);
     const auto others = besides(plan.changes, ours);
     if (others.empty()) {
-      if (text_at(*after, joined(ours, "runtime_type")) == "io.containerd.ward.v1") return {};
+      if (text_at(*after, joined(ours, "runtime_type")) == kRuntimeType) return {};
       return tl::unexpected(shut(daemon, "the handler would not be", "(no difference)\n"));
     }
     if (round == 0) carried = lost_runtimes(plan.before, *after);
@@ -172,35 +62,32 @@ Result<void> pass_gate(const Daemon& daemon, const Handler& handler, int version
   return {};
 }
 
-fs::path behind_links(const fs::path& path) {
-  std::error_code error;
-  const fs::path resolved = fs::weakly_canonical(path, error);
-  return error ? path : resolved;
-}
-
 // The text that containerd's reading of is compared, without Ward's part.
 struct Base {
   std::string text;
   std::optional<Imports> imports;
   int version = 0;
+  bool absent = false;     // there is no such file
+  bool has_block = false;  // in it, or in the file of Ward's part
 };
 
-Result<Base> read_base(const Daemon& daemon, const std::optional<Record>& record,
-                       ConfigPlan& plan) {
+Result<Base> read_base(const Daemon& daemon, const std::optional<Record>& record) {
   Base base;
-  auto split = split_file(daemon.config);
-  const bool absent = !split && split.error().code == Code::kNotFound;
-  if (!split && !absent) return tl::unexpected(split.error());
-  if (absent) {
+  const auto text = read_regular_file(daemon.config);
+  base.absent = !text && text.error().code == Code::kNotFound;
+  if (!text && !base.absent) return tl::unexpected(text.error());
+  if (base.absent) {
     auto now = dump_now(daemon);
     if (!now) return tl::unexpected(now.error());
     // Everything that is in force: a file that names only the handler would be all there is.
     if (daemon.version.major < 2) now->erase({"imports"});
     base.text = tables_text(*now, {}, {});
-    plan.creates = true;
   } else {
-    base.text = split->rest;
-    plan.creates = record && !record->created.empty();
+    const bool ours = record && record->way == Way::kBlock;
+    auto split = split_block(*text, daemon.config.string(), ours ? record->block : "");
+    if (!split) return tl::unexpected(split.error());
+    base.text = std::move(split->rest);
+    base.has_block = split->block.has_value();
   }
   const auto file = parse_settings(base.text, daemon.config.string());
   if (!file)
@@ -213,38 +100,105 @@ Result<Base> read_base(const Daemon& daemon, const std::optional<Record>& record
   return base;
 }
 
-Result<void> choose_way(const Daemon& daemon, const std::optional<Record>& record, const Base& base,
-                        ConfigPlan& plan, std::string& opening) {
+// Once Ward made the file; who has written into it since, it belongs to.
+bool is_as_made(const ConfigPlan& plan, const std::optional<Record>& record) {
+  return record && record->written == plan.written && record->created == sha256_hex(plan.rest);
+}
+
+Result<void> choose_way(const Daemon& daemon, const std::optional<Record>& record, Base& base,
+                        ConfigPlan& plan) {
   const fs::path folder = plan.layout.generated ? fs::path() : drop_in_folder(daemon, base.imports);
   if (plan.layout.generated) {
     plan.way = Way::kTemplate;
     plan.written = behind_links(plan.layout.written);
-    opening = plan.layout.opening;
+    plan.rest = plan.layout.opening;
   } else if (!folder.empty() && !(record && record->way == Way::kBlock)) {
     plan.way = Way::kDropIn;
     plan.written = folder / "ward.toml";
-    opening = "version = " + std::to_string(base.version) + "\n";
+    plan.rest = "version = " + std::to_string(base.version) + "\n";
   } else {
     plan.way = Way::kBlock;
     plan.written = behind_links(daemon.config);
     plan.rest = base.text;
-    auto text = read_regular_file(plan.written);
-    if (text) plan.old_text = std::move(*text);
+    plan.creates = base.absent || is_as_made(plan, record);
+    if (auto text = read_regular_file(plan.written)) plan.old_text = std::move(*text);
     return {};
   }
   auto text = read_regular_file(plan.written);
   if (!text && text.error().code != Code::kNotFound) return tl::unexpected(text.error());
-  plan.creates = !text || (record && !record->created.empty());
-  plan.rest = opening;
+  plan.creates = !text;
   if (!text) return {};
-  auto split = split_block(*text, plan.written.string());
+  auto split = split_block(*text, plan.written.string(), record ? record->block : "");
   if (!split) return tl::unexpected(split.error());
   plan.rest = split->rest;
+  plan.creates = is_as_made(plan, record);
   plan.old_text = std::move(*text);
+  base.has_block = base.has_block || split->block;
   return {};
 }
 
+// A file that Ward would not look at again must not keep its part.
+Result<void> check_moved(const ConfigPlan& plan, const std::optional<Record>& record) {
+  if (!record || record->way == Way::kNone || record->written == plan.written) return {};
+  const auto text = read_regular_file(record->written);
+  if (!text) return {};
+  const auto split = split_block(*text, record->written.string(), record->block);
+  if (!split) return tl::unexpected(split.error());
+  if (!split->block) return {};
+  return fail(Code::kFailedPrecondition, "Ward's handler stands in '" + record->written.string() +
+                                             "', and would now go into '" + plan.written.string() +
+                                             "': `ward node uninstall`, then `ward node install`");
+}
+
+// What has to stay: what is in force, whoever wrote it and wherever, also between Ward's fences.
+// What others make of a template, or containerd of none, is only known by trying.
+Result<Settings> read_before(Settings now, const Handler& handler,
+                             const std::optional<Record>& record, const Base& base,
+                             const Trial& trial) {
+  if (trial.way == Way::kTemplate || base.absent) return trial.read(std::nullopt);
+  if (!base.has_block) return now;
+  return without_handler(std::move(now), record ? record->handler : handler.name);
+}
+
 }  // namespace
+
+Error shut(const Daemon& daemon, const std::string& why, const std::string& difference) {
+  return Error{Code::kFailedPrecondition,
+               "nothing was changed: " + why + " in what containerd reads from '" +
+                   daemon.config.string() + "':\n" + difference +
+                   "Write the handler by hand (docs/operations.md), or report this",
+               0};
+}
+
+Error is_default(const Daemon& daemon, const std::string& handler,
+                 const std::vector<std::string>& settings) {
+  std::string all;
+  for (const std::string& one : settings) all += (all.empty() ? "" : ", ") + one;
+  return Error{Code::kFailedPrecondition,
+               "nothing was changed: the handler '" + handler +
+                   "' is a default of this node, and CRI would not start without it: set " + all +
+                   " in '" + daemon.config.string() +
+                   "', or where it imports it from, to runc "
+                   "first, and restart containerd",
+               0};
+}
+
+fs::path behind_links(const fs::path& path) {
+  std::error_code error;
+  const fs::path resolved = fs::weakly_canonical(path, error);
+  return error ? path : resolved;
+}
+
+Result<void> check_unchanged(const ConfigPlan& plan) {
+  const auto text = read_regular_file(plan.written);
+  if (!text && text.error().code != Code::kNotFound) return tl::unexpected(text.error());
+  if (text.has_value() == plan.old_text.has_value() &&
+      text.value_or("") == plan.old_text.value_or(""))
+    return {};
+  return fail(
+      Code::kFailedPrecondition,
+      "'" + plan.written.string() + "' was changed by somebody else meanwhile: run this again");
+}
 
 bool has_cri(const Settings& dump) {
   if (runtimes_in_dump(dump).empty()) return false;
@@ -271,11 +225,14 @@ Result<ConfigPlan> plan_config(const Daemon& daemon, const Handler& handler,
     plan.before = std::move(*now);
     return plan;
   }
-  auto base = read_base(daemon, record, plan);
+  if (record && record->handler != handler.name)
+    if (const auto defaults = defaults_to(*now, record->handler); !defaults.empty())
+      return tl::unexpected(is_default(daemon, record->handler, defaults));
+  auto base = read_base(daemon, record);
   if (!base) return tl::unexpected(base.error());
-  std::string opening;
-  if (auto chosen = choose_way(daemon, record, *base, plan, opening); !chosen)
+  if (auto chosen = choose_way(daemon, record, *base, plan); !chosen)
     return tl::unexpected(chosen.error());
+  if (auto moved = check_moved(plan, record); !moved) return tl::unexpected(moved.error());
   if (plan.layout.flavour == Flavour::kK0s) {
     // It puts the file into another one that containerd imports; what comes of it is looked at
     // after the restart. Here: whether containerd understands the handler beside what is in force.
@@ -284,43 +241,14 @@ Result<ConfigPlan> plan_config(const Daemon& daemon, const Handler& handler,
     base->text = tables_text(others, {}, {});
     base->version = version_of(others, daemon);
   }
-  const Trial trial(daemon, plan, base->text, base->imports, opening);
-  auto before = trial.read(std::nullopt);
+  const Trial trial{daemon,        plan.way,  plan.written, base->text,
+                    base->imports, plan.rest, plan.creates};
+  auto before = read_before(std::move(*now), handler, record, *base, trial);
   if (!before) return tl::unexpected(before.error());
   plan.before = std::move(*before);
   if (auto open = pass_gate(daemon, handler, base->version, trial, plan); !open)
     return tl::unexpected(open.error());
   plan.new_text = with_block(plan.rest, plan.block);
-  return plan;
-}
-
-Result<ConfigPlan> plan_removal(const Daemon& daemon, const Record& record) {
-  ConfigPlan plan;
-  plan.layout = layout_of(daemon.config, daemon.version.major);
-  plan.way = record.way;
-  plan.written = record.written;
-  if (record.way == Way::kNone) return plan;
-  auto text = read_regular_file(record.written);
-  if (!text && text.error().code == Code::kNotFound) {
-    plan.old_text = "";
-    return plan;
-  }
-  if (!text) return tl::unexpected(text.error());
-  auto split = split_block(*text, record.written.string());
-  if (!split) return tl::unexpected(split.error());
-  plan.old_text = std::move(*text);
-  plan.rest = plan.new_text = split->rest;
-  plan.creates = !record.created.empty() && record.created == sha256_hex(plan.rest);
-  std::error_code error;
-  if (plan.way != Way::kBlock || !split->block || !fs::exists(daemon.program, error)) return plan;
-  const auto now = dump_now(daemon);
-  if (!now) return tl::unexpected(now.error());
-  const auto after = dump_text(daemon, plan.rest);
-  if (!after) return fail_with("nothing was changed", after.error());
-  plan.changes = differences(*now, *after);
-  const auto others = besides(plan.changes, joined(runtimes_in_dump(*now), record.handler));
-  if (!others.empty())
-    return tl::unexpected(shut(daemon, "more than the handler would go", difference_text(others)));
   return plan;
 }
 

@@ -35,8 +35,16 @@ struct ConfigPlan {
 Result<ConfigPlan> plan_config(const Daemon& daemon, const Handler& handler,
                                const std::optional<Record>& record);
 
-// Taking Ward's part out again; proved likewise. `daemon` may be one that does not answer.
+// Taking Ward's part out again; proved likewise. `daemon` may be one that does not answer. Refused
+// too where the handler is a default of the node, or would still be in what containerd reads.
 Result<ConfigPlan> plan_removal(const Daemon& daemon, const Record& record);
+
+// Before the programs go: kFailedPrecondition where containerd reads the handler still, whoever
+// wrote it, or where that cannot be told. Nothing: no start of it would need them.
+Result<void> verify_removal(const Daemon& daemon, const Record& record);
+
+// kFailedPrecondition: the file is not what the plan was made from any more.
+Result<void> check_unchanged(const ConfigPlan& plan);
 
 // After a restart: whether the configuration now reads as the plan said. Nothing: yes.
 Result<void> verify_config(const Daemon& daemon, const ConfigPlan& plan,
@@ -45,7 +53,13 @@ Result<void> verify_config(const Daemon& daemon, const ConfigPlan& plan,
 // What containerd reads now, or would without the part of Ward's that is in it.
 Result<Settings> reading_without(const Daemon& daemon, const std::optional<Record>& record);
 
-// Whether its CRI plugin is switched off.
+// Whether its CRI plugin is there and not switched off.
 bool has_cri(const Settings& dump);
+
+// Of both plans: why the gate stays shut, and the file itself behind a symbolic link.
+Error shut(const Daemon& daemon, const std::string& why, const std::string& difference);
+Error is_default(const Daemon& daemon, const std::string& handler,
+                 const std::vector<std::string>& settings);
+std::filesystem::path behind_links(const std::filesystem::path& path);
 
 }  // namespace ward::cli::node

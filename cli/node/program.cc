@@ -50,19 +50,18 @@ int reap(pid_t pid) {
 }  // namespace
 
 Result<Ran> run_program(const std::vector<std::string>& command, std::chrono::milliseconds patience,
-                        const std::string& directory) {
+                        const std::string& executed) {
   auto out = make_pipe(), err = make_pipe();
   if (!out) return tl::unexpected(out.error());
   if (!err) return tl::unexpected(err.error());
   ChildSpec spec;
-  const auto program = find_program(command.front());
+  const auto program = find_program(executed.empty() ? command.front() : executed);
   if (!program) return tl::unexpected(program.error());
   spec.program = *program;
   spec.argv = command;
   // ctr of containerd 2.2 speaks of cgroup v1 before each answer.
   spec.environment = environment_without({"CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS"});
   spec.environment.emplace_back("CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS=1");
-  spec.directory = directory;
   spec.descriptors = {{out->write.get(), 1}, {err->write.get(), 2}};
   auto child = start_child(spec);
   if (!child) return tl::unexpected(child.error());

@@ -15,10 +15,10 @@ struct Ran {
   std::string out, err;
 };
 
-// Of each stream the first 8 MiB are kept. `directory`: empty, the caller's. kDeadlineExceeded
-// where it had to be ended.
+// Of each stream the first 8 MiB are kept. kDeadlineExceeded where it had to be ended. `executed`:
+// the file, where that is not what the program is told to be called.
 Result<Ran> run_program(const std::vector<std::string>& command, std::chrono::milliseconds patience,
-                        const std::string& directory = {});
+                        const std::string& executed = {});
 
 // The last line that says something of what a program said, for an error.
 std::string last_words(const Ran& ran);

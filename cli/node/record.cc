@@ -33,6 +33,8 @@ std::string text_of(const Record& r) {
                                            {"way", word(r.way)},
                                            {"socket", r.daemon.socket.string()},
                                            {"containerd", r.daemon.program.string()},
+                                           {"called", r.daemon.called},
+                                           {"state", r.daemon.state.string()},
                                            {"config", r.daemon.config.string()},
                                            {"config_named", r.daemon.config_named},
                                            {"unit", r.daemon.unit},
@@ -42,6 +44,8 @@ std::string text_of(const Record& r) {
                                            {"options", r.options.string()},
                                            {"bin_dir", r.bin_dir.string()},
                                            {"programs", r.programs},
+                                           {"made", r.made},
+                                           {"kept", r.kept},
                                            {"previous_block", r.previous_block},
                                            {"previous_version", r.previous_version},
                                            {"stale_daemon", r.stale_daemon}};
@@ -57,6 +61,11 @@ Record from_document(const nlohmann::json& document) {
   r.way = from_word<Way>(kWays, text("way"));
   r.daemon.socket = text("socket");
   r.daemon.program = text("containerd");
+  // An older record has none of these.
+  r.daemon.called = document.value("called", "");
+  r.daemon.state = document.value("state", "");
+  r.made = document.value("made", std::vector<std::string>());
+  r.kept = document.value("kept", std::vector<std::string>());
   r.daemon.config = text("config");
   r.daemon.config_named = document.at("config_named").get<bool>();
   r.daemon.unit = text("unit");

@@ -31,6 +31,9 @@ struct Record {
   std::filesystem::path options;  // the file of options; empty: none, or not ours
   std::filesystem::path bin_dir;
   std::vector<std::string> programs;  // that were put there; none where they came with a package
+  // Of an installation that has not ended: what it puts where there was nothing, and what an
+  // earlier one had to leave behind.
+  std::vector<std::string> made, kept;
   // What was in force before an installation that has not ended; empty: nothing.
   std::string previous_block;
   std::string previous_version;

@@ -89,6 +89,19 @@ Result<Daemon> restart(const Daemon& daemon, const std::vector<std::string>& com
   return fresh;
 }
 
+Result<Daemon> restart_back(const Daemon& daemon, const std::vector<std::string>& command,
+                            std::chrono::milliseconds patience) {
+  auto there = read_daemon(daemon.socket);
+  if (!there) {
+    Daemon down = daemon;
+    down.pid = 0;
+    return restart(down, command, patience);
+  }
+  if (auto quiet = await_no_created_task(*there, patience); !quiet)
+    return tl::unexpected(quiet.error());
+  return restart(*there, command, patience);
+}
+
 Result<CriState> await_cri(const Daemon& daemon, const std::optional<CriState>& before,
                            const std::string& handler, std::chrono::milliseconds patience) {
   Result<CriState> state = fail(Code::kUnavailable, "CRI was not asked");

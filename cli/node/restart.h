@@ -22,6 +22,10 @@ Result<void> await_no_created_task(const Daemon& daemon, std::chrono::millisecon
 Result<Daemon> restart(const Daemon& daemon, const std::vector<std::string>& command,
                        std::chrono::milliseconds patience);
 
+// The same on a way back, where it may be down: who does not answer has no task to lose.
+Result<Daemon> restart_back(const Daemon& daemon, const std::vector<std::string>& command,
+                            std::chrono::milliseconds patience);
+
 // Waits until CRI is ready, as ready as it was before, and has the handler (empty: whichever).
 Result<CriState> await_cri(const Daemon& daemon, const std::optional<CriState>& before,
                            const std::string& handler, std::chrono::milliseconds patience);

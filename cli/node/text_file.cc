@@ -30,4 +30,10 @@ Result<void> remove_text_file(const fs::path& path) {
   return {};
 }
 
+Result<void> remove_made_file(const fs::path& path, std::string_view head) {
+  const auto text = read_regular_file(path);
+  if (!text || text->compare(0, head.size(), head) != 0) return {};
+  return remove_text_file(path);
+}
+
 }  // namespace ward::cli::node

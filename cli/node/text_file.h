@@ -13,5 +13,7 @@ namespace ward::cli::node {
 Result<void> write_text_file(const std::filesystem::path& path, std::string_view text);
 // Gone, or never there.
 Result<void> remove_text_file(const std::filesystem::path& path);
+// Stays where it does not begin with `head`: somebody else has written it since.
+Result<void> remove_made_file(const std::filesystem::path& path, std::string_view head);
 
 }  // namespace ward::cli::node

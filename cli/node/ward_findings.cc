@@ -51,6 +51,15 @@ void handler_findings(const NodeFacts& facts, const Record& record, Findings& al
   }
 }
 
+void kept_findings(const NodeFacts& facts, const Record& record, Findings& all) {
+  const std::size_t processes = facts.use.current.size() + facts.use.older.size();
+  all.push_back({Level::kNote, "shim-kept", "ward",
+                 "Ward is taken off this node but for '" + (record.bin_dir / kShim).string() +
+                     "': processes that run it: " + std::to_string(processes) +
+                     ", bundles that name it: " + std::to_string(facts.use.bundles.size()),
+                 "run `ward node uninstall` again when their pods are gone"});
+}
+
 // What a person might take for protected, and is not.
 void bounds_findings(const NodeFacts& facts, Findings& all) {
   if (!facts.config) return;
@@ -86,7 +95,11 @@ Findings ward_findings(const NodeFacts& facts) {
                    "`ward node` has installed nothing on this node", "`ward node install`"});
   } else {
     drift_findings(facts, *facts.record, all);
-    handler_findings(facts, *facts.record, all);
+    if (facts.record->phase == Phase::kShimKept) {
+      kept_findings(facts, *facts.record, all);
+    } else {
+      handler_findings(facts, *facts.record, all);
+    }
     if (!facts.other_shim.empty())
       all.push_back(
           {Level::kProblem, "other-ward", "ward",

@@ -173,6 +173,9 @@ class NodeInstallTest : public testing::Test {
       if (one["id"] == id) return one;
     return nlohmann::json::object();
   }
+  [[nodiscard]] nlohmann::json json_of_record() const {
+    return parse_json<nlohmann::json>(read(directory_ / "ward/var/node.json"));
+  }
   // As CRI answers who asks for its configuration.
   [[nodiscard]] bool handler_is_live(const std::string& name = "ward") const {
     const auto handlers = json("status").value("handlers", nlohmann::json::array());

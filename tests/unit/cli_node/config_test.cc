@@ -37,6 +37,36 @@ TEST(ConfigText, ABlockThatIsTakenOutLeavesEveryByteAsItWas) {
   EXPECT_EQ(split->rest, "a = 1\n[b]\n");
 }
 
+// A line that was appended behind the block is not glued to the unfinished one before it.
+TEST(ConfigText, AnUnfinishedLineGetsItsNewlineWhereLinesWereAppendedSince) {
+  const auto split = split_block(with_block("a = 1", "[ward]\n") + "b = 2\n", "c");
+  ASSERT_TRUE(split);
+  EXPECT_EQ(split->rest, "a = 1\nb = 2\n");
+}
+
+TEST(ConfigText, AFenceInsideAStringIsNone) {
+  for (const std::string& text :
+       {std::string("a = \"\"\"x\n# ward: begin\nkeep \\\"\"\"\n# ward: end\n\"\"\"\n"),
+        std::string("a = '''\n# ward: end\n'''\n"),
+        std::string("a = \"#\" # \"\"\"\nb = '\"\"\"'\n")}) {
+    const auto bare = split_block(text, "c");
+    ASSERT_TRUE(bare) << text;
+    EXPECT_EQ(bare->rest, text);
+    EXPECT_FALSE(bare->block);
+    const auto split = split_block(with_block(text, "[ward]\n"), "c");
+    ASSERT_TRUE(split) << text;
+    EXPECT_EQ(split->rest, text);
+  }
+}
+
+TEST(ConfigText, ABlockWhoseFencesSomebodyTookIsKnownByItsWords) {
+  const auto split = split_block("a = 1\n[ward]\nb = 2\n[c]\n", "c", "[ward]\nb = 2\n");
+  ASSERT_TRUE(split);
+  EXPECT_EQ(split->rest, "a = 1\n[c]\n");
+  EXPECT_EQ(split->block, "[ward]\nb = 2\n");
+  EXPECT_FALSE(split_block("a = 1\n", "c", "[ward]\n")->block);
+}
+
 TEST(ConfigText, AFenceWithoutItsPartnerIsRefusedWithWhatToTakeOut) {
   const std::string with = with_block("a = 1\n", "[ward]\n");
   for (const std::string& broken :
@@ -112,6 +142,36 @@ TEST(Gate, ARuntimeThatWentIsCarriedAlongUnderTheFilesOwnKey) {
   }
 }
 
+// CRI does not start where its default runtime is not there, and `config dump` does not say so.
+TEST(Gate, ADefaultThatNamesTheHandlerIsTold) {
+  Settings dump = settings(kDump);
+  EXPECT_THAT(defaults_to(dump, "ward"), ElementsAre());
+  KeyPath above = runtimes_in_dump(dump);
+  above.back() = "default_runtime_name";
+  dump[above] = "\"ward\"";
+  EXPECT_THAT(defaults_to(dump, "ward"), ElementsAre(key_text(above)));
+  EXPECT_THAT(defaults_to(dump, "other"), ElementsAre());
+  for (const char* table : {"default_runtime", "untrusted_workload_runtime"}) {
+    above.back() = table;
+    dump[joined(above, "runtime_type")] = "\"io.containerd.ward.v1\"";
+  }
+  EXPECT_THAT(defaults_by_type(dump), testing::SizeIs(2));
+  EXPECT_FALSE(has_runtime(dump, "ward"));
+  EXPECT_TRUE(has_runtime(dump, "runc"));
+}
+
+// What runc has to be told stays so where Ward is the default, in the reading or taken out of it.
+TEST(HandlerBlock, TakesRuncsOptionsWhereTheDefaultIsWardItself) {
+  Settings dump = settings(kDump);
+  KeyPath name = runtimes_in_dump(dump);
+  name.back() = "default_runtime_name";
+  dump[name] = "\"ward\"";
+  EXPECT_EQ(options_text(dump), "SystemdCgroup = true\n");
+  dump[joined(joined(runtimes_in_dump(dump), "ward"), "runtime_type")] =
+      "\"io.containerd.ward.v1\"";
+  EXPECT_EQ(options_text(dump), "SystemdCgroup = true\n");
+}
+
 TEST(HandlerBlock, SaysWhatTheShimHasToBeToldAndNothingElse) {
   EXPECT_EQ(block_text({"ward", "", ""}, 3, {}, {}),
             "[plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes.ward]\n"
@@ -141,6 +201,10 @@ TEST(Layout, TheCommandLineAndTheCgroupOfAContainerdSayWhatItReadsAndWhoStartsIt
   EXPECT_EQ(config_option({"containerd", "-c", "/x"}), "/x");
   EXPECT_EQ(config_option({"containerd", "--config=/x", "-l", "info"}), "/x");
   EXPECT_EQ(config_option({"containerd", "-l", "info"}), std::nullopt);
+  EXPECT_EQ(config_option({"containerd", "-c", "/x", "--config", "/y"}), "/y");
+  EXPECT_EQ(state_option({"containerd", "-c", "/x", "--state", "/s"}), "/s");
+  EXPECT_EQ(state_option({"containerd", "-state=/s"}), "/s");
+  EXPECT_EQ(state_option({"containerd", "--state-of-mind=/s"}), std::nullopt);
   EXPECT_EQ(unit_of("0::/system.slice/k3s.service\n"), "k3s.service");
   EXPECT_EQ(unit_of("1:name=systemd:/system.slice/containerd.service/inner\n"),
             "containerd.service");

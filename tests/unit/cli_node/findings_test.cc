@@ -115,6 +115,18 @@ TEST(Findings, RuncsHolesGoByVersionAndLine) {
   EXPECT_EQ(holes("1.5.2"), "");
 }
 
+TEST(Findings, AShimThatWasKeptIsNoFaultAndItsUsersAreCounted) {
+  NodeFacts facts = sound_node();
+  facts.record->phase = Phase::kShimKept;
+  facts.cri->handlers = {{"runc", "io.containerd.runc.v2"}};
+  facts.use.current = {7, 8};
+  EXPECT_EQ(level_of(facts, "handler-unknown"), Level::kOk);
+  std::string found;
+  for (const Finding& finding : ward_findings(facts))
+    if (finding.id == "shim-kept") found = finding.found;
+  EXPECT_THAT(found, HasSubstr("processes that run it: 2"));
+}
+
 TEST(Findings, DriftOlderShimsAndAMissingShimAreTold) {
   NodeFacts facts = sound_node();
   facts.block = "other";
