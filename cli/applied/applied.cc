@@ -77,7 +77,7 @@ const Comparison* find_best(const Applied& applied) {
 }
 
 std::string same_answers(const Comparison* best) {
-  const std::string said = "they agree: one filter answers every call as the spec's does";
+  std::string said = "they agree: one filter answers every call as the spec's does";
   if (best == nullptr || best->sampled.empty()) return said;
   return said + ", as far as was asked: a sample of the arguments of " + named(best->sampled);
 }

@@ -2,6 +2,7 @@
 #include "cli/node/config_text.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace ward::cli::node {
@@ -98,10 +99,10 @@ Result<FencedText> split_block(std::string_view text, const std::string& name,
   for (const std::string_view line : lines_of(text)) {
     ++number;
     const auto wrong = [&](const std::string& what) {
-      return fail(Code::kFailedPrecondition,
-                  name + ":" + std::to_string(number) + ": " + what +
-                      ": take what is between `# ward: begin` and `# ward: end` out, with both "
-                      "lines");
+      std::string said = name + ":" + std::to_string(number) + ": ";
+      said += what;
+      said += ": take what is between `# ward: begin` and `# ward: end` out, with both lines";
+      return fail(Code::kFailedPrecondition, std::move(said));
     };
     const bool text_of_string = strings.inside();
     strings.pass(line);

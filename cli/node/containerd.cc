@@ -178,17 +178,19 @@ fs::path program_path(const std::string& called, const fs::path& cwd,
 }
 
 Result<std::vector<std::string>> tasks_in_created(const Daemon& daemon) {
-  const auto namespaces = ctr_lines(daemon, {"namespaces", "ls", "-q"});
+  auto namespaces = ctr_lines(daemon, {"namespaces", "ls", "-q"});
   if (!namespaces) return namespaces;
   std::vector<std::string> found;
   for (const std::string& name : *namespaces) {
-    const auto tasks = ctr_lines(daemon, {"--namespace", name, "task", "ls"});
+    auto tasks = ctr_lines(daemon, {"--namespace", name, "task", "ls"});
     if (!tasks) return tasks;
     for (const std::string& line : *tasks) {
       std::istringstream words(line);
       std::string id, pid, status;
       words >> id >> pid >> status;
-      if (status == "CREATED") found.push_back(name + "/" + id);
+      if (status != "CREATED") continue;
+      found.push_back(name);
+      found.back().append("/").append(id);
     }
   }
   return found;

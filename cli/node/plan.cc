@@ -22,7 +22,7 @@ int version_of(const Settings& file, const Daemon& daemon) {
 fs::path drop_in_folder(const Daemon& daemon, const std::optional<Imports>& imports) {
   if (daemon.version.major < 2 || !imports) return {};
   for (const std::string& pattern : imports->patterns) {
-    const fs::path folder = folder_of_pattern(pattern);
+    fs::path folder = folder_of_pattern(pattern);
     std::error_code error;
     if (folder.is_absolute() && fs::is_directory(folder, error)) return folder;
   }

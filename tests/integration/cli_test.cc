@@ -55,7 +55,7 @@ const std::vector<Verb>& verbs() {
       {Needs::kWardd, {"profile", "list"}},
       {Needs::kWardd, {"amend", "list"}},
       {Needs::kWardd, {"amend", "list", "box"}},
-      {Needs::kNothing, {"node", "status", "--socket", "{socket}"}},
+      {Needs::kNothing, {"node", "status", "--socket", "{socket}"}, 6},  // nothing is installed
       {Needs::kNothing, {"node", "uninstall", "--dry-run"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{box}"}},
       {Needs::kNothing, {"profile", "diff", "{box}", "{wider}"}, 5},
