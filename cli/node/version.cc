@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <sstream>
+#include <tuple>
 
 namespace ward::cli::node {
 namespace {
@@ -33,10 +34,8 @@ std::optional<Version> parse_version(std::string_view word) {
 }  // namespace
 
 std::strong_ordering Version::operator<=>(const Version& other) const {
-  if (const auto order = major <=> other.major; order != 0) return order;
-  if (const auto order = minor <=> other.minor; order != 0) return order;
-  if (const auto order = patch <=> other.patch; order != 0) return order;
-  return other.pre <=> pre;
+  return std::tuple(major, minor, patch, !pre) <=>
+         std::tuple(other.major, other.minor, other.patch, !other.pre);
 }
 
 std::optional<Version> find_version(std::string_view text) {
