@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "enforcer/node.h"
 
-#include <unistd.h>
-
 #include <chrono>
-#include <climits>
 #include <map>
 #include <set>
 
@@ -19,6 +16,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/file.h"
 #include "lib/base/log.h"
+#include "lib/linux/host_name.h"
 #include "lib/spool/locked_file.h"
 #include "profiles/filter/terms.h"
 #include "profiles/filter/watch_pins.h"
@@ -63,14 +61,9 @@ std::filesystem::path pin_directory(const Places& places) {
 // No document is this: whatever is read next is new.
 constexpr const char* kUnread = "\x01";
 
-std::string node_name() {
-  char name[HOST_NAME_MAX + 1] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
-
 // What an event's record does not say, of a container that is still there.
 sinks::Sinks::Around surroundings_in(const ContainerTable& containers) {
-  return [&containers, node = node_name()](const node::v1::Violation& event) {
+  return [&containers, node = host_name()](const node::v1::Violation& event) {
     sinks::Surroundings out{node, "", ""};
     const node::v1::Identity& identity = event.identity();
     if (identity.container_id().empty()) return out;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inspect/work.h"
-#include "lib/json/json.h"
 
 #include <md5.h>
 #include <sha1.h>
@@ -19,6 +18,7 @@
 #include "inspect/package_files.h"
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
+#include "lib/json/json.h"
 
 namespace ward::inspect {
 namespace {

@@ -2,27 +2,21 @@
 #include "cli/incident/gather.h"
 
 #include <grpcpp/client_context.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "cli/patience.h"
 #include "cli/progress.h"
 #include "lib/base/clock.h"
 #include "lib/base/escape.h"
 #include "lib/base/utf8.h"
+#include "lib/linux/host_name.h"
 #include "profiles/yaml/read_yaml.h"
 
 namespace ward::cli {
 namespace {
 
 constexpr std::chrono::seconds kLongestSilence{10};
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
-}
 
 Error error_of(const grpc::Status& status) {
   return {static_cast<Code>(status.error_code()), status.error_message()};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/incident/incident_json.h"
+#include "profiles/techniques/techniques.h"
 
-#include "cli/incident/techniques.h"
 #include "cli/present/json.h"
 #include "lib/base/rfc3339.h"
 #include "lib/base/utf8.h"
@@ -85,7 +85,7 @@ Json to_json(const Incident& incident) {
     out["timeline"].push_back(
         {{"at_ns", std::to_string(moment.at_ns)}, {"what", to_utf8(moment.what)}});
   out["techniques"] = Json::array();
-  for (const Technique& technique : techniques_of(
+  for (const profiles::Technique& technique : profiles::techniques_of(
            event.syscall(), {event.args().data(), static_cast<std::size_t>(event.args_size())}))
     out["techniques"].push_back(
         {{"id", technique.id}, {"name", technique.name}, {"why", technique.why}});

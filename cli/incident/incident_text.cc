@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/incident/incident_text.h"
+#include "profiles/techniques/techniques.h"
 
-#include "cli/incident/techniques.h"
 #include "cli/present/event_text.h"
 #include "cli/present/table.h"
 #include "lib/base/escape.h"
@@ -108,7 +108,8 @@ std::string incident_text(const Incident& incident, const Style& style) {
     text += "  " + printable(incident.why_no_judgement) + "\n";
   }
   const std::vector<std::uint64_t> args(incident.event.args().begin(), incident.event.args().end());
-  for (const Technique& technique : techniques_of(incident.event.syscall(), args))
+  for (const profiles::Technique& technique :
+       profiles::techniques_of(incident.event.syscall(), args))
     text += "  ATT&CK    " + std::string(technique.id) + " " + std::string(technique.name) + ": " +
             std::string(technique.why) + "\n";
   append_related(incident, text);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/incident/page.h"
+#include "profiles/techniques/techniques.h"
 
 #include "cli/incident/page_parts.h"
 #include "cli/incident/page_sections.h"
-#include "cli/incident/techniques.h"
 #include "cli/present/event_text.h"
 #include "cli/present/json.h"
 #include "lib/base/escape.h"
@@ -66,20 +66,20 @@ void write_techniques(html::Writer& out, const Incident& incident) {
   Section section(out, "technique", "ATT&CK technique");
   const auto& event = incident.event;
   const std::vector<std::uint64_t> args(event.args().begin(), event.args().end());
-  const auto found = techniques_of(event.syscall(), args);
+  const auto found = profiles::techniques_of(event.syscall(), args);
   if (found.empty()) {
     out.element("p", "None is known that this call would be a step of.");
     return;
   }
   out.open("ul");
-  for (const Technique& technique : found)
+  for (const profiles::Technique& technique : found)
     out.open("li")
         .element("b", technique.id)
         .text(" " + std::string(technique.name) + ": " + std::string(technique.why))
         .close();
   out.close().open("p", {{"class", "soft"}});
   out.text("What the call may be a step of, not what it proves. " +
-           std::string(technique_source()) + ".");
+           std::string(profiles::technique_source()) + ".");
   out.close();
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node/cri.h"
-#include "lib/json/json.h"
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include "cri/runtime.grpc.pb.h"
+#include "lib/json/json.h"
 
 namespace ward::cli::node {
 namespace {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/node/record.h"
-#include "lib/json/json.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -8,6 +7,7 @@
 #include <array>
 
 #include "lib/base/file.h"
+#include "lib/json/json.h"
 
 namespace ward::cli::node {
 namespace fs = std::filesystem;

@@ -29,6 +29,9 @@ std::string alertmanager_json(std::span<const Event> events);
 // The body of POST /v1/logs, in OTLP's JSON.
 std::string otlp_json(std::span<const Event> events);
 
+// 0 (emergency) to 7 (debug), as RFC 5424 and journald count.
+int syslog_severity(Severity severity);
+
 // RFC 5424, without framing and without a byte order mark. `cef`: the message is CEF instead of the
 // summary.
 std::string syslog_message(const Event& event, bool cef);

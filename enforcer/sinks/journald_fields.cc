@@ -4,24 +4,9 @@
 #include "lib/base/rfc3339.h"
 
 namespace ward::enforcer::sinks {
-namespace {
-
-int priority(Severity severity) {
-  switch (severity) {
-    case Severity::kInfo: return 6;
-    case Severity::kLow: return 5;
-    case Severity::kMedium: return 4;
-    case Severity::kHigh: return 3;
-    case Severity::kCritical: return 2;
-  }
-  return 4;
-}
-
-}  // namespace
-
 std::vector<std::string> journald_fields(const Event& event) {
   std::vector<std::string> out{"MESSAGE=" + summary(event),
-                               "PRIORITY=" + std::to_string(priority(event.severity)),
+                               "PRIORITY=" + std::to_string(syslog_severity(event.severity)),
                                "SYSLOG_IDENTIFIER=ward"};
   const auto add = [&out](const char* name, const std::string& value) {
     if (!value.empty()) out.push_back(std::string(name) + "=" + escape(value, kMaxText));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an event is evidence for, and which technique it may be a step of, by the ids of others:
-// constants that the build makes of references.yaml and cli/incident/techniques.yaml. Hints for
-// whoever reads or sorts events; nothing decides by them.
+// constants that the build makes of references.yaml, and the techniques of calls
+// (profiles/techniques). Hints for whoever reads or sorts events; nothing decides by them.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,11 @@ struct Reference {
   bool operator==(const Reference&) const = default;
 };
 
-// A row holds for events of a kind, or for calls of violations; `row` as in the files: of the calls
-// the first row that fits counts.
+// Holds for events of a kind.
 struct ReferenceRow {
-  std::string_view kind;    // of the event; empty: the row is of a call
+  std::string_view kind;
   std::string_view origin;  // "exec": of exec sessions only
-  std::string_view call;
-  int index;  // of the argument that decides; -1: none does
-  std::uint64_t mask, value;
-  bool any_bit;  // of the mask, whatever the value
   Reference reference;
-  unsigned row;
 };
 
 struct Framework {
@@ -39,6 +33,7 @@ struct Framework {
 std::span<const ReferenceRow> reference_rows();
 std::span<const Framework> frameworks();
 
+// Those of the kind, and the techniques of the call; each once.
 std::vector<Reference> references_of(std::string_view kind, std::string_view origin,
                                      std::string_view call, std::span<const std::uint64_t> args);
 

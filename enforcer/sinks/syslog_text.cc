@@ -13,17 +13,6 @@ constexpr int kFacilityAuthPriv = 10;
 // summary.
 constexpr std::size_t kMostOfOne = 256, kMostSummary = 1024;
 
-int syslog_severity(Severity severity) {
-  switch (severity) {
-    case Severity::kInfo: return 6;
-    case Severity::kLow: return 5;
-    case Severity::kMedium: return 4;
-    case Severity::kHigh: return 3;
-    case Severity::kCritical: return 2;
-  }
-  return 4;
-}
-
 int cef_severity(Severity severity) {
   switch (severity) {
     case Severity::kInfo: return 2;
@@ -105,6 +94,17 @@ std::string structured_data(const Event& event) {
 }
 
 }  // namespace
+
+int syslog_severity(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo: return 6;
+    case Severity::kLow: return 5;
+    case Severity::kMedium: return 4;
+    case Severity::kHigh: return 3;
+    case Severity::kCritical: return 2;
+  }
+  return 4;
+}
 
 std::string cef_text(const Event& event) {
   const auto head = [](const std::string& text) { return guarded(text, "\\|"); };

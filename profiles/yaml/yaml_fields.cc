@@ -87,12 +87,14 @@ Fields::Fields(Reading& reading, const YamlNode& node, std::string_view what, co
   }
 }
 
-const YamlNode* Fields::find(std::string_view key) const {
-  for (const YamlEntry& entry : node_.entries) {
+const YamlNode* find_value(const YamlNode& map, std::string_view key) {
+  for (const YamlEntry& entry : map.entries) {
     if (entry.key == key) return &entry.value;
   }
   return nullptr;
 }
+
+const YamlNode* Fields::find(std::string_view key) const { return find_value(node_, key); }
 
 const YamlNode* Fields::require(std::string_view key) const {
   const YamlNode* found = find(key);

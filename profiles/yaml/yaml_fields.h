@@ -41,6 +41,9 @@ class Reading {
   std::vector<Complaint> complaints_;
 };
 
+// Of a key of a map; nullptr where it has none.
+const YamlNode* find_value(const YamlNode& map, std::string_view key);
+
 // The keys of a map. Complains at once about a node that is no map and about keys that are not
 // known.
 class Fields {

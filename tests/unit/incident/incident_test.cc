@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "cli/incident/incident_json.h"
-#include "cli/incident/techniques.h"
 #include "lib/base/digest.h"
+#include "profiles/techniques/techniques.h"
 #include "tests/support/json_page.h"
 #include "tests/support/sample_incidents.h"
 
@@ -120,7 +120,8 @@ TEST(Incident, SaysWhenTheRunsThatAreKeptMadeTheCall) {
 TEST(Techniques, AreFoundByTheCallAndByTheArgumentThatDecides) {
   const auto ids = [](std::string_view call, std::vector<std::uint64_t> args) {
     std::vector<std::string> found;
-    for (const Technique& technique : techniques_of(call, args)) found.emplace_back(technique.id);
+    for (const profiles::Technique& technique : profiles::techniques_of(call, args))
+      found.emplace_back(technique.id);
     return found;
   };
   EXPECT_THAT(ids("unshare", {}), ElementsAre("T1611"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/incident/techniques.h"
+#include "profiles/techniques/techniques.h"
 
-namespace ward::cli {
+namespace ward::profiles {
 namespace {
 
 bool fits(const TechniqueRow& row, std::string_view call, std::span<const std::uint64_t> args) {
@@ -27,4 +27,4 @@ std::vector<Technique> techniques_of(std::string_view call, std::span<const std:
   return found;
 }
 
-}  // namespace ward::cli
+}  // namespace ward::profiles

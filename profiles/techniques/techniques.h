@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ward::cli {
+namespace ward::profiles {
 
 struct Technique {
   std::string_view id;    // "T1611"
@@ -32,4 +32,4 @@ std::string_view technique_source();  // "MITRE ATT&CK Enterprise, 2025-11"
 // looks at it.
 std::vector<Technique> techniques_of(std::string_view call, std::span<const std::uint64_t> args);
 
-}  // namespace ward::cli
+}  // namespace ward::profiles

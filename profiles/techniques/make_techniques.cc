@@ -17,10 +17,10 @@ class TechniqueReader {
   explicit TechniqueReader(std::string_view file) : reading_(file) {}
 
   Result<std::string> read(const YamlNode& root) {
-    const YamlNode* spec = find(root, "spec");
-    const YamlNode* source = spec == nullptr ? nullptr : find(*spec, "source");
-    const YamlNode* techniques = spec == nullptr ? nullptr : find(*spec, "techniques");
-    const YamlNode* rows = spec == nullptr ? nullptr : find(*spec, "rows");
+    const YamlNode* spec = find_value(root, "spec");
+    const YamlNode* source = spec == nullptr ? nullptr : find_value(*spec, "source");
+    const YamlNode* techniques = spec == nullptr ? nullptr : find_value(*spec, "techniques");
+    const YamlNode* rows = spec == nullptr ? nullptr : find_value(*spec, "rows");
     if (source == nullptr || techniques == nullptr || rows == nullptr) {
       reading_.complain(root.at, "spec needs source, techniques and rows");
       return tl::unexpected<Error>(reading_.error());
@@ -30,23 +30,18 @@ class TechniqueReader {
     for (const auto& [id, name] : names_)
       if (!used_.contains(id)) reading_.complain(techniques->at, "no row names " + id);
     if (!reading_.ok()) return tl::unexpected<Error>(reading_.error());
-    return "// Made from cli/incident/techniques.yaml by make_techniques.\n"
-           "#include \"cli/incident/techniques.h\"\n\nnamespace ward::cli {\nnamespace {\n\n"
+    return "// Made from profiles/techniques/techniques.yaml by make_techniques.\n"
+           "#include \"profiles/techniques/techniques.h\"\n\nnamespace ward::profiles {\nnamespace "
+           "{\n\n"
            "constexpr TechniqueRow kRows[] = {\n" +
            rows_ +
            "};\n\n}  // namespace\n\n"
            "std::span<const TechniqueRow> technique_rows() { return kRows; }\n"
            "std::string_view technique_source() { return " +
-           cpp_literal(source->scalar) + "; }\n\n}  // namespace ward::cli\n";
+           cpp_literal(source->scalar) + "; }\n\n}  // namespace ward::profiles\n";
   }
 
  private:
-  static const YamlNode* find(const YamlNode& map, std::string_view key) {
-    for (const YamlEntry& entry : map.entries)
-      if (entry.key == key) return &entry.value;
-    return nullptr;
-  }
-
   std::uint64_t number(const YamlNode& node) {
     const auto value = filter::parse_number(node.scalar);
     if (!value) reading_.complain(node.at, value.error().message);
@@ -56,9 +51,9 @@ class TechniqueReader {
   // The part of a row that says for which arguments it is.
   std::string condition(const YamlNode* argument) {
     if (argument == nullptr) return "-1, 0, 0, false";
-    const YamlNode* index = find(*argument, "index");
-    const YamlNode* mask = find(*argument, "mask");
-    const YamlNode* value = find(*argument, "value");
+    const YamlNode* index = find_value(*argument, "index");
+    const YamlNode* mask = find_value(*argument, "mask");
+    const YamlNode* value = find_value(*argument, "value");
     if (index == nullptr || (mask == nullptr && value == nullptr)) {
       reading_.complain(argument->at, "argument needs an index, and a value or a mask");
       return "-1, 0, 0, false";
@@ -70,12 +65,12 @@ class TechniqueReader {
   }
 
   void read_row(const YamlNode& row) {
-    const YamlNode* calls = find(row, "calls");
-    const YamlNode* techniques = find(row, "techniques");
-    const YamlNode* why = find(row, "why");
+    const YamlNode* calls = find_value(row, "calls");
+    const YamlNode* techniques = find_value(row, "techniques");
+    const YamlNode* why = find_value(row, "why");
     if (calls == nullptr || techniques == nullptr || why == nullptr)
       return reading_.complain(row.at, "a row needs calls, techniques and why");
-    const std::string when = condition(find(row, "argument"));
+    const std::string when = condition(find_value(row, "argument"));
     for (const YamlNode& call : calls->items) {
       // Newer ones than this machine's libseccomp knows are in classes.yaml, and not needed here.
       if (!oci::find_syscall(call.scalar) && call.scalar != "fchmodat2")
