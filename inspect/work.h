@@ -7,17 +7,12 @@
 // (shim/supervisor/evidence_inspect.cc).
 #pragma once
 
-#include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace ward::inspect {
+#include "inspect/limits.h"
 
-inline constexpr std::size_t kMaxRequestBytes = 256U << 10U;
-inline constexpr std::size_t kMaxFiles = 128;
-inline constexpr std::size_t kMaxOffsets = 64;  // of a file
-inline constexpr std::size_t kMaxDatabaseBytes = 32U << 20U;
-inline constexpr std::size_t kMaxAnswerBytes = 256U << 10U;
+namespace ward::inspect {
 
 // {"files": [{"symbols": ["main+0x12", ""], "package": "libc6", "digest": "md5", "same": true}]},
 // a file for each of the request, in its order, as many as kMaxAnswerBytes holds; ASCII, texts

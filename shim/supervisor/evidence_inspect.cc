@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "inspect/limits.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/escape.h"
@@ -31,14 +32,13 @@
 namespace ward::shim::supervisor {
 namespace {
 
-// As inspect/work.h has them.
-constexpr std::size_t kMaxDatabaseBytes = 32U << 20U;
+using inspect::kMaxAnswerBytes;
+using inspect::kMaxDatabaseBytes;
+using inspect::kMaxFiles;
+using inspect::kMaxRequestBytes;
 constexpr std::size_t kMaxOneFileBytes = 8U << 20U;
-constexpr std::size_t kMaxRequestBytes = 256U << 10U;
-constexpr std::size_t kMaxFiles = 128;
 constexpr std::size_t kMaxDatabaseFiles = 8'000;
 constexpr std::size_t kMaxDatabaseNames = 40'000;  // in its directories, whatever they are
-constexpr std::size_t kMaxAnswerBytes = 256U << 10U;
 constexpr std::size_t kMaxTextBytes = 512;
 constexpr int kFirstFile = 4;  // its descriptors: the database's is 3
 constexpr int kDatabase = 3;
@@ -228,7 +228,7 @@ std::string run(const Question& asked, std::int64_t ends_ns) {
 
 // An object for each file, in their order. Fewer, and why: it had no time, or no room.
 std::vector<Json> ask(const Question& asked, std::int64_t ends_ns, std::string& why) {
-  const Json said = Json::parse(run(asked, ends_ns), nullptr, false);
+  const auto said = parse_json<Json>(run(asked, ends_ns));
   const auto found = said.is_object() ? said.find("files") : said.end();
   if (!said.is_object() || found == said.end() || !found->is_array() ||
       found->size() > asked.files.size()) {
@@ -299,7 +299,11 @@ void add_symbols(const MappedFiles& mapped, std::int64_t ends_ns, Json& stack, L
     std::vector<std::size_t> of_file;
     const std::string offsets = offsets_in(file, stack, of_file);
     if (of_file.empty()) continue;
-    if (!add_file(asked, file, hex("/") + offsets)) why = "of the first files alone";
+    // What has no answer has no frames here either: the two are matched by their places.
+    if (!add_file(asked, file, hex("/") + offsets)) {
+      why = "of the first files alone";
+      break;
+    }
     frames.push_back(std::move(of_file));
   }
   if (asked.files.empty() || !is_there("symbols", left_out)) return;
